@@ -1,0 +1,12 @@
+/** Every exit status of the program, in one place: they are an interface (docs/configuration.md). */
+export const exitStatus = {
+  ok: 0,
+  gaveUp: 1,
+  halted: 2,
+  exited: 3,
+  usage: 64,
+  /** A bug in runner itself, or an edge of it that broke. */
+  internal: 70,
+  config: 78,
+  interrupted: { SIGINT: 130, SIGTERM: 143 },
+} as const
