@@ -4,6 +4,8 @@ export const exitStatus = {
   gaveUp: 1,
   halted: 2,
   exited: 3,
+  /** `get --require` of a key that is not there. */
+  missing: 1,
   usage: 64,
   /** A bug in runner itself, or an edge of it that broke. */
   internal: 70,

@@ -1,0 +1,109 @@
+import type { Clock } from '../edges.ts'
+import type { Emit, RunEnd, TryEnd } from '../event.ts'
+import { waitSeconds } from './backoff.ts'
+import type { PlannedTask } from './prepare.ts'
+
+/*
+ * The run of a chain as a state machine:
+ *
+ *                    OK, or given up and not required
+ *               ┌──────────────────────────────────────┐
+ *               ▼                                      │
+ *   start ──► next task ──► pre hook ──► try ──► post hook ──► HALT ───────────► halt task ──► halted
+ *               ▲  │                                   │  │
+ *               │  └─ none left ──► succeeded          │  ├──► EXIT ──────────────────────────► exited
+ *               │                                      │  │
+ *               └──── wait ◄── RETRY, tries left ──────┘  └──► RETRY, none left ► halt task ──► gave-up
+ *
+ * A signal leads from any state to `interrupted`, without the halt task. After the wait comes the first task of
+ * the chain (retry_from = beginning) or the one that failed (failed; and any task that is not required).
+ */
+
+/** What the chain asks of the world. */
+export interface ChainDeps {
+  /** One try of a task, with its hooks; undefined when the run was stopped before the task began. */
+  attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | undefined>
+  /** The halt task, if there is one. */
+  halt(): Promise<void>
+  clock: Clock
+  /** Uniform in [0, 1). */
+  random(): number
+  emit: Emit
+  /** Ends the run. */
+  stop: AbortSignal
+}
+
+export interface ChainOptions {
+  tasks: readonly PlannedTask[]
+  retry_from: 'beginning' | 'failed'
+}
+
+/** How a chain ended: the reason, how many of its tasks were done, and who decided it. */
+export interface ChainEnd {
+  reason: RunEnd
+  done: number
+  task?: string
+  end?: TryEnd
+}
+
+/** Runs a chain to its end. */
+export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainDeps): Promise<ChainEnd> {
+  let position = 0
+  /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
+  let tryNum = 1
+  while (position < tasks.length) {
+    const task = tasks[position]!
+    const { required, max_tries } = task.settings
+    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, deps)
+    if (end === undefined || end.outcome === 'INTERRUPTED' || deps.stop.aborted)
+      return { reason: 'interrupted', done: position, task: task.file, ...(end === undefined ? {} : { end }) }
+    const decided = { done: position, task: task.file, end }
+    if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }
+    if (end.outcome === 'HALT') {
+      await deps.halt()
+      return { reason: 'halted', ...decided }
+    }
+    if (end.outcome === 'OK' || (!required && end.survivors.length === 0)) {
+      position++
+      if (retry_from === 'failed') tryNum = 1
+      continue
+    }
+    if (tryNum >= max_tries || end.survivors.length > 0) {
+      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required })
+      await deps.halt()
+      return { reason: 'gave-up', ...decided }
+    }
+    if (retry_from === 'beginning') position = 0
+    if (!(await wait(task, tasks[position]!, tryNum, deps))) return { reason: 'interrupted', ...decided }
+    tryNum++
+  }
+  return { reason: 'succeeded', done: tasks.length }
+}
+
+/** A task that is not required is tried alone, up to its own `max_tries`; its last end says how it went. */
+async function tryAlone(task: PlannedTask, deps: ChainDeps): Promise<TryEnd | undefined> {
+  for (let tryNum = 1; ; tryNum++) {
+    const end = await deps.attempt(task, tryNum)
+    if (end?.outcome !== 'RETRY' || end.survivors.length > 0) return end
+    if (tryNum >= task.settings.max_tries) {
+      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: false })
+      return end
+    }
+    if (!(await wait(task, task, tryNum, deps))) return undefined
+  }
+}
+
+/** False when the run was stopped meanwhile. */
+async function wait(failed: PlannedTask, next: PlannedTask, tryNum: number, deps: ChainDeps): Promise<boolean> {
+  const delay_seconds = waitSeconds(failed.settings, tryNum, deps.random())
+  deps.emit({
+    event: 'chain:waiting',
+    delay_seconds: Math.round(delay_seconds * 1000) / 1000,
+    task: failed.file,
+    next_task: next.file,
+    try_num: tryNum + 1,
+    max_tries: failed.settings.max_tries,
+  })
+  await deps.clock.sleep(delay_seconds, deps.stop)
+  return !deps.stop.aborted
+}

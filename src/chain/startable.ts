@@ -1,0 +1,148 @@
+import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+
+/** Why a file cannot be started, and what to do about it. */
+export interface NotStartable {
+  reason:
+    | 'missing'
+    | 'dangling-link'
+    | 'not-a-file'
+    | 'empty'
+    | 'not-executable'
+    | 'unreadable'
+    | 'bad-interpreter'
+    | 'foreign-binary'
+    | 'no-hashbang'
+  message: string
+  hint: string
+}
+
+/** e_machine of ELF (elf(5)) that this machine runs. */
+const machines: Partial<Record<NodeJS.Architecture, number[]>> = {
+  x64: [62, 3],
+  arm64: [183],
+  arm: [40],
+  ia32: [3],
+  ppc64: [21],
+  s390x: [22],
+  riscv64: [243],
+  loong64: [258],
+}
+
+/**
+ * Looks whether the kernel will start a file: by its mode and its first bytes. It has to be looked at, because
+ * execvp(3) hands whatever the kernel refuses to /bin/sh, where a foreign binary or a syntax error ends with 2,
+ * which would be taken for a task that asks to halt. With an interpreter in force only the file itself counts.
+ */
+export function checkStartable(path: string, hasInterpreter: boolean): Result<void, NotStartable> {
+  const file = checkFile(path)
+  if (!file.ok || hasInterpreter) return file
+  try {
+    accessSync(path, constants.X_OK)
+  } catch {
+    return fail({
+      reason: 'not-executable',
+      message: 'is not executable',
+      hint: `make it so: chmod +x '${path}'; or move it out of the task directory`,
+    })
+  }
+  let head: Buffer
+  try {
+    head = readHead(path)
+  } catch (error) {
+    return fail({ reason: 'unreadable', message: `cannot be read: ${errorText(error)}`, hint: 'see its mode and owner' })
+  }
+  return checkHead(head)
+}
+
+function checkFile(path: string): Result<void, NotStartable> {
+  try {
+    const stat = statSync(path)
+    if (stat.isFile()) return ok(undefined)
+    const what = stat.isDirectory() ? 'a directory' : 'neither a file nor a link to one'
+    return fail({ reason: 'not-a-file', message: `is ${what}`, hint: 'tasks are files: move it out of the task directory' })
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT')
+      return fail({ reason: 'unreadable', message: `cannot be read: ${errorText(error)}`, hint: 'see its mode and owner' })
+    return fail(
+      isLink(path)
+        ? { reason: 'dangling-link', message: 'is a link to nothing', hint: 'mend or remove the link' }
+        : { reason: 'missing', message: 'is not there (any more)', hint: 'put it back, or run the chain again without it' },
+    )
+  }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
+}
+
+function readHead(path: string): Buffer {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(256)
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function checkHead(head: Buffer): Result<void, NotStartable> {
+  if (head.length === 0)
+    return fail({ reason: 'empty', message: 'is empty', hint: 'give it a first line such as #!/bin/sh, or remove it' })
+  if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head)
+  if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head)
+  return fail({
+    reason: 'no-hashbang',
+    message: 'begins neither with #! nor as a program of this machine does',
+    hint: 'give it a first line such as #!/bin/sh, or name an interpreter in the configuration',
+  })
+}
+
+function checkElf(head: Buffer): Result<void, NotStartable> {
+  const known = machines[process.arch]
+  const machine = head.length < 20 ? -1 : head[5] === 2 ? head.readUInt16BE(18) : head.readUInt16LE(18)
+  if (known === undefined || known.includes(machine)) return ok(undefined)
+  return fail({
+    reason: 'foreign-binary',
+    message: `is a program for another machine (ELF machine ${machine}; this is ${process.arch})`,
+    hint: 'replace it by one built for this machine',
+  })
+}
+
+function checkHashbang(head: Buffer): Result<void, NotStartable> {
+  const end = head.indexOf(10)
+  const line = head.toString('utf8', 2, end === -1 ? head.length : end)
+  const interpreter = line.trim().split(/[ \t]/)[0]!
+  const problem = interpreterProblem(interpreter, line.endsWith('\r'))
+  if (problem === undefined) return ok(undefined)
+  return fail({ reason: 'bad-interpreter', ...problem })
+}
+
+function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartable, 'reason'> | undefined {
+  if (crlf) {
+    const message = `asks for an interpreter ${JSON.stringify(`${interpreter}\r`)}: its lines end in CR LF`
+    return { message, hint: 'save it with LF line ends (sed -i "s/\\r$//" FILE)' }
+  }
+  if (interpreter === '') return { message: 'names no interpreter after #!', hint: 'write for example #!/bin/sh' }
+  if (isExecutable(interpreter)) return undefined
+  const hint = 'install it, or mend the first line of the file'
+  return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }
+}
+
+/** Whether a path is a file that may be executed. */
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Where a command is: itself if it has a slash in it, else the first on `path`; undefined if nowhere. */
+export function findCommand(command: string, path: string | undefined): string | undefined {
+  if (command.includes('/')) return isExecutable(command) ? command : undefined
+  const folders = (path ?? '/usr/local/bin:/usr/bin:/bin').split(delimiter)
+  return folders.map(folder => join(folder || '.', command)).find(isExecutable)
+}

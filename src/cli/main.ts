@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { exitStatus } from '../exit-status.ts'
+import { packageRoot } from '../package-root.ts'
+import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
+import type { GetOptions } from './get.ts'
+import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
+
+type Options = Record<string, never>
+
+const examples = `
+Examples:
+  runner run                            run the chain of ./runner.cfg or /etc/runner/runner.cfg
+  runner run -c site.cfg --dry-run      show what would run
+  runner check                          say all that is wrong with configuration and tasks
+  runner get limits.disk --origin       look a value up, with its file and line
+  runner -c site.cfg -n 1 -H tasks.d    build-runner's spelling: once, then the halt task
+
+Each command has its own help: runner run --help`
+
+function addRun(program: Command, done: Done): void {
+  const collect = (value: string, all: string[]) => [...all, value]
+  program
+    .command('run [taskdir]')
+    .description('run the chain of tasks')
+    .option('-n, --times <number>', 'run this many times, each after the one before succeeded; 0: for ever', parseTimes, 1)
+    .option('-H, --halt-after', 'run the halt task after success, once, after the last run', false)
+    .option('--only <name>', 'run only this task (may be given several times)', collect, [])
+    .option('--from <name>', 'begin with this task')
+    .option('--dry-run', 'show what would run, and run nothing', false)
+    .option('--json', 'tell what happens as one JSON object per line', false)
+    .option('--syslog', 'tell what happens to the system log too', false)
+    .option('--insecure-permissions', 'as root, run even what others may change')
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 all required tasks OK; 1 gave up; 2 halted by a task; 3 a task asked to stop;
+64 usage; 78 configuration error, nothing has run; 130 or 143 interrupted.
+
+Examples:
+  runner run                            once, as at boot
+  runner run -n 0 /etc/runner/tasks.d   again and again until it fails
+  runner run --only disk --only clock   two tasks, whatever they depend on
+  runner run --json | jq .event         for a program`,
+    )
+    .action(async (directory: string | undefined, _, command: Command) => {
+      const options = command.optsWithGlobals<Options>()
+      const { runCommand } = await import('./run.ts')
+      await done(runCommand({ ...options, directory, verbosity: verbosityOf(options) } as never, process.env))
+    })
+}
+
+function addCheck(program: Command, done: Done): void {
+  program
+    .command('check [taskdir]')
+    .description('say all that is wrong or odd about configuration and tasks; run nothing')
+    .option('--effective', 'print the configuration in force as INI, with where each value comes from', false)
+    .option('--json', 'print one JSON object', false)
+    .option('--insecure-permissions', 'as root, accept what others may change')
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 the chain can run (there may be warnings); 78 it cannot.
+
+Examples:
+  runner check                          before the next boot does
+  runner check --effective > all.cfg    what the settings come to`,
+    )
+    .action(async (directory: string | undefined, _, command: Command) => {
+      const { checkCommand } = await import('./check.ts')
+      await done(checkCommand({ ...command.optsWithGlobals<Options>(), directory } as never, process.env))
+    })
+}
+
+function addList(program: Command, done: Done): void {
+  program
+    .command('list [taskdir]')
+    .description('show the tasks in their order, their settings, and what is no task and why')
+    .option('--json', 'print one JSON object', false)
+    .option('--insecure-permissions', 'as root, accept what others may change')
+    .addHelpText('after', '\nExamples:\n  runner list\n  runner list --json | jq .tasks[].task')
+    .action(async (directory: string | undefined, _, command: Command) => {
+      const { listCommand } = await import('./list.ts')
+      await done(listCommand({ ...command.optsWithGlobals<Options>(), directory } as never, process.env))
+    })
+}
+
+function addGet(program: Command, done: Done): void {
+  program
+    .command('get <key>')
+    .description('look up section.key, or a whole section; a missing key prints nothing')
+    .option('--origin', 'print the file and line before the value', false)
+    .option('--require', 'fail on a missing key', false)
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `
+In tasks: $RUNNER_CONFIG_CMD -g section.key
+
+Exit status: 0, for a missing key too; with --require 1 for a missing key; 78 unreadable configuration.
+
+Examples:
+  runner get limits.disk
+  runner get limits --json
+  runner get --require limits.disk || exit 2`,
+    )
+    .action(async (key: string, _, command: Command) => {
+      const { origin, require, json, config } = command.optsWithGlobals<GetOptions>()
+      await done(lookUp({ ...(config === undefined ? {} : { config }), key, legacy: false, origin, require, json }))
+    })
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
+}
+
+function makeProgram(argv: readonly string[], done: Done): Command {
+  const program = withGlobalOptions(new Command('runner'))
+    .description("Runs a host's chain of tasks.")
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .addHelpText('after', examples)
+  if (isBuildRunnerSpelling(argv)) return withBuildRunnerCommand(program, done)
+  if (argv.some(word => word === '-V' || word === '--version')) program.version(version(), '-V, --version')
+  else program.option('-V, --version', 'print the version')
+  addRun(program, done)
+  addCheck(program, done)
+  addList(program, done)
+  addGet(program, done)
+  return program
+}
+
+/** Runs one command; its exit status becomes that of the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that has gone, as in `runner list | head -1`, is no error.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  const done: Done = async status => {
+    process.exitCode = await status
+  }
+  try {
+    await makeProgram(argv, done).parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? exitStatus.ok : exitStatus.usage
+      return
+    }
+    const said = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`runner: internal error: ${said}\n`)
+    if (argv.includes('-v') || argv.includes('--verbose')) process.stderr.write(`${(error as Error).stack}\n`)
+    process.exitCode = exitStatus.internal
+  }
+}
+
+await main(process.argv.slice(2))

@@ -1,0 +1,147 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Chain, findTasks } from '../chain/prepare.ts'
+import { runOnce } from '../chain/run.ts'
+import { configCommand } from '../config/config-command.ts'
+import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
+import { nearest } from '../config/did-you-mean.ts'
+import type { Configuration } from '../config/load.ts'
+import { type Edges, systemChance, systemClock } from '../edges.ts'
+import type { Emit } from '../event.ts'
+import { exitStatus } from '../exit-status.ts'
+import { openStateDir } from '../journal/files.ts'
+import { packageRoot } from '../package-root.ts'
+import type { Verbosity } from '../report/describe.ts'
+import { fail, ok, type Result } from '../result.ts'
+import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
+import { openReport } from './open-report.ts'
+import { catchSignals } from './signals.ts'
+
+export interface RunCommandOptions extends ChainOptions {
+  /** How many runs; 0: for ever. */
+  times: number
+  haltAfter: boolean
+  only: string[]
+  from?: string
+  dryRun: boolean
+  json: boolean
+  syslog: boolean
+  verbosity: Verbosity
+}
+
+/** `runner run`: resolves to the exit status. */
+export async function runCommand(options: RunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const edges: Edges = { clock: systemClock, chance: systemChance }
+  using signals = catchSignals((signal, immediately) => report.emit({ event: 'run:stopping', signal, immediately }))
+  const report = openReport(options, edges.clock, env)
+  try {
+    for (let iteration = 1; ; iteration++) {
+      const last = iteration === options.times
+      const status = await iterate(options, { last, first: iteration === 1 }, { edges, emit: report.emit, ...signals }, env)
+      if (status !== exitStatus.ok || last || options.dryRun) return status
+      if (signals.stop.aborted) return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
+    }
+  } finally {
+    report.close()
+  }
+}
+
+interface World {
+  edges: Edges
+  emit: Emit
+  stop: AbortSignal
+  hurry: AbortSignal
+}
+
+async function iterate(
+  options: RunCommandOptions,
+  { first, last }: { first: boolean; last: boolean },
+  world: World,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const { loaded, findings } = loadChain(options, env)
+  if (first || hasErrors(findings)) tellFindings(findings, options)
+  if (loaded === undefined || hasErrors(findings)) return exitStatus.config
+  const { configuration } = loaded
+  const selected = selectTasks(loaded.chain, options)
+  if (!selected.ok) {
+    process.stderr.write(`runner: ${selected.failure}\n`)
+    return exitStatus.usage
+  }
+  if (options.dryRun) {
+    dryRun(selected.value, options)
+    return exitStatus.ok
+  }
+  const { path: state, problem } = openStateDir(configuration.runner.state_dir)
+  if (problem !== undefined) {
+    const instead = state === undefined ? 'this run keeps no records' : `records go to ${state}`
+    world.emit({ event: 'notice', reason: 'state-lost', message: `${problem}; ${instead}` })
+  }
+  using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
+  return await runOnce({
+    chain: selected.value,
+    configuration,
+    state,
+    temporary: tmpdir(),
+    env: taskEnvironment(configuration, command.value, env),
+    haltAfter: options.haltAfter && last,
+    ...world,
+  })
+}
+
+function taskEnvironment(configuration: Configuration, command: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...env, ...configuration.env, RUNNER_CONFIG_CMD: command }
+}
+
+/** Errors in full; warnings in full when verbose, else by their number: they are what `runner check` is for. */
+function tellFindings(findings: readonly Diagnostic[], { verbosity }: RunCommandOptions): void {
+  const errors = findings.filter(finding => finding.severity === 'error')
+  const warnings = findings.filter(finding => finding.severity === 'warning')
+  const shown = [...errors, ...(verbosity === 'verbose' ? warnings : [])]
+  for (const finding of shown) process.stderr.write(`runner: ${formatDiagnostic(finding)}\n`)
+  if (errors.length > 0) process.stderr.write('runner: nothing has been run\n')
+  else if (verbosity === 'normal' && warnings.length > 0) {
+    const subject = warnings.length === 1 ? 'is 1 warning' : `are ${warnings.length} warnings`
+    process.stderr.write(`runner: there ${subject} about the configuration; \`runner check\` shows them\n`)
+  }
+}
+
+/** The chain less what `--only` and `--from` leave out. */
+function selectTasks(chain: Chain, { only, from }: RunCommandOptions): Result<Chain, string> {
+  let { tasks } = chain
+  const find = (word: string): Result<number, string> => {
+    const [found, ...more] = findTasks(chain.tasks, word)
+    if (found !== undefined && more.length === 0) return ok(chain.tasks.indexOf(found))
+    const guess = nearest(word, chain.tasks.flatMap(task => [task.file, task.name]))
+    if (more.length > 0) return fail(`more than one task is called ${word}; write the file name`)
+    return fail(`no task is called ${word}${guess === undefined ? '; `runner list` shows them' : `; did you mean ${guess}?`}`)
+  }
+  if (from !== undefined) {
+    const start = find(from)
+    if (!start.ok) return start
+    tasks = tasks.slice(start.value)
+  }
+  if (only.length > 0) {
+    const wanted = new Set<number>()
+    for (const word of only) {
+      const index = find(word)
+      if (!index.ok) return index
+      wanted.add(index.value)
+    }
+    tasks = tasks.filter(task => wanted.has(chain.tasks.indexOf(task)))
+  }
+  return ok({ ...chain, tasks })
+}
+
+function dryRun(chain: Chain, { json }: RunCommandOptions): void {
+  const commands = chain.tasks.map(task => ({ task: task.file, command: [...task.settings.interpreter, task.path] }))
+  if (json) process.stdout.write(`${JSON.stringify({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
+  else {
+    process.stdout.write(`would run ${commands.length} tasks in ${chain.directory}:\n`)
+    for (const { command } of commands) process.stdout.write(`  ${command.map(word => quote(word)).join(' ')}\n`)
+  }
+}
+
+function quote(word: string): string {
+  return /^[\w./+:@%,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

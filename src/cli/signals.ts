@@ -1,0 +1,29 @@
+/** The wish of the system or a person that the run should end. */
+export interface Signals extends Disposable {
+  /** Aborts at the first SIGTERM or SIGINT; the reason is its name. */
+  stop: AbortSignal
+  /** Aborts at the second. */
+  hurry: AbortSignal
+}
+
+/** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored. */
+export function catchSignals(onSignal: (signal: NodeJS.Signals, immediately: boolean) => void): Signals {
+  const stop = new AbortController()
+  const hurry = new AbortController()
+  const take = (signal: NodeJS.Signals) => {
+    if (hurry.signal.aborted) return
+    const again = stop.signal.aborted
+    onSignal(signal, again)
+    const controller = again ? hurry : stop
+    controller.abort(signal)
+  }
+  const ignore = () => {}
+  process.on('SIGTERM', take).on('SIGINT', take).on('SIGHUP', ignore)
+  return {
+    stop: stop.signal,
+    hurry: hurry.signal,
+    [Symbol.dispose]() {
+      process.off('SIGTERM', take).off('SIGINT', take).off('SIGHUP', ignore)
+    },
+  }
+}

@@ -1,0 +1,165 @@
+/*
+ * Every key that runner itself reads, as JSON Schema (draft 7): the validator, the types' defaults and the
+ * reference page (scripts/reference.ts) come from here. Values are text, as they stand in the file; the name of
+ * a definition says what the text means (value.ts).
+ */
+
+/** What a value's text means, with the pattern it must have. */
+export const definitions = {
+  seconds: { type: 'string', pattern: '^(\\d{1,12}(\\.\\d{0,9})?|\\.\\d{1,9})$' },
+  factor: { type: 'string', pattern: '^(\\d{1,6}(\\.\\d{0,9})?|\\.\\d{1,9})$' },
+  count: { type: 'string', pattern: '^0*[1-9]\\d{0,8}$' },
+  size: { type: 'string', pattern: '^\\d{1,12}[kKMGT]?$' },
+  flag: { type: 'string', pattern: '^(yes|no)$' },
+  choice: { type: 'string', enum: ['beginning', 'failed'] },
+  command: { type: 'string' },
+  path: { type: 'string' },
+  names: { type: 'string' },
+} as const
+
+export type Kind = keyof typeof definitions
+
+/** What a person reads where a value does not have the form of its kind. */
+export const kindTexts: Record<Kind, string> = {
+  seconds: 'a number of seconds, 0 or more, such as 5 or 0.25',
+  factor: 'a number, 0 or more, such as 1.14',
+  count: 'a whole number, 1 or more',
+  size: 'a number of bytes, or one with k, M, G or T behind it, such as 64M',
+  flag: 'yes or no',
+  choice: 'beginning or failed',
+  command: 'a command, split into words as a shell does',
+  path: 'a path',
+  names: 'names with commas between them',
+}
+
+export interface Key {
+  $ref: `#/definitions/${Kind}`
+  default?: string
+  description: string
+}
+
+/** The kind of a key's value. */
+export function kindOf(key: Key): Kind {
+  return key.$ref.slice(key.$ref.lastIndexOf('/') + 1) as Kind
+}
+
+const kind = (name: Kind): Key['$ref'] => `#/definitions/${name}`
+
+/** Keys of `[runner]` that a task's own section may set for that task. */
+const perTask = {
+  max_time: { $ref: kind('seconds'), default: '600', description: 'Seconds a task may run; 0: for ever.' },
+  max_tries: { $ref: kind('count'), default: '5', description: 'Tries before giving up.' },
+  sleep_time: { $ref: kind('seconds'), default: '1', description: 'Seconds, least wait between tries.' },
+  retry_jitter: {
+    $ref: kind('seconds'),
+    default: '30',
+    description: 'Seconds, upper bound of the random part of the wait.',
+  },
+  backoff: {
+    $ref: kind('factor'),
+    default: '1.14',
+    description:
+      'The wait before try n+1 is backoff^n × (sleep_time + a random part of retry_jitter) seconds.',
+  },
+  kill_grace: {
+    $ref: kind('seconds'),
+    default: '10',
+    description: 'Seconds between SIGTERM and SIGKILL.',
+  },
+  interpreter: {
+    $ref: kind('command'),
+    description:
+      'Command to run tasks with, for systems without hashbangs; in `[runner]` also for the halt task.',
+  },
+} as const satisfies Record<string, Key>
+
+const runnerOnly = {
+  retry_from: {
+    $ref: kind('choice'),
+    default: 'beginning',
+    description:
+      'Where a new try begins: with the first task (`beginning`), or with the task that failed (`failed`).',
+  },
+  halt_task: {
+    $ref: kind('path'),
+    default: 'halt.sh',
+    description: 'The halt task, a file in the task directory. It is no task of the chain.',
+  },
+  task_hook: {
+    $ref: kind('command'),
+    description: 'Command that runs before and after each try, with the stats as JSON for its last argument.',
+  },
+  hook_time: { $ref: kind('seconds'), default: '60', description: 'Seconds a hook may run; 0: for ever.' },
+  include_dir: { $ref: kind('path'), description: 'Directory of further configuration files.' },
+  task_dir: {
+    $ref: kind('path'),
+    default: 'tasks.d',
+    description: 'Where the tasks are. A directory on the command line comes first.',
+  },
+  state_dir: {
+    $ref: kind('path'),
+    description:
+      'Where runner keeps its records, mode 0700. Without it `/var/lib/runner` for root, for others `$XDG_STATE_HOME/runner`, else `~/.local/state/runner`. Not writable: a temporary one, with a warning.',
+  },
+  keep_runs: { $ref: kind('count'), default: '30', description: 'Runs whose logs are kept.' },
+  log_limit: {
+    $ref: kind('size'),
+    default: '64M',
+    description: 'How much of the output of one try is kept; of more, head and tail.',
+  },
+} as const satisfies Record<string, Key>
+
+/** Keys whose parts of the program are still to come: accepted, and warned of. */
+const notYet = {
+  min_free: { $ref: kind('size'), default: '64M', description: 'Free disk below which no records are kept.' },
+  resume_across_boots: {
+    $ref: kind('flag'),
+    default: 'no',
+    description: 'Resume a run that a reboot interrupted.',
+  },
+  reboot_command: { $ref: kind('command'), description: 'What a status of 194 runs to reboot the host.' },
+  max_reboots: { $ref: kind('count'), default: '3', description: 'Reboots that one run may ask for.' },
+  metrics_file: { $ref: kind('path'), description: "File for node_exporter's textfile collector." },
+} as const satisfies Record<string, Key>
+
+const taskOnly = {
+  depends_on: {
+    $ref: kind('names'),
+    description: 'Tasks that must be done before this one: file names or names, with commas between them.',
+  },
+  required: {
+    $ref: kind('flag'),
+    default: 'yes',
+    description:
+      '`no`: a failure repeats this task alone, up to its `max_tries`, and is then reported, and the chain goes on as if it were done.',
+  },
+} as const satisfies Record<string, Key>
+
+export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly, ...notYet }
+export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
+export const notYetKeys: readonly string[] = Object.keys(notYet)
+
+export type PerTaskKey = keyof typeof perTask
+export type RunnerKey = PerTaskKey | keyof typeof runnerOnly | keyof typeof notYet
+export type TaskKey = PerTaskKey | keyof typeof taskOnly
+export const perTaskKeys = Object.keys(perTask) as PerTaskKey[]
+
+/** Sections with a meaning of their own, which no task's section can have. */
+export const reservedSections: readonly string[] = ['runner', 'env', 'remote', 'executor', 'server']
+
+const section = (name: string, properties: Record<string, Key>) => ({
+  $id: `https://runner.invalid/${name}.json`,
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  definitions,
+  type: 'object',
+  properties,
+})
+
+export const runnerSchema = section('runner-section', runnerKeys)
+export const taskSchema = section('task-section', taskKeys)
+export const envSchema = {
+  $id: 'https://runner.invalid/env-section.json',
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  type: 'object',
+  propertyNames: { pattern: '^[^=]+$' },
+}

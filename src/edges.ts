@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+
+/** Time, as the rest of the program sees it. */
+export interface Clock {
+  /** The wall clock. */
+  now(): Date
+  /** Seconds that only ever grow, whatever happens to the wall clock. */
+  monotonic(): number
+  /** Waits; ends early, without an error, when `signal` aborts. Any length is fine, Infinity too. */
+  sleep(seconds: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Chance, as the rest of the program sees it. */
+export interface Chance {
+  /** Uniform in [0, 1). */
+  random(): number
+  /** 128 random bits in hexadecimal. */
+  id(): string
+}
+
+/** What the program touches of the world outside; made once, at the top. */
+export interface Edges {
+  clock: Clock
+  chance: Chance
+}
+
+/** The longest wait that a timer of Node takes. */
+const longestTimer = 2_147_483
+
+export const systemClock: Clock = {
+  now: () => new Date(),
+  monotonic: () => performance.now() / 1000,
+  sleep: (seconds, signal) =>
+    new Promise(resolve => {
+      if (signal?.aborted) return resolve()
+      const end = performance.now() + seconds * 1000
+      let timer: NodeJS.Timeout
+      const done = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const wait = () => {
+        const left = (end - performance.now()) / 1000
+        if (left <= 0) return done()
+        timer = setTimeout(wait, Math.ceil(Math.min(left, longestTimer) * 1000))
+      }
+      signal?.addEventListener('abort', done, { once: true })
+      wait()
+    }),
+}
+
+export const systemChance: Chance = {
+  random: Math.random,
+  id: () => randomBytes(16).toString('hex'),
+}

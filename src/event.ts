@@ -1,0 +1,116 @@
+/*
+ * Words, the same in code, configuration, events, hooks and documentation:
+ *
+ *   task      an executable file of the task directory
+ *   try       one start of one task; `try_num` counts them
+ *   chain     the tasks of a directory in their order
+ *   run       one execution of the chain, with an id of its own
+ *   halt      what follows a task's exit status 2 and giving up: the halt task runs, then the run ends
+ *   hook      the command that gets the stats of each try, before and after it
+ *
+ * Of later parts: a job is a named definition that a server holds, an execution one attempt at it, a runner
+ * the process that takes executions, an executor the container it runs them in, a lease the time for which an
+ * execution is a runner's, a group the runners among which a leader is elected.
+ */
+
+/** What a try came to; what the chain does next follows from it alone (chain/outcome.ts). */
+export type Outcome = 'OK' | 'RETRY' | 'HALT' | 'EXIT' | 'INTERRUPTED'
+
+/** Why a run ended. */
+export type RunEnd = 'succeeded' | 'gave-up' | 'halted' | 'exited' | 'interrupted'
+
+/** A process as it was last seen. */
+export interface ProcessFact {
+  pid: number
+  /** Its command line, at most 200 characters. */
+  command: string
+}
+
+/** What became of the output of a try. */
+export interface LogFact {
+  /** Where it is kept; absent when it could not be kept. */
+  file?: string
+  /** Bytes that the try wrote until it ended. */
+  bytes: number
+  /** Bytes left out of the middle because of `log_limit`. */
+  left_out: number
+}
+
+/** Which try of what. */
+export interface TryRef {
+  /** The file name, as hooks know it. */
+  task: string
+  /** The name, as the configuration knows it. */
+  name: string
+  kind: 'task' | 'halt'
+  try_num: number
+}
+
+/** How a try ended. */
+export interface TryEnd {
+  outcome: Outcome
+  exit_code?: number
+  signal?: string
+  /** Present where it is not the exit status alone that says what happened. */
+  failure?:
+    | { reason: 'not-started'; message: string }
+    | { reason: 'timed-out'; max_time: number }
+    | { reason: 'not-ended'; message: string }
+  /** Processes of the try that runner ended by a signal. */
+  killed: ProcessFact[]
+  /** Processes of the try that outlived SIGKILL. */
+  survivors: ProcessFact[]
+  /** RFC 3339, UTC. */
+  started_at: string
+  duration_seconds: number
+  log: LogFact
+  /** The last few lines that the try wrote. */
+  last_lines: string[]
+}
+
+/** Everything that happens in a run. Reporters, and later the journal, live on these alone. */
+export type Event =
+  | {
+      event: 'run:started'
+      run_id: number
+      config_file?: string
+      task_dir: string
+      run_dir?: string
+      tasks: { task: string; name: string }[]
+    }
+  | ({ event: 'try:started'; pid?: number; max_tries: number; max_time: number } & TryRef)
+  | ({ event: 'try:output'; data: Uint8Array } & TryRef)
+  | ({ event: 'try:limit'; max_time: number } & TryRef)
+  | ({ event: 'try:ended' } & TryRef & TryEnd)
+  | ({ event: 'hook:output'; hook: 'pre' | 'post'; data: Uint8Array } & TryRef)
+  | ({ event: 'hook:failed'; hook: 'pre' | 'post'; message: string; last_lines: string[] } & TryRef)
+  | {
+      event: 'chain:waiting'
+      /** Seconds until the next try. */
+      delay_seconds: number
+      /** The task whose failure is waited after. */
+      task: string
+      /** The task that the next try begins with. */
+      next_task: string
+      try_num: number
+      max_tries: number
+    }
+  | { event: 'task:given-up'; task: string; tries: number; required: boolean }
+  | { event: 'run:stopping'; signal: string; immediately: boolean }
+  | { event: 'notice'; reason: NoticeReason; message: string }
+  | {
+      event: 'run:ended'
+      run_id: number
+      reason: RunEnd
+      exit_status: number
+      /** The task that decided it. */
+      task?: string
+      tasks_done: number
+      duration_seconds: number
+      failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
+    }
+
+export type NoticeReason = 'no-halt-task' | 'state-lost' | 'log-lost' | 'output-lost' | 'syslog-lost'
+
+/** Gets every event, in order. A promise asks for patience: output is not read on until it is kept. */
+export type Emit = (event: Event) => void | Promise<void>

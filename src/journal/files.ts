@@ -1,0 +1,80 @@
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { errorCode, errorText } from '../result.ts'
+
+/** Where records are kept. */
+export interface StateDir {
+  /** Absent where not even a temporary directory can be had: then nothing is kept. */
+  path?: string
+  /** Why it is not the directory that was asked for. */
+  problem?: string
+}
+
+/** Makes sure that a state directory is there, mode 0700; takes a temporary one where that cannot be. */
+export function openStateDir(wanted: string): StateDir {
+  try {
+    mkdirSync(join(wanted, 'runs'), { recursive: true, mode: 0o700 })
+    accessSync(join(wanted, 'runs'), constants.W_OK | constants.X_OK)
+    return { path: wanted }
+  } catch (error) {
+    const problem = `the state directory ${wanted} cannot be used: ${errorText(error)}`
+    return { ...temporary(), problem }
+  }
+}
+
+function temporary(): { path?: string } {
+  try {
+    const path = mkdtempSync(join(tmpdir(), 'runner-'))
+    mkdirSync(join(path, 'runs'), { mode: 0o700 })
+    return { path }
+  } catch {
+    return {}
+  }
+}
+
+/** The records of one run. */
+export interface RunDir {
+  id: number
+  path: string
+}
+
+/** Makes the directory of a new run, whose id is one more than that of any before it. Throws system errors. */
+export function newRunDir(state: string): RunDir {
+  for (let id = (runIds(state).at(-1) ?? 0) + 1; ; id++) {
+    const path = join(state, 'runs', String(id))
+    try {
+      mkdirSync(path, { mode: 0o700 })
+      return { id, path }
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+  }
+}
+
+/** Removes the oldest runs, so that `keep` are left. What cannot be removed stays. */
+export function removeOldRuns(state: string, keep: number): void {
+  for (const id of runIds(state).slice(0, -keep)) {
+    try {
+      rmSync(join(state, 'runs', String(id)), { recursive: true, force: true })
+    } catch {
+      // The next run tries again.
+    }
+  }
+}
+
+/** The ids of the runs on record, ascending. */
+function runIds(state: string): number[] {
+  try {
+    const names = readdirSync(join(state, 'runs')).filter(name => /^[1-9][0-9]{0,14}$/.test(name))
+    return names.map(Number).sort((a, b) => a - b)
+  } catch {
+    return []
+  }
+}
+
+/** The file for the output of the `index`-th process of a run (from 1), named for a person who looks for it. */
+export function logFileName(index: number, file: string, suffix: string): string {
+  const safe = Buffer.from(file.replace(/[\x00-\x1f\x7f/]/g, '_')).subarray(0, 180).toString().replace(/�+$/, '')
+  return `${String(index).padStart(3, '0')}-${safe}.${suffix}.log`
+}

@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Clock } from '../edges.ts'
+import type { ProcessFact } from '../event.ts'
+
+/**
+ * Names all that a try started: its process group, the descendants of its leader by parent pid, and every
+ * process whose environment carries `RUNNER_TRY_ID`. A daemon that left its parents and its group and cleared
+ * its environment is out of reach.
+ */
+export interface TreeRef {
+  /** The pid of the leader, and the id of its group and session. */
+  leader: number
+  /** The value of RUNNER_TRY_ID that its processes carry, if they do. */
+  tryId?: string
+}
+
+interface Process {
+  pid: number
+  parent: number
+  group: number
+}
+
+/** The living processes of a tree; zombies do not count. Empty where there is no /proc. */
+export function findTree({ leader, tryId }: TreeRef): number[] {
+  const processes = listProcesses()
+  const found = new Set<number>()
+  for (const { pid, group } of processes) {
+    if (pid === leader || group === leader || (tryId !== undefined && carries(pid, tryId))) found.add(pid)
+  }
+  const children = Map.groupBy(processes, process => process.parent)
+  for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child.pid)
+  return [...found]
+}
+
+/** Everything but this process and zombies. */
+function listProcesses(): Process[] {
+  const processes: Process[] = []
+  for (const entry of readProc('.')) {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) continue
+    const stat = readProcFile(`${pid}/stat`)
+    // "pid (command) state ppid pgrp …": the command may hold anything, parentheses too (proc(5)).
+    const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (state === undefined || state === '' || state === 'Z' || state === 'X') continue
+    processes.push({ pid, parent: Number(parent), group: Number(group) })
+  }
+  return processes
+}
+
+function carries(pid: number, tryId: string): boolean {
+  return `\0${readProcFile(`${pid}/environ`)}`.includes(`\0RUNNER_TRY_ID=${tryId}\0`)
+}
+
+function commandOf(pid: number): string {
+  const words = readProcFile(`${pid}/cmdline`).split('\0').join(' ').trim()
+  return (words === '' ? readProcFile(`${pid}/comm`).trim() : words).slice(0, 200)
+}
+
+function readProc(path: string): string[] {
+  try {
+    return readdirSync(`/proc/${path}`)
+  } catch {
+    return []
+  }
+}
+
+/** Empty when the process is gone or not ours to read. */
+function readProcFile(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** How a tree was ended. */
+export interface TreeEnd {
+  /** All that got a signal. */
+  killed: ProcessFact[]
+  /** What still lived after SIGKILL and a wait. */
+  survivors: ProcessFact[]
+}
+
+/** Seconds between two looks at a tree that is being ended. */
+const lookEvery = 0.02
+/** Seconds that even a `kill_grace` of 0 leaves the kernel to carry out a SIGKILL. */
+const leastPatience = 1
+
+/**
+ * Ends a tree: `signal` once to each of its processes, `grace` seconds of patience (none any more when `hurry`
+ * aborts), then SIGKILL again and again until nothing of it lives, for `grace` seconds at the most. A tree that
+ * is not there is no error.
+ */
+export async function endTree(
+  tree: TreeRef,
+  { signal, grace, clock, hurry }: { signal: NodeJS.Signals; grace: number; clock: Clock; hurry: AbortSignal },
+): Promise<TreeEnd> {
+  const killed = new Map<number, ProcessFact>()
+  const send = (pids: number[], what: NodeJS.Signals) => {
+    for (const pid of pids) {
+      if (!killed.has(pid)) killed.set(pid, { pid, command: commandOf(pid) })
+      try {
+        process.kill(pid, what)
+      } catch {
+        // Gone in between, or not ours to end: then it shows among the survivors.
+      }
+    }
+  }
+
+  let living = findTree(tree)
+  send(living, signal)
+  const softEnd = clock.monotonic() + grace
+  while (living.length > 0 && clock.monotonic() < softEnd && !hurry.aborted) {
+    await clock.sleep(Math.min(lookEvery, softEnd - clock.monotonic()), hurry)
+    living = findTree(tree)
+  }
+  const hardEnd = clock.monotonic() + Math.max(grace, leastPatience)
+  while (living.length > 0 && clock.monotonic() < hardEnd) {
+    send(living, 'SIGKILL')
+    await clock.sleep(lookEvery)
+    living = findTree(tree)
+  }
+  const survivors = living.map(pid => killed.get(pid) ?? { pid, command: commandOf(pid) })
+  return { killed: [...killed.values()], survivors }
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../edges.ts'
+import type { Exit, Started } from './start.ts'
+import { endTree, type TreeEnd } from './tree.ts'
+
+/** How long a process may run, and what ends it sooner. */
+export interface Watch {
+  /** Seconds; 0: for ever. */
+  limit: number
+  /** Seconds between the first signal and SIGKILL. */
+  grace: number
+  clock: Clock
+  /** Ends the tree; its reason is the signal to do it with. */
+  stop: AbortSignal
+  /** Ends all patience. */
+  hurry: AbortSignal
+  /** The value of RUNNER_TRY_ID by which the processes of the tree are known. */
+  tryId?: string
+  /** Called when the limit is reached, before anything is ended. */
+  onLimit?: () => void
+}
+
+/** Why a process ended, how, and what became of its tree. */
+export interface Watched extends TreeEnd {
+  why: 'exit' | 'limit' | 'stop'
+  exit: Exit
+}
+
+/** Waits for the end of a process, and brings it about, with its whole tree, at the limit or when asked to stop. */
+export async function watchProcess(started: Started, watch: Watch): Promise<Watched> {
+  const { clock, limit, grace, stop, hurry, tryId } = watch
+  const over = new AbortController()
+  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [started.exited.then(() => 'exit' as const), aborted(stop, over.signal)]
+  if (limit > 0) waits.push(clock.sleep(limit, over.signal).then(() => 'limit' as const))
+  const why = await Promise.race(waits)
+  over.abort()
+  if (why === 'exit' || started.pid === undefined)
+    return { why: 'exit', exit: await started.exited, killed: [], survivors: [] }
+
+  if (why === 'limit') watch.onLimit?.()
+  const signal = why === 'stop' ? (stop.reason as NodeJS.Signals) : 'SIGTERM'
+  const tree = { leader: started.pid, ...(tryId === undefined ? {} : { tryId }) }
+  const end = await endTree(tree, { signal, grace, clock, hurry })
+  const survived = end.survivors.some(({ pid }) => pid === started.pid)
+  return { why, exit: survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited, ...end }
+}
+
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<'stop'> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve('stop')
+    signal.addEventListener('abort', () => resolve('stop'), { once: true, signal: over })
+  })
+}

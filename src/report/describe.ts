@@ -1,0 +1,149 @@
+import type { Event, ProcessFact, TryEnd } from '../event.ts'
+
+/** How much is told. */
+export type Verbosity = 'quiet' | 'normal' | 'verbose'
+
+/** How much a line matters; the names are syslog's. */
+export type Priority = 'err' | 'warning' | 'notice' | 'info' | 'debug'
+
+/** One line for a person. */
+export interface Line {
+  priority: Priority
+  text: string
+}
+
+type Ending = Pick<TryEnd, 'exit_code' | 'signal' | 'failure'>
+
+/** What a person reads of an event; the output of tasks is not among it. */
+export function describe(event: Event, verbosity: Verbosity): Line[] {
+  const least = verbosity === 'quiet' ? 1 : verbosity === 'normal' ? 3 : 4
+  return linesOf(event, verbosity).filter(({ priority }) => ranks[priority] <= least)
+}
+
+const ranks: Record<Priority, number> = { err: 0, warning: 1, notice: 2, info: 3, debug: 4 }
+
+function linesOf(event: Event, verbosity: Verbosity): Line[] {
+  switch (event.event) {
+    case 'run:started': {
+      const lines = [line('info', `run ${event.run_id}: ${count(event.tasks.length, 'task')} in ${event.task_dir}`)]
+      if (event.config_file !== undefined) lines.push(line('debug', `configuration: ${event.config_file}`))
+      if (event.run_dir !== undefined) lines.push(line('debug', `records: ${event.run_dir}`))
+      return lines
+    }
+    case 'try:started': {
+      const subject = event.kind === 'halt' ? `halt task ${one(event.task)}` : one(event.task)
+      const tries = event.kind === 'halt' ? '' : ` (try ${event.try_num} of ${event.max_tries})`
+      const limit = event.max_time === 0 ? 'no time limit' : `time limit ${seconds(event.max_time)}`
+      const pid = event.pid === undefined ? '' : `, pid ${event.pid}`
+      return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}${pid}`)]
+    }
+    case 'try:limit':
+      return [line('warning', `${one(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`)]
+    case 'try:ended':
+      return tryEnded(event, verbosity)
+    case 'hook:failed': {
+      const text = `${one(event.task)}: the ${event.hook} hook ${event.message}`
+      return [line('warning', text), ...quoted('warning', event.last_lines)]
+    }
+    case 'chain:waiting': {
+      const place = event.next_task === event.task ? 'with it' : `from ${one(event.next_task)}`
+      const tries = `try ${event.try_num} of ${event.max_tries}`
+      return [line('notice', `${one(event.task)}: trying again ${place} in ${seconds(event.delay_seconds)} (${tries})`)]
+    }
+    case 'task:given-up': {
+      const go = event.required ? 'giving up' : 'not required: going on without it'
+      return [line(event.required ? 'err' : 'warning', `${one(event.task)}: failed ${times(event.tries)}; ${go}`)]
+    }
+    case 'run:stopping': {
+      const how = event.immediately ? 'at once' : 'once more to end it at once'
+      return [line('warning', `${event.signal}: stopping${event.immediately ? ' ' : '; '}${how}`)]
+    }
+    case 'notice':
+      return [line(event.reason === 'no-halt-task' ? 'notice' : 'warning', event.message)]
+    case 'run:ended':
+      return runEnded(event)
+    case 'try:output':
+    case 'hook:output':
+      return []
+  }
+}
+
+function tryEnded(event: Event & { event: 'try:ended' }, verbosity: Verbosity): Line[] {
+  const good = event.outcome === 'OK'
+  const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${one(event.task)}: ${event.outcome}`
+  const facts = [...(good ? [] : [describeEnding(event)]), seconds(event.duration_seconds)]
+  const lines = [line(good ? 'info' : 'warning', `${subject} (${facts.join(', ')})`)]
+  if (event.killed.length > 0) lines.push(line('warning', `  ended with it: ${processes(event.killed)}`))
+  if (event.survivors.length > 0) lines.push(line('err', `  still alive: ${processes(event.survivors)}`))
+  if (event.log.left_out > 0) {
+    const where = event.log.file === undefined ? '' : ` of ${event.log.file}`
+    const text = `  ${event.log.left_out} of ${event.log.bytes} bytes of its output are left out${where} (log_limit)`
+    lines.push(line('notice', text))
+  }
+  if (event.log.file !== undefined) lines.push(line('debug', `  output: ${event.log.file}`))
+  if (verbosity === 'quiet' && !good) lines.push(...quoted('warning', event.last_lines))
+  return lines
+}
+
+function runEnded(event: Event & { event: 'run:ended' }): Line[] {
+  const run = `run ${event.run_id}`
+  const time = seconds(event.duration_seconds)
+  const by = event.task === undefined ? '' : ` ${one(event.task)}`
+  const why = event.failure === undefined ? '' : ` (${describeEnding(event.failure)})`
+  const last = quoted('err', event.failure?.last_lines ?? [])
+  switch (event.reason) {
+    case 'succeeded':
+      return [line('info', `${run} succeeded: ${count(event.tasks_done, 'task')} in ${time}`)]
+    case 'gave-up':
+      return [line('err', `${run} gave up at${by}${why} after ${time}`), ...last]
+    case 'halted':
+      return [line('err', `${run} was halted by${by}${why} after ${time}`), ...last]
+    case 'exited':
+      return [line('err', `${run} was stopped by${by}${why} after ${time}`), ...last]
+    case 'interrupted':
+      return [line('err', `${run} was interrupted${by === '' ? '' : ` at${by}`} after ${time}`)]
+  }
+}
+
+/** `exit status 1`, `killed by SIGKILL`, `ran longer than its max_time, 5 s`. */
+export function describeEnding({ exit_code, signal, failure }: Ending): string {
+  if (failure?.reason === 'timed-out') return `ran longer than its max_time, ${seconds(failure.max_time)}`
+  if (failure !== undefined) return failure.message
+  if (signal !== undefined) return `killed by ${signal}`
+  return `exit status ${exit_code}`
+}
+
+function line(priority: Priority, text: string): Line {
+  return { priority, text }
+}
+
+function quoted(priority: Priority, lines: readonly string[]): Line[] {
+  return lines.map(text => line(priority, `  | ${text}`))
+}
+
+/** A name on one line, whatever is in it. */
+function one(name: string): string {
+  return /[\x00-\x1f\x7f-\x9f]/.test(name) ? JSON.stringify(name) : name
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+function times(number: number): string {
+  return number === 1 ? 'once' : number === 2 ? 'twice' : `${number} times`
+}
+
+function processes(facts: readonly ProcessFact[]): string {
+  return facts.map(({ pid, command }) => `${one(command)} (pid ${pid})`).join(', ')
+}
+
+/** A duration for a person: `4 ms`, `1.25 s`, `12.3 s`, `3 min 5 s`, `2 h 4 min`. */
+export function seconds(value: number): string {
+  if (value < 1) return `${Math.round(value * 1000)} ms`
+  if (value < 10) return `${Number(value.toFixed(2))} s`
+  if (value < 120) return `${Number(value.toFixed(1))} s`
+  const whole = Math.round(value)
+  if (whole < 7200) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+}

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import type { Emit } from '../event.ts'
+import { describe, type Priority, type Verbosity } from './describe.ts'
+
+/** Severities of syslog (RFC 5424, table 2). */
+const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 }
+
+/**
+ * Sends what happens, without the output of tasks, to the system log, through one logger(1) that lives as long
+ * as the run. `onLost` is told once when that cannot be done.
+ */
+export function syslogReporter(verbosity: Verbosity, onLost: (message: string) => void): { emit: Emit; close(): void } {
+  // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
+  const stdio = ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore']
+  const logger = spawn('logger', ['--tag', 'runner', '--prio-prefix'], { detached: true, stdio })
+  let lost = false
+  const lose = (message: string) => {
+    if (!lost) onLost(`nothing goes to the system log: ${message}`)
+    lost = true
+  }
+  logger.on('error', error => lose(error.message.includes('ENOENT') ? 'logger(1) is not installed' : error.message))
+  logger.stdin.on('error', () => lose('logger(1) has ended'))
+  logger.on('exit', code => code !== 0 && lose(`logger(1) ended with status ${code}`))
+  return {
+    emit(event) {
+      if (lost) return
+      for (const { priority, text } of describe(event, verbosity))
+        logger.stdin.write(`<${severities[priority]}>${text}\n`)
+    },
+    close: () => logger.stdin.end(),
+  }
+}

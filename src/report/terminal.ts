@@ -1,0 +1,42 @@
+import { Chalk, type ColorSupportLevel } from 'chalk'
+import type { Emit } from '../event.ts'
+import { describe, type Line, type Verbosity } from './describe.ts'
+import type { Out } from './stream.ts'
+
+const newline = 10
+
+/**
+ * Shows a run to a person: a line for what happens, and between them the output of the tasks, byte by byte as
+ * they wrote it (not when quiet).
+ */
+export function terminalReporter(out: Out, verbosity: Verbosity, colour: boolean): Emit {
+  const chalk = new Chalk({ level: (colour ? 1 : 0) as ColorSupportLevel })
+  const paint = ({ priority, text }: Line) => {
+    if (priority === 'err') return chalk.red(text)
+    if (priority === 'warning') return chalk.yellow(text)
+    if (priority === 'debug') return chalk.dim(text)
+    return text.replace(/: OK(?= \()|(?<=^run \d+ )succeeded/, done => chalk.green(done))
+  }
+  let atLineStart = true
+  return event => {
+    if (event.event === 'try:output' || event.event === 'hook:output') {
+      const shown = event.event === 'try:output' ? verbosity !== 'quiet' : verbosity === 'verbose'
+      if (!shown || event.data.length === 0) return
+      atLineStart = event.data.at(-1) === newline
+      return out.write(event.data)
+    }
+    const lines = describe(event, verbosity)
+    if (lines.length === 0) return
+    const text = lines.map(line => `${chalk.bold('runner:')} ${paint(line)}\n`).join('')
+    const start = atLineStart ? '' : '\n'
+    atLineStart = true
+    return out.write(start + text)
+  }
+}
+
+/** Whether to use colour: on a terminal, unless NO_COLOR (no-color.org) or TERM=dumb says no; FORCE_COLOR insists. */
+export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
+  if (env.NO_COLOR) return false
+  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0'
+  return stream.isTTY === true && env.TERM !== 'dumb'
+}
