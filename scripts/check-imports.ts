@@ -37,14 +37,19 @@ for (const file of globSync('src/**/*.ts')) {
       if (!packages[target!]?.includes(room)) problems.push(`${file}: may not import the package ${target}`)
       continue
     }
-    const other = normalize(join(dirname(file), target!)).split('/')[1]!.replace(/\.ts$/, '')
+    const other = normalize(join(dirname(file), target!))
+      .split('/')[1]!
+      .replace(/\.ts$/, '')
     if (other === room) continue
     const [from, to] = [layerOf(room), layerOf(other)]
     const bottom = from === layers.length - 1 && to === from
-    if (to <= from && !bottom) problems.push(`${file}: may not import ${target}: ${room} is not above ${other}`)
+    if (to <= from && !bottom)
+      problems.push(`${file}: may not import ${target}: ${room} is not above ${other}`)
   }
 }
 
 for (const problem of problems) console.error(problem)
-console.log(problems.length === 0 ? 'imports run downwards only' : `${problems.length} imports run the wrong way`)
+console.log(
+  problems.length === 0 ? 'imports run downwards only' : `${problems.length} imports run the wrong way`,
+)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
 
 /** Time, as the rest of the program sees it. */
 export interface Clock {
@@ -52,5 +52,17 @@ export const systemClock: Clock = {
 
 export const systemChance: Chance = {
   random: Math.random,
-  id: () => randomBytes(16).toString('hex'),
+  id: () => urandom(16).toString('hex'),
+}
+
+/** Random bytes from the kernel: loading node:crypto for them would cost a start 5 ms (docs/benchmarks.md). */
+function urandom(size: number): Buffer {
+  const fd = openSync('/dev/urandom', 'r')
+  try {
+    const bytes = Buffer.alloc(size)
+    readSync(fd, bytes)
+    return bytes
+  } finally {
+    closeSync(fd)
+  }
 }

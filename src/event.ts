@@ -110,7 +110,7 @@ export type Event =
       failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
     }
 
-export type NoticeReason = 'no-halt-task' | 'state-lost' | 'log-lost' | 'output-lost' | 'syslog-lost'
+export type NoticeReason = 'no-halt-task' | 'state-lost' | 'log-lost' | 'syslog-lost'
 
 /** Gets every event, in order. A promise asks for patience: output is not read on until it is kept. */
 export type Emit = (event: Event) => void | Promise<void>

@@ -94,7 +94,12 @@ async function tryAlone(task: PlannedTask, deps: ChainDeps): Promise<TryEnd | un
 }
 
 /** False when the run was stopped meanwhile. */
-async function wait(failed: PlannedTask, next: PlannedTask, tryNum: number, deps: ChainDeps): Promise<boolean> {
+async function wait(
+  failed: PlannedTask,
+  next: PlannedTask,
+  tryNum: number,
+  deps: ChainDeps,
+): Promise<boolean> {
   const delay_seconds = waitSeconds(failed.settings, tryNum, deps.random())
   deps.emit({
     event: 'chain:waiting',

@@ -36,7 +36,13 @@ export function discover(directory: string, halt: string): Discovery {
   } catch (error) {
     const message = `the task directory cannot be read: ${errorText(error)}`
     const hint = 'make it, name another one on the command line, or set task_dir in [runner]'
-    const finding: Diagnostic = { severity: 'error', reason: 'task-dir-unreadable', file: directory, message, hint }
+    const finding: Diagnostic = {
+      severity: 'error',
+      reason: 'task-dir-unreadable',
+      file: directory,
+      message,
+      hint,
+    }
     return { tasks: [], skipped: [], findings: [finding] }
   }
   const haltFile = dirname(halt) === directory ? basename(halt) : undefined
@@ -50,7 +56,11 @@ export function discover(directory: string, halt: string): Discovery {
     else if (!Buffer.from(file).equals(bytes)) findings.push(notUtf8(directory, file))
     else tasks.push({ file, name: taskName(file), alias: buildRunnerName(file), path: join(directory, file) })
   }
-  return { tasks, skipped, findings: [...findings, ...sameNames(directory, tasks), ...prefixWidths(directory, tasks)] }
+  return {
+    tasks,
+    skipped,
+    findings: [...findings, ...sameNames(directory, tasks), ...prefixWidths(directory, tasks)],
+  }
 }
 
 function whyNoTask(file: string, haltFile: string | undefined): string | undefined {

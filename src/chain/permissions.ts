@@ -17,7 +17,8 @@ export function untrusted(paths: readonly string[], caller: number): Diagnostic[
     const stat = statSync(path, { throwIfNoEntry: false })
     if (stat === undefined) continue
     const problem = problemOf(path, stat, caller)
-    if (problem !== undefined) findings.push({ severity: 'error', reason: 'untrusted', file: path, ...problem })
+    if (problem !== undefined)
+      findings.push({ severity: 'error', reason: 'untrusted', file: path, ...problem })
   }
   return findings
 }
@@ -28,7 +29,8 @@ function problemOf(path: string, stat: Stats, caller: number): { message: string
     return { message, hint: `chown root ${quoted(path)}` }
   }
   const stickyDirectory = stat.isDirectory() && (stat.mode & sticky) !== 0
-  if (stickyDirectory || (stat.mode & groupOrOthersWrite) === 0 || !(stat.isFile() || stat.isDirectory())) return undefined
+  if (stickyDirectory || (stat.mode & groupOrOthersWrite) === 0 || !(stat.isFile() || stat.isDirectory()))
+    return undefined
   const message = 'is writable by group or others, who would decide what root runs'
   return { message, hint: `chmod go-w ${quoted(path)}` }
 }

@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from "../result.ts"
+import { fail, ok, type Result } from '../result.ts'
 import type { Task } from './discover.ts'
 
 /** A cycle among the dependencies: each task depends on the next, the last on the first. */
@@ -21,7 +21,7 @@ export function orderTasks(
   const ordered: Task[] = []
   while (left.length > 0) {
     const ready = left.findIndex(task => (dependencies.get(task.file) ?? []).every(file => done.has(file)))
-    if (ready === -1) return fail({ reason: "cycle", path: findCycle(left, dependencies) })
+    if (ready === -1) return fail({ reason: 'cycle', path: findCycle(left, dependencies) })
     const [task] = left.splice(ready, 1)
     done.add(task!.file)
     ordered.push(task!)

@@ -78,14 +78,25 @@ function sectionsOf(task: Task, tasks: readonly Task[]): string[] {
   return [...new Set(names)].filter(name => !reservedSections.includes(name))
 }
 
-function planTask(task: Task, tasks: readonly Task[], configuration: Configuration, findings: Diagnostic[]): PlannedTask {
+function planTask(
+  task: Task,
+  tasks: readonly Task[],
+  configuration: Configuration,
+  findings: Diagnostic[],
+): PlannedTask {
   const sections = sectionsOf(task, tasks)
   for (const section of sections) {
     for (const [key, { origin }] of configuration.section(section)) {
       const meant = key in taskKeys ? undefined : Object.keys(taskKeys).find(known => oneEditAway(key, known))
       if (meant === undefined) continue
       const message = `[${section}] sets ${key}, which runner does not read`
-      findings.push({ severity: 'warning', reason: 'key-unknown', ...origin, message, hint: `did you mean ${meant}?` })
+      findings.push({
+        severity: 'warning',
+        reason: 'key-unknown',
+        ...origin,
+        message,
+        hint: `did you mean ${meant}?`,
+      })
     }
   }
   const { settings, texts, findings: complaints } = configuration.task(sections)
@@ -137,7 +148,13 @@ function resolveOrder(tasks: PlannedTask[], haltTask: string, findings: Diagnost
   const first = tasks.find(task => task.file === path[0])
   const message = `tasks depend on each other in a circle: ${path.map(shown).join(' → ')}`
   const hint = 'take one of them out of a depends_on'
-  findings.push({ severity: 'error', reason: 'cycle', ...first?.texts.get('depends_on')?.origin, message, hint })
+  findings.push({
+    severity: 'error',
+    reason: 'cycle',
+    ...first?.texts.get('depends_on')?.origin,
+    message,
+    hint,
+  })
   return tasks
 }
 
@@ -160,14 +177,35 @@ function dependencyProblem(
   const subject = `${shown(task.file)} depends on ${shown(wanted)}`
   if (matches.length > 1) {
     const names = matches.map(match => shown(match.file)).join(' or ')
-    return { severity: 'error', reason: 'dependency-ambiguous', message: `${subject}, which can be ${names}`, hint: 'write the file name' }
+    return {
+      severity: 'error',
+      reason: 'dependency-ambiguous',
+      message: `${subject}, which can be ${names}`,
+      hint: 'write the file name',
+    }
   }
   if (matches.length === 1)
-    return { severity: 'warning', reason: 'dependency-self', message: `${subject}, itself; ignored`, hint: 'leave it out' }
+    return {
+      severity: 'warning',
+      reason: 'dependency-self',
+      message: `${subject}, itself; ignored`,
+      hint: 'leave it out',
+    }
   if (wanted === haltTask)
-    return { severity: 'error', reason: 'dependency-missing', message: `${subject}, the halt task, which is no task of the chain`, hint: 'leave it out' }
-  const guess = nearest(wanted, tasks.filter(other => other !== task).flatMap(other => [other.file, other.name]))
-  const hint = guess === undefined ? `the tasks are ${tasks.map(other => shown(other.file)).join(', ')}` : `did you mean ${shown(guess)}?`
+    return {
+      severity: 'error',
+      reason: 'dependency-missing',
+      message: `${subject}, the halt task, which is no task of the chain`,
+      hint: 'leave it out',
+    }
+  const guess = nearest(
+    wanted,
+    tasks.filter(other => other !== task).flatMap(other => [other.file, other.name]),
+  )
+  const hint =
+    guess === undefined
+      ? `the tasks are ${tasks.map(other => shown(other.file)).join(', ')}`
+      : `did you mean ${shown(guess)}?`
   return { severity: 'error', reason: 'dependency-missing', message: `${subject}, which is no task`, hint }
 }
 
@@ -202,11 +240,16 @@ function checkHalt(
 }
 
 /** Where the program of the hook is; undefined without a hook. */
-function checkHook(configuration: Configuration, path: string | undefined, findings: Diagnostic[]): string | undefined {
+function checkHook(
+  configuration: Configuration,
+  path: string | undefined,
+  findings: Diagnostic[],
+): string | undefined {
   const [program] = configuration.runner.task_hook
   if (program === undefined) return undefined
   const found = findCommand(program, path)
-  if (found === undefined) findings.push(commandMissing('task_hook', program, configuration.texts.get('task_hook')))
+  if (found === undefined)
+    findings.push(commandMissing('task_hook', program, configuration.texts.get('task_hook')))
   return found
 }
 

@@ -100,7 +100,9 @@ function statusOf(reason: RunEnd, stop: AbortSignal): number {
   }
 }
 
-function failureOf({ end }: ChainEnd): { failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'> } {
+function failureOf({ end }: ChainEnd): {
+  failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
+} {
   if (end === undefined) return {}
   const { exit_code, signal, failure, last_lines } = end
   return {
@@ -148,10 +150,18 @@ class Run implements Disposable {
       return
     }
     const { file, path } = chain.halt
-    await this.#try({ task: file, name: taskName(file), kind: 'halt', try_num: 1 }, path, configuration.runner)
+    await this.#try(
+      { task: file, name: taskName(file), kind: 'halt', try_num: 1 },
+      path,
+      configuration.runner,
+    )
   }
 
-  #try(ref: TryRef, path: string, settings: PlannedTask['settings'] | Configuration['runner']): Promise<TryEnd> {
+  #try(
+    ref: TryRef,
+    path: string,
+    settings: PlannedTask['settings'] | Configuration['runner'],
+  ): Promise<TryEnd> {
     const { edges, emit, stop, hurry } = this.#options
     const { log_limit } = this.#options.configuration.runner
     const log = this.#log(ref.task, String(ref.try_num), log_limit)
@@ -194,7 +204,8 @@ class Run implements Disposable {
   }
 
   #log(file: string, suffix: string, limit: number): LogFile {
-    const path = this.#dir === undefined ? undefined : join(this.#dir, logFileName(++this.#logs, file, suffix))
+    const path =
+      this.#dir === undefined ? undefined : join(this.#dir, logFileName(++this.#logs, file, suffix))
     return new LogFile(path, limit, error => {
       if (this.#said.has('log-lost')) return
       this.#said.add('log-lost')

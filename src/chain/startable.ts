@@ -51,7 +51,11 @@ export function checkStartable(path: string, hasInterpreter: boolean): Result<vo
   try {
     head = readHead(path)
   } catch (error) {
-    return fail({ reason: 'unreadable', message: `cannot be read: ${errorText(error)}`, hint: 'see its mode and owner' })
+    return fail({
+      reason: 'unreadable',
+      message: `cannot be read: ${errorText(error)}`,
+      hint: 'see its mode and owner',
+    })
   }
   return checkHead(head)
 }
@@ -61,14 +65,26 @@ function checkFile(path: string): Result<void, NotStartable> {
     const stat = statSync(path)
     if (stat.isFile()) return ok(undefined)
     const what = stat.isDirectory() ? 'a directory' : 'neither a file nor a link to one'
-    return fail({ reason: 'not-a-file', message: `is ${what}`, hint: 'tasks are files: move it out of the task directory' })
+    return fail({
+      reason: 'not-a-file',
+      message: `is ${what}`,
+      hint: 'tasks are files: move it out of the task directory',
+    })
   } catch (error) {
     if (errorCode(error) !== 'ENOENT')
-      return fail({ reason: 'unreadable', message: `cannot be read: ${errorText(error)}`, hint: 'see its mode and owner' })
+      return fail({
+        reason: 'unreadable',
+        message: `cannot be read: ${errorText(error)}`,
+        hint: 'see its mode and owner',
+      })
     return fail(
       isLink(path)
         ? { reason: 'dangling-link', message: 'is a link to nothing', hint: 'mend or remove the link' }
-        : { reason: 'missing', message: 'is not there (any more)', hint: 'put it back, or run the chain again without it' },
+        : {
+            reason: 'missing',
+            message: 'is not there (any more)',
+            hint: 'put it back, or run the chain again without it',
+          },
     )
   }
 }
@@ -89,7 +105,11 @@ function readHead(path: string): Buffer {
 
 function checkHead(head: Buffer): Result<void, NotStartable> {
   if (head.length === 0)
-    return fail({ reason: 'empty', message: 'is empty', hint: 'give it a first line such as #!/bin/sh, or remove it' })
+    return fail({
+      reason: 'empty',
+      message: 'is empty',
+      hint: 'give it a first line such as #!/bin/sh, or remove it',
+    })
   if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head)
   if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head)
   return fail({
@@ -124,7 +144,8 @@ function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartab
     const message = `asks for an interpreter ${JSON.stringify(`${interpreter}\r`)}: its lines end in CR LF`
     return { message, hint: 'save it with LF line ends (sed -i "s/\\r$//" FILE)' }
   }
-  if (interpreter === '') return { message: 'names no interpreter after #!', hint: 'write for example #!/bin/sh' }
+  if (interpreter === '')
+    return { message: 'names no interpreter after #!', hint: 'write for example #!/bin/sh' }
   if (isExecutable(interpreter)) return undefined
   const hint = 'install it, or mend the first line of the file'
   return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }

@@ -36,7 +36,8 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
   const { ended, closed } = await startAndWatch(context, pid =>
     emit({ event: 'try:started', ...ref, ...(pid === undefined ? {} : { pid }), max_tries, max_time }),
   )
-  const outcome = ended.why === 'stop' ? 'INTERRUPTED' : ended.why === 'limit' ? 'RETRY' : outcomeOf(ended.exit)
+  const outcome =
+    ended.why === 'stop' ? 'INTERRUPTED' : ended.why === 'limit' ? 'RETRY' : outcomeOf(ended.exit)
   const end: TryEnd = {
     outcome,
     ...exitFacts(ended, settings),
@@ -98,7 +99,11 @@ async function startAndWatch(
 
 function exitFacts({ why, exit, survivors }: Watched, settings: TrySettings): Partial<TryEnd> {
   const status =
-    exit.kind === 'exited' ? { exit_code: exit.code } : exit.kind === 'signalled' ? { signal: exit.signal } : {}
+    exit.kind === 'exited'
+      ? { exit_code: exit.code }
+      : exit.kind === 'signalled'
+        ? { signal: exit.signal }
+        : {}
   if (survivors.length > 0) {
     const names = survivors.map(({ pid, command }) => `${pid} (${command})`).join(', ')
     return { ...status, failure: { reason: 'not-ended', message: `SIGKILL did not end ${names}` } }

@@ -29,7 +29,10 @@ function summary(findings: readonly Diagnostic[], loaded: ReturnType<typeof load
   const errors = findings.filter(finding => finding.severity === 'error').length
   const warnings = findings.length - errors
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
-  const found = [...(errors > 0 ? [count(errors, 'error')] : []), ...(warnings > 0 ? [count(warnings, 'warning')] : [])]
+  const found = [
+    ...(errors > 0 ? [count(errors, 'error')] : []),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
+  ]
   if (errors > 0 || loaded === undefined) return found.join(', ')
   const { chain, configuration } = loaded
   const file = configuration.file ?? 'no configuration file, all settings are defaults'
@@ -39,10 +42,10 @@ function summary(findings: readonly Diagnostic[], loaded: ReturnType<typeof load
 /** The keys of `[runner]` in force, then every other section as it was read. */
 function effectiveSections(configuration: Configuration): [string, ReadonlyMap<string, Setting>][] {
   const others = configuration.sections.filter(name => name !== 'runner')
-  return [['runner', configuration.texts], ...others.map(name => [name, configuration.section(name)] as const)] as [
-    string,
-    ReadonlyMap<string, Setting>,
-  ][]
+  return [
+    ['runner', configuration.texts],
+    ...others.map(name => [name, configuration.section(name)] as const),
+  ] as [string, ReadonlyMap<string, Setting>][]
 }
 
 function effectiveText(configuration: Configuration): string {
@@ -62,5 +65,7 @@ function iniEntry(key: string, value: string): string {
 }
 
 function effectiveJson(configuration: Configuration): Record<string, Record<string, Setting>> {
-  return Object.fromEntries(effectiveSections(configuration).map(([name, entries]) => [name, Object.fromEntries(entries)]))
+  return Object.fromEntries(
+    effectiveSections(configuration).map(([name, entries]) => [name, Object.fromEntries(entries)]),
+  )
 }

@@ -43,14 +43,20 @@ export function withBuildRunnerCommand(program: Command, done: Done): Command {
     .action(async (directory: string | undefined, options: Options) => {
       const config = options.config === undefined ? {} : { config: options.config }
       if (options.get !== undefined)
-        return done(lookUp({ ...config, key: options.get, legacy: true, origin: false, require: false, json: false }))
+        return done(
+          lookUp({ ...config, key: options.get, legacy: true, origin: false, require: false, json: false }),
+        )
       if (directory === undefined) {
-        process.stderr.write('runner: a task directory is missing; `runner run` takes the one of the configuration\n')
+        process.stderr.write(
+          'runner: a task directory is missing; `runner run` takes the one of the configuration\n',
+        )
         return done(exitStatus.usage)
       }
       const guess = existsSync(directory) ? undefined : nearest(directory, commands)
       if (guess !== undefined) {
-        process.stderr.write(`runner: there is no command ${directory}, and no such directory; did you mean ${guess}?\n`)
+        process.stderr.write(
+          `runner: there is no command ${directory}, and no such directory; did you mean ${guess}?\n`,
+        )
         return done(exitStatus.usage)
       }
       const { runCommand } = await import('./run.ts')

@@ -29,7 +29,9 @@ export function listCommand(options: ListCommandOptions, env: NodeJS.ProcessEnv)
     process.stdout.write(`${JSON.stringify({ task_dir: chain.directory, tasks, not_tasks })}\n`)
   } else {
     const lines = chain.tasks.flatMap((task, index) => taskLines(task, index + 1))
-    process.stdout.write(`${[`Tasks of ${chain.directory}, in the order in which they run:`, ...lines].join('\n')}\n`)
+    process.stdout.write(
+      `${[`Tasks of ${chain.directory}, in the order in which they run:`, ...lines].join('\n')}\n`,
+    )
     if (chain.tasks.length === 0) process.stdout.write('  none\n')
     if (chain.skipped.length > 0) process.stdout.write('Not tasks:\n')
     for (const { file, because } of chain.skipped) process.stdout.write(`  ${shown(file)}: ${because}\n`)
@@ -42,7 +44,10 @@ function taskLines(task: PlannedTask, order: number): string[] {
   const settings = [...bySource].sort(([a], [b]) => Number(a === 'default') - Number(b === 'default'))
   return [
     `${String(order).padStart(3)}  ${shown(task.file)}  (${shown(task.name)})`,
-    ...settings.map(([place, entries]) => `       ${place}: ${entries.map(([key, { value }]) => setting(key, value)).join(', ')}`),
+    ...settings.map(
+      ([place, entries]) =>
+        `       ${place}: ${entries.map(([key, { value }]) => setting(key, value)).join(', ')}`,
+    ),
   ]
 }
 

@@ -24,7 +24,12 @@ function addRun(program: Command, done: Done): void {
   program
     .command('run [taskdir]')
     .description('run the chain of tasks')
-    .option('-n, --times <number>', 'run this many times, each after the one before succeeded; 0: for ever', parseTimes, 1)
+    .option(
+      '-n, --times <number>',
+      'run this many times, each after the one before succeeded; 0: for ever',
+      parseTimes,
+      1,
+    )
     .option('-H, --halt-after', 'run the halt task after success, once, after the last run', false)
     .option('--only <name>', 'run only this task (may be given several times)', collect, [])
     .option('--from <name>', 'begin with this task')
@@ -107,7 +112,9 @@ Examples:
     )
     .action(async (key: string, _, command: Command) => {
       const { origin, require, json, config } = command.optsWithGlobals<GetOptions>()
-      await done(lookUp({ ...(config === undefined ? {} : { config }), key, legacy: false, origin, require, json }))
+      await done(
+        lookUp({ ...(config === undefined ? {} : { config }), key, legacy: false, origin, require, json }),
+      )
     })
 }
 
@@ -154,4 +161,4 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-await main(process.argv.slice(2))
+void main(process.argv.slice(2))

@@ -13,13 +13,19 @@ export interface ReportOptions {
 }
 
 /** Opens all that shows a run as it goes. */
-export function openReport(options: ReportOptions, clock: Clock, env: NodeJS.ProcessEnv): { emit: Emit; close(): void } {
+export function openReport(
+  options: ReportOptions,
+  clock: Clock,
+  env: NodeJS.ProcessEnv,
+): { emit: Emit; close(): void } {
   const out = streamOut(process.stdout)
   const shown = options.json
     ? jsonReporter(out, clock)
     : terminalReporter(out, options.verbosity, wantsColour(process.stdout, env))
   if (!options.syslog) return { emit: shown, close() {} }
-  const syslog = syslogReporter(options.verbosity, message => shown({ event: 'notice', reason: 'syslog-lost', message }))
+  const syslog = syslogReporter(options.verbosity, message =>
+    shown({ event: 'notice', reason: 'syslog-lost', message }),
+  )
   return {
     emit(event) {
       syslog.emit(event)

@@ -32,12 +32,19 @@ export interface RunCommandOptions extends ChainOptions {
 /** `runner run`: resolves to the exit status. */
 export async function runCommand(options: RunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const edges: Edges = { clock: systemClock, chance: systemChance }
-  using signals = catchSignals((signal, immediately) => report.emit({ event: 'run:stopping', signal, immediately }))
+  using signals = catchSignals((signal, immediately) =>
+    report.emit({ event: 'run:stopping', signal, immediately }),
+  )
   const report = openReport(options, edges.clock, env)
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
-      const status = await iterate(options, { last, first: iteration === 1 }, { edges, emit: report.emit, ...signals }, env)
+      const status = await iterate(
+        options,
+        { last, first: iteration === 1 },
+        { edges, emit: report.emit, ...signals },
+        env,
+      )
       if (status !== exitStatus.ok || last || options.dryRun) return status
       if (signals.stop.aborted) return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
     }
@@ -89,7 +96,11 @@ async function iterate(
   })
 }
 
-function taskEnvironment(configuration: Configuration, command: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function taskEnvironment(
+  configuration: Configuration,
+  command: string,
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
   return { ...env, ...configuration.env, RUNNER_CONFIG_CMD: command }
 }
 
@@ -112,9 +123,14 @@ function selectTasks(chain: Chain, { only, from }: RunCommandOptions): Result<Ch
   const find = (word: string): Result<number, string> => {
     const [found, ...more] = findTasks(chain.tasks, word)
     if (found !== undefined && more.length === 0) return ok(chain.tasks.indexOf(found))
-    const guess = nearest(word, chain.tasks.flatMap(task => [task.file, task.name]))
+    const guess = nearest(
+      word,
+      chain.tasks.flatMap(task => [task.file, task.name]),
+    )
     if (more.length > 0) return fail(`more than one task is called ${word}; write the file name`)
-    return fail(`no task is called ${word}${guess === undefined ? '; `runner list` shows them' : `; did you mean ${guess}?`}`)
+    return fail(
+      `no task is called ${word}${guess === undefined ? '; `runner list` shows them' : `; did you mean ${guess}?`}`,
+    )
   }
   if (from !== undefined) {
     const start = find(from)
@@ -134,11 +150,16 @@ function selectTasks(chain: Chain, { only, from }: RunCommandOptions): Result<Ch
 }
 
 function dryRun(chain: Chain, { json }: RunCommandOptions): void {
-  const commands = chain.tasks.map(task => ({ task: task.file, command: [...task.settings.interpreter, task.path] }))
-  if (json) process.stdout.write(`${JSON.stringify({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
+  const commands = chain.tasks.map(task => ({
+    task: task.file,
+    command: [...task.settings.interpreter, task.path],
+  }))
+  if (json)
+    process.stdout.write(`${JSON.stringify({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
   else {
     process.stdout.write(`would run ${commands.length} tasks in ${chain.directory}:\n`)
-    for (const { command } of commands) process.stdout.write(`  ${command.map(word => quote(word)).join(' ')}\n`)
+    for (const { command } of commands)
+      process.stdout.write(`  ${command.map(word => quote(word)).join(' ')}\n`)
   }
 }
 

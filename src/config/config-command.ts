@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +28,7 @@ export function configCommand(
   const script = `#!/bin/sh\nexec ${quote(launcher)} -c ${quote(config)} "$@"\n`
   const lasting = state !== undefined && plain.test(state)
   const folder = lasting ? state : temporaryFolder()
+  const { createHash } = process.getBuiltinModule('node:crypto')
   const path = join(folder, `config-cmd-${createHash('sha256').update(script).digest('hex').slice(0, 8)}`)
   writeFileSync(path, script, { mode: 0o700 })
   return {

@@ -24,12 +24,12 @@ export function validateSection(kind: SectionKind, values: Record<string, string
   const validator = validators[kind]
   if (validator(values)) return []
   const keys = (validator.errors ?? []).map(
-    ({ instancePath, propertyName }) => propertyName ?? unescape(instancePath),
+    ({ instancePath, propertyName }) => propertyName ?? keyAt(instancePath),
   )
   return [...new Set(keys)]
 }
 
 /** The key that a JSON pointer of one step names (RFC 6901). */
-function unescape(pointer: string): string {
+function keyAt(pointer: string): string {
   return pointer.slice(1).replaceAll('~1', '/').replaceAll('~0', '~')
 }

@@ -75,6 +75,9 @@ function runIds(state: string): number[] {
 
 /** The file for the output of the `index`-th process of a run (from 1), named for a person who looks for it. */
 export function logFileName(index: number, file: string, suffix: string): string {
-  const safe = Buffer.from(file.replace(/[\x00-\x1f\x7f/]/g, '_')).subarray(0, 180).toString().replace(/�+$/, '')
+  const safe = Buffer.from(file.replace(/[\x00-\x1f\x7f/]/g, '_'))
+    .subarray(0, 180)
+    .toString()
+    .replace(/�+$/, '')
   return `${String(index).padStart(3, '0')}-${safe}.${suffix}.log`
 }

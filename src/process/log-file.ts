@@ -55,7 +55,11 @@ export class LogFile {
   /** What is known of the output so far. */
   fact(): LogFact {
     const left_out = this.#kept ? Math.max(0, this.#bytes - 2 * this.#half) : 0
-    return { ...(this.#kept && this.#path !== undefined ? { file: this.#path } : {}), bytes: this.#bytes, left_out }
+    return {
+      ...(this.#kept && this.#path !== undefined ? { file: this.#path } : {}),
+      bytes: this.#bytes,
+      left_out,
+    }
   }
 
   /** The last `count` lines, as text without control characters. */
@@ -85,7 +89,10 @@ export class LogFile {
     const out = openSync(`${path}.tmp`, 'w', 0o600)
     try {
       copy(fd, out, 0, this.#half)
-      writeSync(out, `\n[runner: ${this.fact().left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`)
+      writeSync(
+        out,
+        `\n[runner: ${this.fact().left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`,
+      )
       copy(fd, out, oldest, 2 * this.#half)
       copy(fd, out, this.#half, oldest)
     } finally {

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
@@ -74,6 +73,7 @@ export class Outputs implements Disposable {
   }
 
   #capture(path: string, fds: { reader: number; drain: number; writer: number }, sink: Sink): Capture {
+    const { Socket } = process.getBuiltinModule('node:net')
     const socket = new Socket({
       fd: fds.reader,
       readable: true,
@@ -152,7 +152,7 @@ export class Outputs implements Disposable {
     const path = join(this.#directory, String(this.#made++))
     try {
       // Anyone may write who can reach it: a task that has become another user, through /dev/stderr.
-      execFileSync('mkfifo', ['-m', '0622', path], { stdio: 'ignore' })
+      process.getBuiltinModule('node:child_process').execFileSync('mkfifo', ['-m', '0622', path], { stdio: 'ignore' })
       return path
     } catch {
       return undefined

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { errorCode, errorText } from '../result.ts'
 
@@ -30,11 +30,16 @@ export interface Started {
 
 /** Starts a process as the leader of its own session; every failure to do so is told by `exited`. */
 export function startProcess({ command, args, env, output }: Start): Started {
+  // Loaded with the first process, not with the program: it costs a start several milliseconds.
+  const { spawn } = process.getBuiltinModule('node:child_process')
   let child: ChildProcess
   try {
     child = spawn(command, args, { env, detached: true, stdio: ['ignore', output, output] })
   } catch (error) {
-    return { pipes: [], exited: Promise.resolve({ kind: 'not-started', message: startMessage(error, command) }) }
+    return {
+      pipes: [],
+      exited: Promise.resolve({ kind: 'not-started', message: startMessage(error, command) }),
+    }
   }
   const exited = new Promise<Exit>(resolve => {
     child.once('error', error => resolve({ kind: 'not-started', message: startMessage(error, command) }))

@@ -93,7 +93,12 @@ const leastPatience = 1
  */
 export async function endTree(
   tree: TreeRef,
-  { signal, grace, clock, hurry }: { signal: NodeJS.Signals; grace: number; clock: Clock; hurry: AbortSignal },
+  {
+    signal,
+    grace,
+    clock,
+    hurry,
+  }: { signal: NodeJS.Signals; grace: number; clock: Clock; hurry: AbortSignal },
 ): Promise<TreeEnd> {
   const killed = new Map<number, ProcessFact>()
   const send = (pids: number[], what: NodeJS.Signals) => {

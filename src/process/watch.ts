@@ -29,7 +29,10 @@ export interface Watched extends TreeEnd {
 export async function watchProcess(started: Started, watch: Watch): Promise<Watched> {
   const { clock, limit, grace, stop, hurry, tryId } = watch
   const over = new AbortController()
-  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [started.exited.then(() => 'exit' as const), aborted(stop, over.signal)]
+  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [
+    started.exited.then(() => 'exit' as const),
+    aborted(stop, over.signal),
+  ]
   if (limit > 0) waits.push(clock.sleep(limit, over.signal).then(() => 'limit' as const))
   const why = await Promise.race(waits)
   over.abort()

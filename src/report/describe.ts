@@ -25,7 +25,9 @@ const ranks: Record<Priority, number> = { err: 0, warning: 1, notice: 2, info: 3
 function linesOf(event: Event, verbosity: Verbosity): Line[] {
   switch (event.event) {
     case 'run:started': {
-      const lines = [line('info', `run ${event.run_id}: ${count(event.tasks.length, 'task')} in ${event.task_dir}`)]
+      const lines = [
+        line('info', `run ${event.run_id}: ${count(event.tasks.length, 'task')} in ${event.task_dir}`),
+      ]
       if (event.config_file !== undefined) lines.push(line('debug', `configuration: ${event.config_file}`))
       if (event.run_dir !== undefined) lines.push(line('debug', `records: ${event.run_dir}`))
       return lines
@@ -38,7 +40,9 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
       return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}${pid}`)]
     }
     case 'try:limit':
-      return [line('warning', `${one(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`)]
+      return [
+        line('warning', `${one(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`),
+      ]
     case 'try:ended':
       return tryEnded(event, verbosity)
     case 'hook:failed': {
@@ -48,11 +52,18 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
     case 'chain:waiting': {
       const place = event.next_task === event.task ? 'with it' : `from ${one(event.next_task)}`
       const tries = `try ${event.try_num} of ${event.max_tries}`
-      return [line('notice', `${one(event.task)}: trying again ${place} in ${seconds(event.delay_seconds)} (${tries})`)]
+      return [
+        line(
+          'notice',
+          `${one(event.task)}: trying again ${place} in ${seconds(event.delay_seconds)} (${tries})`,
+        ),
+      ]
     }
     case 'task:given-up': {
       const go = event.required ? 'giving up' : 'not required: going on without it'
-      return [line(event.required ? 'err' : 'warning', `${one(event.task)}: failed ${times(event.tries)}; ${go}`)]
+      return [
+        line(event.required ? 'err' : 'warning', `${one(event.task)}: failed ${times(event.tries)}; ${go}`),
+      ]
     }
     case 'run:stopping': {
       const how = event.immediately ? 'at once' : 'once more to end it at once'

@@ -8,7 +8,8 @@ import type { Out } from './stream.ts'
  */
 export function jsonReporter(out: Out, clock: Clock): Emit {
   const decoders = new Map<string, TextDecoder>()
-  const write = (event: object) => out.write(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
+  const write = (event: object) =>
+    out.write(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
   return event => {
     if ('data' in event) {
       const { data, ...rest } = event

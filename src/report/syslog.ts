@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import type { Emit } from '../event.ts'
 import { describe, type Priority, type Verbosity } from './describe.ts'
 
@@ -9,7 +8,11 @@ const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, in
  * Sends what happens, without the output of tasks, to the system log, through one logger(1) that lives as long
  * as the run. `onLost` is told once when that cannot be done.
  */
-export function syslogReporter(verbosity: Verbosity, onLost: (message: string) => void): { emit: Emit; close(): void } {
+export function syslogReporter(
+  verbosity: Verbosity,
+  onLost: (message: string) => void,
+): { emit: Emit; close(): void } {
+  const { spawn } = process.getBuiltinModule('node:child_process')
   // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
   const stdio = ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore']
   const logger = spawn('logger', ['--tag', 'runner', '--prio-prefix'], { detached: true, stdio })
@@ -18,7 +21,9 @@ export function syslogReporter(verbosity: Verbosity, onLost: (message: string) =
     if (!lost) onLost(`nothing goes to the system log: ${message}`)
     lost = true
   }
-  logger.on('error', error => lose(error.message.includes('ENOENT') ? 'logger(1) is not installed' : error.message))
+  logger.on('error', error =>
+    lose(error.message.includes('ENOENT') ? 'logger(1) is not installed' : error.message),
+  )
   logger.stdin.on('error', () => lose('logger(1) has ended'))
   logger.on('exit', code => code !== 0 && lose(`logger(1) ended with status ${code}`))
   return {

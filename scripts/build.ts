@@ -1,0 +1,74 @@
+/*
+ * Builds dist/: the program bundled and split so that a command loads only what it needs, ajv's schemas compiled
+ * to code, and the shell look-up beside it.
+ */
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import standalone from 'ajv/dist/standalone/index.js'
+import { analyzeMetafile, build, type Plugin } from 'esbuild'
+import { envSchema, runnerSchema, taskSchema } from '../src/config/schema.ts'
+
+/** CommonJS; its types say otherwise. */
+const compile = standalone as unknown as (ajv: Ajv, names: object) => string
+
+/** Replaces the compiler in src/config/validate.ts by what it compiles to. */
+const compiledSchemas: Plugin = {
+  name: 'compiled-schemas',
+  setup({ onLoad }) {
+    onLoad({ filter: /src\/config\/validate\.ts$/ }, ({ path }) => {
+      const ajv = new Ajv({ allErrors: true, code: { source: true, esm: true } })
+      for (const schema of [runnerSchema, taskSchema, envSchema]) ajv.addSchema(schema)
+      const names = { runner: runnerSchema.$id, task: taskSchema.$id, env: envSchema.$id }
+      const code = compile(ajv, names)
+      const source = readFileSync(path, 'utf8')
+      const replaced = source
+        .replace(/^import .* from '(ajv|\.\/schema\.ts)'$/gm, '')
+        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env }')
+      if (replaced.includes('Ajv'))
+        throw new Error('src/config/validate.ts has changed: mend scripts/build.ts')
+      return { contents: `${code.replace(/^export const /gm, 'const ')}\n${replaced}`, loader: 'ts' }
+    })
+  },
+}
+
+/** Each command is a bundle of its own, which main.cjs loads when it is asked for. */
+const commands: Plugin = {
+  name: 'commands',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/.*\.ts$/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path: path.replace(/\.ts$/, '.cjs'), external: true } : undefined,
+    )
+  },
+}
+
+/** commander loads child_process for subcommands that are programs of their own, of which we have none: 4 ms. */
+const noSubprograms: Plugin = {
+  name: 'no-subprograms',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'none', namespace: 'none' } : undefined,
+    )
+    onLoad({ filter: /^none$/, namespace: 'none' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
+rmSync('dist', { recursive: true, force: true })
+// CommonJS, because an ES module pays for a facade of each module of Node's that it imports: a third of a start.
+const { metafile } = await build({
+  metafile: true,
+  entryPoints: ['main', 'run', 'check', 'list', 'get'].map(name => `src/cli/${name}.ts`),
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.dirname': '__dirname' },
+  minifySyntax: true,
+  minifyWhitespace: true,
+  plugins: [compiledSchemas, commands, noSubprograms],
+})
+copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
+
+if (process.argv.includes('--analyze')) console.log(await analyzeMetafile(metafile))

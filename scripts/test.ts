@@ -1,0 +1,30 @@
+/*
+ * Runs the tests with tap and closes with a plain line of counts. `npm test -- FILE…` runs some of them. Tests
+ * that lack a component are named at the end; with RUNNER_TEST_REQUIRE=1 they fail instead.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+
+const tap = (...args: string[]) => spawnSync('node_modules/.bin/tap', args, { stdio: 'inherit' }).status ?? 1
+
+// tap is built anew when its plugins change (.taprc): here once after each install.
+const built = readFileSync('node_modules/@tapjs/test/test-built/dist/esm/index.js', 'utf8')
+if (built.includes('@tapjs/typescript') && tap('build') !== 0) process.exit(1)
+
+mkdirSync('.tap', { recursive: true })
+const results = '.tap/results.tap'
+const status = tap('run', `--output-file=${results}`, '--reporter=terse', ...process.argv.slice(2))
+
+const lines = readFileSync(results, 'utf8').split('\n')
+const skipped = lines.flatMap(
+  line =>
+    line
+      .match(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/)
+      ?.slice(1, 3)
+      .join(': ') ?? [],
+)
+for (const title of skipped) console.log(`SKIPPED ${title}`)
+const total = lines.findLast(line => line.startsWith('# { total:')) ?? ''
+const count = (kind: string) => Number(total.match(new RegExp(`${kind}: (\\d+)`))?.[1] ?? 0)
+console.log(`${count('pass')} passed, ${count('fail')} failed, ${count('skip') + count('todo')} skipped`)
+process.exitCode = count('pass') === 0 ? 1 : status

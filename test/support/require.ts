@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { Test } from 'tap'
+
+/** Something that a machine may lack. */
+export interface Component {
+  /** Why a test that needs it cannot run here; undefined where it is there. */
+  missing: string | undefined
+}
+
+/** With RUNNER_TEST_REQUIRE=1 what is missing is a failure. */
+const required = process.env.RUNNER_TEST_REQUIRE === '1'
+
+/**
+ * A test that needs components. Where one is missing it is skipped, with the reason behind its title; with
+ * RUNNER_TEST_REQUIRE=1 it fails.
+ */
+export function testWith(
+  t: Test,
+  title: string,
+  needs: readonly Component[],
+  body: (t: Test) => Promise<void>,
+): Promise<unknown> {
+  const missing = needs.flatMap(need => need.missing ?? []).join(', ')
+  if (missing === '') return t.test(title, body)
+  if (!required) return t.test(title, { skip: `needs ${missing}` }, body)
+  return t.test(title, async t => t.fail(`this test needs ${missing}, and RUNNER_TEST_REQUIRE=1 lets none be skipped`))
+}
+
+/** A program on the PATH. */
+export function program(name: string): Component & { path: string } {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const path = folders.map(folder => join(folder, name)).find(isExecutable)
+  return { path: path ?? '', missing: path === undefined ? `the program ${name}` : undefined }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const root: Component = { missing: process.getuid?.() === 0 ? undefined : 'to be run as root' }
+
+/** Mounts in a namespace of one's own. */
+export const mounts: Component = {
+  get missing() {
+    return root.missing ?? (canMount() ? undefined : 'the right to mount in a namespace of its own (unshare -m)')
+  },
+}
+
+function canMount(): boolean {
+  try {
+    execFileSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs none /mnt'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

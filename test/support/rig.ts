@@ -1,0 +1,207 @@
+import { execFileSync, type StdioOptions } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { Socket } from 'node:net'
+import { basename, join, resolve } from 'node:path'
+import type { Test } from 'tap'
+import { processesWith } from './processes.ts'
+import { type Component, testWith } from './require.ts'
+import { Run } from './run.ts'
+
+const checkout = resolve(import.meta.dirname, '..', '..')
+/** The launcher under test: that of the checkout, or the one that RUNNER_TEST_PROGRAM names. */
+export const launcher = resolve(process.env.RUNNER_TEST_PROGRAM || join(checkout, 'bin', 'runner'))
+export const fixtures = join(checkout, 'test', 'fixtures')
+
+/** A task: the text of a shell script, or a file as it is, a link, or something that is no task at all. */
+export type TaskSpec =
+  | string
+  | { content: string | Uint8Array; mode?: number }
+  | { link: string }
+  | { other: 'directory' | 'fifo' }
+
+export interface RigSpec {
+  /** By file name. */
+  tasks?: Record<string, TaskSpec>
+  /** Keys of `[runner]` beside those that keep waits short and everything inside the test's directory. */
+  runner?: Record<string, string | number>
+  /** Sections behind `[runner]`. */
+  config?: string
+  /** More environment for the program. */
+  env?: NodeJS.ProcessEnv
+  /** What the test cannot do without. */
+  needs?: readonly Component[]
+}
+
+const quick = { state_dir: 'state', sleep_time: 0, retry_jitter: 0, kill_grace: 5 }
+let rigs = 0
+
+/**
+ * A test with a directory that holds a configuration and tasks, through the real program. When it ends, nothing
+ * may be left of what it started: no process, and no file in the directory for temporary ones.
+ */
+export function rigTest(
+  t: Test,
+  title: string,
+  spec: RigSpec,
+  body: (t: Test, rig: Rig) => Promise<unknown>,
+): Promise<unknown> {
+  return testWith(t, title, spec.needs ?? [], async t => {
+    t.testdirName = resolve('.tap/fixtures', `${basename(process.argv[1]!)}-${process.pid}-${++rigs}`)
+    const rig = new Rig(t.testdir(), spec)
+    try {
+      await body(t, rig)
+    } catch (error) {
+      await rig.end()
+      throw error
+    }
+    t.same(rig.leftovers(), [], 'nothing is left')
+    await rig.end()
+  })
+}
+
+/** A directory with a chain, and what has been started there. */
+export class Rig {
+  readonly dir: string
+  readonly id: string = randomUUID()
+  readonly #env: NodeJS.ProcessEnv
+  readonly #runs: Run[] = []
+  readonly #fds: number[] = []
+
+  constructor(dir: string, { tasks = {}, runner = {}, config = '', env = {} }: RigSpec) {
+    this.dir = dir
+    chmodSync(dir, 0o755)
+    for (const folder of ['tasks.d', 'tmp']) mkdirSync(join(dir, folder), { mode: 0o755 })
+    for (const [name, task] of Object.entries(tasks)) this.task(name, task)
+    this.configure(runner, config)
+    this.#env = {
+      PATH: process.env.PATH,
+      HOME: dir,
+      LANG: 'C.UTF-8',
+      TMPDIR: join(dir, 'tmp'),
+      NODE_COMPILE_CACHE: join(checkout, '.tap', 'compile-cache'),
+      RUNNER_TEST_ID: this.id,
+      DIR: dir,
+      FIXTURES: fixtures,
+      ...env,
+    }
+  }
+
+  /** A path in the directory of the test, which tasks know as `$DIR`. */
+  path(...names: string[]): string {
+    return join(this.dir, ...names)
+  }
+
+  /** Writes runner.cfg anew. */
+  configure(runner: Record<string, string | number>, config = ''): void {
+    const lines = Object.entries({ ...quick, ...runner }).map(([key, value]) => `${key} = ${value}\n`)
+    writeFileSync(this.path('runner.cfg'), `[runner]\n${lines.join('')}\n${config}\n`, { mode: 0o644 })
+  }
+
+  /** Makes a task, or replaces it. */
+  task(name: string, task: TaskSpec): void {
+    const path = this.path('tasks.d', name)
+    if (typeof task === 'string') this.file(join('tasks.d', name), `#!/bin/sh\n${task}\n`, 0o755)
+    else if ('link' in task) symlinkSync(task.link, path)
+    else if ('content' in task) this.file(join('tasks.d', name), task.content, task.mode ?? 0o755)
+    else if (task.other === 'fifo') execFileSync('mkfifo', [path])
+    else mkdirSync(path)
+  }
+
+  /** Writes a file; its mode is what is asked for, whatever the umask. */
+  file(name: string, content: string | Uint8Array, mode = 0o644): string {
+    const path = this.path(name)
+    writeFileSync(path, content)
+    chmodSync(path, mode)
+    return path
+  }
+
+  /** Makes a FIFO `$DIR/<name>` on which tasks block, `read x < "$DIR/<name>"`, until it is released. */
+  hold(name: string): { release(): void } {
+    execFileSync('mkfifo', ['-m', '0666', this.path(name)])
+    const fd = openSync(this.path(name), constants.O_RDWR | constants.O_NONBLOCK)
+    this.#fds.push(fd)
+    return { release: () => void writeSync(fd, '\n') }
+  }
+
+  /**
+   * Makes a FIFO `$DIR/<name>` that processes open by `exec 9> "$DIR/<name>"`. Once one has, `gone` settles when
+   * all of them have ended.
+   */
+  lifeline(name: string): { gone(): Promise<void> } {
+    execFileSync('mkfifo', ['-m', '0666', this.path(name)])
+    const fd = openSync(this.path(name), constants.O_RDONLY | constants.O_NONBLOCK)
+    return {
+      gone() {
+        const socket = new Socket({ fd, readable: true, writable: false })
+        return new Promise(done => socket.on('close', () => done()).on('error', () => {}).resume())
+      },
+    }
+  }
+
+  /** Starts `runner run --json`. */
+  run(...args: string[]): Run {
+    return this.start(['run', '--json', ...args])
+  }
+
+  /** Runs `runner run --json` to its end. */
+  async finish(...args: string[]): Promise<Run & { status: number | string }> {
+    const run = this.run(...args)
+    return Object.assign(run, { status: await run.ended })
+  }
+
+  /** Starts the program with any arguments. */
+  start(args: string[], options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; command?: string[] } = {}): Run {
+    const [command, ...before] = [...(options.command ?? []), launcher]
+    const env = { ...this.#env, ...options.env }
+    const { stdio } = options
+    const run = new Run({ command: command!, args: [...before, ...args], cwd: this.dir, env, ...(stdio ? { stdio } : {}) })
+    this.#runs.push(run)
+    return run
+  }
+
+  /** The lines of a file that tasks wrote into `$DIR`; none where there is no such file. */
+  lines(name: string): string[] {
+    const path = this.path(name)
+    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+  }
+
+  /** The bytes of a log of a run: `log('001-a.1.log')`. */
+  log(name: string, run = 1): Buffer {
+    return readFileSync(this.path('state', 'runs', String(run), name))
+  }
+
+  /** What should have gone with the run: processes, temporary files, FIFOs. */
+  leftovers(): string[] {
+    const processes = processesWith('RUNNER_TEST_ID', this.id).map(({ pid, command }) => `process ${pid}: ${command}`)
+    const state = this.path('state')
+    const names = existsSync(state) ? readdirSync(state, { recursive: true, encoding: 'utf8' }) : []
+    const outputs = names.filter(name => basename(name).startsWith('output-'))
+    return [...processes, ...readdirSync(this.path('tmp')), ...outputs]
+  }
+
+  /** Ends whatever is left. */
+  async end(): Promise<void> {
+    for (const fd of this.#fds.splice(0)) closeSync(fd)
+    for (const { pid } of processesWith('RUNNER_TEST_ID', this.id)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // Gone by itself.
+      }
+    }
+    await Promise.allSettled(this.#runs.map(run => run.ended))
+  }
+}
