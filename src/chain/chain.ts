@@ -61,7 +61,7 @@ export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainD
     if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }
     if (end.outcome === 'HALT') {
       await deps.halt()
-      return { reason: 'halted', ...decided }
+      return { reason: deps.stop.aborted ? 'interrupted' : 'halted', ...decided }
     }
     if (end.outcome === 'OK' || (!required && end.survivors.length === 0)) {
       position++
@@ -69,9 +69,9 @@ export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainD
       continue
     }
     if (tryNum >= max_tries || end.survivors.length > 0) {
-      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required })
+      if (required) deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required })
       await deps.halt()
-      return { reason: 'gave-up', ...decided }
+      return { reason: deps.stop.aborted ? 'interrupted' : 'gave-up', ...decided }
     }
     if (retry_from === 'beginning') position = 0
     if (!(await wait(task, tasks[position]!, tryNum, deps))) return { reason: 'interrupted', ...decided }
@@ -84,9 +84,11 @@ export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainD
 async function tryAlone(task: PlannedTask, deps: ChainDeps): Promise<TryEnd | undefined> {
   for (let tryNum = 1; ; tryNum++) {
     const end = await deps.attempt(task, tryNum)
-    if (end?.outcome !== 'RETRY' || end.survivors.length > 0) return end
-    if (tryNum >= task.settings.max_tries) {
-      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: false })
+    if (end?.outcome !== 'RETRY') return end
+    // What outlives SIGKILL ends the chain, required or not.
+    const stuck = end.survivors.length > 0
+    if (stuck || tryNum >= task.settings.max_tries) {
+      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: stuck })
       return end
     }
     if (!(await wait(task, task, tryNum, deps))) return undefined

@@ -59,7 +59,10 @@ export async function runOnce(options: RunOptions): Promise<number> {
       stop,
     },
   )
-  if (end.reason === 'succeeded' && options.haltAfter) await run.halt()
+  if (end.reason === 'succeeded' && options.haltAfter) {
+    await run.halt()
+    if (stop.aborted) end.reason = 'interrupted'
+  }
   const exit_status = statusOf(end.reason, stop)
   emit({
     event: 'run:ended',

@@ -17,10 +17,19 @@ t.test('a name is the file name less a number before it and its last suffix', as
   for (const [file, name] of Object.entries(names)) t.equal(taskName(file), name, file)
 })
 
-t.test("build-runner's name loses everything up to the first dash, and all other dashes and dots", async t => {
-  const names = { '3-a-b-c.py': 'abc', 'check-ami.py': 'ami', 'disk.sh': 'disk', disk: 'disk', '1-a.b.c.sh': 'abc' }
-  for (const [file, name] of Object.entries(names)) t.equal(buildRunnerName(file), name, file)
-})
+t.test(
+  "build-runner's name loses everything up to the first dash, and all other dashes and dots",
+  async t => {
+    const names = {
+      '3-a-b-c.py': 'abc',
+      'check-ami.py': 'ami',
+      'disk.sh': 'disk',
+      disk: 'disk',
+      '1-a.b.c.sh': 'abc',
+    }
+    for (const [file, name] of Object.entries(names)) t.equal(buildRunnerName(file), name, file)
+  },
+)
 
 t.test('names are ordered by their bytes', async t => {
   const ordered = ['10-x', '2-y', 'A', 'Z', 'a', 'ä', '\u{ff5e}', '\u{1f600}']

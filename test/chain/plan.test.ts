@@ -15,7 +15,10 @@ const anything = fc
   .uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 })
   .chain(files => {
     const lists = fc.tuple(...files.map(() => fc.uniqueArray(fc.constantFrom(...files), { maxLength: 3 })))
-    return lists.map(lists => ({ tasks: tasksOf(files), dependencies: new Map(files.map((file, at) => [file, lists[at]!])) }))
+    return lists.map(lists => ({
+      tasks: tasksOf(files),
+      dependencies: new Map(files.map((file, at) => [file, lists[at]!])),
+    }))
   })
 
 /** The same, but each depends only on those before it in some order, so that there is no circle. */
@@ -39,7 +42,9 @@ t.test('every dependency comes before what depends on it, and no task is lost', 
     fc.property(withoutCircle, ({ tasks, dependencies }) => {
       const order = orderOf(tasks, dependencies)
       const kept = new Set(order).size === tasks.length && order.length === tasks.length
-      return kept && order.every((file, at) => dependencies.get(file)!.every(other => order.indexOf(other) < at))
+      return (
+        kept && order.every((file, at) => dependencies.get(file)!.every(other => order.indexOf(other) < at))
+      )
     }),
   )
   t.pass()
@@ -51,7 +56,9 @@ t.test('next comes always the first by its bytes of those that are ready', async
       const order = orderOf(tasks, dependencies)
       return order.every((file, at) => {
         const done = order.slice(0, at)
-        const ready = order.slice(at).filter(other => dependencies.get(other)!.every(one => done.includes(one)))
+        const ready = order
+          .slice(at)
+          .filter(other => dependencies.get(other)!.every(one => done.includes(one)))
         return ready.sort(compareBytes)[0] === file
       })
     }),
@@ -72,21 +79,24 @@ t.test('where the order of names satisfies all dependencies nothing is moved', a
   t.pass()
 })
 
-t.test('a circle is shown as a path that goes round once, and is found exactly where there is one', async t => {
-  fc.assert(
-    fc.property(anything, ({ tasks, dependencies }) => {
-      const order = orderTasks(tasks, dependencies)
-      if (order.ok) return true
-      const { path } = order.failure
-      const steps = path.slice(1).every((file, at) => dependencies.get(path[at]!)!.includes(file))
-      return path.length > 1 && path[0] === path.at(-1) && steps && new Set(path).size === path.length - 1
-    }),
-    { numRuns: 500 },
-  )
-  const pair = new Map([
-    ['a', ['b']],
-    ['b', ['a']],
-    ['c', ['a']],
-  ])
-  t.match(orderTasks(tasksOf(['a', 'b', 'c']), pair), { ok: false, failure: { path: ['a', 'b', 'a'] } })
-})
+t.test(
+  'a circle is shown as a path that goes round once, and is found exactly where there is one',
+  async t => {
+    fc.assert(
+      fc.property(anything, ({ tasks, dependencies }) => {
+        const order = orderTasks(tasks, dependencies)
+        if (order.ok) return true
+        const { path } = order.failure
+        const steps = path.slice(1).every((file, at) => dependencies.get(path[at]!)!.includes(file))
+        return path.length > 1 && path[0] === path.at(-1) && steps && new Set(path).size === path.length - 1
+      }),
+      { numRuns: 500 },
+    )
+    const pair = new Map([
+      ['a', ['b']],
+      ['b', ['a']],
+      ['c', ['a']],
+    ])
+    t.match(orderTasks(tasksOf(['a', 'b', 'c']), pair), { ok: false, failure: { path: ['a', 'b', 'a'] } })
+  },
+)

@@ -25,7 +25,9 @@ export function testWith(
   const missing = needs.flatMap(need => need.missing ?? []).join(', ')
   if (missing === '') return t.test(title, body)
   if (!required) return t.test(title, { skip: `needs ${missing}` }, body)
-  return t.test(title, async t => t.fail(`this test needs ${missing}, and RUNNER_TEST_REQUIRE=1 lets none be skipped`))
+  return t.test(title, async t =>
+    t.fail(`this test needs ${missing}, and RUNNER_TEST_REQUIRE=1 lets none be skipped`),
+  )
 }
 
 /** A program on the PATH. */
@@ -49,7 +51,9 @@ export const root: Component = { missing: process.getuid?.() === 0 ? undefined :
 /** Mounts in a namespace of one's own. */
 export const mounts: Component = {
   get missing() {
-    return root.missing ?? (canMount() ? undefined : 'the right to mount in a namespace of its own (unshare -m)')
+    return (
+      root.missing ?? (canMount() ? undefined : 'the right to mount in a namespace of its own (unshare -m)')
+    )
   },
 }
 

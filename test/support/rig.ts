@@ -146,7 +146,12 @@ export class Rig {
     return {
       gone() {
         const socket = new Socket({ fd, readable: true, writable: false })
-        return new Promise(done => socket.on('close', () => done()).on('error', () => {}).resume())
+        return new Promise(done =>
+          socket
+            .on('close', () => done())
+            .on('error', () => {})
+            .resume(),
+        )
       },
     }
   }
@@ -163,11 +168,20 @@ export class Rig {
   }
 
   /** Starts the program with any arguments. */
-  start(args: string[], options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; command?: string[] } = {}): Run {
+  start(
+    args: string[],
+    options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; command?: string[] } = {},
+  ): Run {
     const [command, ...before] = [...(options.command ?? []), launcher]
     const env = { ...this.#env, ...options.env }
     const { stdio } = options
-    const run = new Run({ command: command!, args: [...before, ...args], cwd: this.dir, env, ...(stdio ? { stdio } : {}) })
+    const run = new Run({
+      command: command!,
+      args: [...before, ...args],
+      cwd: this.dir,
+      env,
+      ...(stdio ? { stdio } : {}),
+    })
     this.#runs.push(run)
     return run
   }
@@ -185,7 +199,9 @@ export class Rig {
 
   /** What should have gone with the run: processes, temporary files, FIFOs. */
   leftovers(): string[] {
-    const processes = processesWith('RUNNER_TEST_ID', this.id).map(({ pid, command }) => `process ${pid}: ${command}`)
+    const processes = processesWith('RUNNER_TEST_ID', this.id).map(
+      ({ pid, command }) => `process ${pid}: ${command}`,
+    )
     const state = this.path('state')
     const names = existsSync(state) ? readdirSync(state, { recursive: true, encoding: 'utf8' }) : []
     const outputs = names.filter(name => basename(name).startsWith('output-'))

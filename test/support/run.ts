@@ -1,8 +1,12 @@
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Event } from '../../src/event.ts'
 
 /** An event as `--json` tells it. */
-export type Told = (Event extends infer E ? (E extends { data: unknown } ? Omit<E, 'data'> & { text: string } : E) : never) & {
+export type Told = (Event extends infer E
+  ? E extends { data: unknown }
+    ? Omit<E, 'data'> & { text: string }
+    : E
+  : never) & {
   at: string
 }
 export type ToldOf<K extends Told['event']> = Extract<Told, { event: K }>
@@ -103,13 +107,19 @@ export class Run {
   }
 
   /** Waits for the first event of a kind that fits, be it past or to come. */
-  event<K extends Told['event']>(kind: K, fits: (event: ToldOf<K>) => boolean = () => true): Promise<ToldOf<K>> {
+  event<K extends Told['event']>(
+    kind: K,
+    fits: (event: ToldOf<K>) => boolean = () => true,
+  ): Promise<ToldOf<K>> {
     return this.#until(`the event ${kind}`, () => this.all(kind).find(fits))
   }
 
   /** Waits until the tasks together have written a text. */
   output(text: string): Promise<true> {
-    return this.#until(`the output ${JSON.stringify(text)}`, () => this.taskOutput().includes(text) || undefined)
+    return this.#until(
+      `the output ${JSON.stringify(text)}`,
+      () => this.taskOutput().includes(text) || undefined,
+    )
   }
 
   /** Waits until a text has come on standard output, or on standard error. */
