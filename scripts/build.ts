@@ -2,7 +2,7 @@
  * Builds dist/: the program bundled and split so that a command loads only what it needs, ajv's schemas compiled
  * to code, and the shell look-up beside it.
  */
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, build, type Plugin } from 'esbuild'
@@ -31,12 +31,12 @@ const compiledSchemas: Plugin = {
   },
 }
 
-/** Each command is a bundle of its own, which main.cjs loads when it is asked for. */
+/** Each command is a bundle of its own, which main.js loads when it is asked for. */
 const commands: Plugin = {
   name: 'commands',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\/.*\.ts$/ }, ({ kind, path }) =>
-      kind === 'dynamic-import' ? { path: path.replace(/\.ts$/, '.cjs'), external: true } : undefined,
+      kind === 'dynamic-import' ? { path: path.replace(/\.ts$/, '.js'), external: true } : undefined,
     )
   },
 }
@@ -58,17 +58,30 @@ const { metafile } = await build({
   metafile: true,
   entryPoints: ['main', 'run', 'check', 'list', 'get'].map(name => `src/cli/${name}.ts`),
   outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
   bundle: true,
   format: 'cjs',
   platform: 'node',
   target: 'node24',
   supported: { 'dynamic-import': false },
   define: { 'import.meta.dirname': '__dirname' },
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   plugins: [compiledSchemas, commands, noSubprograms],
 })
+writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
+writeFileSync('dist/THIRD-PARTY-LICENSES', licences(Object.keys(metafile.inputs)))
 
 if (process.argv.includes('--analyze')) console.log(await analyzeMetafile(metafile))
+
+/** The licences of all packages of which something is in the bundles. */
+function licences(inputs: readonly string[]): string {
+  const packages = new Set(
+    inputs.flatMap(input => input.match(/^node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []),
+  )
+  const texts = [...packages].sort().map(name => {
+    const [file] = globSync(`node_modules/${name}/{LICENSE,LICENCE,license}*`)
+    if (file === undefined) throw new Error(`${name} has no licence file`)
+    return `${name}\n\n${readFileSync(file, 'utf8').trim()}\n`
+  })
+  return texts.join(`\n${'-'.repeat(78)}\n\n`)
+}

@@ -1,5 +1,5 @@
-import { realpathSync, type Stats, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Diagnostic } from '../config/diagnostic.ts'
 import { shown } from './names.ts'
 
@@ -14,7 +14,7 @@ const sticky = 0o1000
 export function untrusted(paths: readonly string[], caller: number): Diagnostic[] {
   const findings: Diagnostic[] = []
   for (const path of withParents(paths)) {
-    const stat = statSync(path, { throwIfNoEntry: false })
+    const stat = attempt(() => lstatSync(path))
     if (stat === undefined) continue
     const problem = problemOf(path, stat, caller)
     if (problem !== undefined)
@@ -26,7 +26,7 @@ export function untrusted(paths: readonly string[], caller: number): Diagnostic[
 function problemOf(path: string, stat: Stats, caller: number): { message: string; hint: string } | undefined {
   if (stat.uid !== 0 && stat.uid !== caller) {
     const message = `belongs to user ${stat.uid}, who would decide what root runs`
-    return { message, hint: `chown root ${quoted(path)}` }
+    return { message, hint: `chown ${stat.isSymbolicLink() ? '-h ' : ''}root ${quoted(path)}` }
   }
   const stickyDirectory = stat.isDirectory() && (stat.mode & sticky) !== 0
   if (stickyDirectory || (stat.mode & groupOrOthersWrite) === 0 || !(stat.isFile() || stat.isDirectory()))
@@ -35,21 +35,30 @@ function problemOf(path: string, stat: Stats, caller: number): { message: string
   return { message, hint: `chmod go-w ${quoted(path)}` }
 }
 
-/** Each path and all directories on the way to it, as it is written and as it really is. */
+/** Each path, all directories on the way to it, and where links on that way lead. */
 function withParents(paths: readonly string[]): Set<string> {
   const all = new Set<string>()
   const add = (path: string) => {
-    for (let at = path; !all.has(at); at = dirname(at)) all.add(at)
+    for (let at = path; !all.has(at); at = dirname(at)) {
+      all.add(at)
+      const target = attempt(() => readlinkSync(at))
+      if (target !== undefined) add(resolve(dirname(at), target))
+    }
   }
   for (const path of paths) {
     add(path)
-    try {
-      add(realpathSync(path))
-    } catch {
-      // Not there: its own check says so.
-    }
+    add(attempt(() => realpathSync(path)) ?? path)
   }
   return all
+}
+
+/** Undefined where the path is not there, or no link: another check says so. */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
 }
 
 function quoted(path: string): string {

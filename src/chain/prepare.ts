@@ -60,11 +60,20 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
   const hasHalt = checkHalt(configuration, halt.path, path, findings)
   const hook = checkHook(configuration, path, findings)
   if (options.trust !== undefined) {
-    const files = [...configuration.files, directory, ...tasks.map(task => task.path), halt.path]
+    const configurations = [...configuration.files, ...includeDir(configuration)]
+    const files = [...configurations, directory, ...tasks.map(task => task.path), halt.path]
     findings.push(...untrusted(hook === undefined ? files : [...files, hook], options.trust.caller))
   }
   const chain = { directory, tasks: order, skipped, ...(hasHalt ? { halt } : {}) }
   return { chain, findings: unique([...configuration.findings, ...findings]) }
+}
+
+/** The directory of included files, which counts while it is empty, too. */
+function includeDir({ file, texts }: Configuration): string[] {
+  const setting = texts.get('include_dir')
+  return setting === undefined || file === undefined || setting.value === ''
+    ? []
+    : [resolve(dirname(file), setting.value)]
 }
 
 function unique(findings: readonly Diagnostic[]): Diagnostic[] {

@@ -44,7 +44,7 @@ export function checkStartable(path: string, hasInterpreter: boolean): Result<vo
     return fail({
       reason: 'not-executable',
       message: 'is not executable',
-      hint: `make it so: chmod +x '${path}'; or move it out of the task directory`,
+      hint: `make it so: chmod +x '${path.replaceAll("'", "'\\''")}'; or move it out of the task directory`,
     })
   }
   let head: Buffer

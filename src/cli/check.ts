@@ -2,6 +2,7 @@ import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import type { Configuration, Setting } from '../config/load.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
+import { sayError } from './say.ts'
 
 export interface CheckCommandOptions extends ChainOptions {
   effective: boolean
@@ -18,10 +19,10 @@ export function checkCommand(options: CheckCommandOptions, env: NodeJS.ProcessEn
     process.stdout.write(`${JSON.stringify({ ok: status === 0, findings, tasks, ...effective })}\n`)
     return status
   }
-  const findingsTo = options.effective || status !== 0 ? process.stderr : process.stdout
-  for (const finding of findings) findingsTo.write(`${formatDiagnostic(finding)}\n`)
+  const say = options.effective || status !== 0 ? sayError : (text: string) => process.stdout.write(text)
+  for (const finding of findings) say(`${formatDiagnostic(finding)}\n`)
   if (options.effective && loaded !== undefined) process.stdout.write(effectiveText(loaded.configuration))
-  else findingsTo.write(`${summary(findings, loaded)}\n`)
+  else say(`${summary(findings, loaded)}\n`)
   return status
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { nearest } from '../config/did-you-mean.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type Done, type GlobalOptions, lookUp, parseTimes, verbosityOf } from './options.ts'
+import { sayError } from './say.ts'
 
 const commands = ['run', 'check', 'list', 'get', 'help']
 const withValue = /^(-[vqH]*[cng]|--(config|times|get))$/
@@ -47,16 +48,12 @@ export function withBuildRunnerCommand(program: Command, done: Done): Command {
           lookUp({ ...config, key: options.get, legacy: true, origin: false, require: false, json: false }),
         )
       if (directory === undefined) {
-        process.stderr.write(
-          'runner: a task directory is missing; `runner run` takes the one of the configuration\n',
-        )
+        sayError('runner: a task directory is missing; `runner run` takes the one of the configuration\n')
         return done(exitStatus.usage)
       }
       const guess = existsSync(directory) ? undefined : nearest(directory, commands)
       if (guess !== undefined) {
-        process.stderr.write(
-          `runner: there is no command ${directory}, and no such directory; did you mean ${guess}?\n`,
-        )
+        sayError(`runner: there is no command ${directory}, and no such directory; did you mean ${guess}?\n`)
         return done(exitStatus.usage)
       }
       const { runCommand } = await import('./run.ts')

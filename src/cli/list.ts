@@ -4,6 +4,7 @@ import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { Setting } from '../config/load.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
+import { sayError } from './say.ts'
 
 export interface ListCommandOptions extends ChainOptions {
   json: boolean
@@ -12,8 +13,7 @@ export interface ListCommandOptions extends ChainOptions {
 /** `runner list`: the tasks in their order with the settings in force for each, and what is no task and why. */
 export function listCommand(options: ListCommandOptions, env: NodeJS.ProcessEnv): number {
   const { loaded, findings } = loadChain(options, env)
-  for (const finding of findings)
-    if (finding.severity === 'error') process.stderr.write(`${formatDiagnostic(finding)}\n`)
+  for (const finding of findings) if (finding.severity === 'error') sayError(`${formatDiagnostic(finding)}\n`)
   if (loaded === undefined) return exitStatus.config
   const { chain } = loaded
   if (options.json) {

@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.ts'
 import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
 import type { GetOptions } from './get.ts'
 import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
+import { sayError } from './say.ts'
 
 type Options = Record<string, never>
 
@@ -143,7 +144,6 @@ function makeProgram(argv: readonly string[], done: Done): Command {
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has gone, as in `runner list | head -1`, is no error.
   process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
   const done: Done = async status => {
     process.exitCode = await status
   }
@@ -155,8 +155,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       return
     }
     const said = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`runner: internal error: ${said}\n`)
-    if (argv.includes('-v') || argv.includes('--verbose')) process.stderr.write(`${(error as Error).stack}\n`)
+    sayError(`runner: internal error: ${said}\n`)
+    if (argv.includes('-v') || argv.includes('--verbose')) sayError(`${(error as Error).stack}\n`)
     process.exitCode = exitStatus.internal
   }
 }

@@ -4,7 +4,7 @@ import type { Verbosity } from '../report/describe.ts'
 import { jsonReporter } from '../report/json.ts'
 import { streamOut } from '../report/stream.ts'
 import { syslogReporter } from '../report/syslog.ts'
-import { terminalReporter, wantsColour } from '../report/terminal.ts'
+import { colours, terminalReporter, wantsColour } from '../report/terminal.ts'
 
 export interface ReportOptions {
   json: boolean
@@ -13,15 +13,15 @@ export interface ReportOptions {
 }
 
 /** Opens all that shows a run as it goes. */
-export function openReport(
+export async function openReport(
   options: ReportOptions,
   clock: Clock,
   env: NodeJS.ProcessEnv,
-): { emit: Emit; close(): void } {
+): Promise<{ emit: Emit; close(): void }> {
   const out = streamOut(process.stdout)
   const shown = options.json
     ? jsonReporter(out, clock)
-    : terminalReporter(out, options.verbosity, wantsColour(process.stdout, env))
+    : terminalReporter(out, options.verbosity, wantsColour(process.stdout, env) ? await colours() : undefined)
   if (!options.syslog) return { emit: shown, close() {} }
   const syslog = syslogReporter(options.verbosity, message =>
     shown({ event: 'notice', reason: 'syslog-lost', message }),

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Verbosity } from '../report/describe.ts'
 import type { GetOptions } from './get.ts'
+import { sayError } from './say.ts'
 
 /** Options that every command takes, before or after its name. */
 export interface GlobalOptions {
@@ -34,6 +35,6 @@ export function withGlobalOptions(command: Command): Command {
 /** A look-up, for `get` and for build-runner's `-g`. */
 export async function lookUp(options: GetOptions): Promise<number> {
   const { getCommand } = await import('./get.ts')
-  const err = (line: string) => process.stderr.write(`${line}\n`)
+  const err = (line: string) => sayError(`${line}\n`)
   return getCommand(options, process.env, bytes => process.stdout.write(bytes), err)
 }

@@ -15,6 +15,7 @@ import type { Verbosity } from '../report/describe.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
+import { sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
 export interface RunCommandOptions extends ChainOptions {
@@ -32,10 +33,10 @@ export interface RunCommandOptions extends ChainOptions {
 /** `runner run`: resolves to the exit status. */
 export async function runCommand(options: RunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const edges: Edges = { clock: systemClock, chance: systemChance }
+  const report = await openReport(options, edges.clock, env)
   using signals = catchSignals((signal, immediately) =>
     report.emit({ event: 'run:stopping', signal, immediately }),
   )
-  const report = openReport(options, edges.clock, env)
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
@@ -72,7 +73,7 @@ async function iterate(
   const { configuration } = loaded
   const selected = selectTasks(loaded.chain, options)
   if (!selected.ok) {
-    process.stderr.write(`runner: ${selected.failure}\n`)
+    sayError(`runner: ${selected.failure}\n`)
     return exitStatus.usage
   }
   if (options.dryRun) {
@@ -109,11 +110,11 @@ function tellFindings(findings: readonly Diagnostic[], { verbosity }: RunCommand
   const errors = findings.filter(finding => finding.severity === 'error')
   const warnings = findings.filter(finding => finding.severity === 'warning')
   const shown = [...errors, ...(verbosity === 'verbose' ? warnings : [])]
-  for (const finding of shown) process.stderr.write(`runner: ${formatDiagnostic(finding)}\n`)
-  if (errors.length > 0) process.stderr.write('runner: nothing has been run\n')
+  for (const finding of shown) sayError(`runner: ${formatDiagnostic(finding)}\n`)
+  if (errors.length > 0) sayError('runner: nothing has been run\n')
   else if (verbosity === 'normal' && warnings.length > 0) {
     const subject = warnings.length === 1 ? 'is 1 warning' : `are ${warnings.length} warnings`
-    process.stderr.write(`runner: there ${subject} about the configuration; \`runner check\` shows them\n`)
+    sayError(`runner: there ${subject} about the configuration; \`runner check\` shows them\n`)
   }
 }
 

@@ -152,7 +152,9 @@ export class Outputs implements Disposable {
     const path = join(this.#directory, String(this.#made++))
     try {
       // Anyone may write who can reach it: a task that has become another user, through /dev/stderr.
-      process.getBuiltinModule('node:child_process').execFileSync('mkfifo', ['-m', '0622', path], { stdio: 'ignore' })
+      process
+        .getBuiltinModule('node:child_process')
+        .execFileSync('mkfifo', ['-m', '0622', path], { stdio: 'ignore' })
       return path
     } catch {
       return undefined

@@ -18,17 +18,24 @@ interface Process {
   pid: number
   parent: number
   group: number
+  /** In clock ticks since boot, as text; with the pid it names a process for good. */
+  started: string
 }
 
-/** The living processes of a tree; zombies do not count. Empty where there is no /proc. */
-export function findTree({ leader, tryId }: TreeRef): number[] {
+/**
+ * The living processes of a tree; zombies do not count. Empty where there is no /proc. `seen` remembers them by
+ * pid and start: who was found once stays in the tree, also when its parent is gone.
+ */
+export function findTree({ leader, tryId }: TreeRef, seen = new Map<number, string>()): number[] {
   const processes = listProcesses()
   const found = new Set<number>()
-  for (const { pid, group } of processes) {
-    if (pid === leader || group === leader || (tryId !== undefined && carries(pid, tryId))) found.add(pid)
+  for (const { pid, group, started } of processes) {
+    const known = pid === leader || group === leader || seen.get(pid) === started
+    if (known || (tryId !== undefined && carries(pid, tryId))) found.add(pid)
   }
   const children = Map.groupBy(processes, process => process.parent)
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child.pid)
+  for (const { pid, started } of processes) if (found.has(pid)) seen.set(pid, started)
   return [...found]
 }
 
@@ -40,9 +47,10 @@ function listProcesses(): Process[] {
     if (!Number.isInteger(pid) || pid === process.pid) continue
     const stat = readProcFile(`${pid}/stat`)
     // "pid (command) state ppid pgrp …": the command may hold anything, parentheses too (proc(5)).
-    const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state, parent, group] = fields
     if (state === undefined || state === '' || state === 'Z' || state === 'X') continue
-    processes.push({ pid, parent: Number(parent), group: Number(group) })
+    processes.push({ pid, parent: Number(parent), group: Number(group), started: fields[19] ?? '' })
   }
   return processes
 }
@@ -112,18 +120,19 @@ export async function endTree(
     }
   }
 
-  let living = findTree(tree)
+  const seen = new Map<number, string>()
+  let living = findTree(tree, seen)
   send(living, signal)
   const softEnd = clock.monotonic() + grace
   while (living.length > 0 && clock.monotonic() < softEnd && !hurry.aborted) {
     await clock.sleep(Math.min(lookEvery, softEnd - clock.monotonic()), hurry)
-    living = findTree(tree)
+    living = findTree(tree, seen)
   }
   const hardEnd = clock.monotonic() + Math.max(grace, leastPatience)
   while (living.length > 0 && clock.monotonic() < hardEnd) {
     send(living, 'SIGKILL')
     await clock.sleep(lookEvery)
-    living = findTree(tree)
+    living = findTree(tree, seen)
   }
   const survivors = living.map(pid => killed.get(pid) ?? { pid, command: commandOf(pid) })
   return { killed: [...killed.values()], survivors }

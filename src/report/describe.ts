@@ -50,14 +50,10 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
       return [line('warning', text), ...quoted('warning', event.last_lines)]
     }
     case 'chain:waiting': {
-      const place = event.next_task === event.task ? 'with it' : `from ${one(event.next_task)}`
+      const again =
+        event.next_task === event.task ? 'trying it again' : `trying again from ${one(event.next_task)}`
       const tries = `try ${event.try_num} of ${event.max_tries}`
-      return [
-        line(
-          'notice',
-          `${one(event.task)}: trying again ${place} in ${seconds(event.delay_seconds)} (${tries})`,
-        ),
-      ]
+      return [line('notice', `${one(event.task)}: ${again} in ${seconds(event.delay_seconds)} (${tries})`)]
     }
     case 'task:given-up': {
       const go = event.required ? 'giving up' : 'not required: going on without it'
@@ -125,7 +121,12 @@ export function describeEnding({ exit_code, signal, failure }: Ending): string {
 }
 
 function line(priority: Priority, text: string): Line {
-  return { priority, text }
+  return { priority, text: text.replace(/[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, escaped) }
+}
+
+/** A control character as it is written, so that a line stays one and leaves a terminal as it was. */
+function escaped(character: string): string {
+  return character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
 }
 
 function quoted(priority: Priority, lines: readonly string[]): Line[] {

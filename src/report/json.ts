@@ -7,29 +7,34 @@ import type { Out } from './stream.ts'
  * UTF-8 however it was cut into pieces, with U+FFFD for what is none; the log has the bytes.
  */
 export function jsonReporter(out: Out, clock: Clock): Emit {
-  const decoders = new Map<string, TextDecoder>()
+  const outputs = new Map<string, { decoder: TextDecoder; rest: OutputRef }>()
   const write = (event: object) =>
     out.write(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
+  /** Tells of the rest of an output that has ended within a character. */
+  const flush = (key: string) => {
+    const { decoder, rest } = outputs.get(key) ?? {}
+    outputs.delete(key)
+    const text = decoder?.decode() ?? ''
+    if (text !== '') write({ ...rest, text })
+  }
   return event => {
     if ('data' in event) {
       const { data, ...rest } = event
-      const key = keyOf(event)
-      const decoder = decoders.get(key) ?? new TextDecoder('utf-8', { ignoreBOM: true })
-      decoders.set(key, decoder)
+      const key = keyOf(rest)
+      const decoder = outputs.get(key)?.decoder ?? new TextDecoder('utf-8', { ignoreBOM: true })
+      outputs.set(key, { decoder, rest })
       const text = decoder.decode(data, { stream: true })
       return text === '' ? undefined : write({ ...rest, text })
     }
-    if (event.event === 'try:ended') {
-      const { task, name, kind, try_num } = event
-      const key = keyOf({ ...event, event: 'try:output' })
-      const text = decoders.get(key)?.decode() ?? ''
-      decoders.delete(key)
-      if (text !== '') write({ event: 'try:output', task, name, kind, try_num, text })
-    }
+    // Nothing begins or ends while a hook runs.
+    for (const [key, { rest }] of outputs) if (rest.event === 'hook:output') flush(key)
+    if (event.event === 'try:ended') flush(keyOf({ ...event, event: 'try:output' }))
     return write(event)
   }
 }
 
-function keyOf(event: TryRef & { event: string }): string {
-  return JSON.stringify([event.event, event.kind, event.task, event.try_num])
+type OutputRef = TryRef & { event: string; hook?: string }
+
+function keyOf({ event, hook, kind, task, try_num }: OutputRef): string {
+  return JSON.stringify([event, hook, kind, task, try_num])
 }

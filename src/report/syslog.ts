@@ -1,8 +1,12 @@
+import { type Clock, systemClock } from '../edges.ts'
 import type { Emit } from '../event.ts'
 import { describe, type Priority, type Verbosity } from './describe.ts'
 
 /** Severities of syslog (RFC 5424, table 2). */
 const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 }
+
+/** Seconds that logger gets at the end to pass on what it has been told. */
+const patience = 3
 
 /**
  * Sends what happens, without the output of tasks, to the system log, through one logger(1) that lives as long
@@ -11,6 +15,7 @@ const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, in
 export function syslogReporter(
   verbosity: Verbosity,
   onLost: (message: string) => void,
+  clock: Clock = systemClock,
 ): { emit: Emit; close(): void } {
   const { spawn } = process.getBuiltinModule('node:child_process')
   // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
@@ -25,13 +30,20 @@ export function syslogReporter(
     lose(error.message.includes('ENOENT') ? 'logger(1) is not installed' : error.message),
   )
   logger.stdin.on('error', () => lose('logger(1) has ended'))
-  logger.on('exit', code => code !== 0 && lose(`logger(1) ended with status ${code}`))
+  const gone = new AbortController()
+  logger.on('exit', code => {
+    gone.abort()
+    if (code !== 0 && code !== null) lose(`logger(1) ended with status ${code}`)
+  })
   return {
     emit(event) {
       if (lost) return
       for (const { priority, text } of describe(event, verbosity))
         logger.stdin.write(`<${severities[priority]}>${text}\n`)
     },
-    close: () => logger.stdin.end(),
+    close() {
+      logger.stdin.end()
+      if (logger.pid !== undefined) clock.sleep(patience, gone.signal).then(() => logger.kill('SIGKILL'))
+    },
   }
 }

@@ -1,22 +1,32 @@
-import { Chalk, type ColorSupportLevel } from 'chalk'
 import type { Emit } from '../event.ts'
 import { describe, type Line, type Verbosity } from './describe.ts'
 import type { Out } from './stream.ts'
 
 const newline = 10
 
-/**
- * Shows a run to a person: a line for what happens, and between them the output of the tasks, byte by byte as
- * they wrote it (not when quiet).
- */
-export function terminalReporter(out: Out, verbosity: Verbosity, colour: boolean): Emit {
-  const chalk = new Chalk({ level: (colour ? 1 : 0) as ColorSupportLevel })
+/** Puts colour on a line's text, and makes `runner:` before it stand out. */
+export type Paint = (line: Line) => string
+
+const plain: Paint = ({ text }) => `runner: ${text}`
+
+/** Colours for a terminal. chalk is loaded only here: it costs a start three milliseconds. */
+export async function colours(): Promise<Paint> {
+  const { Chalk } = await import('chalk')
+  const chalk = new Chalk({ level: 1 })
   const paint = ({ priority, text }: Line) => {
     if (priority === 'err') return chalk.red(text)
     if (priority === 'warning') return chalk.yellow(text)
     if (priority === 'debug') return chalk.dim(text)
     return text.replace(/: OK(?= \()|(?<=^run \d+ )succeeded/, done => chalk.green(done))
   }
+  return line => `${chalk.bold('runner:')} ${paint(line)}`
+}
+
+/**
+ * Shows a run to a person: a line for what happens, and between them the output of the tasks, byte by byte as
+ * they wrote it (not when quiet).
+ */
+export function terminalReporter(out: Out, verbosity: Verbosity, paint: Paint = plain): Emit {
   let atLineStart = true
   return event => {
     if (event.event === 'try:output' || event.event === 'hook:output') {
@@ -27,7 +37,7 @@ export function terminalReporter(out: Out, verbosity: Verbosity, colour: boolean
     }
     const lines = describe(event, verbosity)
     if (lines.length === 0) return
-    const text = lines.map(line => `${chalk.bold('runner:')} ${paint(line)}\n`).join('')
+    const text = lines.map(line => `${paint(line)}\n`).join('')
     const start = atLineStart ? '' : '\n'
     atLineStart = true
     return out.write(start + text)

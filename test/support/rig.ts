@@ -19,6 +19,7 @@ import type { Test } from 'tap'
 import { processesWith } from './processes.ts'
 import { type Component, testWith } from './require.ts'
 import { Run } from './run.ts'
+import { streamProblems } from './stream.ts'
 
 const checkout = resolve(import.meta.dirname, '..', '..')
 /** The launcher under test: that of the checkout, or the one that RUNNER_TEST_PROGRAM names. */
@@ -45,6 +46,18 @@ export interface RigSpec {
   needs?: readonly Component[]
 }
 
+/** How a program is started otherwise than it mostly is. */
+export interface StartOptions {
+  stdio?: StdioOptions
+  /** More environment. */
+  env?: NodeJS.ProcessEnv
+  cwd?: string
+  /** A command that ends in executing the program, and its arguments before it. */
+  before?: string[]
+  /** Another launcher. */
+  program?: string
+}
+
 const quick = { state_dir: 'state', sleep_time: 0, retry_jitter: 0, kill_grace: 5 }
 let rigs = 0
 
@@ -68,6 +81,7 @@ export function rigTest(
       throw error
     }
     t.same(rig.leftovers(), [], 'nothing is left')
+    t.same(rig.streamProblems(), [], 'the stream of events is whole')
     await rig.end()
   })
 }
@@ -168,17 +182,14 @@ export class Rig {
   }
 
   /** Starts the program with any arguments. */
-  start(
-    args: string[],
-    options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; command?: string[] } = {},
-  ): Run {
-    const [command, ...before] = [...(options.command ?? []), launcher]
+  start(args: string[], options: StartOptions = {}): Run {
+    const { stdio, cwd = this.dir, before: wrapper = [], program = launcher } = options
+    const [command, ...before] = [...wrapper, program]
     const env = { ...this.#env, ...options.env }
-    const { stdio } = options
     const run = new Run({
       command: command!,
       args: [...before, ...args],
-      cwd: this.dir,
+      cwd,
       env,
       ...(stdio ? { stdio } : {}),
     })
@@ -206,6 +217,11 @@ export class Rig {
     const names = existsSync(state) ? readdirSync(state, { recursive: true, encoding: 'utf8' }) : []
     const outputs = names.filter(name => basename(name).startsWith('output-'))
     return [...processes, ...readdirSync(this.path('tmp')), ...outputs]
+  }
+
+  /** What is wrong with the events of the programs that were not killed. */
+  streamProblems(): string[] {
+    return this.#runs.filter(run => run.child.exitCode !== null).flatMap(run => streamProblems(run.events))
   }
 
   /** Ends whatever is left. */

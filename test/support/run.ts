@@ -12,7 +12,7 @@ export type Told = (Event extends infer E
 export type ToldOf<K extends Told['event']> = Extract<Told, { event: K }>
 
 /** Seconds after which a test that still waits has failed: far more than any takes. */
-const patience = 40
+const patience = 20
 
 export interface Launch {
   command: string

@@ -1,0 +1,74 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { checkStartable, findCommand } from '../../src/chain/startable.ts'
+import { elf, foreignMachine } from '../support/binaries.ts'
+
+function check(dir: string, content: string | Uint8Array, { mode = 0o755, interpreter = false } = {}) {
+  const path = join(dir, 'task')
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+  return checkStartable(path, interpreter)
+}
+
+t.test('a file that the kernel will start is fine', async t => {
+  const dir = t.testdir()
+  for (const content of ['#!/bin/sh\n', '#! /bin/sh -e\necho x', '#!/bin/sh', '#!\t/usr/bin/env sh\n'])
+    t.match(check(dir, content), { ok: true }, JSON.stringify(content))
+  t.match(checkStartable(process.execPath, false), { ok: true }, 'a program of this machine')
+})
+
+t.test('a file that the kernel would refuse is refused, with what is wrong', async t => {
+  const dir = t.testdir()
+  const refused = {
+    empty: '',
+    'no-hashbang': 'echo x\n',
+    'foreign-binary': elf(foreignMachine),
+    'bad-interpreter': '#!/no/such/sh\n',
+  }
+  for (const [reason, content] of Object.entries(refused))
+    t.match(check(dir, content), { ok: false, failure: { reason } }, reason)
+  const programs = { crlf: '#!/bin/sh\r\n', none: '#!\n', blank: '#!  \n', directory: '#!/bin\n' }
+  for (const [what, content] of Object.entries(programs))
+    t.match(check(dir, content), { ok: false, failure: { reason: 'bad-interpreter' } }, what)
+  t.match(check(dir, '#!/bin/sh\r\n'), { failure: { message: /"\/bin\/sh\\r": its lines end in CR LF/ } })
+  t.match(check(dir, '\x7fELF'), { ok: false, failure: { reason: 'foreign-binary' } }, 'cut off')
+  t.match(
+    check(dir, '\ufeff#!/bin/sh\n'),
+    { ok: false, failure: { reason: 'no-hashbang' } },
+    'a byte-order mark',
+  )
+})
+
+t.test('with an interpreter only the file itself counts', async t => {
+  const dir = t.testdir()
+  for (const content of ['', 'echo x', '#!/no/such/sh\n', elf(foreignMachine)])
+    t.match(check(dir, content, { mode: 0o644, interpreter: true }), { ok: true })
+  t.match(checkStartable(join(dir, 'none'), true), { failure: { reason: 'missing' } })
+})
+
+t.test('what is no file, not there or not executable is refused', async t => {
+  const dir = t.testdir()
+  mkdirSync(join(dir, 'directory'))
+  symlinkSync('nowhere', join(dir, 'dangling'))
+  symlinkSync('directory', join(dir, 'link'))
+  t.match(checkStartable(join(dir, 'directory'), false), {
+    failure: { reason: 'not-a-file', message: 'is a directory' },
+  })
+  t.match(checkStartable(join(dir, 'link'), false), { failure: { reason: 'not-a-file' } })
+  t.match(checkStartable(join(dir, 'dangling'), false), { failure: { reason: 'dangling-link' } })
+  t.match(checkStartable(join(dir, 'none'), false), { failure: { reason: 'missing' } })
+  t.match(check(dir, '#!/bin/sh\n', { mode: 0o644 }), {
+    failure: { reason: 'not-executable', hint: /chmod \+x/ },
+  })
+  t.match(checkStartable('/dev/null', false), { failure: { reason: 'not-a-file' } })
+})
+
+t.test('a command is looked for on the PATH that it will have', async t => {
+  const dir = t.testdir({ one: { sh: 'not executable' }, two: {} })
+  symlinkSync('/bin/sh', join(dir, 'two', 'sh'))
+  t.equal(findCommand('sh', `${dir}/one:${dir}/two`), join(dir, 'two', 'sh'))
+  t.equal(findCommand('sh', `${dir}/one`), undefined)
+  t.equal(findCommand(`${dir}/two/sh`, ''), `${dir}/two/sh`)
+  t.equal(findCommand(`${dir}/one/sh`, undefined), undefined)
+})

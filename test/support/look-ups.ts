@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { encodeBytes } from '../../src/config/bytes.ts'
+import { getCommand } from '../../src/cli/get.ts'
+
+const checkout = resolve(import.meta.dirname, '..', '..')
+
+/** What a look-up gives; `status` 99 says that it was left to the full program. */
+export interface Answer {
+  out: string
+  status: number
+}
+
+export const leftToNode = 99
+
+/** One way to run the look-up in a shell. */
+export interface Way {
+  name: string
+  /** The words before the launcher, as shell text. */
+  shell: string
+  launcher: string
+  /** A folder that goes first on the PATH. */
+  path?: string
+}
+
+/**
+ * A copy of the launcher and the look-up in a folder of its own, with a Node that only says that it was asked.
+ * `budget` is how much the shell may read before it starts awk.
+ */
+export function installLookup(folder: string, budget?: number): string {
+  for (const name of ['bin', 'lib', 'src/config']) mkdirSync(join(folder, name), { recursive: true })
+  copyFileSync(join(checkout, 'bin/runner'), join(folder, 'bin/runner'))
+  const script = readFileSync(join(checkout, 'src/config/lookup.sh'), 'utf8')
+  const patched = budget === undefined ? script : script.replace(/^rn_left=\d+$/m, `rn_left=${budget}`)
+  writeFileSync(join(folder, 'src/config/lookup.sh'), patched)
+  writeFileSync(join(folder, 'lib/node'), `#!/bin/sh\nexit ${leftToNode}\n`)
+  chmodSync(join(folder, 'lib/node'), 0o755)
+  return join(folder, 'bin/runner')
+}
+
+/** A folder with one link in it: the program under another name. */
+export function aliasFolder(folder: string, name: string, program: string): string {
+  mkdirSync(folder, { recursive: true })
+  symlinkSync(program, join(folder, name))
+  return folder
+}
+
+/** Runs all look-ups one after the other in one process, and reads what each of them said. */
+export function askShell(folder: string, questions: { way: Way; file: string; key: string }[]): Answer[] {
+  const commands = questions.map(({ way, file, key }, index) => {
+    const path = way.path === undefined ? '' : `PATH=${quote(`${way.path}:${process.env.PATH}`)} `
+    const command = `${path}${way.shell} ${quote(way.launcher)} -c ${quote(file)} -g ${quote(key)}`
+    return `${command} >${quote(join(folder, `out-${index}`))} 2>>${quote(join(folder, 'err'))}; echo $?`
+  })
+  const script = join(folder, 'questions.sh')
+  writeFileSync(script, encodeBytes(`${commands.join('\n')}\n`))
+  const { stdout } = spawnSync('/bin/sh', [script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+  const statuses = stdout.trim().split('\n').map(Number)
+  return questions.map((_, index) => ({
+    out: readFileSync(join(folder, `out-${index}`), 'latin1'),
+    status: statuses[index]!,
+  }))
+}
+
+/** The same question to the full program's function. */
+export function askNode(file: string, key: string): Answer {
+  const pieces: Buffer[] = []
+  const options = { config: file, key, legacy: true, origin: false, require: false, json: false }
+  const status = getCommand(options, {}, bytes => pieces.push(Buffer.from(bytes)), () => {})
+  return { out: Buffer.concat(pieces).toString('latin1'), status }
+}
+
+export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Ajv, type ValidateFunction } from 'ajv'
+import type { Told } from './run.ts'
+
+let schema: ValidateFunction | undefined
+
+/** What the published schema of the events has against one. */
+function schemaProblems(event: Told): string[] {
+  const file = resolve(import.meta.dirname, '..', '..', 'docs', 'events.schema.json')
+  schema ??= new Ajv({ strict: false }).compile(JSON.parse(readFileSync(file, 'utf8')))
+  return schema(event) ? [] : (schema.errors ?? []).map(error => `${error.instancePath} ${error.message}`)
+}
+
+/** Processes in the background may still write when the run has ended. */
+const anywhere = new Set<Told['event']>(['notice', 'run:stopping', 'try:output'])
+
+/**
+ * What is wrong with the stream of events of a program that has ended by itself: each run begins and ends, each
+ * try that starts ends exactly once and before anything else starts, and nothing follows the end.
+ */
+export function streamProblems(events: readonly Told[]): string[] {
+  const problems: string[] = []
+  let inRun = false
+  let open: string | undefined
+  for (const [at, event] of events.entries()) {
+    const complain = (what: string) => problems.push(`event ${at}: ${event.event}: ${what}`)
+    for (const problem of schemaProblems(event)) complain(problem)
+    const { event: kind } = event
+    if (kind === 'run:started') {
+      if (inRun) complain('a run has begun in a run')
+      inRun = true
+    } else if (!inRun && !anywhere.has(kind)) complain('outside of a run')
+    if (kind === 'try:started') {
+      if (open !== undefined) complain(`${open} has not ended`)
+      open = keyOf(event)
+    }
+    if (kind === 'try:limit' && open !== keyOf(event)) complain('of a try that does not run')
+    if (kind === 'try:ended') {
+      if (open !== keyOf(event)) complain('of a try that does not run')
+      open = undefined
+    }
+    if (kind === 'run:ended') {
+      if (open !== undefined) complain(`${open} has not ended`)
+      inRun = false
+    }
+  }
+  if (inRun) problems.push('the last run has not ended')
+  return problems
+}
+
+function keyOf({ task, kind, try_num }: { task: string; kind: string; try_num: number }): string {
+  return `${kind} ${task}, try ${try_num}`
+}
