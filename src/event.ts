@@ -14,10 +14,10 @@
  */
 
 /** What a try came to; what the chain does next follows from it alone (chain/outcome.ts). */
-export type Outcome = 'OK' | 'RETRY' | 'HALT' | 'EXIT' | 'INTERRUPTED'
+export type Outcome = 'OK' | 'RETRY' | 'HALT' | 'EXIT' | 'REBOOT' | 'INTERRUPTED'
 
 /** Why a run ended. */
-export type RunEnd = 'succeeded' | 'gave-up' | 'halted' | 'exited' | 'interrupted'
+export type RunEnd = 'succeeded' | 'gave-up' | 'halted' | 'exited' | 'reboot' | 'interrupted'
 
 /** A process as it was last seen. */
 export interface ProcessFact {
@@ -32,6 +32,12 @@ export interface LogFact {
   file?: string
   /** Bytes that the try wrote until it ended. */
   bytes: number
+  /** Line feeds among them. */
+  lines: number
+  /** SHA-256 of what the file held when the try ended, in hexadecimal; with a file only. */
+  sha256?: string
+  /** Size of the file when the try ended; with a file only. */
+  size?: number
   /** Bytes left out of the middle because of `log_limit`. */
   left_out: number
 }
@@ -68,17 +74,62 @@ export interface TryEnd {
   last_lines: string[]
 }
 
+/** A task as it stands in the plan of a run. */
+export interface PlannedTaskFact {
+  task: string
+  name: string
+  /** SHA-256 of the file, in hexadecimal; absent where it could not be read. */
+  sha256?: string
+  /** Where the limits in force come from; absent for defaults. */
+  max_time_from?: string
+  max_tries_from?: string
+}
+
+/** Where a run that goes on with an earlier one begins. */
+export interface ResumeFact {
+  run_id: number
+  /** The tasks that it has done, which are not run again. */
+  done: string[]
+  /** Which try of the chain it goes on with. */
+  chain_try: number
+  /** The number of the next try of one task, where that counts by itself. */
+  task_try?: { task: string; try_num: number }
+  /** How many reboots it has asked for. */
+  reboots: number
+  /** What was left of its last try, and has been ended. */
+  killed: ProcessFact[]
+}
+
+/** Why a run that was to go on with the last one begins anew. */
+export type NotResumed =
+  | 'nothing-to-resume'
+  | 'ended'
+  | 'other-boot'
+  | 'other-plan'
+  | 'other-contents'
+  | 'unreadable'
+
 /** Everything that happens in a run. Reporters, and later the journal, live on these alone. */
 export type Event =
   | {
       event: 'run:started'
+      /** The version of the journal's format. */
+      format: 1
       run_id: number
+      /** Of the kernel: another one is another boot. */
+      boot_id: string
+      /** Of runner. */
+      pid: number
       config_file?: string
       task_dir: string
       run_dir?: string
-      tasks: { task: string; name: string }[]
+      tasks: PlannedTaskFact[]
+      /** Present where it goes on with an earlier run. */
+      resumes?: ResumeFact
     }
-  | ({ event: 'try:started'; pid?: number; max_tries: number; max_time: number } & TryRef)
+  | { event: 'run:not-resumed'; reason: NotResumed; message: string }
+  | ({ event: 'try:started'; try_id: string; max_tries: number; max_time: number } & TryRef)
+  | ({ event: 'try:running'; pid: number; start_ticks: string } & TryRef)
   | ({ event: 'try:output'; data: Uint8Array } & TryRef)
   | ({ event: 'try:limit'; max_time: number } & TryRef)
   | ({ event: 'try:ended' } & TryRef & TryEnd)
@@ -94,7 +145,11 @@ export type Event =
       next_task: string
       try_num: number
       max_tries: number
+      /** What `try_num` counts the tries of. */
+      counts: 'chain' | 'task'
     }
+  | ({ event: 'output:late'; bytes: number } & TryRef)
+  | { event: 'reboot:asked'; task: string; reboots: number; max_reboots: number; command: string }
   | { event: 'task:given-up'; task: string; tries: number; required: boolean }
   | { event: 'run:stopping'; signal: string; immediately: boolean }
   | { event: 'notice'; reason: NoticeReason; message: string }
@@ -110,7 +165,16 @@ export type Event =
       failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
     }
 
-export type NoticeReason = 'no-halt-task' | 'state-lost' | 'log-lost' | 'syslog-lost'
+export type NoticeReason =
+  | 'no-halt-task'
+  | 'state-lost'
+  | 'log-lost'
+  | 'syslog-lost'
+  | 'left-over'
+  | 'reboot-pending'
+  | 'no-reboot'
+  | 'lock-lost'
+  | 'waiting-for-lock'
 
 /** Gets every event, in order. A promise asks for patience: output is not read on until it is kept. */
 export type Emit = (event: Event) => void | Promise<void>

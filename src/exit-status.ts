@@ -4,6 +4,10 @@ export const exitStatus = {
   gaveUp: 1,
   halted: 2,
   exited: 3,
+  /** Another run of the same task directory is under way. */
+  locked: 4,
+  /** A reboot was asked for. */
+  reboot: 5,
   /** `get --require` of a key that is not there. */
   missing: 1,
   usage: 64,

@@ -1,5 +1,5 @@
 import type { Clock } from '../edges.ts'
-import type { Emit, RunEnd, TryEnd } from '../event.ts'
+import type { Emit, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { waitSeconds } from './backoff.ts'
 import type { PlannedTask } from './prepare.ts'
 
@@ -15,7 +15,7 @@ import type { PlannedTask } from './prepare.ts'
  *               │                                      │  │
  *               └──── wait ◄── RETRY, tries left ──────┘  └──► RETRY, none left ► halt task ──► gave-up
  *
- * A signal leads from any state to `interrupted`, without the halt task. After the wait comes the first task of
+ * REBOOT, which counts as done, leads to `reboot`. A signal leads from any state to `interrupted`, without the halt task. After the wait comes the first task of
  * the chain (retry_from = beginning) or the one that failed (failed; and any task that is not required).
  */
 
@@ -36,6 +36,8 @@ export interface ChainDeps {
 export interface ChainOptions {
   tasks: readonly PlannedTask[]
   retry_from: 'beginning' | 'failed'
+  /** Where to go on; absent for a run from the beginning. */
+  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try'>
 }
 
 /** How a chain ended: the reason, how many of its tasks were done, and who decided it. */
@@ -47,17 +49,26 @@ export interface ChainEnd {
 }
 
 /** Runs a chain to its end. */
-export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainDeps): Promise<ChainEnd> {
-  let position = 0
+export async function runChain(
+  { tasks, retry_from, resume }: ChainOptions,
+  deps: ChainDeps,
+): Promise<ChainEnd> {
+  const done = new Set(resume?.done)
+  let position = tasks.findIndex(task => !done.has(task.file))
+  if (position === -1) position = tasks.length
+  /** What an interrupted run had counted of the tries of one task. */
+  const counted = (task: PlannedTask | undefined) =>
+    task !== undefined && resume?.task_try?.task === task.file ? resume.task_try.try_num : 1
   /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
-  let tryNum = 1
+  let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted(tasks[position])
   while (position < tasks.length) {
     const task = tasks[position]!
     const { required, max_tries } = task.settings
-    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, deps)
+    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, counted(task), deps)
     if (end === undefined || end.outcome === 'INTERRUPTED' || deps.stop.aborted)
       return { reason: 'interrupted', done: position, task: task.file, ...(end === undefined ? {} : { end }) }
     const decided = { done: position, task: task.file, end }
+    if (end.outcome === 'REBOOT') return { reason: 'reboot', ...decided, done: position + 1 }
     if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }
     if (end.outcome === 'HALT') {
       await deps.halt()
@@ -74,15 +85,17 @@ export async function runChain({ tasks, retry_from }: ChainOptions, deps: ChainD
       return { reason: deps.stop.aborted ? 'interrupted' : 'gave-up', ...decided }
     }
     if (retry_from === 'beginning') position = 0
-    if (!(await wait(task, tasks[position]!, tryNum, deps))) return { reason: 'interrupted', ...decided }
+    const counts = retry_from === 'beginning' ? 'chain' : 'task'
+    if (!(await wait(task, tasks[position]!, tryNum, counts, deps)))
+      return { reason: 'interrupted', ...decided }
     tryNum++
   }
   return { reason: 'succeeded', done: tasks.length }
 }
 
 /** A task that is not required is tried alone, up to its own `max_tries`; its last end says how it went. */
-async function tryAlone(task: PlannedTask, deps: ChainDeps): Promise<TryEnd | undefined> {
-  for (let tryNum = 1; ; tryNum++) {
+async function tryAlone(task: PlannedTask, first: number, deps: ChainDeps): Promise<TryEnd | undefined> {
+  for (let tryNum = first; ; tryNum++) {
     const end = await deps.attempt(task, tryNum)
     if (end?.outcome !== 'RETRY') return end
     // What outlives SIGKILL ends the chain, required or not.
@@ -91,7 +104,7 @@ async function tryAlone(task: PlannedTask, deps: ChainDeps): Promise<TryEnd | un
       deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: stuck })
       return end
     }
-    if (!(await wait(task, task, tryNum, deps))) return undefined
+    if (!(await wait(task, task, tryNum, 'task', deps))) return undefined
   }
 }
 
@@ -100,6 +113,7 @@ async function wait(
   failed: PlannedTask,
   next: PlannedTask,
   tryNum: number,
+  counts: 'chain' | 'task',
   deps: ChainDeps,
 ): Promise<boolean> {
   const delay_seconds = waitSeconds(failed.settings, tryNum, deps.random())
@@ -110,6 +124,7 @@ async function wait(
     next_task: next.file,
     try_num: tryNum + 1,
     max_tries: failed.settings.max_tries,
+    counts,
   })
   await deps.clock.sleep(delay_seconds, deps.stop)
   return !deps.stop.aborted

@@ -58,11 +58,13 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
   const path = configuration.env.PATH ?? options.env.PATH
   for (const task of planned) findings.push(...checkTask(task, path))
   const hasHalt = checkHalt(configuration, halt.path, path, findings)
-  const hook = checkHook(configuration, path, findings)
+  const hook = checkCommand('task_hook', configuration, path, findings)
+  const reboot = checkCommand('reboot_command', configuration, path, findings)
   if (options.trust !== undefined) {
     const configurations = [...configuration.files, ...includeDir(configuration)]
-    const files = [...configurations, directory, ...tasks.map(task => task.path), halt.path]
-    findings.push(...untrusted(hook === undefined ? files : [...files, hook], options.trust.caller))
+    const commands = [hook, reboot].filter(command => command !== undefined)
+    const files = [...configurations, directory, ...tasks.map(task => task.path), halt.path, ...commands]
+    findings.push(...untrusted(files, options.trust.caller))
   }
   const chain = { directory, tasks: order, skipped, ...(hasHalt ? { halt } : {}) }
   return { chain, findings: unique([...configuration.findings, ...findings]) }
@@ -248,17 +250,17 @@ function checkHalt(
   return true
 }
 
-/** Where the program of the hook is; undefined without a hook. */
-function checkHook(
+/** Where the program of a command is; undefined where none is configured. */
+function checkCommand(
+  key: 'task_hook' | 'reboot_command',
   configuration: Configuration,
   path: string | undefined,
   findings: Diagnostic[],
 ): string | undefined {
-  const [program] = configuration.runner.task_hook
+  const [program] = configuration.runner[key]
   if (program === undefined) return undefined
   const found = findCommand(program, path)
-  if (found === undefined)
-    findings.push(commandMissing('task_hook', program, configuration.texts.get('task_hook')))
+  if (found === undefined) findings.push(commandMissing(key, program, configuration.texts.get(key)))
   return found
 }
 

@@ -1,18 +1,18 @@
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { Configuration } from '../config/load.ts'
 import type { Edges } from '../edges.ts'
-import type { Emit, NoticeReason, RunEnd, TryEnd, TryRef } from '../event.ts'
+import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
-import { statsOf } from '../hooks/stats.ts'
-import { runHook } from '../hooks/task-hook.ts'
-import { logFileName, newRunDir, type RunDir, removeOldRuns } from '../journal/files.ts'
-import { LogFile } from '../process/log-file.ts'
-import { Outputs } from '../process/output.ts'
-import { errorText } from '../result.ts'
+import { newRunDir, type RunDir, removeOldRuns } from '../journal/files.ts'
+import { lastRunOf } from '../journal/last-run.ts'
+import type { RunRecord } from '../journal/reader.ts'
+import { decideResume, type ResumeFailure, type ResumePoint } from '../journal/resume.ts'
+import { type Journal, openJournal } from '../journal/writer.ts'
+import { endTree } from '../process/tree.ts'
+import { errorText, type Result } from '../result.ts'
 import { type ChainEnd, runChain } from './chain.ts'
-import { taskName } from './names.ts'
-import type { Chain, PlannedTask } from './prepare.ts'
-import { runTry } from './task.ts'
+import type { Chain } from './prepare.ts'
+import { Tries } from './tries.ts'
 
 /** One run of a chain, and what it needs. */
 export interface RunOptions {
@@ -24,6 +24,10 @@ export interface RunOptions {
   temporary: string
   /** The environment of tasks and hooks, less what changes from try to try. */
   env: NodeJS.ProcessEnv
+  /** Of the kernel: another one is another boot. */
+  bootId: string
+  /** Go on with the last run, if that can be done. */
+  resume: boolean
   /** Run the halt task after success. */
   haltAfter: boolean
   edges: Edges
@@ -34,39 +38,42 @@ export interface RunOptions {
   hurry: AbortSignal
 }
 
-/** Runs the chain once; resolves to its exit status. */
+/** Runs the chain once, or goes on with its last run; resolves to its exit status. */
 export async function runOnce(options: RunOptions): Promise<number> {
-  const { chain, configuration, edges, emit, stop } = options
+  const { chain, state, edges, bootId } = options
   const begun = edges.clock.monotonic()
+  const tasks = chain.tasks.map(planFact)
+  const last = state === undefined ? undefined : lastRunOf(state, chain.directory)
+  const decision = options.resume ? decide(last, tasks, options) : undefined
+  if (decision?.ok === false && decision.failure.reason === 'reboot-pending')
+    return await awaitReboot(decision.failure, options)
+  const point = decision?.ok ? decision.value : undefined
+  const killed = await endLeftover(point, options)
+
   const runDir = openRun(options)
-  using run = new Run(options, runDir)
+  const recorded = record(options, runDir)
+  await using journal = recorded.journal
+  const { emit } = recorded
+  using tries = new Tries({ ...options, emit, flush: journal.flush }, runDir)
   emit({
     event: 'run:started',
-    run_id: run.id,
-    ...(configuration.file === undefined ? {} : { config_file: configuration.file }),
+    format: 1,
+    run_id: tries.runId,
+    boot_id: bootId,
+    pid: process.pid,
+    ...(options.configuration.file === undefined ? {} : { config_file: options.configuration.file }),
     task_dir: chain.directory,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
-    tasks: chain.tasks.map(({ file, name }) => ({ task: file, name })),
+    tasks,
+    ...(point === undefined ? {} : { resumes: { ...point.resumes, killed } }),
   })
-  const end = await runChain(
-    { tasks: chain.tasks, retry_from: configuration.runner.retry_from },
-    {
-      attempt: (task, tryNum) => run.attempt(task, tryNum),
-      halt: () => run.halt(),
-      clock: edges.clock,
-      random: edges.chance.random,
-      emit,
-      stop,
-    },
-  )
-  if (end.reason === 'succeeded' && options.haltAfter) {
-    await run.halt()
-    if (stop.aborted) end.reason = 'interrupted'
-  }
-  const exit_status = statusOf(end.reason, stop)
+  if (decision?.ok === false) emit({ event: 'run:not-resumed', ...notResumed(decision.failure) })
+  const end = await runToEnd({ ...options, emit }, tries, rebootsBefore(last, point, bootId), point?.resumes)
+  tries.finish()
+  const exit_status = statusOf(end.reason, options.stop)
   emit({
     event: 'run:ended',
-    run_id: run.id,
+    run_id: tries.runId,
     reason: end.reason,
     exit_status,
     ...(end.task === undefined ? {} : { task: end.task }),
@@ -74,8 +81,136 @@ export async function runOnce(options: RunOptions): Promise<number> {
     duration_seconds: Math.round((edges.clock.monotonic() - begun) * 1000) / 1000,
     ...failureOf(end),
   })
-  if (options.state !== undefined) removeOldRuns(options.state, configuration.runner.keep_runs)
+  if (state !== undefined) removeOldRuns(state, options.configuration.runner.keep_runs)
   return exit_status
+}
+
+/** The chain, and what follows from its end: the reboot, and the halt task that was asked for. */
+async function runToEnd(
+  options: RunOptions,
+  tries: Tries,
+  rebootsBefore: number,
+  resume: ResumePoint['resumes'] | undefined,
+): Promise<ChainEnd> {
+  const { chain, configuration, edges, emit, stop } = options
+  const end = await runChain(
+    {
+      tasks: chain.tasks,
+      retry_from: configuration.runner.retry_from,
+      ...(resume === undefined ? {} : { resume }),
+    },
+    {
+      attempt: (task, tryNum) => tries.attempt(task, tryNum),
+      halt: () => tries.halt(),
+      clock: edges.clock,
+      random: edges.chance.random,
+      emit,
+      stop,
+    },
+  )
+  if (end.reason === 'succeeded' && options.haltAfter) {
+    await tries.halt()
+    return stop.aborted ? { ...end, reason: 'interrupted' } : end
+  }
+  if (end.reason !== 'reboot') return end
+  const { max_reboots } = configuration.runner
+  const problem =
+    rebootsBefore >= max_reboots
+      ? `the chain has been rebooted ${rebootsBefore} times (max_reboots)`
+      : await tries.reboot(end.task!, rebootsBefore + 1)
+  if (problem === undefined) return end
+  emit({ event: 'notice', reason: 'no-reboot', message: `no reboot for ${end.task}: ${problem}` })
+  await tries.halt()
+  return { ...end, reason: stop.aborted ? 'interrupted' : 'gave-up' }
+}
+
+function planFact({ file, name, path, texts }: Chain['tasks'][number]): PlannedTaskFact {
+  const from = (key: string) => {
+    const origin = texts.get(key)?.origin
+    return origin === undefined ? undefined : `${origin.file}:${origin.line}`
+  }
+  const facts = { sha256: sha256Of(path), max_time_from: from('max_time'), max_tries_from: from('max_tries') }
+  const known = Object.entries(facts).filter(([, value]) => value !== undefined)
+  return { task: file, name, ...Object.fromEntries(known) }
+}
+
+function sha256Of(path: string): string | undefined {
+  try {
+    return process.getBuiltinModule('node:crypto').hash('sha256', readFileSync(path), 'hex')
+  } catch {
+    return undefined
+  }
+}
+
+function decide(
+  last: Result<RunRecord, string> | undefined,
+  tasks: readonly PlannedTaskFact[],
+  { configuration, bootId }: RunOptions,
+): Result<ResumePoint, ResumeFailure> {
+  if (last?.ok === false) return { ok: false, failure: { reason: 'unreadable', message: last.failure } }
+  const { resume_across_boots } = configuration.runner
+  return decideResume(last?.value, { boot_id: bootId, tasks, resume_across_boots })
+}
+
+function notResumed(failure: ResumeFailure) {
+  return {
+    reason: failure.reason as Exclude<ResumeFailure['reason'], 'reboot-pending'>,
+    message: failure.message,
+  }
+}
+
+/** How many reboots in a row the chain has had: those of the run that is gone on with, or that asked last. */
+function rebootsBefore(
+  last: Result<RunRecord, string> | undefined,
+  point: ResumePoint | undefined,
+  bootId: string,
+): number {
+  if (point !== undefined) return point.resumes.reboots
+  if (last?.ok !== true || last.value.reboot === undefined || last.value.started.boot_id === bootId) return 0
+  return (last.value.started.resumes?.reboots ?? 0) + 1
+}
+
+/** Starts nothing; asks for the reboot if the end came before that could be done. */
+async function awaitReboot(
+  failure: ResumeFailure & { reason: 'reboot-pending' },
+  options: RunOptions,
+): Promise<number> {
+  options.emit({
+    event: 'notice',
+    reason: 'reboot-pending',
+    message: `${failure.message}; nothing is started`,
+  })
+  if (failure.asked) return exitStatus.reboot
+  using tries = new Tries({ ...options, flush: async () => {} }, undefined)
+  const problem = await tries.reboot(failure.task, 1)
+  if (problem === undefined) return exitStatus.reboot
+  options.emit({ event: 'notice', reason: 'no-reboot', message: `no reboot for ${failure.task}: ${problem}` })
+  return exitStatus.gaveUp
+}
+
+/** Ends what an interrupted run has left of its last try. */
+async function endLeftover(
+  point: ResumePoint | undefined,
+  options: RunOptions,
+): Promise<ResumeFact['killed']> {
+  const open = point?.interrupted
+  if (open === undefined) return []
+  const { clock } = options.edges
+  const { kill_grace: grace } = options.configuration.runner
+  const { tryId, leader } = open
+  const tree = {
+    tryId,
+    ...(leader === undefined ? {} : { leader: leader.pid, leaderStarted: leader.startTicks }),
+  }
+  const { killed, survivors } = await endTree(tree, { signal: 'SIGTERM', grace, clock, hurry: options.hurry })
+  const names = survivors.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
+  if (names !== '')
+    options.emit({
+      event: 'notice',
+      reason: 'left-over',
+      message: `of the interrupted run still alive: ${names}`,
+    })
+  return killed
 }
 
 function openRun({ state, emit }: RunOptions): RunDir | undefined {
@@ -88,6 +223,28 @@ function openRun({ state, emit }: RunOptions): RunDir | undefined {
   }
 }
 
+/** Joins the journal to those who hear of events: it hears of each first. */
+function record(options: RunOptions, runDir: RunDir | undefined): { emit: Emit; journal: Journal } {
+  const { emit, edges } = options
+  const lose = (error: unknown) => {
+    const message = `this run keeps no record any more, and cannot be resumed: ${errorText(error)}`
+    emit({ event: 'notice', reason: 'state-lost', message })
+  }
+  let journal: Journal = noJournal
+  try {
+    if (runDir !== undefined) journal = openJournal(runDir.path, edges.clock, lose)
+  } catch (error) {
+    lose(error)
+  }
+  const both = (event: Event) => {
+    journal.write(event)
+    return emit(event)
+  }
+  return { emit: both, journal }
+}
+
+const noJournal: Journal = { write() {}, async flush() {}, async [Symbol.asyncDispose]() {} }
+
 function statusOf(reason: RunEnd, stop: AbortSignal): number {
   switch (reason) {
     case 'succeeded':
@@ -98,15 +255,17 @@ function statusOf(reason: RunEnd, stop: AbortSignal): number {
       return exitStatus.halted
     case 'exited':
       return exitStatus.exited
+    case 'reboot':
+      return exitStatus.reboot
     case 'interrupted':
       return exitStatus.interrupted[stop.reason as 'SIGINT' | 'SIGTERM']
   }
 }
 
-function failureOf({ end }: ChainEnd): {
+function failureOf({ reason, end }: ChainEnd): {
   failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
 } {
-  if (end === undefined) return {}
+  if (end === undefined || reason === 'reboot') return {}
   const { exit_code, signal, failure, last_lines } = end
   return {
     failure: {
@@ -115,109 +274,5 @@ function failureOf({ end }: ChainEnd): {
       ...(failure === undefined ? {} : { failure }),
       last_lines,
     },
-  }
-}
-
-/** What the tries of one run share. */
-class Run implements Disposable {
-  readonly id: number
-  readonly #options: RunOptions
-  readonly #dir: string | undefined
-  readonly #outputs: Outputs
-  readonly #said = new Set<NoticeReason>()
-  #logs = 0
-
-  constructor(options: RunOptions, runDir: RunDir | undefined) {
-    this.#options = options
-    this.id = runDir?.id ?? 0
-    this.#dir = runDir?.path
-    this.#outputs = new Outputs(runDir?.path ?? options.temporary)
-  }
-
-  async attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | undefined> {
-    const ref: TryRef = { task: task.file, name: task.name, kind: 'task', try_num: tryNum }
-    const { settings } = task
-    await this.#hook('pre', ref, task)
-    if (this.#options.stop.aborted) return undefined
-    const end = await this.#try(ref, task.path, settings)
-    await this.#hook('post', ref, task, end)
-    return end
-  }
-
-  async halt(): Promise<void> {
-    const { chain, configuration, emit, stop } = this.#options
-    if (stop.aborted) return
-    if (chain.halt === undefined) {
-      const message = `no halt task: there is no ${configuration.runner.halt_task} in ${chain.directory}`
-      emit({ event: 'notice', reason: 'no-halt-task', message })
-      return
-    }
-    const { file, path } = chain.halt
-    await this.#try(
-      { task: file, name: taskName(file), kind: 'halt', try_num: 1 },
-      path,
-      configuration.runner,
-    )
-  }
-
-  #try(
-    ref: TryRef,
-    path: string,
-    settings: PlannedTask['settings'] | Configuration['runner'],
-  ): Promise<TryEnd> {
-    const { edges, emit, stop, hurry } = this.#options
-    const { log_limit } = this.#options.configuration.runner
-    const log = this.#log(ref.task, String(ref.try_num), log_limit)
-    const env = this.#env(ref)
-    return runTry({ ref, path, settings, env, log, outputs: this.#outputs, emit, edges, stop, hurry })
-  }
-
-  async #hook(phase: 'pre' | 'post', ref: TryRef, task: PlannedTask, end?: TryEnd): Promise<void> {
-    const { configuration, edges, emit, stop, hurry } = this.#options
-    const { task_hook, hook_time, kill_grace, log_limit } = configuration.runner
-    if (task_hook.length === 0) return
-    const log = this.#log(ref.task, `${ref.try_num}.${phase}-hook`, log_limit)
-    const message = await runHook({
-      phase,
-      command: task_hook,
-      stats: statsOf(ref, task.settings.max_tries, end === undefined ? undefined : { end, runId: this.id }),
-      env: this.#env(ref),
-      limit: hook_time,
-      grace: kill_grace,
-      outputs: this.#outputs,
-      onOutput: data => emit({ event: 'hook:output', hook: phase, ...ref, data }),
-      log,
-      clock: edges.clock,
-      // The post hook tells of an interruption too: only a second signal ends it.
-      stop: phase === 'pre' ? stop : hurry,
-      hurry,
-    })
-    if (message === undefined) return
-    emit({ event: 'hook:failed', hook: phase, ...ref, message, last_lines: log.lastLines(5) })
-  }
-
-  #env(ref: TryRef): NodeJS.ProcessEnv {
-    return {
-      ...this.#options.env,
-      RUNNER_TASK: ref.name,
-      RUNNER_TASK_FILE: ref.task,
-      RUNNER_TRY: String(ref.try_num),
-      RUNNER_RUN_ID: String(this.id),
-    }
-  }
-
-  #log(file: string, suffix: string, limit: number): LogFile {
-    const path =
-      this.#dir === undefined ? undefined : join(this.#dir, logFileName(++this.#logs, file, suffix))
-    return new LogFile(path, limit, error => {
-      if (this.#said.has('log-lost')) return
-      this.#said.add('log-lost')
-      const message = `the output of this run is no longer kept in ${this.#dir}: ${errorText(error)}`
-      this.#options.emit({ event: 'notice', reason: 'log-lost', message })
-    })
-  }
-
-  [Symbol.dispose](): void {
-    this.#outputs[Symbol.dispose]()
   }
 }

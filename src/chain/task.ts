@@ -4,7 +4,7 @@ import type { Emit, TryEnd, TryRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
 import { startProcess } from '../process/start.ts'
-import { endTree } from '../process/tree.ts'
+import { endTree, startTicks } from '../process/tree.ts'
 import { type Watched, watchProcess } from '../process/watch.ts'
 import { outcomeOf } from './outcome.ts'
 import { checkStartable } from './startable.ts'
@@ -16,6 +16,8 @@ export interface TryContext {
   ref: TryRef
   path: string
   settings: TrySettings
+  /** Whether a task can ask for a reboot. */
+  canReboot: boolean
   env: NodeJS.ProcessEnv
   log: LogFile
   outputs: Outputs
@@ -25,19 +27,22 @@ export interface TryContext {
   stop: AbortSignal
   /** Ends all patience. */
   hurry: AbortSignal
+  /** Called when nobody can write to the output any more. */
+  onClosed: () => void
 }
 
 /** Runs one try of a task or of the halt task, from `try:started` to `try:ended`. Never rejects. */
 export async function runTry(context: TryContext): Promise<TryEnd> {
-  const { ref, settings, log, emit, edges } = context
+  const { ref, settings, canReboot, log, emit, edges } = context
   const started_at = edges.clock.now().toISOString()
   const before = edges.clock.monotonic()
   const { max_tries, max_time } = settings
-  const { ended, closed } = await startAndWatch(context, pid =>
-    emit({ event: 'try:started', ...ref, ...(pid === undefined ? {} : { pid }), max_tries, max_time }),
-  )
+  const tryId = edges.chance.id()
+  // Before the process, so that what a crash leaves of it can be found by this id.
+  emit({ event: 'try:started', ...ref, try_id: tryId, max_tries, max_time })
+  const ended = await startAndWatch(context, tryId)
   const outcome =
-    ended.why === 'stop' ? 'INTERRUPTED' : ended.why === 'limit' ? 'RETRY' : outcomeOf(ended.exit)
+    ended.why === 'stop' ? 'INTERRUPTED' : ended.why === 'limit' ? 'RETRY' : outcomeOf(ended.exit, canReboot)
   const end: TryEnd = {
     outcome,
     ...exitFacts(ended, settings),
@@ -45,31 +50,26 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
     survivors: ended.survivors,
     started_at,
     duration_seconds: Math.round((edges.clock.monotonic() - before) * 1000) / 1000,
-    log: log.fact(),
+    log: log.settle(),
     last_lines: outcome === 'OK' ? [] : log.lastLines(reportLines),
   }
-  closed.then(() => log.close())
   emit({ event: 'try:ended', ...ref, ...end })
   return end
 }
 
 /** Starts the task, unless the kernel would refuse it, and leaves nothing of a try that is to be repeated. */
-async function startAndWatch(
-  context: TryContext,
-  onStart: (pid: number | undefined) => void,
-): Promise<{ ended: Watched; closed: Promise<void> }> {
-  const { ref, path, settings, env, log, outputs, emit, edges, stop, hurry } = context
+async function startAndWatch(context: TryContext, tryId: string): Promise<Watched> {
+  const { ref, path, settings, canReboot, env, log, outputs, emit, edges, stop, hurry } = context
   const startable = checkStartable(path, settings.interpreter.length > 0)
   if (!startable.ok) {
-    onStart(undefined)
+    log.close()
     const exit = { kind: 'not-started', message: `${path} ${startable.failure.message}` } as const
-    return { ended: { why: 'exit', exit, killed: [], survivors: [] }, closed: Promise.resolve() }
+    return { why: 'exit', exit, killed: [], survivors: [] }
   }
   const capture = outputs.open(data => {
     log.write(data)
     return emit({ event: 'try:output', ...ref, data })
   })
-  const tryId = edges.chance.id()
   const [program, ...args] = [...settings.interpreter, path]
   const started = startProcess({
     command: program!,
@@ -78,7 +78,8 @@ async function startAndWatch(
     output: capture.output,
   })
   capture.started(started.pipes)
-  onStart(started.pid)
+  if (started.pid !== undefined)
+    emit({ event: 'try:running', ...ref, pid: started.pid, start_ticks: startTicks(started.pid) })
   const ended = await watchProcess(started, {
     limit: settings.max_time,
     grace: settings.kill_grace,
@@ -88,13 +89,16 @@ async function startAndWatch(
     tryId,
     onLimit: () => emit({ event: 'try:limit', ...ref, max_time: settings.max_time }),
   })
-  if (ended.why === 'exit' && started.pid !== undefined && outcomeOf(ended.exit) === 'RETRY') {
+  const again = ended.why === 'exit' && outcomeOf(ended.exit, canReboot) === 'RETRY'
+  if (again && started.pid !== undefined) {
     const tree = { leader: started.pid, tryId }
     const end = { signal: 'SIGTERM', grace: settings.kill_grace, clock: edges.clock, hurry } as const
     Object.assign(ended, await endTree(tree, end))
   }
   capture.drain()
-  return { ended, closed: capture.closed }
+  log.settle()
+  capture.closed.then(() => context.onClosed())
+  return ended
 }
 
 function exitFacts({ why, exit, survivors }: Watched, settings: TrySettings): Partial<TryEnd> {

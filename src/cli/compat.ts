@@ -69,6 +69,8 @@ export function withBuildRunnerCommand(program: Command, done: Done): Command {
             insecurePermissions: options.insecurePermissions ?? false,
             only: [],
             dryRun: false,
+            resume: false,
+            wait: false,
             json: false,
             verbosity: verbosityOf(options),
           },

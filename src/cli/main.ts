@@ -35,6 +35,8 @@ function addRun(program: Command, done: Done): void {
     .option('--only <name>', 'run only this task (may be given several times)', collect, [])
     .option('--from <name>', 'begin with this task')
     .option('--dry-run', 'show what would run, and run nothing', false)
+    .option('--resume', 'go on with the last run, if it was interrupted or asked for a reboot', false)
+    .option('--wait', 'wait for another run of the same directory to end, instead of status 4', false)
     .option('--json', 'tell what happens as one JSON object per line', false)
     .option('--syslog', 'tell what happens to the system log too', false)
     .option('--insecure-permissions', 'as root, run even what others may change')
@@ -42,7 +44,7 @@ function addRun(program: Command, done: Done): void {
       'after',
       `
 Exit status: 0 all required tasks OK; 1 gave up; 2 halted by a task; 3 a task asked to stop;
-64 usage; 78 configuration error, nothing has run; 130 or 143 interrupted.
+4 another run is under way; 5 a reboot was asked for; 64 usage; 78 configuration error, nothing has run; 130 or 143 interrupted.
 
 Examples:
   runner run                            once, as at boot

@@ -9,12 +9,13 @@ import type { Configuration } from '../config/load.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import type { Emit } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
-import { openStateDir } from '../journal/files.ts'
+import { readBootId } from '../journal/boot-id.ts'
 import { packageRoot } from '../package-root.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
+import { Places } from './places.ts'
 import { sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
@@ -25,6 +26,10 @@ export interface RunCommandOptions extends ChainOptions {
   only: string[]
   from?: string
   dryRun: boolean
+  /** Go on with the last run. */
+  resume: boolean
+  /** Wait while another run holds the lock. */
+  wait: boolean
   json: boolean
   syslog: boolean
   verbosity: Verbosity
@@ -37,26 +42,28 @@ export async function runCommand(options: RunCommandOptions, env: NodeJS.Process
   using signals = catchSignals((signal, immediately) =>
     report.emit({ event: 'run:stopping', signal, immediately }),
   )
+  using places = new Places(edges.clock, report.emit)
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
-      const status = await iterate(
-        options,
-        { last, first: iteration === 1 },
-        { edges, emit: report.emit, ...signals },
-        env,
-      )
+      const world = { edges, emit: report.emit, places, ...signals }
+      const status = await iterate(options, { last, first: iteration === 1 }, world, env)
       if (status !== exitStatus.ok || last || options.dryRun) return status
-      if (signals.stop.aborted) return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
+      if (signals.stop.aborted) return interruptedBy(signals.stop)
     }
   } finally {
     report.close()
   }
 }
 
+function interruptedBy(stop: AbortSignal): number {
+  return exitStatus.interrupted[stop.reason as 'SIGINT' | 'SIGTERM']
+}
+
 interface World {
   edges: Edges
   emit: Emit
+  places: Places
   stop: AbortSignal
   hurry: AbortSignal
 }
@@ -80,20 +87,34 @@ async function iterate(
     dryRun(selected.value, options)
     return exitStatus.ok
   }
-  const { path: state, problem } = openStateDir(configuration.runner.state_dir)
-  if (problem !== undefined) {
-    const instead = state === undefined ? 'this run keeps no records' : `records go to ${state}`
-    world.emit({ event: 'notice', reason: 'state-lost', message: `${problem}; ${instead}` })
+  const state = world.places.state(configuration.runner.state_dir)
+  const bootId = readBootId()
+  if (state !== undefined) {
+    const holder = { pid: process.pid, boot_id: bootId }
+    const other = await world.places.lock(
+      state,
+      loaded.chain.directory,
+      holder,
+      options.wait ? world.stop : undefined,
+    )
+    if (world.stop.aborted) return interruptedBy(world.stop)
+    if (other !== undefined) {
+      sayError(`runner: ${other}\n`)
+      return exitStatus.locked
+    }
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
+  const { edges, emit, stop, hurry } = world
   return await runOnce({
     chain: selected.value,
     configuration,
     state,
     temporary: tmpdir(),
     env: taskEnvironment(configuration, command.value, env),
+    bootId,
+    resume: options.resume && first,
     haltAfter: options.haltAfter && last,
-    ...world,
+    ...{ edges, emit, stop, hurry },
   })
 }
 

@@ -56,7 +56,11 @@ export interface RunnerSettings extends TrySettings {
   task_dir: string
   state_dir: string
   keep_runs: number
+  min_free: number
   log_limit: number
+  resume_across_boots: boolean
+  reboot_command: string[]
+  max_reboots: number
 }
 
 /** A validated configuration: typed settings, the environment for tasks, and where everything stands. */
@@ -195,7 +199,11 @@ function runnerSettings(texts: ReadonlyMap<string, Setting>, base: string): Runn
     task_dir: read.path('task_dir'),
     state_dir: read.path('state_dir'),
     keep_runs: read.number('keep_runs'),
+    min_free: read.size('min_free'),
     log_limit: read.size('log_limit'),
+    resume_across_boots: read.text('resume_across_boots') === 'yes',
+    reboot_command: read.command('reboot_command'),
+    max_reboots: read.number('max_reboots'),
   }
 }
 

@@ -101,6 +101,26 @@ const runnerOnly = {
     description:
       'Where runner keeps its records, mode 0700. Without it `/var/lib/runner` for root, for others `$XDG_STATE_HOME/runner`, else `~/.local/state/runner`. Not writable: a temporary one, with a warning.',
   },
+  min_free: {
+    $ref: kind('size'),
+    default: '64M',
+    description: 'Free disk below which old runs go first, and then output is shown but not kept.',
+  },
+  resume_across_boots: {
+    $ref: kind('flag'),
+    default: 'no',
+    description: '`run --resume` goes on after any reboot, not only after one that a task asked for.',
+  },
+  reboot_command: {
+    $ref: kind('command'),
+    description:
+      'Command that reboots the host. With it a status of 194 of a task asks for a reboot and for going on with the next task after it; without it 194 is a RETRY like any other.',
+  },
+  max_reboots: {
+    $ref: kind('count'),
+    default: '3',
+    description: 'Reboots in a row that a chain may ask for.',
+  },
   keep_runs: { $ref: kind('count'), default: '30', description: 'Runs whose logs are kept.' },
   log_limit: {
     $ref: kind('size'),
@@ -111,14 +131,6 @@ const runnerOnly = {
 
 /** Keys whose parts of the program are still to come: accepted, and warned of. */
 const notYet = {
-  min_free: { $ref: kind('size'), default: '64M', description: 'Free disk below which no records are kept.' },
-  resume_across_boots: {
-    $ref: kind('flag'),
-    default: 'no',
-    description: 'Resume a run that a reboot interrupted.',
-  },
-  reboot_command: { $ref: kind('command'), description: 'What a status of 194 runs to reboot the host.' },
-  max_reboots: { $ref: kind('count'), default: '3', description: 'Reboots that one run may ask for.' },
   metrics_file: { $ref: kind('path'), description: "File for node_exporter's textfile collector." },
 } as const satisfies Record<string, Key>
 

@@ -48,6 +48,7 @@ export async function runHook(hook: HookRun): Promise<string | undefined> {
     hurry: hook.hurry,
   })
   capture.drain()
+  hook.log.settle()
   capture.closed.then(() => hook.log.close())
   if (ended.why === 'limit') return `ran longer than hook_time, ${hook.limit} s, and was ended`
   if (ended.why === 'stop') return 'was ended with the run'

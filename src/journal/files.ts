@@ -64,7 +64,7 @@ export function removeOldRuns(state: string, keep: number): void {
 }
 
 /** The ids of the runs on record, ascending. */
-function runIds(state: string): number[] {
+export function runIds(state: string): number[] {
   try {
     const names = readdirSync(join(state, 'runs')).filter(name => /^[1-9][0-9]{0,14}$/.test(name))
     return names.map(Number).sort((a, b) => a - b)

@@ -1,23 +1,28 @@
+import type { Hash } from 'node:crypto'
 import { closeSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
 import type { LogFact } from '../event.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
 const lastSize = 8192
 const copySize = 1024 * 1024
+const newline = 10
+const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /**
  * Keeps what a process wrote in a file of about `limit` bytes at the most: all of it, or its head and its tail
- * with a line between them that says how much is missing. Until `close`, the tail goes round in the second half
- * of the file. A disk that is full costs the record, never the process: `onLost` is told once, and no more is
- * kept.
+ * with a line between them that says how much is missing. Until `settle`, the tail goes round in the second half
+ * of the file; what comes later is put behind it, up to `limit` once more. A disk that is full costs the record,
+ * never the process: `onLost` is told once, and no more is kept.
  */
 export class LogFile {
   readonly #path: string | undefined
   readonly #half: number
   readonly #onLost: (error: unknown) => void
   #fd: number | undefined
-  #kept = false
   #bytes = 0
+  #lines = 0
+  #hash: Hash | undefined
+  #settled: LogFact | undefined
   readonly #last = Buffer.alloc(lastSize)
 
   /** `path` undefined: nothing is kept but the last lines. */
@@ -28,19 +33,30 @@ export class LogFile {
     if (path !== undefined)
       this.#guard(() => {
         this.#fd = openSync(path, 'wx+', 0o600)
-        this.#kept = true
       })
   }
 
   /** The chunk may be reused once this has returned. */
   write(chunk: Uint8Array): void {
-    const size = Math.min(chunk.length, lastSize)
-    this.#last.copyWithin(0, size)
-    this.#last.set(chunk.subarray(chunk.length - size), lastSize - size)
     const at = this.#bytes
     this.#bytes += chunk.length
     const fd = this.#fd
-    if (fd !== undefined) this.#guard(() => this.#keep(fd, chunk, at))
+    if (this.#settled !== undefined) {
+      const late = at - this.#settled.bytes
+      const piece = chunk.subarray(0, Math.max(0, 2 * this.#half - late))
+      const end = (this.#settled.size ?? 0) + late
+      if (fd !== undefined) this.#guard(() => writeAll(fd, piece, end))
+      return
+    }
+    const size = Math.min(chunk.length, lastSize)
+    this.#last.copyWithin(0, size)
+    this.#last.set(chunk.subarray(chunk.length - size), lastSize - size)
+    for (let next = chunk.indexOf(newline); next !== -1; next = chunk.indexOf(newline, next + 1))
+      this.#lines++
+    if (fd === undefined) return
+    this.#hash ??= newHash()
+    this.#hash.update(chunk)
+    this.#guard(() => this.#keep(fd, chunk, at))
   }
 
   #keep(fd: number, chunk: Uint8Array, at: number): void {
@@ -52,53 +68,62 @@ export class LogFile {
     }
   }
 
-  /** What is known of the output so far. */
-  fact(): LogFact {
-    const left_out = this.#kept ? Math.max(0, this.#bytes - 2 * this.#half) : 0
-    return {
-      ...(this.#kept && this.#path !== undefined ? { file: this.#path } : {}),
-      bytes: this.#bytes,
-      left_out,
-    }
+  /** To be called when the process has ended: puts the file in order, and says what it holds. Once is enough. */
+  settle(): LogFact {
+    if (this.#settled !== undefined) return this.#settled
+    const bytes = this.#bytes
+    const lines = this.#lines
+    const left_out = this.#fd === undefined ? 0 : Math.max(0, bytes - 2 * this.#half)
+    let sha256 = this.#hash?.digest('hex') ?? sha256OfNothing
+    let size = bytes
+    if (left_out > 0) this.#guard(() => ({ sha256, size } = this.#arrange(left_out)))
+    this.#settled = { bytes, lines, left_out }
+    if (this.#fd !== undefined && this.#path !== undefined)
+      this.#settled = { file: this.#path, ...this.#settled, sha256, size }
+    return this.#settled
   }
 
-  /** The last `count` lines, as text without control characters. */
+  /** The last `count` lines until `settle`, as text without control characters. */
   lastLines(count: number): string[] {
-    const known = this.#last.subarray(Math.max(0, lastSize - this.#bytes))
+    const known = this.#last.subarray(Math.max(0, lastSize - (this.#settled?.bytes ?? this.#bytes)))
     const lines = new TextDecoder().decode(known).split('\n')
     if (lines.at(-1) === '') lines.pop()
     if (this.#bytes > lastSize && lines.length > 1) lines.shift()
     return lines.slice(-count).map(printable)
   }
 
-  /** Puts head and tail in order. No more is kept after it. */
-  close(): void {
-    const fd = this.#fd
+  /** No more is kept after it. The bytes that came since `settle`. */
+  close(): number {
+    if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
-    if (fd === undefined) return
-    this.#guard(() => {
-      if (this.fact().left_out > 0) this.#arrange(fd)
-    })
-    closeSync(fd)
+    return this.#bytes - (this.#settled?.bytes ?? 0)
   }
 
-  /** Writes head, notice and tail into a new file and renames it over the old one. */
-  #arrange(fd: number): void {
+  /** Writes head, notice and tail into a new file, renames it over the old one and goes on with it. */
+  #arrange(left_out: number): { sha256: string; size: number } {
     const path = this.#path!
+    const from = this.#fd!
     const oldest = this.#half + (this.#bytes % this.#half)
-    const out = openSync(`${path}.tmp`, 'w', 0o600)
+    const notice = `\n[runner: ${left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`
+    const to = openSync(`${path}.tmp`, 'wx+', 0o600)
     try {
-      copy(fd, out, 0, this.#half)
-      writeSync(
-        out,
-        `\n[runner: ${this.fact().left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`,
-      )
-      copy(fd, out, oldest, 2 * this.#half)
-      copy(fd, out, this.#half, oldest)
-    } finally {
-      closeSync(out)
+      const hash = newHash()
+      const add = (bytes: Uint8Array) => {
+        hash.update(bytes)
+        writeAll(to, bytes)
+      }
+      readPieces(from, 0, this.#half, add)
+      add(Buffer.from(notice))
+      readPieces(from, oldest, 2 * this.#half, add)
+      readPieces(from, this.#half, oldest, add)
+      renameSync(`${path}.tmp`, path)
+      closeSync(from)
+      this.#fd = to
+      return { sha256: hash.digest('hex'), size: 2 * this.#half + Buffer.byteLength(notice) }
+    } catch (error) {
+      closeSync(to)
+      throw error
     }
-    renameSync(`${path}.tmp`, path)
   }
 
   #guard(action: () => void): void {
@@ -107,10 +132,14 @@ export class LogFile {
     } catch (error) {
       if (this.#fd !== undefined) closeSync(this.#fd)
       this.#fd = undefined
-      this.#kept = false
       this.#onLost(error)
     }
   }
+}
+
+/** Loaded with the first output: it costs a start five milliseconds. */
+function newHash(): Hash {
+  return process.getBuiltinModule('node:crypto').createHash('sha256')
 }
 
 /** Removes what would move the cursor or change the colours of a terminal. */
@@ -118,12 +147,18 @@ export function printable(line: string): string {
   return line.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
 }
 
-function copy(from: number, to: number, start: number, end: number): void {
-  const buffer = Buffer.allocUnsafe(Math.min(copySize, end - start))
+/** Without a position, behind what was written so before. */
+function writeAll(fd: number, bytes: Uint8Array, position: number | null = null): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done)
+}
+
+function readPieces(fd: number, start: number, end: number, take: (bytes: Uint8Array) => void): void {
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(copySize, end - start)))
   for (let at = start; at < end; ) {
-    const length = readSync(from, buffer, 0, Math.min(buffer.length, end - at), at)
+    const length = readSync(fd, buffer, 0, Math.min(buffer.length, end - at), at)
     if (length === 0) return
-    for (let done = 0; done < length; ) done += writeSync(to, buffer, done, length - done)
+    take(buffer.subarray(0, length))
     at += length
   }
 }

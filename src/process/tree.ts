@@ -8,8 +8,10 @@ import type { ProcessFact } from '../event.ts'
  * its environment is out of reach.
  */
 export interface TreeRef {
-  /** The pid of the leader, and the id of its group and session. */
-  leader: number
+  /** The pid of the leader, and the id of its group and session; absent where it is not known. */
+  leader?: number
+  /** When the leader started, where its pid may be another process's by now (`startTicks`). */
+  leaderStarted?: string
   /** The value of RUNNER_TRY_ID that its processes carry, if they do. */
   tryId?: string
 }
@@ -26,17 +28,28 @@ interface Process {
  * The living processes of a tree; zombies do not count. Empty where there is no /proc. `seen` remembers them by
  * pid and start: who was found once stays in the tree, also when its parent is gone.
  */
-export function findTree({ leader, tryId }: TreeRef, seen = new Map<number, string>()): number[] {
+export function findTree(
+  { leader, leaderStarted, tryId }: TreeRef,
+  seen = new Map<number, string>(),
+): number[] {
   const processes = listProcesses()
+  const now = processes.find(({ pid }) => pid === leader)
+  if (leaderStarted !== undefined && now !== undefined && now.started !== leaderStarted) leader = undefined
   const found = new Set<number>()
   for (const { pid, group, started } of processes) {
-    const known = pid === leader || group === leader || seen.get(pid) === started
+    const known = group === leader || pid === leader || seen.get(pid) === started
     if (known || (tryId !== undefined && carries(pid, tryId))) found.add(pid)
   }
   const children = Map.groupBy(processes, process => process.parent)
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child.pid)
   for (const { pid, started } of processes) if (found.has(pid)) seen.set(pid, started)
   return [...found]
+}
+
+/** When a process started, in clock ticks since boot, as text; with the pid it names a process for good. */
+export function startTicks(pid: number): string {
+  const stat = readProcFile(`${pid}/stat`)
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
 /** Everything but this process and zombies. */

@@ -1,4 +1,4 @@
-import type { Event, ProcessFact, TryEnd } from '../event.ts'
+import type { Event, ProcessFact, ResumeFact, TryEnd } from '../event.ts'
 
 /** How much is told. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose'
@@ -30,14 +30,26 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
       ]
       if (event.config_file !== undefined) lines.push(line('debug', `configuration: ${event.config_file}`))
       if (event.run_dir !== undefined) lines.push(line('debug', `records: ${event.run_dir}`))
+      if (event.resumes !== undefined) lines.push(...resumed(event.resumes))
       return lines
     }
+    case 'run:not-resumed':
+      return [line('notice', `from the beginning: ${event.message}`)]
     case 'try:started': {
       const subject = event.kind === 'halt' ? `halt task ${one(event.task)}` : one(event.task)
       const tries = event.kind === 'halt' ? '' : ` (try ${event.try_num} of ${event.max_tries})`
       const limit = event.max_time === 0 ? 'no time limit' : `time limit ${seconds(event.max_time)}`
-      const pid = event.pid === undefined ? '' : `, pid ${event.pid}`
-      return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}${pid}`)]
+      return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}`)]
+    }
+    case 'try:running':
+      return [line('debug', `${one(event.task)}: pid ${event.pid}`)]
+    case 'output:late':
+      return [
+        line('debug', `${one(event.task)}: ${event.bytes} bytes more from what it left in the background`),
+      ]
+    case 'reboot:asked': {
+      const number = `${event.reboots} of at most ${event.max_reboots}`
+      return [line('notice', `${one(event.task)}: asks for a reboot (${number}): ${event.command}`)]
     }
     case 'try:limit':
       return [
@@ -75,6 +87,14 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
   }
 }
 
+function resumed({ run_id, done, killed }: ResumeFact): Line[] {
+  const names = done.map(one).join(', ')
+  const text = done.length === 0 ? 'nothing of it was done' : `done, and not run again: ${names}`
+  const lines = [line('notice', `going on with run ${run_id}; ${text}`)]
+  if (killed.length > 0) lines.push(line('warning', `ended what it had left: ${processes(killed)}`))
+  return lines
+}
+
 function tryEnded(event: Event & { event: 'try:ended' }, verbosity: Verbosity): Line[] {
   const good = event.outcome === 'OK'
   const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${one(event.task)}: ${event.outcome}`
@@ -107,6 +127,8 @@ function runEnded(event: Event & { event: 'run:ended' }): Line[] {
       return [line('err', `${run} was halted by${by}${why} after ${time}`), ...last]
     case 'exited':
       return [line('err', `${run} was stopped by${by}${why} after ${time}`), ...last]
+    case 'reboot':
+      return [line('notice', `${run} goes on after the reboot that${by} asked for (after ${time})`)]
     case 'interrupted':
       return [line('err', `${run} was interrupted${by === '' ? '' : ` at${by}`} after ${time}`)]
   }

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Event, TryEnd, TryRef } from '../event.ts'
+import { errorText, fail, ok, type Result } from '../result.ts'
+import { journalFile } from './writer.ts'
+
+/** An event as it stands in the journal. */
+export type Recorded = Event & { at: string }
+type RecordedOf<Name extends Event['event']> = Extract<Event, { event: Name }> & { at: string }
+
+/** One try as the journal knows it. */
+export interface TryRecord {
+  started: RecordedOf<'try:started'>
+  /** Absent where it could not be started, and where the end came first. */
+  running?: RecordedOf<'try:running'>
+  /** Absent while it runs, and where the journal ends before it. */
+  ended?: TryRef & TryEnd & { at: string }
+  /** What a process that it left in the background wrote after its end. */
+  late_bytes: number
+}
+
+/** One run, made out from its journal. */
+export interface RunRecord {
+  started: RecordedOf<'run:started'>
+  tries: TryRecord[]
+  /** Files of the tasks that are done and need not run again. */
+  done: string[]
+  /** Which try of the chain is under way. */
+  chain_try: number
+  /** The number of the next try of one task, where that counts by itself. */
+  task_try?: { task: string; try_num: number }
+  waiting?: RecordedOf<'chain:waiting'>
+  /** The task that asked for a reboot, and whether the reboot was asked of the system. */
+  reboot?: { task: string; asked: boolean }
+  ended?: RecordedOf<'run:ended'>
+  /** The time of the last event. */
+  last_at: string
+  notices: string[]
+}
+
+/** Why a journal cannot be read, and whose it is, if that much is known. */
+export interface Unreadable {
+  message: string
+  taskDir?: string
+}
+
+/** Reads the journal of a run. A last line that is half written is no error. */
+export function readRun(runDir: string): Result<RunRecord, Unreadable> {
+  let text: string
+  try {
+    text = readFileSync(join(runDir, journalFile), 'utf8')
+  } catch (error) {
+    return fail({ message: `its journal cannot be read: ${errorText(error)}` })
+  }
+  const lines = text.split('\n')
+  // What stands behind the last line feed is nothing, or was being written when the end came.
+  lines.pop()
+  const [first, ...rest] = lines.map(parse)
+  if (first?.event !== 'run:started') return fail({ message: 'its journal has no beginning' })
+  const taskDir = first.task_dir
+  if (first.format !== 1)
+    return fail({ message: `its journal has format ${first.format}; this version reads format 1`, taskDir })
+  const broken = rest.indexOf(undefined)
+  if (broken !== -1) return fail({ message: `line ${broken + 2} of its journal is no event`, taskDir })
+  return ok(fold(first, rest as Recorded[]))
+}
+
+function parse(line: string): Recorded | undefined {
+  try {
+    const value = JSON.parse(line)
+    return typeof value === 'object' && value !== null && typeof value.event === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): RunRecord {
+  const { resumes } = started
+  const run: RunRecord = {
+    started,
+    tries: [],
+    done: [...(resumes?.done ?? [])],
+    chain_try: resumes?.chain_try ?? 1,
+    ...(resumes?.task_try === undefined ? {} : { task_try: resumes.task_try }),
+    last_at: started.at,
+    notices: [],
+  }
+  for (const event of events) {
+    run.last_at = event.at
+    take(run, event)
+  }
+  return run
+}
+
+function take(run: RunRecord, event: Recorded): void {
+  const current = run.tries.at(-1)
+  switch (event.event) {
+    case 'try:started':
+      run.tries.push({ started: event, late_bytes: 0 })
+      delete run.waiting
+      break
+    case 'try:running':
+      if (current !== undefined) current.running = event
+      break
+    case 'try:ended':
+      if (current !== undefined) current.ended = event
+      if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT'))
+        taskDone(run, event.task)
+      if (event.outcome === 'REBOOT') run.reboot = { task: event.task, asked: false }
+      break
+    case 'task:given-up':
+      if (!event.required) taskDone(run, event.task)
+      break
+    case 'chain:waiting': {
+      run.waiting = event
+      const order = run.started.tasks.map(({ task }) => task)
+      run.done = order.slice(0, order.indexOf(event.next_task))
+      if (event.counts === 'chain') run.chain_try = event.try_num
+      else run.task_try = { task: event.next_task, try_num: event.try_num }
+      break
+    }
+    case 'output:late': {
+      const record = run.tries.find(({ started }) => sameTry(started, event))
+      if (record !== undefined) record.late_bytes += event.bytes
+      break
+    }
+    case 'reboot:asked':
+      run.reboot = { task: event.task, asked: true }
+      break
+    case 'run:ended':
+      run.ended = event
+      break
+    case 'notice':
+      run.notices.push(event.message)
+      break
+  }
+}
+
+function taskDone(run: RunRecord, task: string): void {
+  if (!run.done.includes(task)) run.done.push(task)
+}
+
+function sameTry(a: TryRef, b: TryRef): boolean {
+  return a.task === b.task && a.kind === b.kind && a.try_num === b.try_num
+}

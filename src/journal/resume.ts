@@ -1,0 +1,96 @@
+import type { NotResumed, PlannedTaskFact, ResumeFact } from '../event.ts'
+import { fail, ok, type Result } from '../result.ts'
+import type { RunRecord } from './reader.ts'
+
+/** Where a run that goes on begins, and what is to be ended before it does. */
+export interface ResumePoint {
+  resumes: Omit<ResumeFact, 'killed'>
+  /** The try during which the end came. */
+  interrupted?: { tryId: string; leader?: { pid: number; startTicks: string } }
+}
+
+/** What is to be done about the last run. */
+export type ResumeFailure =
+  | { reason: NotResumed; message: string }
+  /** It asked for a reboot that has not come. */
+  | { reason: 'reboot-pending'; message: string; task: string; asked: boolean }
+
+export interface Present {
+  boot_id: string
+  tasks: readonly PlannedTaskFact[]
+  resume_across_boots: boolean
+}
+
+/**
+ * Whether the last run of a chain can be gone on with: it was interrupted, by a signal or without a word, in
+ * this boot, or asked for the reboot that has come since, and the plan and the contents of the tasks are the
+ * same. A pure function of its arguments.
+ */
+export function decideResume(
+  last: RunRecord | undefined,
+  present: Present,
+): Result<ResumePoint, ResumeFailure> {
+  if (last === undefined)
+    return fail({ reason: 'nothing-to-resume', message: 'there is no run to go on with' })
+  const run = `run ${last.started.run_id}`
+  const sameBoot = last.started.boot_id === present.boot_id
+  const { ended, reboot } = last
+  if (ended !== undefined && ended.reason !== 'interrupted' && ended.reason !== 'reboot')
+    return fail({ reason: 'ended', message: `${run} ended by itself: ${ended.reason}` })
+  if (reboot !== undefined && sameBoot)
+    return fail({
+      reason: 'reboot-pending',
+      message: `${run} has asked for a reboot, which has not come yet`,
+      ...reboot,
+    })
+  if (reboot === undefined && !sameBoot && !present.resume_across_boots)
+    return fail({
+      reason: 'other-boot',
+      message: `${run} was interrupted in another boot; what it did may be gone`,
+    })
+  const change = planChange(last.started.tasks, present.tasks)
+  if (change !== undefined)
+    return fail({ ...change, message: `${run} cannot be gone on with: ${change.message}` })
+
+  const lastTry = last.tries.at(-1)
+  const open = lastTry !== undefined && lastTry.ended === undefined && sameBoot ? lastTry : undefined
+  return ok({
+    resumes: {
+      run_id: last.started.run_id,
+      done: last.done,
+      chain_try: last.chain_try,
+      ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
+      reboots: (last.started.resumes?.reboots ?? 0) + (reboot === undefined ? 0 : 1),
+    },
+    ...(open === undefined ? {} : { interrupted: interruptedTry(open) }),
+  })
+}
+
+function interruptedTry({
+  started,
+  running,
+}: RunRecord['tries'][number]): ResumePoint['interrupted'] & object {
+  const leader = running === undefined ? undefined : { pid: running.pid, startTicks: running.start_ticks }
+  return { tryId: started.try_id, ...(leader === undefined ? {} : { leader }) }
+}
+
+function planChange(
+  before: readonly PlannedTaskFact[],
+  now: readonly PlannedTaskFact[],
+): { reason: NotResumed; message: string } | undefined {
+  const names = (tasks: readonly PlannedTaskFact[]) => tasks.map(({ task }) => task)
+  const added = names(now).filter(task => !names(before).includes(task))
+  const removed = names(before).filter(task => !names(now).includes(task))
+  const changes = [
+    ...(added.length > 0 ? [`new: ${added.join(', ')}`] : []),
+    ...(removed.length > 0 ? [`gone: ${removed.join(', ')}`] : []),
+  ]
+  if (changes.length > 0) return { reason: 'other-plan', message: `other tasks (${changes.join('; ')})` }
+  if (names(before).join('/') !== names(now).join('/'))
+    return { reason: 'other-plan', message: 'the tasks have another order' }
+  const changed = now.filter(
+    (task, index) => task.sha256 === undefined || task.sha256 !== before[index]!.sha256,
+  )
+  if (changed.length === 0) return undefined
+  return { reason: 'other-contents', message: `these files have changed: ${names(changed).join(', ')}` }
+}

@@ -1,0 +1,74 @@
+import { closeSync, fdatasync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../edges.ts'
+import type { Event } from '../event.ts'
+
+/** The file of a run's events, in the directory of the run. */
+export const journalFile = 'events.jsonl'
+
+/** The durable record of one run (docs/journal.md). */
+export interface Journal extends AsyncDisposable {
+  /**
+   * Appends an event, in the file when this returns, and on the disk soon after; output is not part of it. A
+   * disk that is full costs the record: `onLost` is told once, and no more is written.
+   */
+  write(event: Event): void
+  /** Resolves when all that was written is on the disk, or is known not to be. */
+  flush(): Promise<void>
+}
+
+/** Begins the journal of a run. Throws system errors. */
+export function openJournal(runDir: string, clock: Clock, onLost: (error: unknown) => void): Journal {
+  const fd = openSync(join(runDir, journalFile), 'ax', 0o600)
+  syncDirectory(runDir)
+  syncDirectory(dirname(runDir))
+  let lost = false
+  const lose = (error: unknown) => {
+    if (!lost) onLost(error)
+    lost = true
+  }
+  /** At most one sync is under way; what is written meanwhile waits for the next. */
+  let written = 0
+  let synced = 0
+  let syncing: Promise<void> | undefined
+  const sync = async () => {
+    while (synced < written && !lost) {
+      const until = written
+      await new Promise<void>(resolve =>
+        fdatasync(fd, error => {
+          if (error !== null) lose(error)
+          resolve()
+        }),
+      )
+      synced = until
+    }
+    syncing = undefined
+  }
+  return {
+    write(event) {
+      if (lost || 'data' in event) return
+      const line = Buffer.from(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
+      try {
+        for (let done = 0; done < line.length; ) done += writeSync(fd, line, done)
+      } catch (error) {
+        return lose(error)
+      }
+      written++
+      syncing ??= sync()
+    },
+    flush: async () => await syncing,
+    async [Symbol.asyncDispose]() {
+      await syncing
+      closeSync(fd)
+    },
+  }
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
