@@ -120,6 +120,8 @@ export type Event =
       boot_id: string
       /** Of runner. */
       pid: number
+      /** When it started, in clock ticks since boot; with pid and boot id it names the process for good. */
+      start_ticks: string
       config_file?: string
       task_dir: string
       run_dir?: string
@@ -128,7 +130,14 @@ export type Event =
       resumes?: ResumeFact
     }
   | { event: 'run:not-resumed'; reason: NotResumed; message: string }
-  | ({ event: 'try:started'; try_id: string; max_tries: number; max_time: number } & TryRef)
+  | ({
+      event: 'try:started'
+      try_id: string
+      max_tries: number
+      max_time: number
+      /** The file for its output. */
+      log?: string
+    } & TryRef)
   | ({ event: 'try:running'; pid: number; start_ticks: string } & TryRef)
   | ({ event: 'try:output'; data: Uint8Array } & TryRef)
   | ({ event: 'try:limit'; max_time: number } & TryRef)

@@ -8,7 +8,11 @@ export const exitStatus = {
   locked: 4,
   /** A reboot was asked for. */
   reboot: 5,
-  /** `get --require` of a key that is not there. */
+  /** Of `status`: the process of the run has gone without a word. */
+  crashed: 6,
+  /** Of commands about runs: there is none on record. */
+  noRun: 7,
+  /** `logs --verify` of a log that is not whole; `get --require` of a key that is not there. */
   missing: 1,
   usage: 64,
   /** A bug in runner itself, or an edge of it that broke. */

@@ -8,7 +8,7 @@ import { lastRunOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint } from '../journal/resume.ts'
 import { type Journal, openJournal } from '../journal/writer.ts'
-import { endTree } from '../process/tree.ts'
+import { endTree, startTicks } from '../process/tree.ts'
 import { errorText, type Result } from '../result.ts'
 import { type ChainEnd, runChain } from './chain.ts'
 import type { Chain } from './prepare.ts'
@@ -61,6 +61,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
     run_id: tries.runId,
     boot_id: bootId,
     pid: process.pid,
+    start_ticks: startTicks(process.pid),
     ...(options.configuration.file === undefined ? {} : { config_file: options.configuration.file }),
     task_dir: chain.directory,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),

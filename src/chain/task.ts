@@ -39,7 +39,8 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
   const { max_tries, max_time } = settings
   const tryId = edges.chance.id()
   // Before the process, so that what a crash leaves of it can be found by this id.
-  emit({ event: 'try:started', ...ref, try_id: tryId, max_tries, max_time })
+  const file = log.path === undefined ? {} : { log: log.path }
+  emit({ event: 'try:started', ...ref, try_id: tryId, max_tries, max_time, ...file })
   const ended = await startAndWatch(context, tryId)
   const outcome =
     ended.why === 'stop' ? 'INTERRUPTED' : ended.why === 'limit' ? 'RETRY' : outcomeOf(ended.exit, canReboot)

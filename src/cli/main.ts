@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { exitStatus } from '../exit-status.ts'
 import { packageRoot } from '../package-root.ts'
 import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
@@ -94,6 +94,94 @@ function addList(program: Command, done: Done): void {
     })
 }
 
+/** A number of a run, or nothing. */
+function parseRun(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be the number of a run.')
+  return Number(text)
+}
+
+function addRecords(program: Command, done: Done): void {
+  const taskDir = [
+    '--task-dir <directory>',
+    'the chain of this directory, not that of the configuration',
+  ] as const
+  program
+    .command('status')
+    .description('show what the last run is at, or how it ended')
+    .option('--wait', 'wait for its end', false)
+    .option('--json', 'print one JSON object', false)
+    .option(...taskDir)
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 it runs or succeeded, else that of the run: 1, 2, 3, 5, 130 or 143; 6 its process has gone
+without a word; 7 no run is on record.
+
+Examples:
+  runner status
+  runner status --wait && echo all is well`,
+    )
+    .action(async (_, command: Command) => {
+      const { statusCommand } = await import('./status.ts')
+      await done(statusCommand(command.optsWithGlobals(), process.env))
+    })
+  program
+    .command('history')
+    .description('list the runs on record, the latest first')
+    .option('--json', 'print a JSON array', false)
+    .option(...taskDir)
+    .addHelpText('after', "\nExamples:\n  runner history\n  runner history --json | jq '.[].state'")
+    .action(async (_, command: Command) => {
+      const { historyCommand } = await import('./history.ts')
+      await done(historyCommand(command.optsWithGlobals(), process.env))
+    })
+  program
+    .command('logs')
+    .argument('[run]', 'number of the run (default: the last)', parseRun)
+    .argument('[task]', 'file name or name of a task')
+    .description('print what the tasks of a run wrote')
+    .option('-f, --follow', 'go on until the run has ended', false)
+    .option('--verify', 'say of each log whether it is whole', false)
+    .option('--json', 'print JSON', false)
+    .option(...taskDir)
+    .addHelpText(
+      'after',
+      `
+Exit status: 0; 7 no such run or task; with --verify 1 where a log is not whole.
+
+Examples:
+  runner logs -f
+  runner logs 12 disk
+  runner logs --verify`,
+    )
+    .action(async (run: number | undefined, task: string | undefined, _, command: Command) => {
+      const { logsCommand } = await import('./logs.ts')
+      await done(logsCommand({ ...command.optsWithGlobals<Options>(), run, task } as never, process.env))
+    })
+  program
+    .command('explain')
+    .argument('[run]', 'number of the run (default: the last)', parseRun)
+    .description('say why a run ended as it did, on one screen')
+    .option('--json', 'print one JSON object', false)
+    .option(...taskDir)
+    .addHelpText('after', '\nExamples:\n  runner explain\n  runner explain 12')
+    .action(async (run: number | undefined, _, command: Command) => {
+      const { explainCommand } = await import('./explain.ts')
+      await done(explainCommand({ ...command.optsWithGlobals<Options>(), run } as never, process.env))
+    })
+  program
+    .command('graph [taskdir]')
+    .description('show the order of the chain, and what depends on what')
+    .option('--mermaid', 'as a Mermaid flow chart', false)
+    .option('--json', 'print one JSON object', false)
+    .option('--insecure-permissions', 'as root, accept what others may change')
+    .addHelpText('after', '\nExamples:\n  runner graph\n  runner graph --mermaid > chain.mmd')
+    .action(async (directory: string | undefined, _, command: Command) => {
+      const { graphCommand } = await import('./graph.ts')
+      await done(graphCommand({ ...command.optsWithGlobals<Options>(), directory } as never, process.env))
+    })
+}
+
 function addGet(program: Command, done: Done): void {
   program
     .command('get <key>')
@@ -139,6 +227,7 @@ function makeProgram(argv: readonly string[], done: Done): Command {
   addCheck(program, done)
   addList(program, done)
   addGet(program, done)
+  addRecords(program, done)
   return program
 }
 

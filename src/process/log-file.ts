@@ -15,7 +15,8 @@ const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991
  * never the process: `onLost` is told once, and no more is kept.
  */
 export class LogFile {
-  readonly #path: string | undefined
+  /** The file; undefined where nothing is kept but the last lines. */
+  readonly path: string | undefined
   readonly #half: number
   readonly #onLost: (error: unknown) => void
   #fd: number | undefined
@@ -27,7 +28,7 @@ export class LogFile {
 
   /** `path` undefined: nothing is kept but the last lines. */
   constructor(path: string | undefined, limit: number, onLost: (error: unknown) => void) {
-    this.#path = path
+    this.path = path
     this.#half = Math.max(1, Math.floor(limit / 2))
     this.#onLost = onLost
     if (path !== undefined)
@@ -78,8 +79,8 @@ export class LogFile {
     let size = bytes
     if (left_out > 0) this.#guard(() => ({ sha256, size } = this.#arrange(left_out)))
     this.#settled = { bytes, lines, left_out }
-    if (this.#fd !== undefined && this.#path !== undefined)
-      this.#settled = { file: this.#path, ...this.#settled, sha256, size }
+    if (this.#fd !== undefined && this.path !== undefined)
+      this.#settled = { file: this.path, ...this.#settled, sha256, size }
     return this.#settled
   }
 
@@ -101,7 +102,7 @@ export class LogFile {
 
   /** Writes head, notice and tail into a new file, renames it over the old one and goes on with it. */
   #arrange(left_out: number): { sha256: string; size: number } {
-    const path = this.#path!
+    const path = this.path!
     const from = this.#fd!
     const oldest = this.#half + (this.#bytes % this.#half)
     const notice = `\n[runner: ${left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`

@@ -156,7 +156,7 @@ function quoted(priority: Priority, lines: readonly string[]): Line[] {
 }
 
 /** A name on one line, whatever is in it. */
-function one(name: string): string {
+export function one(name: string): string {
   return /[\x00-\x1f\x7f-\x9f]/.test(name) ? JSON.stringify(name) : name
 }
 
@@ -168,7 +168,7 @@ function times(number: number): string {
   return number === 1 ? 'once' : number === 2 ? 'twice' : `${number} times`
 }
 
-function processes(facts: readonly ProcessFact[]): string {
+export function processes(facts: readonly ProcessFact[]): string {
   return facts.map(({ pid, command }) => `${one(command)} (pid ${pid})`).join(', ')
 }
 

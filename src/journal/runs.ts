@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import type { RunEnd } from '../event.ts'
+import { startTicks } from '../process/tree.ts'
+import { readBootId } from './boot-id.ts'
+import { runIds } from './files.ts'
+import { type RunRecord, readRun, type TryRecord } from './reader.ts'
+
+/** How a run stands: it runs, it ended for a reason, or its process has gone without a word. */
+export type RunState = 'running' | 'crashed' | RunEnd
+
+/** The runs of a task directory on record, the latest first, read as they are asked for. Unreadable ones are left out. */
+export function* runsOf(state: string, taskDir: string): Generator<RunRecord> {
+  for (const id of runIds(state).reverse()) {
+    const run = readRun(join(state, 'runs', String(id)))
+    if (run.ok && run.value.started.task_dir === taskDir) yield run.value
+  }
+}
+
+export function stateOf(run: RunRecord): RunState {
+  if (run.ended !== undefined) return run.ended.reason
+  const { boot_id, pid, start_ticks } = run.started
+  return boot_id === readBootId() && startTicks(pid) === start_ticks ? 'running' : 'crashed'
+}
+
+/** Seconds that a task usually takes: the median of its tries that were OK; undefined where there are none. */
+export function usualDuration(task: string, runs: readonly RunRecord[]): number | undefined {
+  const durations = runs
+    .flatMap(run => run.tries)
+    .filter(({ started, ended }) => started.task === task && ended?.outcome === 'OK')
+    .map(({ ended }) => ended!.duration_seconds)
+    .sort((a, b) => a - b)
+  return durations[durations.length >> 1]
+}
+
+/** The try that is under way, or was when the end came. */
+export function openTry(run: RunRecord): TryRecord | undefined {
+  const last = run.tries.at(-1)
+  return last?.ended === undefined ? last : undefined
+}
+
+/** Seconds from one time of the journal to another. */
+export function secondsBetween(from: string, to: string | Date): number {
+  return Math.max(0, (new Date(to).getTime() - new Date(from).getTime()) / 1000)
+}

@@ -1,0 +1,47 @@
+import type { Hash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { errorCode, errorText } from '../result.ts'
+import type { TryRecord } from './reader.ts'
+
+/** What can be said of the log of a try. */
+export interface Verdict {
+  /** `cut`: shorter than it was when the try ended. `changed`: other bytes. `open`: the try has no end on record. */
+  verdict: 'whole' | 'cut' | 'changed' | 'missing' | 'unreadable' | 'not-kept' | 'open'
+  /** Bytes that came after the end of the try, from what it had left in the background. */
+  late_bytes: number
+  message?: string
+}
+
+/** Holds a log against what the journal says of it. */
+export function verifyLog({ ended }: TryRecord): Verdict {
+  if (ended === undefined) return { verdict: 'open', late_bytes: 0 }
+  const { file, size, sha256 } = ended.log
+  if (file === undefined || size === undefined) return { verdict: 'not-kept', late_bytes: 0 }
+  let fd: number
+  try {
+    fd = openSync(file, 'r')
+  } catch (error) {
+    const verdict = errorCode(error) === 'ENOENT' ? 'missing' : 'unreadable'
+    return { verdict, late_bytes: 0, message: errorText(error) }
+  }
+  try {
+    const now = fstatSync(fd).size
+    if (now < size) return { verdict: 'cut', late_bytes: 0, message: `${now} of ${size} bytes are there` }
+    const verdict = sha256Of(fd, size) === sha256 ? 'whole' : 'changed'
+    return { verdict, late_bytes: now - size }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function sha256Of(fd: number, size: number): string {
+  const hash: Hash = process.getBuiltinModule('node:crypto').createHash('sha256')
+  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  for (let at = 0; at < size; ) {
+    const length = readSync(fd, buffer, 0, Math.min(buffer.length, size - at), at)
+    if (length === 0) break
+    hash.update(buffer.subarray(0, length))
+    at += length
+  }
+  return hash.digest('hex')
+}

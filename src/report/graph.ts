@@ -1,0 +1,28 @@
+import { one } from './describe.ts'
+
+/** A task and what it depends on, by file names. */
+export interface GraphNode {
+  file: string
+  dependencies: readonly string[]
+}
+
+/** The chain as text: a line a task in the order in which they run, with an arrow for what it waits for. */
+export function graphText(tasks: readonly GraphNode[]): string {
+  return tasks
+    .map(({ file, dependencies }, index) => {
+      const after = dependencies.length === 0 ? '' : `  <- ${dependencies.map(one).join(', ')}`
+      return `${String(index + 1).padStart(3)}  ${one(file)}${after}\n`
+    })
+    .join('')
+}
+
+/** The chain as a Mermaid flow chart: the order as dotted arrows, dependencies as solid ones. */
+export function graphMermaid(tasks: readonly GraphNode[]): string {
+  const id = (file: string) => `t${tasks.findIndex(task => task.file === file) + 1}`
+  const nodes = tasks.map(({ file }) => `  ${id(file)}["${one(file).replaceAll('"', '#quot;')}"]`)
+  const order = tasks.slice(1).map(({ file }, index) => `  ${id(tasks[index]!.file)} -.-> ${id(file)}`)
+  const needs = tasks.flatMap(({ file, dependencies }) =>
+    dependencies.map(other => `  ${id(other)} --> ${id(file)}`),
+  )
+  return `${['flowchart TD', ...nodes, ...order, ...needs].join('\n')}\n`
+}
