@@ -3,11 +3,12 @@ import type { Configuration } from '../config/load.ts'
 import type { Edges } from '../edges.ts'
 import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
-import { newRunDir, type RunDir, removeOldRuns } from '../journal/files.ts'
+import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files.ts'
 import { lastRunOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint } from '../journal/resume.ts'
 import { type Journal, openJournal } from '../journal/writer.ts'
+import { Outputs } from '../process/output.ts'
 import { endTree, startTicks } from '../process/tree.ts'
 import { errorText, type Result } from '../result.ts'
 import { type ChainEnd, runChain } from './chain.ts'
@@ -49,6 +50,8 @@ export async function runOnce(options: RunOptions): Promise<number> {
     return await awaitReboot(decision.failure, options)
   const point = decision?.ok ? decision.value : undefined
   const killed = await endLeftover(point, options)
+  if (last?.ok && last.value.ended === undefined && state !== undefined)
+    Outputs.sweep(runPath(state, last.value.started.run_id))
 
   const runDir = openRun(options)
   const recorded = record(options, runDir)

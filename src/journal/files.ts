@@ -39,10 +39,15 @@ export interface RunDir {
   path: string
 }
 
+/** The directory of a run. */
+export function runPath(state: string, id: number): string {
+  return join(state, 'runs', String(id))
+}
+
 /** Makes the directory of a new run, whose id is one more than that of any before it. Throws system errors. */
 export function newRunDir(state: string): RunDir {
   for (let id = (runIds(state).at(-1) ?? 0) + 1; ; id++) {
-    const path = join(state, 'runs', String(id))
+    const path = runPath(state, id)
     try {
       mkdirSync(path, { mode: 0o700 })
       return { id, path }
@@ -56,7 +61,7 @@ export function newRunDir(state: string): RunDir {
 export function removeOldRuns(state: string, keep: number): void {
   for (const id of runIds(state).slice(0, -keep)) {
     try {
-      rmSync(join(state, 'runs', String(id)), { recursive: true, force: true })
+      rmSync(runPath(state, id), { recursive: true, force: true })
     } catch {
       // The next run tries again.
     }

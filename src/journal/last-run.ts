@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import type { Result } from '../result.ts'
-import { runIds } from './files.ts'
+import { runIds, runPath } from './files.ts'
 import { type RunRecord, readRun } from './reader.ts'
 
 /**
@@ -9,7 +8,7 @@ import { type RunRecord, readRun } from './reader.ts'
  */
 export function lastRunOf(state: string, taskDir: string): Result<RunRecord, string> | undefined {
   for (const id of runIds(state).reverse()) {
-    const run = readRun(join(state, 'runs', String(id)))
+    const run = readRun(runPath(state, id))
     if (run.ok && run.value.started.task_dir === taskDir) return run
     if (!run.ok && run.failure !== undefined && run.failure.taskDir === taskDir)
       return { ok: false, failure: `run ${id}: ${run.failure.message}` }

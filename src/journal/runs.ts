@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import type { RunEnd } from '../event.ts'
 import { startTicks } from '../process/tree.ts'
 import { readBootId } from './boot-id.ts'
-import { runIds } from './files.ts'
+import { runIds, runPath } from './files.ts'
 import { type RunRecord, readRun, type TryRecord } from './reader.ts'
 
 /** How a run stands: it runs, it ended for a reason, or its process has gone without a word. */
@@ -11,7 +10,7 @@ export type RunState = 'running' | 'crashed' | RunEnd
 /** The runs of a task directory on record, the latest first, read as they are asked for. Unreadable ones are left out. */
 export function* runsOf(state: string, taskDir: string): Generator<RunRecord> {
   for (const id of runIds(state).reverse()) {
-    const run = readRun(join(state, 'runs', String(id)))
+    const run = readRun(runPath(state, id))
     if (run.ok && run.value.started.task_dir === taskDir) yield run.value
   }
 }

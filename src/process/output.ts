@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, constants, globSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -31,18 +31,21 @@ const readSize = 65536
  * its writers have gone. Where none can be made, plain pipes have to do.
  */
 export class Outputs implements Disposable {
-  readonly #directory: string | undefined
+  readonly #parent: string
+  #directory: string | undefined
   readonly #free: string[] = []
   readonly #open = new Set<() => void>()
   #made = 0
 
-  /** `parent`: a directory in which the FIFOs get one of their own. */
+  /** Removes from a directory what outputs have left there whose process was killed. */
+  static sweep(parent: string): void {
+    for (const name of globSync('output-*', { cwd: parent }))
+      rmSync(join(parent, name), { recursive: true, force: true })
+  }
+
+  /** `parent`: a directory in which the FIFOs get one of their own, with the first of them. */
   constructor(parent: string) {
-    try {
-      this.#directory = mkdtempSync(join(parent, 'output-'))
-    } catch {
-      this.#directory = undefined
-    }
+    this.#parent = parent
   }
 
   /** Opens the output of one process. Close it by disposing of the outputs. */
@@ -148,9 +151,9 @@ export class Outputs implements Disposable {
   }
 
   #make(): string | undefined {
-    if (this.#directory === undefined) return undefined
-    const path = join(this.#directory, String(this.#made++))
     try {
+      this.#directory ??= mkdtempSync(join(this.#parent, 'output-'))
+      const path = join(this.#directory, String(this.#made++))
       // Anyone may write who can reach it: a task that has become another user, through /dev/stderr.
       process
         .getBuiltinModule('node:child_process')

@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+import fc from 'fast-check'
+import t from 'tap'
+import { runsOf } from '../../src/journal/runs.ts'
+import { fixtures, type Rig, rigTest } from '../support/rig.ts'
+
+t.setTimeout(3_600_000)
+
+/** How many chains are killed and resumed; `npm run soak` asks for more. */
+const chains = Number(process.env.RUNNER_TEST_CRASHES || 60)
+
+/** Complains if the task before it still runs, and does its work in a child. */
+const task = `
+previous=$(cat "$DIR/current" 2>/dev/null) && [ -e /proc/$previous ] &&
+  ! grep -q '^State:.Z' /proc/$previous/status 2>/dev/null && echo "$previous" >> "$DIR/overlaps"
+echo $$ > "$DIR/current"
+sleep 60 & child=$!
+echo "$RUNNER_TASK_FILE" >> "$DIR/ran"
+kill $child
+rm -f "$DIR/current"
+`
+const tasks = { '1-a': task, '2-b': `${task}[ "$RUNNER_TRY" -ge 2 ]`, '3-c': task }
+
+/** Where a run is killed: at one of the sixteen writes to its journal. */
+const kill = fc.record({ place: fc.constantFrom('before', 'half', 'after'), at: fc.integer({ min: 1, max: 16 }) })
+
+rigTest(
+  t,
+  'whenever runner is killed, resumed runs end with each task exactly once OK, in order, and never two at once',
+  { runner: { retry_from: 'failed', keep_runs: 100000, kill_grace: 1 }, tasks },
+  async (t, rig) => {
+    let before = 0
+    const property = fc.asyncProperty(fc.array(kill, { minLength: 1, maxLength: 8 }), async kills => {
+      for (const { place, at } of kills) {
+        const status = await rig.start(['run', '--json', '--resume'], killAt(`${place}:${at}`)).ended
+        if (status !== 'SIGKILL') break
+      }
+      const status = await rig.finish('--resume').then(run => run.status)
+      const runs = [...runsOf(rig.path('state'), rig.path('tasks.d'))].reverse()
+      const fresh = runs.filter(run => run.started.run_id > before)
+      before = runs.at(-1)!.started.run_id
+      const done = fresh
+        .flatMap(run => run.tries)
+        .filter(({ ended }) => ended?.outcome === 'OK')
+        .map(({ started }) => started.task)
+      // A run that was killed after its end is followed by a new one.
+      const ended = fresh.filter(run => run.ended?.reason === 'succeeded').length
+      const expected = Array.from({ length: ended }, () => ['1-a', '2-b', '3-c']).flat()
+      return status === 0 && ended >= 1 && done.join() === expected.join()
+    })
+    await fc.assert(property, { numRuns: chains, endOnFailure: true })
+    t.same(rig.lines('overlaps'), [], 'never two at once')
+    t.comment(`${chains} chains`)
+  },
+)
+
+rigTest(
+  t,
+  'a kill at the rename of a shortened log loses nothing but that try',
+  { runner: { log_limit: 1000 }, tasks: { a: 'head -c 5000 /dev/zero | tr "\\\\0" x; echo "$RUNNER_TRY" >> "$DIR/ran"' } },
+  async (t, rig) => {
+    t.equal(await rig.start(['run', '--json'], killAt('rename:1')).ended, 'SIGKILL')
+    t.equal((await rig.finish('--resume')).status, 0)
+    t.same(rig.lines('ran'), ['1', '1'])
+    t.match(rig.log('001-a.1.log', 2).toString(), /^x{500}\n\[runner: 4000 of 5000 bytes are left out here/)
+  },
+)
+
+function killAt(where: string): Parameters<Rig['start']>[1] & object {
+  return { env: { NODE_OPTIONS: `--import=${join(fixtures, 'kill-at.mjs')}`, KILL_AT: where } }
+}
