@@ -7,6 +7,7 @@ import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files
 import { lastRunOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint } from '../journal/resume.ts'
+import { openTry } from '../journal/runs.ts'
 import { type Journal, openJournal } from '../journal/writer.ts'
 import { Outputs } from '../process/output.ts'
 import { endTree, startTicks } from '../process/tree.ts'
@@ -49,9 +50,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
   if (decision?.ok === false && decision.failure.reason === 'reboot-pending')
     return await awaitReboot(decision.failure, options)
   const point = decision?.ok ? decision.value : undefined
-  const killed = await endLeftover(point, options)
-  if (last?.ok && last.value.ended === undefined && state !== undefined)
-    Outputs.sweep(runPath(state, last.value.started.run_id))
+  const killed = last?.ok ? await endLeftover(last.value, options) : []
 
   const runDir = openRun(options)
   const recorded = record(options, runDir)
@@ -69,10 +68,10 @@ export async function runOnce(options: RunOptions): Promise<number> {
     task_dir: chain.directory,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
     tasks,
-    ...(point === undefined ? {} : { resumes: { ...point.resumes, killed } }),
+    ...(point === undefined ? {} : { resumes: { ...point, killed } }),
   })
   if (decision?.ok === false) emit({ event: 'run:not-resumed', ...notResumed(decision.failure) })
-  const end = await runToEnd({ ...options, emit }, tries, rebootsBefore(last, point, bootId), point?.resumes)
+  const end = await runToEnd({ ...options, emit }, tries, rebootsBefore(last, point, bootId), point)
   tries.finish()
   const exit_status = statusOf(end.reason, options.stop)
   emit({
@@ -94,7 +93,7 @@ async function runToEnd(
   options: RunOptions,
   tries: Tries,
   rebootsBefore: number,
-  resume: ResumePoint['resumes'] | undefined,
+  resume: ResumePoint | undefined,
 ): Promise<ChainEnd> {
   const { chain, configuration, edges, emit, stop } = options
   const end = await runChain(
@@ -169,7 +168,7 @@ function rebootsBefore(
   point: ResumePoint | undefined,
   bootId: string,
 ): number {
-  if (point !== undefined) return point.resumes.reboots
+  if (point !== undefined) return point.reboots
   if (last?.ok !== true || last.value.reboot === undefined || last.value.started.boot_id === bootId) return 0
   return (last.value.started.resumes?.reboots ?? 0) + 1
 }
@@ -192,28 +191,24 @@ async function awaitReboot(
   return exitStatus.gaveUp
 }
 
-/** Ends what an interrupted run has left of its last try. */
-async function endLeftover(
-  point: ResumePoint | undefined,
-  options: RunOptions,
-): Promise<ResumeFact['killed']> {
-  const open = point?.interrupted
-  if (open === undefined) return []
-  const { clock } = options.edges
-  const { kill_grace: grace } = options.configuration.runner
-  const { tryId, leader } = open
-  const tree = {
-    tryId,
-    ...(leader === undefined ? {} : { leader: leader.pid, leaderStarted: leader.startTicks }),
-  }
-  const { killed, survivors } = await endTree(tree, { signal: 'SIGTERM', grace, clock, hurry: options.hurry })
-  const names = survivors.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
-  if (names !== '')
-    options.emit({
-      event: 'notice',
-      reason: 'left-over',
-      message: `of the interrupted run still alive: ${names}`,
-    })
+/** Ends what a run that crashed in this boot has left of its last try, and removes its FIFOs. */
+async function endLeftover(last: RunRecord, options: RunOptions): Promise<ResumeFact['killed']> {
+  const { state, bootId, configuration, edges, emit, hurry } = options
+  if (last.ended !== undefined || state === undefined) return []
+  Outputs.sweep(runPath(state, last.started.run_id))
+  const open = openTry(last)
+  if (open === undefined || last.started.boot_id !== bootId) return []
+  const { started, running } = open
+  const leader = running === undefined ? {} : { leader: running.pid, leaderStarted: running.start_ticks }
+  const grace = configuration.runner.kill_grace
+  const end = { signal: 'SIGTERM', grace, clock: edges.clock, hurry } as const
+  const { killed, survivors } = await endTree({ tryId: started.try_id, ...leader }, end)
+  const name = (facts: typeof killed) => facts.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
+  const run = `run ${last.started.run_id}, which had crashed,`
+  if (killed.length > 0)
+    emit({ event: 'notice', reason: 'left-over', message: `ended what ${run} had left: ${name(killed)}` })
+  if (survivors.length > 0)
+    emit({ event: 'notice', reason: 'left-over', message: `still alive of ${run}: ${name(survivors)}` })
   return killed
 }
 

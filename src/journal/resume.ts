@@ -2,12 +2,8 @@ import type { NotResumed, PlannedTaskFact, ResumeFact } from '../event.ts'
 import { fail, ok, type Result } from '../result.ts'
 import type { RunRecord } from './reader.ts'
 
-/** Where a run that goes on begins, and what is to be ended before it does. */
-export interface ResumePoint {
-  resumes: Omit<ResumeFact, 'killed'>
-  /** The try during which the end came. */
-  interrupted?: { tryId: string; leader?: { pid: number; startTicks: string } }
-}
+/** Where a run that goes on begins. */
+export type ResumePoint = Omit<ResumeFact, 'killed'>
 
 /** What is to be done about the last run. */
 export type ResumeFailure =
@@ -52,26 +48,13 @@ export function decideResume(
   if (change !== undefined)
     return fail({ ...change, message: `${run} cannot be gone on with: ${change.message}` })
 
-  const lastTry = last.tries.at(-1)
-  const open = lastTry !== undefined && lastTry.ended === undefined && sameBoot ? lastTry : undefined
   return ok({
-    resumes: {
-      run_id: last.started.run_id,
-      done: last.done,
-      chain_try: last.chain_try,
-      ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
-      reboots: (last.started.resumes?.reboots ?? 0) + (reboot === undefined ? 0 : 1),
-    },
-    ...(open === undefined ? {} : { interrupted: interruptedTry(open) }),
+    run_id: last.started.run_id,
+    done: last.done,
+    chain_try: last.chain_try,
+    ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
+    reboots: (last.started.resumes?.reboots ?? 0) + (reboot === undefined ? 0 : 1),
   })
-}
-
-function interruptedTry({
-  started,
-  running,
-}: RunRecord['tries'][number]): ResumePoint['interrupted'] & object {
-  const leader = running === undefined ? undefined : { pid: running.pid, startTicks: running.start_ticks }
-  return { tryId: started.try_id, ...(leader === undefined ? {} : { leader }) }
 }
 
 function planChange(

@@ -30,7 +30,7 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
       ]
       if (event.config_file !== undefined) lines.push(line('debug', `configuration: ${event.config_file}`))
       if (event.run_dir !== undefined) lines.push(line('debug', `records: ${event.run_dir}`))
-      if (event.resumes !== undefined) lines.push(...resumed(event.resumes))
+      if (event.resumes !== undefined) lines.push(resumed(event.resumes))
       return lines
     }
     case 'run:not-resumed':
@@ -87,12 +87,10 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
   }
 }
 
-function resumed({ run_id, done, killed }: ResumeFact): Line[] {
+function resumed({ run_id, done }: ResumeFact): Line {
   const names = done.map(one).join(', ')
   const text = done.length === 0 ? 'nothing of it was done' : `done, and not run again: ${names}`
-  const lines = [line('notice', `going on with run ${run_id}; ${text}`)]
-  if (killed.length > 0) lines.push(line('warning', `ended what it had left: ${processes(killed)}`))
-  return lines
+  return line('notice', `going on with run ${run_id}; ${text}`)
 }
 
 function tryEnded(event: Event & { event: 'try:ended' }, verbosity: Verbosity): Line[] {

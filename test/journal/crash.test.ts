@@ -22,7 +22,10 @@ rm -f "$DIR/current"
 const tasks = { '1-a': task, '2-b': `${task}[ "$RUNNER_TRY" -ge 2 ]`, '3-c': task }
 
 /** Where a run is killed: at one of the sixteen writes to its journal. */
-const kill = fc.record({ place: fc.constantFrom('before', 'half', 'after'), at: fc.integer({ min: 1, max: 16 }) })
+const kill = fc.record({
+  place: fc.constantFrom('before', 'half', 'after'),
+  at: fc.integer({ min: 1, max: 16 }),
+})
 
 rigTest(
   t,
@@ -57,7 +60,10 @@ rigTest(
 rigTest(
   t,
   'a kill at the rename of a shortened log loses nothing but that try',
-  { runner: { log_limit: 1000 }, tasks: { a: 'head -c 5000 /dev/zero | tr "\\\\0" x; echo "$RUNNER_TRY" >> "$DIR/ran"' } },
+  {
+    runner: { log_limit: 1000 },
+    tasks: { a: 'head -c 5000 /dev/zero | tr "\\\\0" x; echo "$RUNNER_TRY" >> "$DIR/ran"' },
+  },
   async (t, rig) => {
     t.equal(await rig.start(['run', '--json'], killAt('rename:1')).ended, 'SIGKILL')
     t.equal((await rig.finish('--resume')).status, 0)

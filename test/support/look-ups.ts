@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { encodeBytes } from '../../src/config/bytes.ts'
 import { getCommand } from '../../src/cli/get.ts'
+import { encodeBytes } from '../../src/config/bytes.ts'
 
 const checkout = resolve(import.meta.dirname, '..', '..')
 
@@ -55,7 +55,10 @@ export function askShell(folder: string, questions: { way: Way; file: string; ke
   })
   const script = join(folder, 'questions.sh')
   writeFileSync(script, encodeBytes(`${commands.join('\n')}\n`))
-  const { stdout } = spawnSync('/bin/sh', [script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+  const { stdout } = spawnSync('/bin/sh', [script], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  })
   const statuses = stdout.trim().split('\n').map(Number)
   return questions.map((_, index) => ({
     out: readFileSync(join(folder, `out-${index}`), 'latin1'),
@@ -67,7 +70,12 @@ export function askShell(folder: string, questions: { way: Way; file: string; ke
 export function askNode(file: string, key: string): Answer {
   const pieces: Buffer[] = []
   const options = { config: file, key, legacy: true, origin: false, require: false, json: false }
-  const status = getCommand(options, {}, bytes => pieces.push(Buffer.from(bytes)), () => {})
+  const status = getCommand(
+    options,
+    {},
+    bytes => pieces.push(Buffer.from(bytes)),
+    () => {},
+  )
   return { out: Buffer.concat(pieces).toString('latin1'), status }
 }
 

@@ -37,7 +37,7 @@ export class Run {
 
   constructor({ command, args, cwd, env, stdio = ['ignore', 'pipe', 'pipe'] }: Launch) {
     this.child = spawn(command, args, { cwd, env, stdio })
-    const json = args.includes('--json')
+    const json = args.includes('run') && args.includes('--json')
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.out.push(chunk)
       if (json) this.#read(chunk)

@@ -1,0 +1,68 @@
+import t from 'tap'
+import { rigTest } from '../support/rig.ts'
+
+const held = { tasks: { a: 'read x < "$DIR/hold"' } }
+
+rigTest(
+  t,
+  'a second run says which process holds the lock since when, and ends with 4',
+  held,
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    const first = rig.run()
+    await first.event('try:running')
+    const second = rig.start(['run'])
+    t.equal(await second.ended, 4)
+    const words = /another run of .* is under way, by process (\d+) since \d{4}-.*Z; --wait waits for its end/
+    t.equal(Number(second.text.match(words)?.[1]), first.all('run:started')[0]?.pid)
+    hold.release()
+    t.equal(await first.ended, 0)
+  },
+)
+
+rigTest(t, '--wait waits for the end of the other run', held, async (t, rig) => {
+  const hold = rig.hold('hold')
+  const first = rig.run()
+  await first.event('try:running')
+  const second = rig.run('--wait')
+  await second.event('notice', ({ reason }) => reason === 'waiting-for-lock')
+  t.same(second.tries, [])
+  hold.release()
+  t.equal(await first.ended, 0)
+  await second.event('try:running')
+  hold.release()
+  t.equal(await second.ended, 0)
+})
+
+rigTest(t, 'a signal ends the wait for the lock', held, async (t, rig) => {
+  const hold = rig.hold('hold')
+  const first = rig.run()
+  await first.event('try:running')
+  const second = rig.run('--wait')
+  await second.event('notice', ({ reason }) => reason === 'waiting-for-lock')
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 143)
+  hold.release()
+  t.equal(await first.ended, 0)
+})
+
+rigTest(
+  t,
+  'the lock of a run that was killed is free at once',
+  { tasks: { a: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    t.equal(await rig.run().ended, 'SIGKILL')
+    rig.file('go', '')
+    t.equal((await rig.finish()).status, 0)
+  },
+)
+
+rigTest(t, 'two task directories with one state directory do not hinder each other', held, async (t, rig) => {
+  const hold = rig.hold('hold')
+  const first = rig.run()
+  await first.event('try:running')
+  const other = rig.path('tmp')
+  t.equal(await rig.start(['run', other]).ended, 0)
+  hold.release()
+  t.equal(await first.ended, 0)
+})

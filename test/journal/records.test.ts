@@ -1,0 +1,163 @@
+import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import { type Rig, rigTest } from '../support/rig.ts'
+
+async function say(rig: Rig, ...args: string[]) {
+  const run = rig.start(args)
+  return { status: await run.ended, text: run.text }
+}
+
+rigTest(
+  t,
+  'status says what a run is at, and --wait ends as the run does',
+  { tasks: { a: 'exit 0', b: 'read x < "$DIR/hold"; exit 3' } },
+  async (t, rig) => {
+    t.equal((await say(rig, 'status')).status, 7, 'there is no run yet')
+    const hold = rig.hold('hold')
+    const run = rig.run()
+    await run.event('try:running', ({ task }) => task === 'b')
+    const now = await say(rig, 'status')
+    t.equal(now.status, 0)
+    t.match(
+      now.text,
+      /run 1: running since .*; 1 of 2 tasks done\n {2}b: try 1 of \d+, for .*\(no usual time known\)/,
+    )
+    const json = JSON.parse((await say(rig, 'status', '--json')).text)
+    t.match(json, { run_id: 1, state: 'running', task: 'b', try_num: 1, tasks_done: 1, task_seconds: Number })
+    const waiting = rig.start(['status', '--wait'])
+    hold.release()
+    t.equal(await run.ended, 3)
+    t.equal(await waiting.ended, 3)
+    t.match(waiting.text, /run 1: exited at b \(exit status 3\); 1 of 2 tasks done/)
+  },
+)
+
+rigTest(
+  t,
+  'a run whose process has gone is shown as crashed, with a status of its own',
+  { tasks: { a: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    await rig.run().ended
+    const { status, text } = await say(rig, 'status', '--wait')
+    t.equal(status, 6)
+    t.match(text, 'run 1: ended without a word')
+    t.match((await say(rig, 'history')).text, /1 .* 0\/1 +1 +crashed \(a\)/)
+    t.match((await say(rig, 'explain')).text, /ended without a word.*\na, try 1 of \d+: was under way\./)
+    rig.file('go', '')
+    t.equal((await rig.finish()).status, 0)
+  },
+)
+
+rigTest(
+  t,
+  'explain names task, try, the setting that set the limit with file and line, who was killed, and the last lines',
+  {
+    runner: { kill_grace: 0, max_tries: 1 },
+    config: '[b]\nmax_time = 0.3',
+    tasks: { a: 'exit 0', b: 'echo one; echo two; sleep 60' },
+  },
+  async (t, rig) => {
+    t.equal((await rig.finish()).status, 1)
+    const { text } = await say(rig, 'explain', '1')
+    t.match(text, /^run 1, started .*: it gave up \(status 1\)\./)
+    t.match(text, /\nb, try 1 of 1: ran longer than its max_time, 300 ms\.\n/)
+    t.match(text, /\nThe limit is max_time = 300 ms, from .*runner\.cfg:\d+\.\n/)
+    t.match(text, /\nEnded with it: .*sleep 60 \(pid \d+\)/)
+    t.match(text, '\nIts last lines:\n  | one\n  | two\n')
+    t.match(JSON.parse((await say(rig, 'explain', '--json')).text), {
+      run_id: 1,
+      state: 'gave-up',
+      task: 'b',
+    })
+    t.equal((await say(rig, 'explain', '2')).status, 7)
+  },
+)
+
+rigTest(
+  t,
+  'logs --verify tells a whole log from one that is cut, changed or gone, and names what came late',
+  { tasks: { a: 'echo alpha', b: 'echo beta', c: 'echo gamma', d: 'echo delta', e: 'echo epsilon' } },
+  async (t, rig) => {
+    await rig.finish()
+    t.equal((await say(rig, 'logs', '--verify')).status, 0)
+    const log = (name: string) => rig.path('state', 'runs', '1', name)
+    truncateSync(log('002-b.1.log'), 2)
+    writeFileSync(log('003-c.1.log'), 'Gamma\n')
+    rmSync(log('004-d.1.log'))
+    appendFileSync(log('005-e.1.log'), 'late\n')
+    const { status, text } = await say(rig, 'logs', '--verify')
+    t.equal(status, 1)
+    t.match(text.split('\n'), [
+      'a try 1: whole',
+      'b try 1: cut (2 of 5 bytes are there)',
+      'c try 1: changed',
+      /^d try 1: missing/,
+      'e try 1: whole, and 5 bytes that came later from the background',
+    ])
+    t.match((await say(rig, 'logs', '1', 'a')).text, '==> a, try 1 <==\nalpha\n')
+    t.equal((await say(rig, 'logs', '1', 'x')).status, 7)
+  },
+)
+
+rigTest(
+  t,
+  'logs -f shows what comes until the run has ended',
+  { tasks: { a: 'echo before; read x < "$DIR/hold"; echo after', b: 'echo last' } },
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    const run = rig.run()
+    await run.output('before')
+    const follow = rig.start(['logs', '-f'])
+    await follow.says('before')
+    hold.release()
+    t.equal(await run.ended, 0)
+    t.equal(await follow.ended, 0)
+    t.equal(follow.text, '==> a, try 1 <==\nbefore\nafter\n\n==> b, try 1 <==\nlast\n')
+  },
+)
+
+rigTest(
+  t,
+  'graph shows order and dependencies, as text and for Mermaid',
+  { config: '[a]\ndepends_on = b', tasks: { a: 'exit 0', b: 'exit 0', c: 'exit 0' } },
+  async (t, rig) => {
+    t.equal((await say(rig, 'graph')).text, '  1  b\n  2  a  <- b\n  3  c\n')
+    const mermaid = (await say(rig, 'graph', '--mermaid')).text
+    t.match(mermaid, /^flowchart TD\n/)
+    t.match(mermaid, ' t1["b"]\n')
+    t.match(mermaid, ' t1 --> t2\n')
+  },
+)
+
+rigTest(
+  t,
+  'with less than min_free on the disk output is shown but not kept, and it says so',
+  { runner: { min_free: '900T' }, tasks: { a: 'echo shown' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 0)
+    t.equal(run.taskOutput('a'), 'shown\n')
+    t.match(run.all('notice'), [{ reason: 'log-lost', message: /shown, but no longer kept.*min_free/ }])
+    t.match((await say(rig, 'logs', '--verify')).text, 'a try 1: not-kept')
+  },
+)
+
+rigTest(
+  t,
+  'a journal whose last line is half written can be read; one with nonsense in it begins anew',
+  { tasks: { a: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    await rig.run().ended
+    rig.file('go', '')
+    const journal = rig.path('state', 'runs', '1', 'events.jsonl')
+    appendFileSync(journal, '{"at":"2026-01-')
+    const resumed = await rig.finish('--resume')
+    t.equal(resumed.all('run:started')[0]?.resumes?.run_id, 1)
+    appendFileSync(rig.path('state', 'runs', '2', 'events.jsonl'), 'nonsense\n')
+    const anew = await rig.finish('--resume')
+    t.match(anew.all('run:not-resumed'), [
+      { reason: 'unreadable', message: /run 2: line \d+ of its journal is no event/ },
+    ])
+    t.equal(anew.status, 0)
+  },
+)

@@ -1,0 +1,169 @@
+import { writeFileSync } from 'node:fs'
+import t from 'tap'
+import { mounts } from '../support/require.ts'
+import { type Rig, rigTest } from '../support/rig.ts'
+
+const ran = 'echo "$RUNNER_TASK_FILE" >> "$DIR/ran"'
+
+/** Runs the program as in another boot, named by the boot id. */
+async function inBoot(rig: Rig, bootId: string, ...args: string[]) {
+  writeFileSync(rig.path('boot_id'), `${bootId}\n`)
+  const mount = `mount --bind ${rig.path('boot_id')} /proc/sys/kernel/random/boot_id && exec "$@"`
+  const run = rig.start(['run', '--json', ...args], { before: ['unshare', '-m', 'sh', '-c', mount, 'sh'] })
+  return Object.assign(run, { status: await run.ended })
+}
+
+rigTest(
+  t,
+  'a run that a signal ended is gone on with from the task that ran, which counts as not done',
+  { tasks: { a: ran, b: `${ran}; [ -e "$DIR/go" ] || read x < "$DIR/hold"`, c: ran } },
+  async (t, rig) => {
+    rig.hold('hold')
+    const run = rig.run()
+    await run.event('try:running', ({ task }) => task === 'b')
+    run.child.kill('SIGTERM')
+    t.equal(await run.ended, 143)
+    rig.file('go', '')
+    const next = await rig.finish('--resume')
+    t.equal(next.status, 0)
+    t.match(next.all('run:started')[0]?.resumes, { run_id: 1, done: ['a'], chain_try: 1 })
+    t.same(rig.lines('ran'), ['a', 'b', 'b', 'c'])
+  },
+)
+
+rigTest(
+  t,
+  'it says what it skips and why, and begins anew where nothing was interrupted',
+  { tasks: { a: ran, b: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    t.equal(await rig.run().ended, 'SIGKILL')
+    rig.file('go', '')
+    const resumed = rig.start(['run', '--resume'])
+    t.equal(await resumed.ended, 0)
+    t.match(resumed.text, 'going on with run 1; done, and not run again: a')
+    const anew = await rig.finish('--resume')
+    t.equal(anew.status, 0)
+    t.match(anew.all('run:not-resumed'), [{ reason: 'ended', message: 'run 2 ended by itself: succeeded' }])
+    t.same(anew.tries, ['a', 'b'])
+  },
+)
+
+for (const [status, reason] of [
+  [1, 'gave-up'],
+  [2, 'halted'],
+  [3, 'exited'],
+] as const)
+  rigTest(
+    t,
+    `a run that ended as ${reason} is not gone on with`,
+    { runner: { max_tries: 1 }, tasks: { a: ran, b: `[ -e "$DIR/go" ] || exit ${status}` } },
+    async (t, rig) => {
+      t.equal((await rig.finish()).status, status)
+      rig.file('go', '')
+      const run = await rig.finish('--resume')
+      t.match(run.all('run:not-resumed'), [{ reason: 'ended', message: `run 1 ended by itself: ${reason}` }])
+      t.same(run.tries, ['a', 'b'])
+    },
+  )
+
+rigTest(
+  t,
+  'with other tasks, another order or other contents it says what changed, and begins anew',
+  { tasks: { a: ran, b: '[ -e "$DIR/go" ] || kill -9 $PPID', c: ran } },
+  async (t, rig) => {
+    const crash = async () => t.equal(await rig.run().ended, 'SIGKILL')
+    const refusal = async () => {
+      const run = rig.run('--resume')
+      await run.ended
+      return run.all('run:not-resumed').map(({ reason, message }) => `${reason}: ${message}`)
+    }
+    await crash()
+    rig.task('c', `${ran}; :`)
+    t.match(await refusal(), [/^other-contents: .*these files have changed: c$/])
+    rig.task('d', ran)
+    t.match(await refusal(), [/^other-plan: .*other tasks \(new: d\)$/])
+    rig.configure({}, '[c]\ndepends_on = d')
+    rig.file('go', '')
+    t.match(await refusal(), [/^other-plan: .*the tasks have another order$/])
+  },
+)
+
+rigTest(
+  t,
+  'after a crash of the machine the chain starts over, unless resume_across_boots says otherwise',
+  { needs: [mounts], tasks: { a: ran, b: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    t.equal((await inBoot(rig, 'one')).status, 'SIGKILL')
+    t.equal((await inBoot(rig, 'two', '--resume')).status, 'SIGKILL')
+    rig.configure({ resume_across_boots: 'yes' })
+    rig.file('go', '')
+    const run = await inBoot(rig, 'three', '--resume')
+    t.equal(run.status, 0)
+    t.same(rig.lines('ran'), ['a', 'a'], 'in the second boot once more, in the third not')
+    t.same(run.tries, ['b'])
+  },
+)
+
+rigTest(
+  t,
+  'status 194 asks for a reboot and goes on with the next task after it',
+  {
+    needs: [mounts],
+    runner: { reboot_command: `sh -c 'echo reboot >> "$DIR/ran"'` },
+    tasks: { a: ran, b: `${ran}; exit 194`, c: ran },
+  },
+  async (t, rig) => {
+    const first = await inBoot(rig, 'one', '--resume')
+    t.equal(first.status, 5)
+    t.match(first.all('reboot:asked'), [{ task: 'b', reboots: 1, max_reboots: 3 }])
+    t.same(first.outcomes(), ['OK', 'REBOOT'])
+    const pending = await inBoot(rig, 'one', '--resume')
+    t.equal(pending.status, 5, 'while the reboot has not come it starts nothing')
+    t.same(pending.tries, [])
+    t.equal((await inBoot(rig, 'two', '--resume')).status, 0)
+    t.same(rig.lines('ran'), ['a', 'b', 'reboot', 'c'])
+  },
+)
+
+rigTest(
+  t,
+  'max_reboots keeps a host from rebooting for ever',
+  {
+    needs: [mounts],
+    runner: { reboot_command: 'true', max_reboots: 2 },
+    tasks: { a: 'exit 194', 'halt.sh': ran },
+  },
+  async (t, rig) => {
+    rig.task('b', 'exit 194')
+    rig.task('c', 'exit 194')
+    const statuses: unknown[] = []
+    for (const boot of ['one', 'two', 'three']) statuses.push((await inBoot(rig, boot, '--resume')).status)
+    t.same(statuses, [5, 5, 1])
+    t.same(rig.lines('ran'), ['halt.sh'])
+  },
+)
+
+rigTest(
+  t,
+  'a reboot_command that fails is no reboot: the chain gives up and says so',
+  { runner: { reboot_command: `sh -c 'echo no way; exit 7'` }, tasks: { a: 'exit 194' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 1)
+    t.match(
+      run.all('notice').find(({ reason }) => reason === 'no-reboot')?.message,
+      'reboot_command ended with status 7: no way',
+    )
+  },
+)
+
+rigTest(
+  t,
+  'without a reboot_command 194 is a RETRY like any other',
+  { runner: { max_tries: 1 }, tasks: { a: 'exit 194' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 1)
+    t.same(run.outcomes(), ['RETRY'])
+  },
+)
