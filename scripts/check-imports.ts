@@ -22,6 +22,7 @@ const packages: Record<string, string[]> = {
   commander: ['cli'],
   leven: ['config'],
   shlex: ['config'],
+  'string-width': ['report'],
 }
 
 const layerOf = (room: string) => layers.findIndex(layer => layer.includes(room))

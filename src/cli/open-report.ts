@@ -4,7 +4,7 @@ import type { Verbosity } from '../report/describe.ts'
 import { jsonReporter } from '../report/json.ts'
 import { streamOut } from '../report/stream.ts'
 import { syslogReporter } from '../report/syslog.ts'
-import { colours, terminalReporter, wantsColour } from '../report/terminal.ts'
+import { colours, plain, terminalReporter, wantsColour } from '../report/terminal.ts'
 
 export interface ReportOptions {
   json: boolean
@@ -12,25 +12,59 @@ export interface ReportOptions {
   verbosity: Verbosity
 }
 
-/** Opens all that shows a run as it goes. */
+/** A report that is open. */
+export interface Report {
+  emit: Emit
+  close(): void
+}
+
+/** Opens all that shows a run as it goes. `usual`: seconds that a task usually takes. */
 export async function openReport(
   options: ReportOptions,
   clock: Clock,
   env: NodeJS.ProcessEnv,
-): Promise<{ emit: Emit; close(): void }> {
-  const out = streamOut(process.stdout)
-  const shown = options.json
-    ? jsonReporter(out, clock)
-    : terminalReporter(out, options.verbosity, wantsColour(process.stdout, env) ? await colours() : undefined)
-  if (!options.syslog) return { emit: shown, close() {} }
+  usual: (task: string) => number | undefined,
+): Promise<Report> {
+  const view = await openView(options, clock, env, usual)
+  if (!options.syslog) return view
   const syslog = syslogReporter(options.verbosity, message =>
-    shown({ event: 'notice', reason: 'syslog-lost', message }),
+    view.emit({ event: 'notice', reason: 'syslog-lost', message }),
   )
   return {
     emit(event) {
       syslog.emit(event)
-      return shown(event)
+      return view.emit(event)
     },
-    close: syslog.close,
+    close() {
+      view.close()
+      syslog.close()
+    },
   }
+}
+
+/** JSON where it is asked for, a live picture on a terminal, else lines and output as they come. */
+async function openView(
+  { json, verbosity }: ReportOptions,
+  clock: Clock,
+  env: NodeJS.ProcessEnv,
+  usual: (task: string) => number | undefined,
+): Promise<Report> {
+  const out = streamOut(process.stdout)
+  if (json) return { emit: jsonReporter(out, clock), close() {} }
+  const paint = wantsColour(process.stdout, env) ? await colours() : plain
+  const { stdout } = process
+  if (!stdout.isTTY || env.TERM === 'dumb' || verbosity !== 'normal')
+    return { emit: terminalReporter(out, verbosity, paint), close() {} }
+  const { LiveView } = await import('../report/live.ts')
+  const terminal = {
+    write: (text: string) => void out.write(text),
+    get columns() {
+      return stdout.columns || 80
+    },
+    get rows() {
+      return stdout.rows || 24
+    },
+  }
+  const view = new LiveView(terminal, clock, paint, usual)
+  return { emit: view.emit, close: () => view.close() }
 }

@@ -10,12 +10,15 @@ import { type Edges, systemChance, systemClock } from '../edges.ts'
 import type { Emit } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
 import { readBootId } from '../journal/boot-id.ts'
+import type { RunRecord } from '../journal/reader.ts'
+import { usualDuration } from '../journal/runs.ts'
 import { packageRoot } from '../package-root.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
 import { Places } from './places.ts'
+import { findRecords } from './records.ts'
 import { sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
@@ -38,7 +41,8 @@ export interface RunCommandOptions extends ChainOptions {
 /** `runner run`: resolves to the exit status. */
 export async function runCommand(options: RunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const edges: Edges = { clock: systemClock, chance: systemChance }
-  const report = await openReport(options, edges.clock, env)
+  const usual = usualDurations(options, env)
+  const report = await openReport(options, edges.clock, env, usual)
   using signals = catchSignals((signal, immediately) =>
     report.emit({ event: 'run:stopping', signal, immediately }),
   )
@@ -53,6 +57,24 @@ export async function runCommand(options: RunCommandOptions, env: NodeJS.Process
     }
   } finally {
     report.close()
+  }
+}
+
+/** Reads the earlier runs only when they are asked for. */
+function usualDurations(
+  options: RunCommandOptions,
+  env: NodeJS.ProcessEnv,
+): (task: string) => number | undefined {
+  let runs: RunRecord[] | undefined
+  return task => {
+    if (runs === undefined) {
+      const records = findRecords(
+        { ...options, ...(options.directory ? { taskDir: options.directory } : {}) },
+        env,
+      )
+      runs = records.ok ? [...records.value.runs()] : []
+    }
+    return usualDuration(task, runs)
   }
 }
 

@@ -15,14 +15,19 @@ export interface Line {
 type Ending = Pick<TryEnd, 'exit_code' | 'signal' | 'failure'>
 
 /** What a person reads of an event; the output of tasks is not among it. */
-export function describe(event: Event, verbosity: Verbosity): Line[] {
+export function describe(
+  event: Event,
+  verbosity: Verbosity,
+  /** Whether people see the output of tasks beside the lines. */
+  outputShown = verbosity !== 'quiet',
+): Line[] {
   const least = verbosity === 'quiet' ? 1 : verbosity === 'normal' ? 3 : 4
-  return linesOf(event, verbosity).filter(({ priority }) => ranks[priority] <= least)
+  return linesOf(event, outputShown).filter(({ priority }) => ranks[priority] <= least)
 }
 
 const ranks: Record<Priority, number> = { err: 0, warning: 1, notice: 2, info: 3, debug: 4 }
 
-function linesOf(event: Event, verbosity: Verbosity): Line[] {
+function linesOf(event: Event, outputShown: boolean): Line[] {
   switch (event.event) {
     case 'run:started': {
       const lines = [
@@ -56,7 +61,7 @@ function linesOf(event: Event, verbosity: Verbosity): Line[] {
         line('warning', `${one(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`),
       ]
     case 'try:ended':
-      return tryEnded(event, verbosity)
+      return tryEnded(event, outputShown)
     case 'hook:failed': {
       const text = `${one(event.task)}: the ${event.hook} hook ${event.message}`
       return [line('warning', text), ...quoted('warning', event.last_lines)]
@@ -93,7 +98,7 @@ function resumed({ run_id, done }: ResumeFact): Line {
   return line('notice', `going on with run ${run_id}; ${text}`)
 }
 
-function tryEnded(event: Event & { event: 'try:ended' }, verbosity: Verbosity): Line[] {
+function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): Line[] {
   const good = event.outcome === 'OK'
   const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${one(event.task)}: ${event.outcome}`
   const facts = [...(good ? [] : [describeEnding(event)]), seconds(event.duration_seconds)]
@@ -106,7 +111,7 @@ function tryEnded(event: Event & { event: 'try:ended' }, verbosity: Verbosity): 
     lines.push(line('notice', text))
   }
   if (event.log.file !== undefined) lines.push(line('debug', `  output: ${event.log.file}`))
-  if (verbosity === 'quiet' && !good) lines.push(...quoted('warning', event.last_lines))
+  if (!outputShown && !good) lines.push(...quoted('warning', event.last_lines))
   return lines
 }
 

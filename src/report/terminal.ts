@@ -7,7 +7,8 @@ const newline = 10
 /** Puts colour on a line's text, and makes `runner:` before it stand out. */
 export type Paint = (line: Line) => string
 
-const plain: Paint = ({ text }) => `runner: ${text}`
+/** Without colour. */
+export const plain: Paint = ({ text }) => `runner: ${text}`
 
 /** Colours for a terminal. chalk is loaded only here: it costs a start three milliseconds. */
 export async function colours(): Promise<Paint> {
