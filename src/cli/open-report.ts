@@ -58,11 +58,10 @@ async function openView(
   const { LiveView } = await import('../report/live.ts')
   const terminal = {
     write: (text: string) => void out.write(text),
-    get columns() {
-      return stdout.columns || 80
-    },
-    get rows() {
-      return stdout.rows || 24
+    get size() {
+      // Asked of the terminal itself: SIGWINCH tells of a new size only after it is in force.
+      ;(stdout as typeof stdout & { _refreshSize?(): void })._refreshSize?.()
+      return { columns: stdout.columns || 80, rows: stdout.rows || 24 }
     },
   }
   const view = new LiveView(terminal, clock, paint, usual)

@@ -8,8 +8,7 @@ import type { Paint } from './terminal.ts'
 /** What the view needs of a terminal. */
 export interface Terminal {
   write(text: string): void
-  readonly columns: number
-  readonly rows: number
+  readonly size: { columns: number; rows: number }
 }
 
 /** Seconds between two pictures. */
@@ -161,20 +160,19 @@ export class LiveView {
    * keep what is cleared from the top of the screen in one go.
    */
   #draw(lines: readonly string[], picture: boolean): void {
-    const { columns } = this.#terminal
+    const size = this.#terminal.size
     const rows = this.#drawn.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / columns)),
+      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / size.columns)),
       0,
     )
     const away = rows === 0 ? '' : `\x1b[${rows}A\r${'\x1b[2K\n'.repeat(rows)}\x1b[${rows}A`
-    this.#drawn = picture && this.#tasks.length > 0 ? this.#picture() : []
+    this.#drawn = picture && this.#tasks.length > 0 ? this.#picture(size) : []
     this.#dirty = false
     const text = [...lines, ...this.#drawn].map(line => `${line}\n`).join('')
     if (away !== '' || text !== '') this.#terminal.write(away + text)
   }
 
-  #picture(): string[] {
-    const { columns, rows } = this.#terminal
+  #picture({ columns, rows }: Terminal['size']): string[] {
     const done = this.#tasks.filter(({ state }) => state === 'OK').length
     const elapsed = this.#clock.monotonic() - this.#begun
     // At most half of the screen, so that a picture that has been broken into more rows still has room.
