@@ -51,6 +51,8 @@ function readHolder(path: string): Holder | undefined {
 function lockName(taskDir: string): string {
   let hash = 0xcbf29ce484222325n
   for (const byte of Buffer.from(taskDir)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  const name = basename(taskDir).replace(/[^\w.-]/g, '_').slice(0, 80)
+  const name = basename(taskDir)
+    .replace(/[^\w.-]/g, '_')
+    .slice(0, 80)
   return `${name}-${hash.toString(16).padStart(16, '0')}`
 }
