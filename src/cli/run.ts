@@ -201,7 +201,9 @@ function dryRun(chain: Chain, { json }: RunCommandOptions): void {
   if (json)
     process.stdout.write(`${JSON.stringify({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
   else {
-    process.stdout.write(`would run ${commands.length} tasks in ${chain.directory}:\n`)
+    process.stdout.write(
+      `would run ${commands.length} task${commands.length === 1 ? '' : 's'} in ${chain.directory}:\n`,
+    )
     for (const { command } of commands)
       process.stdout.write(`  ${command.map(word => quote(word)).join(' ')}\n`)
   }

@@ -6,7 +6,7 @@ export interface Signals extends Disposable {
   hurry: AbortSignal
 }
 
-/** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored. */
+/** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored to the very end. */
 export function catchSignals(onSignal: (signal: NodeJS.Signals, immediately: boolean) => void): Signals {
   const stop = new AbortController()
   const hurry = new AbortController()
@@ -23,7 +23,7 @@ export function catchSignals(onSignal: (signal: NodeJS.Signals, immediately: boo
     stop: stop.signal,
     hurry: hurry.signal,
     [Symbol.dispose]() {
-      process.off('SIGTERM', take).off('SIGINT', take).off('SIGHUP', ignore)
+      process.off('SIGTERM', take).off('SIGINT', take)
     },
   }
 }

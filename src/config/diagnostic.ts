@@ -11,9 +11,18 @@ export interface Diagnostic {
   hint?: string
 }
 
-/** `runner.cfg:12: error: message` and, on a second line, the hint. */
+/** `runner.cfg:12: error: message` and, on a second line, the hint; whatever names are in them, no more lines. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, severity, message, hint } = diagnostic
   const place = file === undefined ? '' : line === undefined ? `${file}: ` : `${file}:${line}: `
-  return `${place}${severity}: ${message}${hint === undefined ? '' : `\n    ${hint}`}`
+  const text = oneLine(`${place}${severity}: ${message}`)
+  return hint === undefined ? text : `${text}\n    ${oneLine(hint)}`
+}
+
+/** Control characters as in JSON, so that a name can neither end the line nor move the cursor. */
+function oneLine(text: string): string {
+  return text.replace(
+    /[\x00-\x1f\x7f-\x9f]/g,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -7,7 +7,7 @@
 # unusual characters are awk's. test/config/lookup.test.ts holds the three readers together.
 
 # What the loop may read: in dash, which makes one system call a byte, that takes half the time awk takes to start.
-rn_left=800
+rn_budget=800
 
 case $rn_form in
 *f*) ;;
@@ -48,7 +48,8 @@ rn_cut() {
   esac
 }
 
-# Awk has run and found out what include_dir is: it shall run again.
+# Where awk has run and found out what include_dir is, it shall run again.
+rn_left=$rn_budget
 [ -z "${rn_include+set}" ] || rn_left=0
 
 # rn_indent: lines indented deeper belong to the line above; rn_open: they continue the value asked for.
@@ -62,7 +63,12 @@ while IFS= read -r rn_line || [ "$rn_line" ]; do
   case $rn_line in
   *[!\ -~$rn_tab]*)
     case $rn_line in
-    *[[:cntrl:]]* | [![:print:]]*) rn_awk=yes; break ;;
+    *[[:cntrl:]]*) rn_awk=yes; break ;;
+    [![:print:]]*)
+      # On the first line it may be a byte order mark.
+      [ $((rn_left + ${#rn_line} + 9)) -lt "$rn_budget" ] || rn_awk=yes
+      [ -z "$rn_awk" ] || break
+      ;;
     esac
     ;;
   esac
@@ -90,12 +96,7 @@ while IFS= read -r rn_line || [ "$rn_line" ]; do
 
   case $rn_where$rn_text in
   \[* | \;\[* | \#\[* | \#\;\[*) ;;
-  \#include_dir* | \#\;include_dir*)
-    rn_cut
-    rn_include=${rn_text#*[=:]} rn_awk=yes
-    rn_include=${rn_include#"${rn_include%%[![:blank:]]*}"}
-    break
-    ;;
+  \#include_dir* | \#\;include_dir*) ;;
   \;"$rn_name"* | \#\;"$rn_name"*) ;;
   *) continue ;;
   esac
@@ -107,13 +108,11 @@ while IFS= read -r rn_line || [ "$rn_line" ]; do
     [ "$rn_text" != "[$rn_section" ] || rn_where="$rn_where;"
     ;;
   *[=:]*)
-    rn_found=${rn_text%%[=:]*}
-    case $rn_where${rn_found%"${rn_found##*[![:blank:]]}"} in
-    \;"$rn_name" | \#\;"$rn_name")
-      rn_value=${rn_text#*[=:]}
-      rn_value=${rn_value#"${rn_value%%[![:blank:]]*}"}
-      rn_set=yes rn_open=yes rn_gap=''
-      ;;
+    rn_word=${rn_text%%[=:]*} rn_text=${rn_text#*[=:]}
+    rn_text=${rn_text#"${rn_text%%[![:blank:]]*}"}
+    case $rn_where${rn_word%"${rn_word##*[![:blank:]]}"} in
+    \#include_dir | \#\;include_dir) rn_include=$rn_text rn_awk=yes; break ;;
+    \;"$rn_name" | \#\;"$rn_name") rn_value=$rn_text rn_set=yes rn_open=yes rn_gap='' ;;
     esac
     ;;
   esac
@@ -123,7 +122,6 @@ if [ -z "$rn_awk" ]; then
   printf '%s\n' "$rn_value"
   exit
 fi
-
 
 # Awk reads the files afresh. It takes the place of this shell, which saves a process, and so it has to hand on
 # itself what it is not sure of: rn_full asks the full program, and rn_again asks this script once more, telling it
@@ -185,8 +183,9 @@ function read_file(path, main,   line, got, first, size, indent, here, open, gap
     if ((size += length(line) + 1) > 16777216) not_sure()
     if (line ~ /[^\t -~]/) {
       if (first && line ~ /^[^\t -~]/) {
-        if (substr(line, 1, 3) != "\357\273\277") not_sure()
-        line = substr(line, 4)
+        if (substr(line, 1, 3) == "\357\273\277") line = substr(line, 4)
+        # An awk whose characters are not bytes has another idea of a byte order mark.
+        else if (length("\303\244") != 2) not_sure()
       }
       sub(/\r$/, "", line)
       if (line ~ /[\001-\010\013-\037\177]/) not_sure()

@@ -85,6 +85,7 @@ rigTest(t, 'SIGHUP is ignored', { tasks: { a: held } }, async (t, rig) => {
   run.child.kill('SIGHUP')
   hold.release()
   t.equal(await run.ended, 0)
+  t.equal(run.events.at(-1)?.event, 'run:ended')
 })
 
 rigTest(

@@ -72,7 +72,7 @@ rigTest(
   t,
   'a trap of SIGTERM runs at the time limit, and a task that then ends in time is not killed',
   {
-    runner: { max_time: 0.3, kill_grace: 60, max_tries: 1 },
+    runner: { max_time: 0.5, kill_grace: 60, max_tries: 1 },
     tasks: { a: `trap 'echo tidied; exit 0' TERM\nread x < "$DIR/hold"` },
   },
   async (t, rig) => {

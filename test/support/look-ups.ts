@@ -32,7 +32,7 @@ export function installLookup(folder: string, budget?: number): string {
   for (const name of ['bin', 'lib', 'src/config']) mkdirSync(join(folder, name), { recursive: true })
   copyFileSync(join(checkout, 'bin/runner'), join(folder, 'bin/runner'))
   const script = readFileSync(join(checkout, 'src/config/lookup.sh'), 'utf8')
-  const patched = budget === undefined ? script : script.replace(/^rn_left=\d+$/m, `rn_left=${budget}`)
+  const patched = budget === undefined ? script : script.replace(/^rn_budget=\d+$/m, `rn_budget=${budget}`)
   writeFileSync(join(folder, 'src/config/lookup.sh'), patched)
   writeFileSync(join(folder, 'lib/node'), `#!/bin/sh\nexit ${leftToNode}\n`)
   chmodSync(join(folder, 'lib/node'), 0o755)
@@ -46,8 +46,14 @@ export function aliasFolder(folder: string, name: string, program: string): stri
   return folder
 }
 
+export interface Question {
+  way: Way
+  file: string
+  key: string
+}
+
 /** Runs all look-ups one after the other in one process, and reads what each of them said. */
-export function askShell(folder: string, questions: { way: Way; file: string; key: string }[]): Answer[] {
+export function askShell(folder: string, questions: Question[]): Answer[] {
   const commands = questions.map(({ way, file, key }, index) => {
     const path = way.path === undefined ? '' : `PATH=${quote(`${way.path}:${process.env.PATH}`)} `
     const command = `${path}${way.shell} ${quote(way.launcher)} -c ${quote(file)} -g ${quote(key)}`

@@ -1,34 +1,38 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import type { Component } from './require.ts'
 
-const script = fileURLToPath(new URL('../fixtures/oracle.py', import.meta.url))
+/** Debian's own first: another one on the PATH may be slow to start. */
+const path = ['/usr/bin/python3', 'python3'].find(path => spawnSync(path, ['-c', '']).status === 0)
 
-/** Debian's own first: another one on PATH may be slow to start. */
-export function findPython(): string | undefined {
-  return ['/usr/bin/python3', 'python3'].find(path => spawnSync(path, ['-c', '']).status === 0)
+export const python: Component & { path: string } = {
+  path: path ?? '',
+  missing: path === undefined ? 'the program python3' : undefined,
 }
 
-export type Answer = Record<string, Record<string, string>>
+/** The sections and in each the keys and values, in order of first appearance. */
+export type Values = [section: string, entries: [key: string, value: string][]][]
 
 /** One Python process that reads files as the dialect's model does. */
 export class Oracle implements AsyncDisposable {
   readonly #child
   readonly #answers
 
-  constructor(python: string) {
-    this.#child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
+  constructor() {
+    const script = join(import.meta.dirname, '..', 'fixtures', 'oracle.py')
+    this.#child = spawn(python.path, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** What the files say, merged; questions must not overlap. */
-  async ask(files: Uint8Array[]): Promise<Answer> {
+  /** What the files say, merged. One question at a time. */
+  async ask(files: Uint8Array[]): Promise<Values> {
     const question = JSON.stringify(files.map(file => Buffer.from(file).toString('base64')))
     this.#child.stdin.write(`${question}\n`)
     const { value, done } = await this.#answers.next()
     if (done) throw new Error('the oracle has ended')
-    return JSON.parse(value) as Answer
+    return JSON.parse(value) as Values
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,20 +2,16 @@ import { execFileSync, type StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
-  closeSync,
-  constants,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   symlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
-import { Socket } from 'node:net'
 import { basename, join, resolve } from 'node:path'
 import type { Test } from 'tap'
+import { type Hold, type Lifeline, makeHold, makeLifeline } from './fifo.ts'
 import { processesWith } from './processes.ts'
 import { type Component, testWith } from './require.ts'
 import { Run } from './run.ts'
@@ -82,6 +78,7 @@ export function rigTest(
     }
     t.same(rig.leftovers(), [], 'nothing is left')
     t.same(rig.streamProblems(), [], 'the stream of events is whole')
+    if (!t.passing()) t.comment(rig.transcript)
     await rig.end()
   })
 }
@@ -92,7 +89,7 @@ export class Rig {
   readonly id: string = randomUUID()
   readonly #env: NodeJS.ProcessEnv
   readonly #runs: Run[] = []
-  readonly #fds: number[] = []
+  readonly #fifos: { close(): void }[] = []
 
   constructor(dir: string, { tasks = {}, runner = {}, config = '', env = {} }: RigSpec) {
     this.dir = dir
@@ -142,32 +139,18 @@ export class Rig {
     return path
   }
 
-  /** Makes a FIFO `$DIR/<name>` on which tasks block, `read x < "$DIR/<name>"`, until it is released. */
-  hold(name: string): { release(): void } {
-    execFileSync('mkfifo', ['-m', '0666', this.path(name)])
-    const fd = openSync(this.path(name), constants.O_RDWR | constants.O_NONBLOCK)
-    this.#fds.push(fd)
-    return { release: () => void writeSync(fd, '\n') }
+  /** Makes a FIFO `$DIR/<name>` on which tasks block. */
+  hold(name: string): Hold {
+    const hold = makeHold(this.path(name))
+    this.#fifos.push(hold)
+    return hold
   }
 
-  /**
-   * Makes a FIFO `$DIR/<name>` that processes open by `exec 9> "$DIR/<name>"`. Once one has, `gone` settles when
-   * all of them have ended.
-   */
-  lifeline(name: string): { gone(): Promise<void> } {
-    execFileSync('mkfifo', ['-m', '0666', this.path(name)])
-    const fd = openSync(this.path(name), constants.O_RDONLY | constants.O_NONBLOCK)
-    return {
-      gone() {
-        const socket = new Socket({ fd, readable: true, writable: false })
-        return new Promise(done =>
-          socket
-            .on('close', () => done())
-            .on('error', () => {})
-            .resume(),
-        )
-      },
-    }
+  /** Makes a FIFO `$DIR/<name>` that tells when processes have ended. */
+  lifeline(name: string): Lifeline {
+    const lifeline = makeLifeline(this.path(name))
+    this.#fifos.push(lifeline)
+    return lifeline
   }
 
   /** Starts `runner run --json`. */
@@ -224,9 +207,14 @@ export class Rig {
     return this.#runs.filter(run => run.child.exitCode !== null).flatMap(run => streamProblems(run.events))
   }
 
+  /** What the programs were and said, shortened. */
+  get transcript(): string {
+    return this.#runs.map(run => run.transcript).join('\n')
+  }
+
   /** Ends whatever is left. */
   async end(): Promise<void> {
-    for (const fd of this.#fds.splice(0)) closeSync(fd)
+    for (const fifo of this.#fifos.splice(0)) fifo.close()
     for (const { pid } of processesWith('RUNNER_TEST_ID', this.id)) {
       try {
         process.kill(pid, 'SIGKILL')

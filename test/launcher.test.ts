@@ -1,0 +1,213 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { installLookup } from './support/look-ups.ts'
+import { program, testWith } from './support/require.ts'
+
+const shells = { dash: program('dash'), bash: program('bash'), busybox: program('busybox') }
+const needs = Object.values(shells)
+/** What a shell and the launcher need, and no Node. */
+const tools = ['sh', 'cat', 'find', 'readlink', 'awk'].map(program)
+
+/** A Node of some version that tells how it was started. */
+const node = (name: string, version = 'v26.0.0') =>
+  `#!/bin/sh\n[ "$1" != --version ] || { echo ${version}; exit; }\nprintf '%s\\n' ${name} "$@"\n`
+
+function executable(path: string, text: string): string {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  chmodSync(path, 0o755)
+  return path
+}
+
+/** An installation of nothing but the launcher, with a PATH on which there is no Node. */
+function install(t: Test, name = 'place') {
+  const folder = t.testdir()
+  const root = join(folder, name)
+  const launcher = installLookup(root)
+  rmSync(join(root, 'lib'), { recursive: true })
+  mkdirSync(join(folder, 'path'))
+  for (const { path } of tools) symlinkSync(path, join(folder, 'path', path.split('/').at(-1)!))
+  const run = (words: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) => {
+    const { status, stdout, stderr } = spawnSync(words[0]!, words.slice(1), {
+      cwd: options.cwd ?? folder,
+      env: { PATH: join(folder, 'path'), ...options.env },
+      encoding: 'utf8',
+    })
+    return { status, out: stdout.split('\n').slice(0, -1), err: stderr }
+  }
+  return { folder, root, launcher, path: join(folder, 'path'), run }
+}
+
+const source = '../src/cli/main.ts'
+
+testWith(t, 'it finds its place however it is called', needs, async t => {
+  const { folder, root, launcher, path, run } = install(t, '-a place of its own')
+  executable(join(root, 'lib/node'), node('shipped'))
+  symlinkSync(launcher, join(path, 'linked'))
+  mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true })
+  symlinkSync('../../-a place of its own/bin/runner', join(folder, 'node_modules/.bin/runner'))
+  const bin = dirname(launcher)
+  const env = { PATH: `${bin}:${path}`, CDPATH: `/:${folder}`, ENV: '/nonexistent', IFS: '/', rn_root: 'x' }
+  const calls: [string[], string?][] = [
+    [[launcher]],
+    [['./bin/runner'], root],
+    [['../bin/runner'], bin],
+    [[join(folder, 'node_modules/.bin/runner')]],
+    [[join(path, 'linked')]],
+    [['./linked'], path],
+    [['runner']],
+    [['linked']],
+    ...Object.entries(shells).flatMap(([name, shell]): [string[], string?][] => {
+      const sh = name === 'busybox' ? [shell.path, 'sh'] : [shell.path]
+      return [
+        [[...sh, launcher]],
+        [[...sh, '-eu', launcher]],
+        [[...sh, 'runner'], bin],
+        [[...sh, '--', '-a place of its own/bin/runner']],
+        [[...sh, join(path, 'linked')]],
+      ]
+    }),
+  ]
+  for (const [words, cwd] of calls) {
+    const { out, err } = run([...words, 'list', 'a  b', ''], { cwd: cwd ?? folder, env })
+    t.equal(err, '', words.join(' '))
+    t.match(out, [
+      'shipped',
+      '--disable-warning=ExperimentalWarning',
+      /\/src\/cli\/main\.ts$/,
+      'list',
+      'a  b',
+      '',
+    ])
+  }
+})
+
+testWith(t, 'it takes Node from RUNNER_NODE, from beside it, or from the PATH', tools, async t => {
+  const { folder, root, launcher, path, run } = install(t)
+  const named = executable(join(folder, 'named node'), node('named'))
+  executable(join(path, 'node'), node('on-path', 'v24.15.0'))
+  const chosen = (env: NodeJS.ProcessEnv) => run([launcher, 'list'], { env }).out[0]
+  t.equal(chosen({}), 'on-path')
+  executable(join(root, 'node_modules/.bin/node'), node('installed', 'v1.0.0'))
+  t.equal(chosen({}), 'installed')
+  executable(join(root, 'lib/node'), node('shipped', 'v1.0.0'))
+  t.equal(chosen({}), 'shipped')
+  t.equal(chosen({ RUNNER_NODE: named }), 'named')
+  t.equal(chosen({ RUNNER_NODE: 'node' }), 'on-path')
+  t.equal(chosen({ RUNNER_NODE: '' }), 'shipped')
+})
+
+testWith(t, 'a Node that is too old, or none, is one clear line', tools, async t => {
+  const { launcher, path, run } = install(t)
+  const none = run([launcher, 'list'])
+  t.match(none, {
+    status: 69,
+    out: [],
+    err: /^runner: needs Node\.js 24\.15 or newer and found none.*nodejs\.org.*\n$/,
+  })
+
+  for (const version of ['v20.0.0', 'v24.14.9', 'v9.0.0', 'v0.12.18', '24', 'nonsense', "''"]) {
+    executable(join(path, 'node'), node('old', version))
+    const { status, out, err } = run([launcher, 'list'])
+    t.match({ status, out }, { status: 69, out: [] })
+    t.match(
+      err,
+      /^runner: needs Node\.js 24\.15 or newer; .*\/path\/node, found on PATH, says .*nodejs\.org.*\n$/,
+    )
+    if (version.startsWith('v')) t.match(err, version)
+  }
+  for (const version of ['v24.15.0', 'v24.100.0', 'v25.0.0', 'v27.0.0-nightly2026', 'v100.0.0']) {
+    executable(join(path, 'node'), node('new', version))
+    t.equal(run([launcher, 'list']).out[0], 'new', version)
+  }
+  const gone = run([launcher, 'list'], { env: { RUNNER_NODE: '/nonexistent/node' } })
+  t.match(gone, { status: 69, err: /\/nonexistent\/node, named by RUNNER_NODE, says no version/ })
+})
+
+testWith(t, 'it runs what was built unless a source is newer', tools, async t => {
+  const { root, launcher, run } = install(t)
+  executable(join(root, 'lib/node'), node('shipped'))
+  const built = join(root, 'dist/main.js')
+  const sources = ['src/config/lookup.sh', 'src/config', 'src'].map(name => join(root, name))
+  const main = () => run([launcher, 'list']).out[2]?.slice(join(root, 'bin').length)
+  t.equal(main(), `/${source}`)
+  executable(built, '')
+  for (const path of sources) utimesSync(path, 1000, 1000)
+  utimesSync(built, 2000, 2000)
+  t.equal(main(), '/../dist/main.js')
+  utimesSync(sources[0]!, 3000, 3000)
+  t.equal(main(), `/${source}`)
+  rmSync(join(root, 'src'), { recursive: true })
+  t.equal(main(), '/../dist/main.js')
+})
+
+testWith(t, 'plain look-ups need no Node, all else does', tools, async t => {
+  const { folder, root, launcher, run } = install(t)
+  executable(join(root, 'lib/node'), node('asked'))
+  writeFileSync(join(folder, 'runner.cfg'), '[a]\nb = here\nb.c = dots\n')
+  writeFileSync(join(folder, '-other *.cfg'), '[a]\nb = there\n')
+  const plain: [string, string[], string[]][] = [
+    ['here', ['-g', 'a.b'], ['-ga.b']],
+    ['here', ['--get', 'a.b'], ['--get=a.b']],
+    ['here', ['get', 'a.b'], ['-v', 'get', '--quiet', 'a.b', '-q', '--verbose']],
+    ['dots', ['get', 'a.b.c'], ['-g', 'a.b.c']],
+    ['there', ['-c', '-other *.cfg', '-g', 'a.b'], ['-g', 'a.b', '-c-other *.cfg']],
+    ['there', ['--config', '-other *.cfg', 'get', 'a.b'], ['get', '--config=-other *.cfg', 'a.b']],
+    ['there', ['get', 'a.b', '-c', '-other *.cfg'], ['get', '-c', './-other *.cfg', 'a.b']],
+  ]
+  for (const [value, ...forms] of plain)
+    for (const words of forms)
+      t.same(run([launcher, ...words]), { status: 0, out: [value], err: '' }, words.join(' '))
+
+  const other = [
+    [],
+    ['-g'],
+    ['-g', 'a'],
+    ['-g', 'a.b', '-g', 'a.b'],
+    ['-g', 'a.b', 'x'],
+    ['-g', 'a.'],
+    ['-c', 'runner.cfg', '-c', 'runner.cfg', '-g', 'a.b'],
+    ['-c', '', '-g', 'a.b'],
+    ['-c', 'none.cfg', '-g', 'a.b'],
+    ['-c', folder, '-g', 'a.b'],
+    ['-c', '/dev/zero', '-g', 'a.b'],
+    ['-vg', 'a.b'],
+    ['-x', '-g', 'a.b'],
+    ['get'],
+    ['get', 'a'],
+    ['get', 'a.b', 'a.b'],
+    ['get', 'get', 'a.b'],
+    ['get', '-g', 'a.b'],
+    ['get', '--origin', 'a.b'],
+    ['get', '--', 'a.b'],
+    ['a.b', 'get'],
+    ['run', 'a.b'],
+    ['--get'],
+    ['-g', 'a.b', '-c'],
+  ]
+  for (const words of other) {
+    const { status, out } = run([launcher, ...words])
+    t.same([status, out[0], ...out.slice(3)], [0, 'asked', ...words], words.join(' '))
+  }
+})
+
+testWith(
+  t,
+  'without any configuration a look-up prints nothing, and $RUNNER_CONFIG counts',
+  tools,
+  async t => {
+    const { folder, launcher, run } = install(t)
+    writeFileSync(join(folder, 'named.cfg'), '[a]\nb = named\n')
+    const nothing = { status: 0, out: [], err: '' }
+    const value = { status: 0, out: ['named'], err: '' }
+    const ask = (env: NodeJS.ProcessEnv) => run([launcher, '-g', 'a.b'], { env })
+    t.same(ask({ RUNNER_CONFIG: 'named.cfg' }), value)
+    t.same(ask({ RUNNER_CONFIG: '/dev/null' }), nothing)
+    t.same(run([launcher, '-c', '/dev/null', '-g', 'a.b']), nothing)
+    writeFileSync(join(folder, 'runner.cfg'), '[a]\nb = here\n')
+    t.same(ask({ RUNNER_CONFIG: 'named.cfg' }), value)
+    t.same(ask({ RUNNER_CONFIG: '' }), { ...value, out: ['here'] })
+  },
+)
