@@ -122,6 +122,7 @@ t.test('the end of the chain is what its last try came to', async t => {
     RETRY: 'gave-up',
     HALT: 'halted',
     EXIT: 'exited',
+    REBOOT: 'reboot',
     INTERRUPTED: 'interrupted',
   }
   await holds(

@@ -2,12 +2,15 @@ import t from 'tap'
 import { outcomeOf } from '../../src/chain/outcome.ts'
 import { rigTest } from '../support/rig.ts'
 
-t.test('only 0, 2 and 3 are agreed statuses', async t => {
-  const outcomes = Array.from({ length: 256 }, (_, code) => outcomeOf({ kind: 'exited', code }))
-  t.same(outcomes.slice(0, 4), ['OK', 'RETRY', 'HALT', 'EXIT'])
-  t.same([...new Set(outcomes.slice(4))], ['RETRY'])
-  t.equal(outcomeOf({ kind: 'signalled', signal: 'SIGKILL' }), 'RETRY')
-  t.equal(outcomeOf({ kind: 'not-started', message: '' }), 'RETRY')
+t.test('only 0, 2 and 3 are agreed statuses, and 194 where a reboot can be asked for', async t => {
+  for (const canReboot of [false, true]) {
+    const outcomes = Array.from({ length: 256 }, (_, code) => outcomeOf({ kind: 'exited', code }, canReboot))
+    t.same(outcomes.slice(0, 4), ['OK', 'RETRY', 'HALT', 'EXIT'])
+    t.equal(outcomes.splice(194, 1)[0], canReboot ? 'REBOOT' : 'RETRY')
+    t.same([...new Set(outcomes.slice(4))], ['RETRY'])
+    t.equal(outcomeOf({ kind: 'signalled', signal: 'SIGKILL' }, canReboot), 'RETRY')
+    t.equal(outcomeOf({ kind: 'not-started', message: '' }, canReboot), 'RETRY')
+  }
 })
 
 rigTest(

@@ -13,7 +13,7 @@ const end: TryEnd = {
   survivors: [],
   started_at: '2026-01-31T06:00:00.000Z',
   duration_seconds: 0.5,
-  log: { bytes: 0, left_out: 0 },
+  log: { bytes: 0, lines: 0, left_out: 0 },
   last_lines: [],
 }
 

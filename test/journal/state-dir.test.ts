@@ -23,7 +23,7 @@ rigTest(
       '003-2-b.2.log': 'b\0',
       '004-halt.sh.1.log': 'halt\n',
     }
-    t.same(readdirSync(rig.path('state/runs/1')), Object.keys(logs))
+    t.same(readdirSync(rig.path('state/runs/1')), [...Object.keys(logs), 'events.jsonl'])
     for (const [name, text] of Object.entries(logs)) t.equal(rig.log(name).toString(), text)
     t.same(
       run.all('try:ended').map(end => end.log.file),

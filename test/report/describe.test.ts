@@ -32,7 +32,7 @@ t.test('processes that outlived SIGKILL are named, also when quiet', async t => 
       survivors: [{ pid: 7, command: 'dd' }],
       started_at: '2026-01-31T06:00:00.000Z',
       duration_seconds: 1,
-      log: { bytes: 0, left_out: 0 },
+      log: { bytes: 0, lines: 0, left_out: 0 },
       last_lines: [],
     },
     'quiet',

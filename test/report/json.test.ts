@@ -27,7 +27,7 @@ rigTest(
     t.same(times, times.toSorted(), 'in order')
     const kinds = [
       ...['chain:waiting', 'hook:failed', 'hook:output', 'run:ended', 'run:started'],
-      ...['task:given-up', 'try:ended', 'try:limit', 'try:output', 'try:started'],
+      ...['task:given-up', 'try:ended', 'try:limit', 'try:output', 'try:running', 'try:started'],
     ]
     t.same([...new Set(run.events.map(event => event.event))].sort(), kinds)
     t.equal(run.events[0]?.event, 'run:started')

@@ -5,6 +5,7 @@ import { rigTest } from '../support/rig.ts'
 
 const tasks = { '1-a.sh': 'echo from a; [ "$RUNNER_TRY" = 2 ]', '2-b.sh': 'echo from b' }
 const anyEscape = '\x1b['
+const colour = /\x1b\[[0-9;]*m/
 
 t.test('colour is for terminals, unless NO_COLOR or TERM=dumb says no; FORCE_COLOR insists', async t => {
   const terminal = { isTTY: true }
@@ -68,11 +69,14 @@ rigTest(
     const before = ['sh', '-c', `LAUNCHER=$0 exec script -qec '"$LAUNCHER" run' /dev/null`]
     const terminal = rig.start([], { before, env: { TERM: 'xterm' } })
     t.equal(await terminal.ended, 0)
-    t.match(terminal.text, anyEscape)
+    t.match(terminal.text, colour)
     t.match(terminal.text, 'from a')
     const none = rig.start([], { before, env: { TERM: 'xterm', NO_COLOR: '1' } })
     t.equal(await none.ended, 0)
-    t.notMatch(none.text, anyEscape)
+    t.notMatch(none.text, colour)
+    const dumb = rig.start([], { before, env: { TERM: 'dumb' } })
+    t.equal(await dumb.ended, 0)
+    t.notMatch(dumb.text, anyEscape)
   },
 )
 
@@ -114,7 +118,7 @@ rigTest(
     t.match(run.text, `configuration: ${rig.path('runner.cfg')}`)
     t.match(run.text, `records: ${rig.path('state/runs/1')}`)
     t.match(run.text, `output: ${rig.path('state/runs/1/001-a.1.log')}`)
-    t.match(run.text, /a: time limit 60 s, pid \d+/)
+    t.match(run.text, /a: time limit 60 s\nrunner: a: pid \d+\n/)
   },
 )
 

@@ -86,7 +86,7 @@ function tryEnd(outcome: Outcome, unkillable: boolean): TryEnd {
     survivors: unkillable ? [{ pid: 1, command: 'unkillable' }] : [],
     started_at: '1970-01-01T00:00:00.000Z',
     duration_seconds: 0,
-    log: { bytes: 0, left_out: 0 },
+    log: { bytes: 0, lines: 0, left_out: 0 },
     last_lines: [],
   }
 }
