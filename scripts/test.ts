@@ -26,5 +26,6 @@ const skipped = lines.flatMap(
 for (const title of skipped) console.log(`SKIPPED ${title}`)
 const total = lines.findLast(line => line.startsWith('# { total:')) ?? ''
 const count = (kind: string) => Number(total.match(new RegExp(`${kind}: (\\d+)`))?.[1] ?? 0)
-console.log(`${count('pass')} passed, ${count('fail')} failed, ${count('skip') + count('todo')} skipped`)
+// On a line of its own, whatever the reporter has left there.
+console.log(`\n${count('pass')} passed, ${count('fail')} failed, ${count('skip') + count('todo')} skipped`)
 process.exitCode = count('pass') === 0 ? 1 : status

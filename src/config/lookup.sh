@@ -131,7 +131,7 @@ fi
 rn_start_awk() {
   if [ "$rn_include" ]; then
     case $- in
-    *f*) return 0 ;;
+    *f*) return 0 ;; # no globbing
     esac
     case $rn_include in
     /*) rn_folder=$rn_include ;;
@@ -156,7 +156,7 @@ rn_start_awk() {
     done
   fi
   export LC_ALL
-  exec awk "$rn_program" "$rn_section" "$rn_name" "$rn_include" "$rn_full" "$rn_again" "$rn_file" "$@"
+  exec "$rn_awk" "$rn_program" "$rn_section" "$rn_name" "$rn_include" "$rn_full" "$rn_again" "$rn_file" "$@"
 }
 
 rn_include=${rn_include-}
@@ -247,8 +247,11 @@ BEGIN {
   }
   for (line = 1; line <= lines; line++) print value[line]
 }'
+# mawk starts in half the time of gawk.
+rn_awk='mawk'
+command -v mawk >/dev/null || rn_awk='awk'
 case $rn_self$rn_file$rn_key$rn_locale in
 *\'*) ;;
-*) ! command -v awk >/dev/null || rn_start_awk ;;
+*) ! command -v "$rn_awk" >/dev/null || rn_start_awk ;;
 esac
 if [ "$rn_had_locale" ]; then LC_ALL=$rn_locale; else unset LC_ALL; fi

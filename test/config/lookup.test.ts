@@ -31,14 +31,18 @@ function waysIn(folder: string): { shells: Way[]; awks: Way[]; all: Way[] } {
   const awk = installLookup(join(folder, 'awk'), 0)
   const shells = [
     { name: 'dash', shell: dash.path, launcher: loop },
-    { name: 'bash', shell: join(aliasFolder(join(folder, 'bash'), 'sh', bash.path), 'sh'), launcher: loop },
+    { name: 'bash', shell: `${bash.path} --posix`, launcher: loop },
     { name: 'busybox', shell: `${busybox.path} sh`, launcher: loop },
   ]
   const all = awks.map(({ path }, index) => ({
     name: `awk: ${path}`,
     shell: dash.path,
     launcher: awk,
-    path: aliasFolder(join(folder, `awk-${index}`), 'awk', path),
+    path: aliasFolder(
+      join(folder, `awk-${index}`),
+      ['awk', 'mawk'],
+      path === busybox.path ? `${path} awk` : path,
+    ),
   }))
   return { shells, awks: all, all: [...shells, ...all] }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { getCommand } from '../../src/cli/get.ts'
 import { encodeBytes } from '../../src/config/bytes.ts'
@@ -39,10 +39,11 @@ export function installLookup(folder: string, budget?: number): string {
   return join(folder, 'bin/runner')
 }
 
-/** A folder with one link in it: the program under another name. */
-export function aliasFolder(folder: string, name: string, program: string): string {
+/** A folder that goes first on a PATH, in which these names run this command. */
+export function aliasFolder(folder: string, names: string[], command: string): string {
   mkdirSync(folder, { recursive: true })
-  symlinkSync(program, join(folder, name))
+  for (const name of names)
+    writeFileSync(join(folder, name), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 })
   return folder
 }
 
