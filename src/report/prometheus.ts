@@ -29,7 +29,8 @@ function escapeLabel(text: string): string {
 /** Reads back what `writeSamples` writes; lines of another form are passed over. */
 export function readSamples(text: string): Sample[] {
   return text.split('\n').flatMap(line => {
-    const [, metric, list, value] = line.match(/^([a-z_]+)\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\} (\S+)$/) ?? []
+    const [, metric, list, value] =
+      line.match(/^([a-z_]+)\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\} (\S+)$/) ?? []
     if (metric === undefined || list === undefined || !Number.isFinite(Number(value))) return []
     const labels = [...list.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, text]) => [
       name,
