@@ -59,7 +59,9 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
       try {
         await body(t)
       } catch (error) {
-        t.comment(await sh('systemctl status runner; journalctl -q -b --no-pager -u runner -n 60').catch(String))
+        t.comment(
+          await sh('systemctl status runner; journalctl -q -b --no-pager -u runner -n 60').catch(String),
+        )
         throw error
       }
     })
@@ -174,7 +176,10 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal(await show('ExecMainStatus'), '2')
     t.equal(await show('NRestarts'), '0')
     t.same(await done(), ['first', 'middle'])
-    t.match(await journal('RUNNER_TASK=middle', '-p', 'err'), /was halted by 20-middle .*\n {2}\| the middle one/)
+    t.match(
+      await journal('RUNNER_TASK=middle', '-p', 'err'),
+      /was halted by 20-middle .*\n {2}\| the middle one/,
+    )
     await sh('rm /root/halt; systemctl reset-failed runner')
   })
 
@@ -194,7 +199,9 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.notMatch(await sh(pids), '/usr/lib/runner')
     t.equal(await sh('ls /var/lib/runner/runs | grep -c .'), await sh('ls /var/lib/runner/runs | wc -l'))
     await sh('dpkg -P runner')
-    const left = await sh("find / -xdev -name '*runner*' ! -path '/proc/*' ! -path '/root/*' ! -path '/sys/*'")
+    const left = await sh(
+      "find / -xdev -name '*runner*' ! -path '/proc/*' ! -path '/root/*' ! -path '/sys/*'",
+    )
     t.same(left.split('\n').sort(), ['/etc/runner'])
     t.same((await sh('find /etc/runner -type f | sort')).split('\n'), [
       '/etc/runner/tasks.d/10-first',

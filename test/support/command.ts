@@ -11,7 +11,11 @@ export interface CommandOptions {
  * Runs a command to its end; resolves to what it wrote on standard output, without white space at the end.
  * Rejects, with all that it wrote, where it fails or takes too long.
  */
-export function command(name: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export function command(
+  name: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   const { cwd, env = process.env, patience = 60 } = options
   return new Promise((resolve, reject) => {
     const limits = { timeout: patience * 1000, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const

@@ -33,7 +33,16 @@ async function baseArchive(): Promise<string> {
   const work = join(cache, `work-${process.pid}`)
   try {
     // Mounts of its own, and processes that end with this one.
-    const own = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+    const own = [
+      '--pdeathsig',
+      'KILL',
+      'unshare',
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+    ]
     const args = ['sh', '-c', bootstrap, 'sh', work, `${work}.tar`, packages.join(','), release]
     await command('setpriv', [...own, ...args], { patience: 400 })
     renameSync(`${work}.tar`, archive)
@@ -83,7 +92,17 @@ export class Machine implements AsyncDisposable {
       const cut = ['--network', 'none', '--stop-signal', 'SIGRTMIN+3', '-e', 'container=docker']
       const may = ['--cap-add', 'SYS_ADMIN', '--cgroupns', 'private', '--security-opt', 'seccomp=unconfined']
       const files = ['--tmpfs', '/run', '--tmpfs', '/run/lock', '-v', `${shared}:/run-host:ro`]
-      await engine.docker('run', '-d', '--name', machine.#name, ...cut, ...may, ...files, 'machine', '/sbin/init')
+      await engine.docker(
+        'run',
+        '-d',
+        '--name',
+        machine.#name,
+        ...cut,
+        ...may,
+        ...files,
+        'machine',
+        '/sbin/init',
+      )
       await machine.#booted()
       return machine
     } catch (error) {
