@@ -67,7 +67,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node24',
   supported: { 'dynamic-import': false },
-  define: { 'import.meta.dirname': '__dirname' },
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
   minify: true,
   plugins: [compiledSchemas, commands, noSubprograms],
 })
@@ -80,7 +80,7 @@ if (process.argv.includes('--analyze')) console.log(await analyzeMetafile(metafi
 /** The licences of all packages of which something is in the bundles. */
 function licences(inputs: readonly string[]): string {
   const packages = new Set(
-    inputs.flatMap(input => input.match(/^node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []),
+    inputs.flatMap(input => input.match(/(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []),
   )
   const texts = [...packages].sort().map(name => {
     const [file] = globSync(`node_modules/${name}/{LICENSE,LICENCE,license}*`)

@@ -179,6 +179,8 @@ export type NoticeReason =
   | 'state-lost'
   | 'log-lost'
   | 'syslog-lost'
+  | 'systemd-lost'
+  | 'metrics-lost'
   | 'left-over'
   | 'reboot-pending'
   | 'no-reboot'

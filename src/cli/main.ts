@@ -213,7 +213,8 @@ function version(): string {
   return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
 }
 
-function makeProgram(argv: readonly string[], done: Done): Command {
+/** The command line, for this program and for what is generated from it (scripts/generate.ts). */
+export function makeProgram(argv: readonly string[], done: Done): Command {
   const program = withGlobalOptions(new Command('runner'))
     .description("Runs a host's chain of tasks.")
     .exitOverride()
@@ -252,4 +253,4 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-void main(process.argv.slice(2))
+if (import.meta.main) void main(process.argv.slice(2))

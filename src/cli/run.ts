@@ -14,6 +14,8 @@ import type { RunRecord } from '../journal/reader.ts'
 import { usualDuration } from '../journal/runs.ts'
 import { packageRoot } from '../package-root.ts'
 import type { Verbosity } from '../report/describe.ts'
+import { withMetrics } from '../report/metrics.ts'
+import { notifyVariables } from '../report/systemd.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
@@ -126,7 +128,8 @@ async function iterate(
     }
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
-  const { edges, emit, stop, hurry } = world
+  const { edges, stop, hurry } = world
+  const emit = withMetrics(world.emit, configuration.runner.metrics_file, edges.clock)
   return await runOnce({
     chain: selected.value,
     configuration,
@@ -145,7 +148,8 @@ function taskEnvironment(
   command: string,
   env: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
-  return { ...env, ...configuration.env, RUNNER_CONFIG_CMD: command }
+  const passed = Object.entries(env).filter(([name]) => !notifyVariables.some(own => own === name))
+  return { ...Object.fromEntries(passed), ...configuration.env, RUNNER_CONFIG_CMD: command }
 }
 
 /** Errors in full; warnings in full when verbose, else by their number: they are what `runner check` is for. */

@@ -61,6 +61,8 @@ export interface RunnerSettings extends TrySettings {
   resume_across_boots: boolean
   reboot_command: string[]
   max_reboots: number
+  /** Absent where no metrics are asked for. */
+  metrics_file?: string
 }
 
 /** A validated configuration: typed settings, the environment for tasks, and where everything stands. */
@@ -204,6 +206,7 @@ function runnerSettings(texts: ReadonlyMap<string, Setting>, base: string): Runn
     resume_across_boots: read.text('resume_across_boots') === 'yes',
     reboot_command: read.command('reboot_command'),
     max_reboots: read.number('max_reboots'),
+    ...(texts.has('metrics_file') ? { metrics_file: read.path('metrics_file') } : {}),
   }
 }
 

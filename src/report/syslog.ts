@@ -3,7 +3,7 @@ import type { Emit } from '../event.ts'
 import { describe, type Priority, type Verbosity } from './describe.ts'
 
 /** Severities of syslog (RFC 5424, table 2). */
-const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 }
+export const severities: Record<Priority, number> = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 }
 
 /** Seconds that logger gets at the end to pass on what it has been told. */
 const patience = 3

@@ -1,0 +1,184 @@
+/*
+ * The man pages, in roff (man(7)).
+ */
+import { type Key, kindOf, kindTexts, runnerKeys, taskKeys } from '../src/config/schema.ts'
+import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
+
+/** runner(1). */
+export function runnerPage(version: string): string {
+  const { program, commands } = commandLine()
+  return page([
+    heading('RUNNER', 1, version),
+    section('NAME', 'runner \\- run the chain of tasks of a host'),
+    '.SH SYNOPSIS',
+    ...commands.map(({ name, arguments: names }) =>
+      synopsis('[\\fIoptions\\fR]', `\\fB${name}\\fR`, ...names.map(argument)),
+    ),
+    synopsis('[\\fIoptions\\fR]', '\\fItaskdir\\fR'),
+    synopsis('\\fB\\-g\\fR', '\\fIsection.key\\fR'),
+    section(
+      'DESCRIPTION',
+      paragraphs(
+        'Runs the executable files of a task directory in the order of their names, with retries, time limits, a halt task, hooks, and a configuration that every task can read.',
+        'A task says by its exit status how to go on: 0 with the next task; 2 is halt (run the halt task, then stop); 3 is stop; with a `reboot_command` 194 asks for a reboot; anything else, a signal and a time-out too, is to be tried again.',
+        'The last two forms of the synopsis are those of build-runner: a task directory without a command is run again and again (`-n` says how often), and `-g` looks a value up.',
+      ),
+    ),
+    section('OPTIONS', options([...program.options, helpOption])),
+    '.SH COMMANDS',
+    ...commands.map(command),
+    section(
+      'ENVIRONMENT',
+      [
+        tagged('RUNNER_CONFIG', 'The configuration file, where `-c` names none.'),
+        tagged('RUNNER_NODE', 'The Node.js to run with, instead of the one that came with runner.'),
+        tagged('NO_COLOR, FORCE_COLOR', 'No colours; colours also where there is no terminal.'),
+      ].join('\n'),
+    ),
+    text('Tasks and hooks get:'),
+    [
+      tagged('RUNNER_TASK, RUNNER_TASK_FILE', 'The name of the task, and of its file.'),
+      tagged('RUNNER_TRY, RUNNER_RUN_ID', 'The number of the try, and of the run.'),
+      tagged('RUNNER_TRY_ID', 'In tasks: what marks the processes of a try.'),
+      tagged('RUNNER_HOOK', 'In hooks: `pre` or `post`.'),
+      tagged('RUNNER_CONFIG_CMD', 'The command that looks a value up: `$RUNNER_CONFIG_CMD -g section.key`.'),
+    ].join('\n'),
+    section(
+      'FILES',
+      [
+        tagged('/etc/runner/runner.cfg', 'The configuration, see runner.cfg(5).'),
+        tagged('/etc/runner/tasks.d/', 'The tasks of the service runner.service.'),
+        tagged('/var/lib/runner/', 'Records of runs and the output of each try.'),
+      ].join('\n'),
+    ),
+    section('EXAMPLES', examples(program.after)),
+    section('SEE ALSO', '.BR runner.cfg (5),\n.BR systemctl (1),\n.BR journalctl (1)'),
+  ])
+}
+
+/** runner.cfg(5). */
+export function configPage(version: string): string {
+  return page([
+    heading('RUNNER.CFG', 5, version),
+    section('NAME', 'runner.cfg \\- configuration of runner'),
+    section(
+      'DESCRIPTION',
+      paragraphs(
+        'An INI file: the one that `-c` names, else the one in `$RUNNER_CONFIG`, else `./runner.cfg`, else `/etc/runner/runner.cfg`. Files of `include_dir` are added in the order of their names; a later file wins, key by key. `runner check` says all that is wrong, and `runner check --effective` what is in force.',
+        'Lines are `key = value` or `key: value` below a `[section]`. A line that begins with `#` or `;` is a comment, and so is the rest of a line from a `;` after white space. A line indented deeper than its key continues the value. Every value is text: there is no interpolation, and quotes stay.',
+        'Relative paths are relative to the file they stand in, the halt task to the task directory. Times are decimal seconds. Sizes are bytes, or with k, M, G or T behind them powers of 1024.',
+      ),
+    ),
+    section('[runner]', keys(runnerKeys)),
+    section('[env]', text('The environment of every task and hook.')),
+    section('SECTIONS OF TASKS', text('A section with the name of a task sets for that task alone:')),
+    keys(taskKeys),
+    text('All other keys of such a section, and all other sections, are for the tasks to look up.'),
+    section(
+      'EXAMPLES',
+      verbatim(
+        '[runner]\nmax_time = 900\nretry_from = failed\n\n[env]\nHTTPS_PROXY = http://proxy.example:3128\n\n[mount]\nmax_tries = 20',
+      ),
+    ),
+    section('SEE ALSO', '.BR runner (1)'),
+  ])
+}
+
+const helpOption = { short: '-h', long: '--help', description: 'show the help of a command' }
+
+const synopsis = (...words: string[]) => `\\fBrunner\\fR ${words.join(' ')}\n.br`
+
+function page(parts: readonly string[]): string {
+  return `.\\" Written by scripts/generate.ts: change the definitions there and in src/, not this file.\n${parts.join('\n')}\n`
+}
+
+function heading(name: string, part: number, version: string): string {
+  return `.TH ${name} ${part} "" "runner ${version}" "${part === 1 ? 'User Commands' : 'File Formats'}"`
+}
+
+function section(title: string, body: string): string {
+  return `.SH "${title}"\n${body.replace(/^\.PP\n/, '')}`
+}
+
+/** One paragraph; what stands between backticks is bold. */
+function text(body: string): string {
+  return `.PP\n${inline(body)}`
+}
+
+function paragraphs(...bodies: string[]): string {
+  return bodies
+    .map(text)
+    .join('\n')
+    .replace(/^\.PP\n/, '')
+}
+
+function inline(body: string): string {
+  return body
+    .split('`')
+    .map((part, index) => (index % 2 === 1 ? `\\fB${escaped(part)}\\fR` : escaped(part)))
+    .join('')
+    .replace(/^(?=[.'])/gm, '\\&')
+}
+
+function escaped(body: string): string {
+  const special: Record<string, string> = {
+    '\\': '\\e',
+    '-': '\\-',
+    '~': '\\(ti',
+    '^': '\\(ha',
+    '×': '\\(mu',
+  }
+  return body.replace(/[\\\-~^×]/g, character => special[character]!)
+}
+
+function tagged(tag: string, body: string): string {
+  return `.TP\n.B ${escaped(tag)}\n${inline(body)}`
+}
+
+function verbatim(body: string): string {
+  return `.nf\n.RS 4\n${escaped(body).replace(/^(?=[.'])/gm, '\\&')}\n.RE\n.fi`
+}
+
+function argument(name: string): string {
+  return name.startsWith('[') ? `[\\fI${name.slice(1, -1)}\\fR]` : `\\fI${name.slice(1, -1)}\\fR`
+}
+
+function options(
+  all: readonly Pick<OptionFacts, 'short' | 'long' | 'value' | 'description' | 'preset'>[],
+): string {
+  return all
+    .map(({ short, long, value, description, preset }) => {
+      const names = [short, long].flatMap(name => (name === undefined ? [] : `\\fB${escaped(name)}\\fR`))
+      const shown = value === undefined ? '' : ` ${argument(value)}`
+      const rest = preset === undefined ? '' : ` (default: ${preset})`
+      return `.TP\n${names.join(', ')}${shown}\n${inline(`${description}${rest}`)}`
+    })
+    .join('\n')
+}
+
+function command({ name, arguments: names, description, options: own, after }: CommandFacts): string {
+  const [, status, example] = after.match(/^((?:(?!Examples:)[\s\S])*)(Examples:[\s\S]*)?$/) ?? []
+  const notes = (status ?? '').trim().replace(/\n(?!\n)/g, ' ')
+  return [
+    `.SS "runner ${[name, ...names].join(' ')}"`,
+    inline(`${description[0]!.toUpperCase()}${description.slice(1)}.`),
+    ...(own.length > 0 ? [options(own)] : []),
+    ...(notes === '' ? [] : [text(notes)]),
+    ...(example === undefined ? [] : ['.PP\nExamples:', examples(example)]),
+  ].join('\n')
+}
+
+/** The lines below `Examples:`. */
+function examples(after: string): string {
+  const body = after.slice(after.indexOf('Examples:') + 'Examples:'.length).split('\n\n')[0]!
+  return verbatim(body.replace(/^\n/, '').replace(/^ {2}/gm, ''))
+}
+
+function keys(all: Record<string, Key>): string {
+  return Object.entries(all)
+    .map(([name, key]) => {
+      const preset = key.default === undefined ? '' : `; default: ${key.default}`
+      return tagged(name, `${key.description} (${kindTexts[kindOf(key)]}${preset})`)
+    })
+    .join('\n')
+}

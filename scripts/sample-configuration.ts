@@ -1,0 +1,38 @@
+/*
+ * The configuration that the Debian package installs: every key with its default, as comments.
+ */
+import { type Key, runnerKeys } from '../src/config/schema.ts'
+
+const width = 100
+
+export function sampleConfiguration(): string {
+  const keys = Object.entries(runnerKeys).map(entry)
+  return `# Configuration of the chain that runner.service runs at boot: see runner.cfg(5).
+# What is commented out shows the default. \`runner check\` says what is wrong with this file.
+
+[runner]
+${keys.join('\n')}
+# The environment of every task and hook.
+[env]
+
+# Settings of one task stand in a section of its name, such as [mount] for tasks.d/20-mount.sh: max_time, max_tries,
+# depends_on and others. All other sections are for the tasks to look up: $RUNNER_CONFIG_CMD -g section.key
+`
+}
+
+function entry([name, { default: preset, description }]: [string, Key]): string {
+  const comment = wrap(description.replaceAll('`', ''))
+    .map(line => `# ${line}\n`)
+    .join('')
+  return `${comment}#${name} =${preset === undefined ? '' : ` ${preset}`}\n`
+}
+
+function wrap(text: string): string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`.trimStart()
+    if (longer.length > width) lines.push(word)
+    else lines[lines.length - 1] = longer
+  }
+  return lines
+}

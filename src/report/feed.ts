@@ -1,0 +1,39 @@
+import type { Clock } from '../edges.ts'
+import { errorCode, errorText } from '../result.ts'
+
+/** A program that is told something on its standard input, and then ends. */
+export interface Feed {
+  command: string
+  args: readonly string[]
+  input?: string
+  /** Seconds that it gets. */
+  patience: number
+  clock: Clock
+}
+
+/**
+ * Runs a program of the system that passes a message on; resolves to what went wrong, if anything did, when it
+ * has ended. Never rejects.
+ */
+export function feed({ command, args, input, patience, clock }: Feed): Promise<string | undefined> {
+  const { spawn } = process.getBuiltinModule('node:child_process')
+  const over = new AbortController()
+  return new Promise<string | undefined>(resolve => {
+    const end = (problem?: string) => {
+      over.abort()
+      resolve(problem)
+    }
+    // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
+    const child = spawn(command, args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+    child.on('error', error =>
+      end(errorCode(error) === 'ENOENT' ? `${command}(1) is not installed` : errorText(error)),
+    )
+    child.on('exit', (code, signal) => {
+      if (code === 0) return end()
+      end(`${command}(1) ended ${signal === null ? `with status ${code}` : `by ${signal}`}`)
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    clock.sleep(patience, over.signal).then(() => child.kill('SIGKILL'))
+  })
+}

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs'
+import { open, rename, unlink } from 'node:fs/promises'
+import type { Clock } from '../edges.ts'
+import type { Emit, Event, Outcome, RunEnd } from '../event.ts'
+import { errorText } from '../result.ts'
+import { readSamples, type Sample, writeSamples } from './prometheus.ts'
+
+/** The metrics, with the help that stands in the file (docs/systemd.md). */
+export const metrics = {
+  runner_task_last_result: 'How the last try of the task ended: 1 with the label of its result.',
+  runner_task_last_duration_seconds: 'How long the last try of the task took.',
+  runner_task_last_end_timestamp_seconds: 'When the last try of the task ended.',
+  runner_task_tries: 'Tries of the task in the last run that had any.',
+  runner_runs_total: 'Runs by their result.',
+  runner_last_run_result: 'How the last run ended: 1 with the label of its result.',
+  runner_last_run_duration_seconds: 'How long the last run took.',
+  runner_last_run_end_timestamp_seconds: 'When the last run ended.',
+} as const
+type Metric = keyof typeof metrics
+
+/**
+ * Hears of a run before `emit` does, and writes `file` after each try of a task and at the end of the run, whole
+ * or not at all. What the file says of runs before, and of tasks that are still in the plan, stays. A file that
+ * cannot be written costs one notice, never the run.
+ */
+export function withMetrics(emit: Emit, file: string | undefined, clock: Clock): Emit {
+  if (file === undefined) return emit
+  const metrics = new Metrics(clock)
+  let lost = false
+  const write = lastOnly(async () => {
+    try {
+      await replace(file, metrics.text())
+    } catch (error) {
+      const message = `no metrics are written to ${file}: ${errorText(error)}`
+      if (!lost) void emit({ event: 'notice', reason: 'metrics-lost', message })
+      lost = true
+    }
+  })
+  return event => {
+    if (event.event === 'run:started') metrics.begin(file, event)
+    if (metrics.hear(event)) write()
+    return emit(event)
+  }
+}
+
+/** What is known of one chain. */
+class Metrics {
+  readonly #clock: Clock
+  #directory = ''
+  #samples: Sample[] = []
+  /** Tries of each task in this run. */
+  readonly #tries = new Map<string, number>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Takes over what a file says of this chain. */
+  begin(file: string, { task_dir, tasks }: Event & { event: 'run:started' }): void {
+    this.#directory = task_dir
+    const names = new Set(tasks.map(({ name }) => name))
+    this.#samples = readSamples(textOf(file)).filter(
+      ({ metric, labels }) =>
+        metric in metrics &&
+        labels.task_dir === task_dir &&
+        (labels.task === undefined || names.has(labels.task)),
+    )
+  }
+
+  /** Whether an event has changed anything. */
+  hear(event: Event): boolean {
+    if (event.event === 'try:ended' && event.kind === 'task') {
+      this.#tried(event.name, event.outcome, event.duration_seconds)
+      return true
+    }
+    if (event.event === 'run:ended') this.#ran(event.reason, event.duration_seconds)
+    return event.event === 'run:ended'
+  }
+
+  #tried(task: string, result: Outcome, duration: number): void {
+    const tries = (this.#tries.get(task) ?? 0) + 1
+    this.#tries.set(task, tries)
+    this.#samples = this.#samples.filter(({ labels }) => labels.task !== task)
+    this.#set('runner_task_last_result', 1, { task, result })
+    this.#set('runner_task_last_duration_seconds', duration, { task })
+    this.#set('runner_task_last_end_timestamp_seconds', this.#now(), { task })
+    this.#set('runner_task_tries', tries, { task })
+  }
+
+  #ran(result: RunEnd, duration: number): void {
+    const counted = (label: string) =>
+      this.#samples.find(({ metric, labels }) => metric === 'runner_runs_total' && labels.result === label)
+        ?.value ?? 0
+    const total = counted(result) + 1
+    this.#samples = this.#samples.filter(
+      ({ metric, labels }) =>
+        !metric.startsWith('runner_last_run_') &&
+        !(metric === 'runner_runs_total' && labels.result === result),
+    )
+    this.#set('runner_runs_total', total, { result })
+    this.#set('runner_last_run_result', 1, { result })
+    this.#set('runner_last_run_duration_seconds', duration)
+    this.#set('runner_last_run_end_timestamp_seconds', this.#now())
+  }
+
+  #set(metric: Metric, value: number, labels: Record<string, string> = {}): void {
+    this.#samples.push({ metric, labels: { task_dir: this.#directory, ...labels }, value })
+  }
+
+  #now(): number {
+    return Math.round(this.#clock.now().getTime()) / 1000
+  }
+
+  text(): string {
+    return Object.entries(metrics)
+      .map(([metric, help]) => {
+        const type = metric.endsWith('_total') ? 'counter' : 'gauge'
+        return writeSamples(metric, type, help, this.#samples)
+      })
+      .join('')
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Replaces a file as a whole, readable for all: a collector runs as another user. */
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`
+  try {
+    const handle = await open(temporary, 'w', 0o644)
+    try {
+      await handle.writeFile(text)
+      await handle.chmod(0o644)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+}
+
+/** Calls one at a time; what is asked for meanwhile is done once more, after it. */
+function lastOnly(act: () => Promise<void>): () => void {
+  let running = false
+  let again = false
+  return async function go() {
+    again = true
+    if (running) return
+    running = true
+    while (again) {
+      again = false
+      await act()
+    }
+    running = false
+  }
+}

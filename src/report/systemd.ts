@@ -1,0 +1,93 @@
+import type { Clock } from '../edges.ts'
+import type { Emit, Event } from '../event.ts'
+import { describe } from './describe.ts'
+import { feed } from './feed.ts'
+
+/** Seconds that a run may take to turn its event loop once, where WatchdogSec= says nothing. */
+const defaultHang = 60
+
+/** Seconds between two status lines at least: tasks may be quick, and each line is a process. */
+const pause = 0.5
+
+/** Seconds that systemd-notify gets. */
+const patience = 10
+
+/** What systemd gives a service for talking to it. It is for runner alone: no task may speak in its name. */
+export const notifyVariables = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const
+
+/**
+ * Tells systemd how a run goes (sd_notify(3)): the running task and try, and then the result, as the status of
+ * the unit; READY=1 when the chain has succeeded; STOPPING=1 when it was asked to stop. Until it is closed, it
+ * asks for more time from the event loop, so that a loop that hangs is ended by the unit's start time-out.
+ * `onLost` is told once when that cannot be done.
+ */
+export function systemdReporter(
+  env: NodeJS.ProcessEnv,
+  onLost: (message: string) => void,
+  clock: Clock,
+): { emit: Emit; close(): void } {
+  const closed = new AbortController()
+  /** What is yet to be told; of each variable only the last value counts. */
+  const pending = new Map<string, string>()
+  let busy = false
+  let lost = false
+  const send = async () => {
+    if (busy) return
+    busy = true
+    while (pending.size > 0 && !lost) {
+      const args = [...pending].map(([name, value]) => `${name}=${value}`)
+      pending.clear()
+      const problem = await feed({ command: 'systemd-notify', args, patience, clock })
+      if (problem !== undefined) {
+        lost = true
+        onLost(`systemd is not told how the run goes: ${problem}`)
+      }
+      await clock.sleep(pause, closed.signal)
+    }
+    busy = false
+  }
+  const tell = (message: Record<string, string>) => {
+    for (const [name, value] of Object.entries(message)) pending.set(name, value)
+    void send()
+  }
+  const hang = hangOf(env)
+  const keepAlive = async () => {
+    while (!closed.signal.aborted) {
+      tell({ EXTEND_TIMEOUT_USEC: String(Math.round(hang * 1e6)), WATCHDOG: '1' })
+      await clock.sleep(hang / 3, closed.signal)
+    }
+  }
+  void keepAlive()
+  return {
+    emit(event) {
+      const message = messageOf(event)
+      if (message !== undefined) tell(message)
+    },
+    close: () => closed.abort(),
+  }
+}
+
+/** Seconds without a sign of life after which systemd may end the run: WatchdogSec= of the unit. */
+function hangOf({ WATCHDOG_USEC: usec, WATCHDOG_PID: pid }: NodeJS.ProcessEnv): number {
+  const forMe = pid === undefined || Number(pid) === process.pid
+  return forMe && usec !== undefined && /^[1-9]\d*$/.test(usec) ? Number(usec) / 1e6 : defaultHang
+}
+
+function messageOf(event: Event): Record<string, string> | undefined {
+  const status = () => ({ STATUS: describe(event, 'normal')[0]?.text ?? '' })
+  switch (event.event) {
+    case 'run:started':
+    case 'try:started':
+    case 'chain:waiting':
+    case 'reboot:asked':
+      return status()
+    case 'run:stopping':
+      return { ...status(), STOPPING: '1' }
+    case 'run:ended':
+      return event.reason === 'succeeded' ? { ...status(), READY: '1' } : status()
+    case 'notice':
+      return event.reason === 'waiting-for-lock' ? status() : undefined
+    default:
+      return undefined
+  }
+}

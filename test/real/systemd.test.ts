@@ -1,0 +1,213 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Machine, machineNeeds } from '../support/machine.ts'
+import { buildPackage, packageNeeds } from '../support/package.ts'
+import { testWith } from '../support/require.ts'
+
+t.setTimeout(600_000)
+
+const tasks = {
+  '10-first': 'echo "first" >> /root/done; echo "the first one"',
+  // Each flag makes it do something else; it meets the test at FIFOs.
+  '20-middle': `
+echo middle >> /root/done
+if [ -e /root/reboot ]; then rm /root/reboot; exit 194; fi
+if [ -e /root/halt ]; then echo 'the middle one'; exit 2; fi
+if [ -e /root/slow-to-end ]; then trap 'echo trapped >> /root/done; exit 1' TERM; echo > /root/up; sleep 1000 & wait $!; fi
+if [ -e /root/hold ]; then echo > /root/up; read line < /root/hold; fi`,
+  '30-last': 'echo last >> /root/done',
+}
+
+testWith(t, 'the package on a machine with systemd', [...machineNeeds, ...packageNeeds], async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'runner-package-'))
+  try {
+    const building = buildPackage(dir)
+    building.catch(() => {})
+    await using machine = await Machine.boot()
+    await machine.copy((await building).deb, '/root/runner.deb')
+    await onMachine(t, machine)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+async function onMachine(t: Test, machine: Machine): Promise<void> {
+  const sh = (script: string) => machine.sh(script)
+  const show = (property: string) => sh(`systemctl show --property=${property} --value runner`)
+  const done = async () => (await sh('cat /root/done')).split('\n')
+  /** Waits for the end of the chain, however it ends. */
+  const ended = () => sh('systemctl start runner || true')
+  /** Begins the chain anew, up to the middle task, in which it stays. */
+  const hold = async () => {
+    await sh('rm -f /root/done; [ -p /root/hold ] || mkfifo /root/hold; systemctl restart --no-block runner')
+    await atMiddle()
+  }
+  const atMiddle = () => sh('cat /root/up')
+  const release = async () => {
+    await sh('echo > /root/hold')
+    await ended()
+    t.equal(await show('ActiveState'), 'active')
+  }
+  /** What the journal has, of this boot. */
+  const journal = (...args: string[]) =>
+    sh(`journalctl --sync; journalctl -q -b --no-pager -o cat ${args.join(' ')} || true`)
+
+  const step = async (title: string, body: (t: Test) => Promise<void>) => {
+    await t.test(title, async t => {
+      try {
+        await body(t)
+      } catch (error) {
+        t.comment(
+          await sh('systemctl status runner; journalctl -q -b --no-pager -u runner -n 60').catch(String),
+        )
+        throw error
+      }
+    })
+    if (!t.passing()) throw new Error(`no use in going on after: ${title}`)
+  }
+
+  await step('it installs without Node, and enables nothing', async t => {
+    t.equal(await sh('command -v node || echo none'), 'none')
+    await sh('dpkg -i /root/runner.deb')
+    t.match(await sh('runner --version'), /^\d+\.\d+\.\d+$/)
+    t.equal(await sh('systemctl is-enabled runner || true'), 'disabled')
+    t.equal(await sh('stat -c %a /var/lib/runner'), '700')
+    t.equal(await sh('systemd-analyze verify --man=no runner.service runner@site.service 2>&1'), '')
+  })
+
+  await step('an empty chain is a chain', async t => {
+    t.match(await sh('runner check'), /./)
+    await sh('systemctl start runner')
+    t.equal(await show('ActiveState'), 'active')
+    await sh('systemctl stop runner')
+    t.equal(await show('ActiveState'), 'inactive')
+  })
+
+  for (const [name, text] of Object.entries(tasks))
+    await machine.write(`/etc/runner/tasks.d/${name}`, `#!/bin/sh\n${text}\n`, '0755')
+  await machine.write('/etc/runner/tasks.d/halt.sh', '#!/bin/sh\n', '0755')
+  await sh('mkfifo /root/up')
+
+  await step('enabled, it runs the chain at boot, and the journal has it by its fields', async t => {
+    await sh('systemctl enable runner')
+    await machine.reboot()
+    await ended()
+    t.equal(await sh('systemctl is-active runner'), 'active')
+    t.same(await done(), ['first', 'middle', 'last'])
+    t.match(await show('StatusText'), /^run \d+ succeeded: 3 tasks in /)
+    t.match(await journal('RUNNER_TASK=first'), /^10-first: started \(try 1 of 5\)\n10-first: OK \(.*\)$/)
+    t.equal(await journal('RUNNER_TASK=first', 'RUNNER_TRY=2'), '')
+    t.match(await journal('RUNNER_EVENT=run:ended', '-p', 'info'), /^run \d+ succeeded: 3 tasks in /)
+    t.equal(await journal('RUNNER_EVENT=run:ended', '-p', 'warning'), '')
+    const unit = (await journal('-u', 'runner')).split('\n')
+    for (const line of [/^the first one$/, /^10-first: OK/, /^30-last: started/, /^run \d+: 3 tasks/])
+      t.equal(unit.filter(text => line.test(text)).length, 1, `${line} is there, once`)
+  })
+
+  await step('killed in mid-chain, it is started again and goes on', async t => {
+    await hold()
+    const status = 'systemctl show --property=StatusText --value runner'
+    await sh(`until ${status} | grep -Fx '20-middle: started (try 1 of 5)'; do sleep 0.05; done`)
+    await sh(`kill -KILL ${await show('MainPID')}`)
+    await atMiddle()
+    await release()
+    t.same(await done(), ['first', 'middle', 'middle', 'last'])
+    t.match(await journal('-u', 'runner'), /going on with run \d+; done, and not run again: 10-first/)
+  })
+
+  await step('an upgrade leaves a running chain unharmed', async t => {
+    await hold()
+    const pid = await show('MainPID')
+    await sh('dpkg -i /root/runner.deb')
+    t.equal(await show('MainPID'), pid)
+    await release()
+    t.same(await done(), ['first', 'middle', 'last'])
+  })
+
+  await step('an event loop that hangs is ended, and the run gone on with', async t => {
+    const quick = '[Service]\nTimeoutStartSec=2s\nWatchdogSec=2s\n'
+    await machine.write('/etc/systemd/system/runner.service.d/quick.conf', quick)
+    await sh('systemctl daemon-reload')
+    await hold()
+    await sh(`sleep 4; [ "$(systemctl show -p MainPID --value runner)" = ${await show('MainPID')} ]`)
+    t.equal(await show('ActiveState'), 'activating', 'a loop that turns may take longer than TimeoutStartSec')
+    await sh(`kill -STOP ${await show('MainPID')}`)
+    await atMiddle()
+    await release()
+    t.same(await done(), ['first', 'middle', 'middle', 'last'])
+    t.match(await journal('-u', 'runner'), /runner.service: start operation timed out/)
+    await sh('rm -r /etc/systemd/system/runner.service.d; systemctl daemon-reload')
+  })
+
+  await step('stopped in mid-task, the task has its grace; started again, the chain goes on', async t => {
+    await sh('rm /root/hold; touch /root/slow-to-end')
+    await sh('rm -f /root/done; systemctl restart --no-block runner')
+    await atMiddle()
+    await sh('systemctl stop runner')
+    t.equal(await show('ActiveState'), 'inactive', 'which is no failure')
+    t.same(await done(), ['first', 'middle', 'trapped'])
+    await sh('rm /root/slow-to-end; systemctl start runner')
+    t.same(await done(), ['first', 'middle', 'trapped', 'middle', 'last'])
+  })
+
+  await step('after a crash of the machine the chain starts over', async t => {
+    await hold()
+    await machine.crash()
+    await atMiddle()
+    await release()
+    t.same(await done(), ['first', 'middle', 'first', 'middle', 'last'])
+    t.match(await journal('-u', 'runner'), /from the beginning: run \d+ was interrupted in another boot/)
+  })
+
+  await step('after a reboot that a task asked for the chain goes on', async t => {
+    await machine.write('/etc/runner/runner.cfg', '[runner]\nreboot_command = systemctl reboot\n')
+    await sh('rm -f /root/done /root/hold; touch /root/reboot; systemctl restart --no-block runner')
+    await machine.rebootsItself()
+    await ended()
+    t.equal(await show('ActiveState'), 'active')
+    t.same(await done(), ['first', 'middle', 'last'])
+  })
+
+  await step('a chain that halts fails the unit, and is not started again', async t => {
+    await sh('rm -f /root/done; touch /root/halt; systemctl restart runner || true')
+    t.equal(await show('ActiveState'), 'failed')
+    t.equal(await show('ExecMainStatus'), '2')
+    t.equal(await show('NRestarts'), '0')
+    t.same(await done(), ['first', 'middle'])
+    t.match(
+      await journal('RUNNER_TASK=middle', '-p', 'err'),
+      /was halted by 20-middle .*\n {2}\| the middle one/,
+    )
+    await sh('rm /root/halt; systemctl reset-failed runner')
+  })
+
+  await step('a further chain has a directory of its own', async t => {
+    await machine.write('/etc/runner/site/runner.cfg', '[runner]\n')
+    await machine.write('/etc/runner/site/tasks.d/one', '#!/bin/sh\necho site >> /root/done\n', '0755')
+    await sh('systemctl start runner@site')
+    t.equal((await done()).at(-1), 'site')
+    t.equal(await sh('systemctl is-active runner@site'), 'active')
+    await sh('rm -r /etc/runner/site')
+  })
+
+  await step('removed, it has ended; purged, nothing is left but what is the administrator’s', async t => {
+    const pids = 'ps -e -o args= 2>/dev/null || cat /proc/[0-9]*/cmdline | tr "\\0" " "'
+    await hold()
+    await sh('dpkg -r runner')
+    t.notMatch(await sh(pids), '/usr/lib/runner')
+    t.equal(await sh('ls /var/lib/runner/runs | grep -c .'), await sh('ls /var/lib/runner/runs | wc -l'))
+    await sh('dpkg -P runner')
+    const left = await sh(
+      "find / -xdev -name '*runner*' ! -path '/proc/*' ! -path '/root/*' ! -path '/sys/*'",
+    )
+    t.same(left.split('\n').sort(), ['/etc/runner'])
+    t.same((await sh('find /etc/runner -type f | sort')).split('\n'), [
+      '/etc/runner/tasks.d/10-first',
+      '/etc/runner/tasks.d/20-middle',
+      '/etc/runner/tasks.d/30-last',
+      '/etc/runner/tasks.d/halt.sh',
+    ])
+  })
+}

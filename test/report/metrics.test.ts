@@ -1,0 +1,68 @@
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import t from 'tap'
+import { readSamples } from '../../src/report/prometheus.ts'
+import { type Rig, rigTest } from '../support/rig.ts'
+
+const runner = { metrics_file: 'metrics/runner.prom', retry_from: 'failed', max_tries: 2 }
+
+/** The metrics by name and labels, without the task directory. */
+function samples(rig: Rig): Record<string, number> {
+  const all = readSamples(rig.lines('metrics/runner.prom').join('\n'))
+  return Object.fromEntries(
+    all.map(({ metric, labels, value }) => {
+      const { task_dir, ...rest } = labels
+      if (task_dir !== rig.path('tasks.d')) throw new Error(`task_dir is ${task_dir}`)
+      return [[metric, ...Object.values(rest)].join(' '), value]
+    }),
+  )
+}
+
+rigTest(
+  t,
+  'the metrics say how each task and the run ended, and count runs',
+  { tasks: { '1-a': '', '2-b': '[ $RUNNER_TRY = 2 ]', '3-c': 'exit $(cat "$DIR/status")' }, runner },
+  async (t, rig) => {
+    mkdirSync(rig.path('metrics'))
+    rig.file('status', '0')
+    t.equal((await rig.finish()).status, 0)
+    const first = samples(rig)
+    t.match(first, {
+      'runner_task_last_result a OK': 1,
+      'runner_task_last_result b OK': 1,
+      'runner_task_tries a': 1,
+      'runner_task_tries b': 2,
+      'runner_runs_total succeeded': 1,
+      'runner_last_run_result succeeded': 1,
+    })
+    t.ok(Math.abs(first.runner_last_run_end_timestamp_seconds! - Date.now() / 1000) < 60)
+    rig.file('status', '2')
+    t.equal((await rig.finish()).status, 2)
+    const second = samples(rig)
+    t.match(second, {
+      'runner_task_last_result c HALT': 1,
+      'runner_runs_total succeeded': 1,
+      'runner_runs_total halted': 1,
+      'runner_last_run_result halted': 1,
+    })
+    t.notHas(second, 'runner_task_last_result c OK')
+    t.notHas(second, 'runner_last_run_result succeeded')
+    rig.task('2-b', 'exit 3')
+    await rig.finish('--only', 'b')
+    t.notHas(samples(rig), 'runner_task_tries a', 'what is not in the plan is dropped')
+    t.same(readdirSync(rig.path('metrics')), ['runner.prom'])
+    t.equal(statSync(rig.path('metrics/runner.prom')).mode & 0o777, 0o644)
+  },
+)
+
+rigTest(
+  t,
+  'metrics that cannot be written cost a notice, never the run',
+  { tasks: { '1-a': '', '2-b': '' }, runner: { metrics_file: 'no/such/folder.prom' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 0)
+    const reasons = run.all('notice').map(({ reason, message }) => `${reason} ${message}`)
+    t.match(reasons, [/^metrics-lost no metrics are written to .*\/no\/such\/folder\.prom: no such file/])
+    t.equal(reasons.length, 1)
+  },
+)
