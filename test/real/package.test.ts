@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command } from '../support/command.ts'
-import { buildPackage, copyCheckout, packageNeeds } from '../support/package.ts'
+import { buildPackage, copyCheckout, otherNode, packageNeeds } from '../support/package.ts'
 import { type Component, program, testWith } from '../support/require.ts'
 
 t.setTimeout(300_000)
@@ -126,14 +126,9 @@ await packageTest(
       t.notHas(manifest, key, `no ${key}`)
     t.notMatch(await command('tar', ['-tzf', tarball]), /package\/(src|test|node_modules|lib)\//)
 
-    const old = join(dir, 'old')
-    mkdirSync(old)
-    writeFileSync(join(old, 'package.json'), '{}')
-    const runtime = `node-linux-${process.arch}@${oldestNode}`
-    await command('npm', ['install', '--no-audit', '--no-fund', runtime], { cwd: old, patience: 120 })
     const config = writeChain(join(dir, 'chain'))
     for (const [node, bin] of [
-      [`v${oldestNode}`, join(old, 'node_modules', `node-linux-${process.arch}`, 'bin')],
+      [`v${oldestNode}`, await otherNode(oldestNode)],
       [process.version, own],
     ] as const) {
       const env = { ...plainEnvironment([bin, path].join(delimiter)), npm_config_cache: join(dir, 'cache') }

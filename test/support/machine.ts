@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cached } from './cache.ts'
 import { command } from './command.ts'
 import { Engine, engineNeeds } from './engine.ts'
 import { type Component, program } from './require.ts'
@@ -15,42 +16,27 @@ const packages = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6']
 
 const bootstrap = `
 set -e
-mkdir "$1"
 mount -t tmpfs none "$1"
 debootstrap --variant=minbase --include="$3" "$4" "$1/root" >&2
 rm -rf "$1"/root/var/cache/apt/archives/*.deb "$1"/root/var/lib/apt/lists/*
 tar -C "$1/root" -cf "$2" .
 `
 
-/** The tar archive of the machine's files, from the cache if it is there: a minute otherwise. */
-async function baseArchive(): Promise<string> {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'runner-test')
+/** The tar archive of the machine's files: a minute where the cache does not have it. */
+function baseArchive(): Promise<string> {
   const recipe = [release, ...packages, bootstrap].join(' ')
   const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12)
-  const archive = join(cache, `machine-${hash}.tar`)
-  if (existsSync(archive)) return archive
-  mkdirSync(cache, { recursive: true })
-  const work = join(cache, `work-${process.pid}`)
-  try {
-    // Mounts of its own, and processes that end with this one.
-    const own = [
-      '--pdeathsig',
-      'KILL',
-      'unshare',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--mount-proc',
-    ]
-    const args = ['sh', '-c', bootstrap, 'sh', work, `${work}.tar`, packages.join(','), release]
-    await command('setpriv', [...own, ...args], { patience: 400 })
-    renameSync(`${work}.tar`, archive)
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-    rmSync(`${work}.tar`, { force: true })
-  }
-  return archive
+  return cached(`machine-${hash}.tar`, async archive => {
+    const work = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
+    try {
+      // Mounts of its own, and processes that end with this one.
+      const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+      const args = ['sh', '-c', bootstrap, 'sh', work, archive, packages.join(','), release]
+      await command('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...args], { patience: 400 })
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  })
 }
 
 /*

@@ -1,5 +1,6 @@
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { cached } from './cache.ts'
 import { command } from './command.ts'
 import { type Component, program } from './require.ts'
 
@@ -26,4 +27,17 @@ export async function buildPackage(dir: string): Promise<{ source: string; built
   const deb = built.find(name => /^runner_.*\.deb$/.test(name))
   if (deb === undefined) throw new Error(`no package among ${built.join(', ')}`)
   return { source, built, deb: join(dir, deb) }
+}
+
+/** The directory of another Node.js, for this machine, from npm. */
+export function otherNode(version: string): Promise<string> {
+  const name = `node-linux-${process.arch}`
+  return cached(`node-${version}`, async path => {
+    mkdirSync(path)
+    writeFileSync(join(path, 'package.json'), '{}')
+    await command('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], {
+      cwd: path,
+      patience: 200,
+    })
+  }).then(path => join(path, 'node_modules', name, 'bin'))
 }
