@@ -3,7 +3,7 @@
  * that lack a component are named at the end; with RUNNER_TEST_REQUIRE=1 they fail instead.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 
 const tap = (...args: string[]) => spawnSync('node_modules/.bin/tap', args, { stdio: 'inherit' }).status ?? 1
 
@@ -11,9 +11,16 @@ const tap = (...args: string[]) => spawnSync('node_modules/.bin/tap', args, { st
 const built = readFileSync('node_modules/@tapjs/test/test-built/dist/esm/index.js', 'utf8')
 if (built.includes('@tapjs/typescript') && tap('build') !== 0) process.exit(1)
 
+// tap itself looks only for JavaScript in a folder.
+const named = process.argv
+  .slice(2)
+  .flatMap(path =>
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() ? globSync(`${path}/**/*.test.ts`) : path,
+  )
+
 mkdirSync('.tap', { recursive: true })
 const results = '.tap/results.tap'
-const status = tap('run', `--output-file=${results}`, '--reporter=terse', ...process.argv.slice(2))
+const status = tap('run', `--output-file=${results}`, '--reporter=terse', ...named)
 
 const lines = readFileSync(results, 'utf8').split('\n')
 const skipped = lines.flatMap(
