@@ -30,6 +30,12 @@ for (const [file, text] of Object.entries(files)) {
   }
 }
 
+const packaged = textOf('debian/changelog')?.match(/^runner \((.*?)\)/)?.[1]
+if (packaged !== version) {
+  console.error(`debian/changelog is about version ${packaged}, package.json about ${version}`)
+  process.exitCode = 1
+}
+
 function textOf(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8')

@@ -23,8 +23,13 @@ export function feed({ command, args, input, patience, clock }: Feed): Promise<s
       over.abort()
       resolve(problem)
     }
-    // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
-    const child = spawn(command, args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+    let child: ReturnType<typeof spawn>
+    try {
+      // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
+      child = spawn(command, args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+    } catch (error) {
+      return end(errorText(error))
+    }
     child.on('error', error =>
       end(errorCode(error) === 'ENOENT' ? `${command}(1) is not installed` : errorText(error)),
     )
@@ -32,8 +37,8 @@ export function feed({ command, args, input, patience, clock }: Feed): Promise<s
       if (code === 0) return end()
       end(`${command}(1) ended ${signal === null ? `with status ${code}` : `by ${signal}`}`)
     })
-    child.stdin.on('error', () => {})
-    child.stdin.end(input)
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
     clock.sleep(patience, over.signal).then(() => child.kill('SIGKILL'))
   })
 }

@@ -22,6 +22,7 @@ export function syslogReporter(
   const stdio = ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore']
   const logger = spawn('logger', ['--tag', 'runner', '--prio-prefix'], { detached: true, stdio })
   let lost = false
+  let closing = false
   const lose = (message: string) => {
     if (!lost) onLost(`nothing goes to the system log: ${message}`)
     lost = true
@@ -34,6 +35,7 @@ export function syslogReporter(
   logger.on('exit', code => {
     gone.abort()
     if (code !== 0 && code !== null) lose(`logger(1) ended with status ${code}`)
+    else if (!closing) lose('logger(1) has ended')
   })
   return {
     emit(event) {
@@ -42,6 +44,7 @@ export function syslogReporter(
         logger.stdin.write(`<${severities[priority]}>${text}\n`)
     },
     close() {
+      closing = true
       logger.stdin.end()
       if (logger.pid !== undefined) clock.sleep(patience, gone.signal).then(() => logger.kill('SIGKILL'))
     },

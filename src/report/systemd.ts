@@ -12,6 +12,9 @@ const pause = 0.5
 /** Seconds that systemd-notify gets. */
 const patience = 10
 
+/** Characters of a status line: it is one line of `systemctl status`. */
+const longestStatus = 300
+
 /** What systemd gives a service for talking to it. It is for runner alone: no task may speak in its name. */
 export const notifyVariables = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const
 
@@ -74,7 +77,7 @@ function hangOf({ WATCHDOG_USEC: usec, WATCHDOG_PID: pid }: NodeJS.ProcessEnv): 
 }
 
 function messageOf(event: Event): Record<string, string> | undefined {
-  const status = () => ({ STATUS: describe(event, 'normal')[0]?.text ?? '' })
+  const status = () => ({ STATUS: describe(event, 'normal')[0]?.text.slice(0, longestStatus) ?? '' })
   switch (event.event) {
     case 'run:started':
     case 'try:started':

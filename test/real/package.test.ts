@@ -18,7 +18,7 @@ function packageTest(
   body: (t: Test, dir: string) => Promise<void>,
 ) {
   return testWith(t, title, needs, async t => {
-    const dir = mkdtempSync(join(tmpdir(), 'runner-package-'))
+    const dir = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
     try {
       await body(t, dir)
     } finally {

@@ -21,7 +21,7 @@ if [ -e /root/hold ]; then echo > /root/up; read line < /root/hold; fi`,
 }
 
 testWith(t, 'the package on a machine with systemd', [...machineNeeds, ...packageNeeds], async t => {
-  const dir = mkdtempSync(join(tmpdir(), 'runner-package-'))
+  const dir = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
   try {
     const building = buildPackage(dir)
     building.catch(() => {})
@@ -75,6 +75,17 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal(await sh('systemctl is-enabled runner || true'), 'disabled')
     t.equal(await sh('stat -c %a /var/lib/runner'), '700')
     t.equal(await sh('systemd-analyze verify --man=no runner.service runner@site.service 2>&1'), '')
+  })
+
+  await step('the unit gives a reason for each exposure', async t => {
+    const unit = await sh('cat /lib/systemd/system/runner.service')
+    const said = await sh(
+      'systemd-analyze security --offline=yes --json=short /lib/systemd/system/runner.service',
+    )
+    const settings = JSON.parse(said) as { set: boolean | null; name: string; exposure: string | null }[]
+    const exposed = settings.filter(({ set, exposure }) => set === false && Number(exposure) > 0)
+    for (const name of new Set(exposed.map(({ name }) => name.replace(/=.*/, '='))))
+      t.match(unit, new RegExp(`^(#  .*\\b)?${name}`, 'm'), name)
   })
 
   await step('an empty chain is a chain', async t => {

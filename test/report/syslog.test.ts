@@ -87,9 +87,12 @@ for (const [what, script, message] of [
     { tasks: { a: 'echo up; read x < "$DIR/hold"' } },
     async (t, rig) => {
       const hold = rig.hold('hold')
-      const run = rig.start(['run', '--json', '--syslog', '-n', '3'], fakeLogger(rig, script))
+      const logger = rig.lifeline('logger')
+      const options = fakeLogger(rig, `exec 9> "$DIR/logger"\n${script}`)
+      const run = rig.start(['run', '--json', '--syslog', '-n', '3'], options)
       for (const run_id of [1, 2, 3]) {
         await run.event('try:output', () => run.all('run:started').length === run_id)
+        if (run_id === 1) await logger.gone()
         hold.release()
         await run.event('run:ended', end => end.run_id === run_id)
       }
