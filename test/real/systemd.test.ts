@@ -15,7 +15,7 @@ const tasks = {
 echo middle >> /root/done
 if [ -e /root/reboot ]; then rm /root/reboot; exit 194; fi
 if [ -e /root/halt ]; then echo 'the middle one'; exit 2; fi
-if [ -e /root/slow-to-end ]; then trap 'echo trapped >> /root/done; exit 1' TERM; echo > /root/up; sleep 1000 & wait $!; fi
+if [ -e /root/slow-to-end ]; then trap 'sleep 4; echo trapped >> /root/done; exit 1' TERM; echo > /root/up; sleep 1000 & wait $!; fi
 if [ -e /root/hold ]; then echo > /root/up; read line < /root/hold; fi`,
   '30-last': 'echo last >> /root/done',
 }
@@ -153,12 +153,16 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
   })
 
   await step('stopped in mid-task, the task has its grace; started again, the chain goes on', async t => {
-    await sh('rm /root/hold; touch /root/slow-to-end')
+    // Less than the task takes to end, and enough because runner asks for more.
+    const quick = '[Service]\nTimeoutStopSec=2s\nWatchdogSec=2s\n'
+    await machine.write('/etc/systemd/system/runner.service.d/quick.conf', quick)
+    await sh('systemctl daemon-reload; rm /root/hold; touch /root/slow-to-end')
     await sh('rm -f /root/done; systemctl restart --no-block runner')
     await atMiddle()
     await sh('systemctl stop runner')
     t.equal(await show('ActiveState'), 'inactive', 'which is no failure')
     t.same(await done(), ['first', 'middle', 'trapped'])
+    await sh('rm -r /etc/systemd/system/runner.service.d; systemctl daemon-reload')
     await sh('rm /root/slow-to-end; systemctl start runner')
     t.same(await done(), ['first', 'middle', 'trapped', 'middle', 'last'])
   })
