@@ -130,7 +130,7 @@ async function iterate(
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
   const { edges, stop, hurry } = world
   const emit = withMetrics(world.emit, configuration.runner.metrics_file, edges.clock)
-  return await runOnce({
+  const status = await runOnce({
     chain: selected.value,
     configuration,
     state,
@@ -141,6 +141,10 @@ async function iterate(
     haltAfter: options.haltAfter && last,
     ...{ edges, emit, stop, hurry },
   })
+  // A chain of nothing, run again and again, must not keep a processor busy.
+  const idle = selected.value.tasks.length === 0 && status === exitStatus.ok && !last
+  if (idle) await edges.clock.sleep(Math.max(1, configuration.runner.sleep_time), stop)
+  return status
 }
 
 function taskEnvironment(

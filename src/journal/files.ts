@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { errorCode, errorText } from '../result.ts'
 
 /** Where records are kept. */
@@ -14,12 +14,33 @@ export interface StateDir {
 /** Makes sure that a state directory is there, mode 0700; takes a temporary one where that cannot be. */
 export function openStateDir(wanted: string): StateDir {
   try {
-    mkdirSync(join(wanted, 'runs'), { recursive: true, mode: 0o700 })
+    makeDirectory(join(wanted, 'runs'))
     accessSync(join(wanted, 'runs'), constants.W_OK | constants.X_OK)
     return { path: wanted }
   } catch (error) {
     const problem = `the state directory ${wanted} cannot be used: ${errorText(error)}`
     return { ...temporary(), problem }
+  }
+}
+
+/**
+ * Makes a directory and those above it, mode 0700; one that is there is fine. Node's own recursive mkdir never
+ * ends where a directory is there and none can be made in it, as in /proc.
+ */
+export function makeDirectory(path: string): void {
+  const make = () => {
+    try {
+      mkdirSync(path, { mode: 0o700 })
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error
+    }
+  }
+  try {
+    make()
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    makeDirectory(dirname(path))
+    make()
   }
 }
 

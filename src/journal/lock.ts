@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fail, ok, type Result } from '../result.ts'
+import { makeDirectory } from './files.ts'
 
 /** Who holds a lock. */
 export interface Holder {
@@ -22,7 +23,7 @@ export interface Lock {
  */
 export function takeLock(state: string, taskDir: string, me: Holder): Result<Lock, Holder | undefined> {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  mkdirSync(join(state, 'locks'), { recursive: true, mode: 0o700 })
+  makeDirectory(join(state, 'locks'))
   const path = join(state, 'locks', lockName(taskDir))
   const database = new DatabaseSync(`${path}.db`, { timeout: 0 })
   try {

@@ -1,5 +1,6 @@
-import { closeSync, fdatasync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fsync, openSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Clock } from '../edges.ts'
 import type { Event } from '../event.ts'
 
@@ -20,8 +21,6 @@ export interface Journal extends AsyncDisposable {
 /** Begins the journal of a run. Throws system errors. */
 export function openJournal(runDir: string, clock: Clock, onLost: (error: unknown) => void): Journal {
   const fd = openSync(join(runDir, journalFile), 'ax', 0o600)
-  syncDirectory(runDir)
-  syncDirectory(dirname(runDir))
   let lost = false
   const lose = (error: unknown) => {
     if (!lost) onLost(error)
@@ -32,15 +31,18 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
   let synced = 0
   let syncing: Promise<void> | undefined
   const sync = async () => {
-    while (synced < written && !lost) {
-      const until = written
-      await new Promise<void>(resolve =>
-        fdatasync(fd, error => {
-          if (error !== null) lose(error)
-          resolve()
-        }),
-      )
-      synced = until
+    // What is written in one go is synced in one go.
+    await new Promise(resolve => setImmediate(resolve))
+    try {
+      // The first time the names on the way to the file, too.
+      if (synced === 0) await Promise.all([runDir, dirname(runDir)].map(syncDirectory))
+      while (synced < written && !lost) {
+        const until = written
+        await dataSync(fd)
+        synced = until
+      }
+    } catch (error) {
+      lose(error)
     }
     syncing = undefined
   }
@@ -64,10 +66,12 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
   }
 }
 
-function syncDirectory(path: string): void {
+const dataSync = promisify(fdatasync)
+
+async function syncDirectory(path: string): Promise<void> {
   const fd = openSync(path, 'r')
   try {
-    fsyncSync(fd)
+    await promisify(fsync)(fd)
   } finally {
     closeSync(fd)
   }

@@ -17,7 +17,7 @@ export interface Capture {
    * child in the background still writes reaches it later, until the outputs are disposed of.
    */
   drain(): void
-  /** Settles when nobody can write any more, or the outputs have been disposed of. */
+  /** Settles when nobody can write any more. */
   closed: Promise<void>
 }
 
@@ -34,7 +34,7 @@ export class Outputs implements Disposable {
   readonly #parent: string
   #directory: string | undefined
   readonly #free: string[] = []
-  readonly #open = new Set<() => void>()
+  #over = false
   #made = 0
 
   /** Removes from a directory what outputs have left there whose process was killed. */
@@ -48,9 +48,10 @@ export class Outputs implements Disposable {
     this.#parent = parent
   }
 
-  /** Opens the output of one process. Close it by disposing of the outputs. */
+  /** Opens the output of one process; its sink hears of it until the outputs are disposed of. */
   open(sink: Sink): Capture {
-    return this.#openFifo(sink) ?? this.#openPipes(sink)
+    const take: Sink = chunk => (this.#over ? undefined : sink(chunk))
+    return this.#openFifo(take) ?? this.#openPipes(take)
   }
 
   #openFifo(sink: Sink): Capture | undefined {
@@ -90,10 +91,10 @@ export class Outputs implements Disposable {
         },
       },
     } as ConstructorParameters<typeof Socket>[0])
-    const close = () => socket.destroy()
-    this.#open.add(close)
+    let busy = true
     const free = () => {
-      if (this.#open.delete(close)) this.#free.push(path)
+      if (busy) this.#free.push(path)
+      busy = false
     }
     const closed = new Promise<void>(resolve => {
       socket.on('error', () => {})
@@ -119,11 +120,6 @@ export class Outputs implements Disposable {
   #openPipes(sink: Sink): Capture {
     const { promise: closed, resolve } = Promise.withResolvers<void>()
     let pipes: Socket[] = []
-    const close = () => {
-      for (const pipe of pipes) pipe.destroy()
-      resolve()
-    }
-    this.#open.add(close)
     return {
       output: 'pipe',
       started(given) {
@@ -137,7 +133,7 @@ export class Outputs implements Disposable {
             pause.then(() => pipe.resume())
           })
         }
-        Promise.all(pipes.map(pipe => new Promise(end => pipe.once('close', end)))).then(close)
+        Promise.all(pipes.map(pipe => new Promise(end => pipe.once('close', end)))).then(() => resolve())
       },
       drain() {
         for (const pipe of pipes) {
@@ -164,11 +160,12 @@ export class Outputs implements Disposable {
     }
   }
 
-  /** Closes all reading ends, as the reader of any pipe does, and removes the FIFOs. */
+  /**
+   * Ends all hearing, and removes the FIFOs. What processes in the background still write is read and forgotten
+   * until this process ends; then they get SIGPIPE, as behind any pipe.
+   */
   [Symbol.dispose](): void {
-    const closes = [...this.#open]
-    this.#open.clear()
-    for (const close of closes) close()
+    this.#over = true
     if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
   }
 }

@@ -113,3 +113,16 @@ t.test('the name of a log is fit for a file system, whatever the task is called'
   t.ok(Buffer.byteLength(long) <= 255, long)
   t.notMatch(long, /\ufffd/)
 })
+
+rigTest(
+  t,
+  'a state directory in a file system that takes none costs the record place, not the run',
+  { runner: { state_dir: '/proc/runner/state' }, tasks: { a: 'exit 0' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 0)
+    const [notice] = run.all('notice')
+    t.match(notice, { reason: 'state-lost', message: /\/proc\/runner\/state cannot be used/ })
+    rmSync(notice!.message.match(/records go to (.*)$/)![1]!, { recursive: true })
+  },
+)

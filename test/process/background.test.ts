@@ -111,3 +111,26 @@ rigTest(
     t.match(run.all('try:ended'), [{ outcome: 'OK' }, { outcome: 'RETRY', failure: { reason: 'timed-out' } }])
   },
 )
+
+rigTest(
+  t,
+  'with -n what one run leaves in the background can write as long as runner runs',
+  {
+    tasks: {
+      a: `if [ ! -e "$DIR/first" ]; then
+  : > "$DIR/first"
+  (read x < "$DIR/go"; echo late; echo done > "$DIR/done") &
+else
+  echo > "$DIR/go"
+  read x < "$DIR/done"
+fi`,
+    },
+  },
+  async (t, rig) => {
+    rig.hold('go')
+    rig.hold('done')
+    const run = await rig.finish('-n', '2')
+    t.equal(run.status, 0)
+    t.same(run.outcomes(), ['OK', 'OK'])
+  },
+)
