@@ -23,6 +23,13 @@ const results = '.tap/results.tap'
 const status = tap('run', `--output-file=${results}`, '--reporter=terse', ...named)
 
 const lines = readFileSync(results, 'utf8').split('\n')
+// The reporter says little where there is no terminal.
+if (status !== 0)
+  for (const [index, line] of lines.entries())
+    if (/^\s*not ok \d/.test(line)) {
+      const end = lines.findIndex((text, at) => at > index && text.trim() === '...')
+      console.log(lines.slice(index, Math.min(end === -1 ? index + 1 : end + 1, index + 60)).join('\n'))
+    }
 const skipped = lines.flatMap(
   line =>
     line
