@@ -94,8 +94,6 @@ export interface ResumeFact {
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
   task_try?: { task: string; try_num: number }
-  /** How many reboots it has asked for. */
-  reboots: number
   /** What was left of its last try, and has been ended. */
   killed: ProcessFact[]
 }
@@ -109,7 +107,7 @@ export type NotResumed =
   | 'other-contents'
   | 'unreadable'
 
-/** Everything that happens in a run. Reporters, and later the journal, live on these alone. */
+/** Everything that happens in a run. The journal and the reporters live on these alone. */
 export type Event =
   | {
       event: 'run:started'
@@ -126,6 +124,10 @@ export type Event =
       task_dir: string
       run_dir?: string
       tasks: PlannedTaskFact[]
+      /** How many reboots in a row the chain has had before it. */
+      reboots: number
+      /** Present where only some of the tasks were asked for. */
+      partial?: true
       /** Present where it goes on with an earlier run. */
       resumes?: ResumeFact
     }
@@ -182,6 +184,7 @@ export type NoticeReason =
   | 'systemd-lost'
   | 'metrics-lost'
   | 'left-over'
+  | 'still-running'
   | 'reboot-pending'
   | 'no-reboot'
   | 'lock-lost'

@@ -56,15 +56,15 @@ export async function runChain(
   const done = new Set(resume?.done)
   let position = tasks.findIndex(task => !done.has(task.file))
   if (position === -1) position = tasks.length
-  /** What an interrupted run had counted of the tries of one task. */
-  const counted = (task: PlannedTask | undefined) =>
-    task !== undefined && resume?.task_try?.task === task.file ? resume.task_try.try_num : 1
+  /** What an interrupted run had counted of the tries of the task that it was at; of all others 1. */
+  let counted = resume?.task_try?.task === tasks[position]?.file ? (resume?.task_try?.try_num ?? 1) : 1
   /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
-  let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted(tasks[position])
+  let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted
   while (position < tasks.length) {
     const task = tasks[position]!
     const { required, max_tries } = task.settings
-    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, counted(task), deps)
+    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, counted, deps)
+    counted = 1
     if (end === undefined || end.outcome === 'INTERRUPTED' || deps.stop.aborted)
       return { reason: 'interrupted', done: position, task: task.file, ...(end === undefined ? {} : { end }) }
     const decided = { done: position, task: task.file, end }

@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import type { Configuration } from '../config/load.ts'
 import type { Edges } from '../edges.ts'
 import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
 import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files.ts'
-import { lastRunOf } from '../journal/last-run.ts'
+import { lastRunsOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
-import { decideResume, type ResumeFailure, type ResumePoint } from '../journal/resume.ts'
-import { openTry } from '../journal/runs.ts'
+import { decideResume, type ResumeFailure, type ResumePoint, rebootsBefore } from '../journal/resume.ts'
+import { openTry, stateOf } from '../journal/runs.ts'
+import { sha256OfFile } from '../journal/verify.ts'
 import { type Journal, openJournal } from '../journal/writer.ts'
 import { Outputs } from '../process/output.ts'
 import { endTree, startTicks } from '../process/tree.ts'
@@ -28,6 +29,8 @@ export interface RunOptions {
   env: NodeJS.ProcessEnv
   /** Of the kernel: another one is another boot. */
   bootId: string
+  /** Only some of the tasks were asked for. */
+  partial: boolean
   /** Go on with the last run, if that can be done. */
   resume: boolean
   /** Run the halt task after success. */
@@ -42,21 +45,28 @@ export interface RunOptions {
 
 /** Runs the chain once, or goes on with its last run; resolves to its exit status. */
 export async function runOnce(options: RunOptions): Promise<number> {
-  const { chain, state, edges, bootId } = options
+  const { chain, state, edges, bootId, partial } = options
   const begun = edges.clock.monotonic()
+  const taskDir = realPath(chain.directory)
   const tasks = chain.tasks.map(planFact)
-  const last = state === undefined ? undefined : lastRunOf(state, chain.directory)
-  const decision = options.resume ? decide(last, tasks, options) : undefined
-  if (decision?.ok === false && decision.failure.reason === 'reboot-pending')
-    return await awaitReboot(decision.failure, options)
+  const last = state === undefined ? {} : lastRunsOf(state, taskDir)
+  if (last.any !== undefined && stateOf(last.any) === 'running') return refuse(last.any, options)
+  const decision = options.resume ? decide(last.whole, tasks, options) : undefined
+  if (decision?.ok === false && decision.failure.reason === 'reboot-pending') {
+    const message = `${decision.failure.message}; nothing is started`
+    options.emit({ event: 'notice', reason: 'reboot-pending', message })
+    return exitStatus.reboot
+  }
   const point = decision?.ok ? decision.value : undefined
-  const killed = last?.ok ? await endLeftover(last.value, options) : []
+  const whole = last.whole?.ok ? last.whole.value : undefined
+  const reboots = rebootsBefore(whole, bootId, point !== undefined)
+  const { killed, notices } = await endLeftover(last.any, options)
 
   const runDir = openRun(options)
   const recorded = record(options, runDir)
   await using journal = recorded.journal
   const { emit } = recorded
-  using tries = new Tries({ ...options, emit, flush: journal.flush }, runDir)
+  using tries = new Tries({ ...options, emit, flush: journal.flush }, runDir, taskDir)
   emit({
     event: 'run:started',
     format: 1,
@@ -65,13 +75,17 @@ export async function runOnce(options: RunOptions): Promise<number> {
     pid: process.pid,
     start_ticks: startTicks(process.pid),
     ...(options.configuration.file === undefined ? {} : { config_file: options.configuration.file }),
-    task_dir: chain.directory,
+    task_dir: taskDir,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
     tasks,
-    ...(point === undefined ? {} : { resumes: { ...point, killed } }),
+    reboots,
+    ...(partial ? { partial } : {}),
+    ...(point === undefined ? {} : { resumes: resumeFact(point, killed) }),
   })
+  for (const notice of notices) emit(notice)
   if (decision?.ok === false) emit({ event: 'run:not-resumed', ...notResumed(decision.failure) })
-  const end = await runToEnd({ ...options, emit }, tries, rebootsBefore(last, point, bootId), point)
+  using _ = tellStops(options, emit)
+  const end = await runToEnd({ ...options, emit }, tries, reboots, point)
   tries.finish()
   const exit_status = statusOf(end.reason, options.stop)
   emit({
@@ -84,19 +98,78 @@ export async function runOnce(options: RunOptions): Promise<number> {
     duration_seconds: Math.round((edges.clock.monotonic() - begun) * 1000) / 1000,
     ...failureOf(end),
   })
-  if (state !== undefined) removeOldRuns(state, options.configuration.runner.keep_runs)
+  if (state !== undefined) removeOldRuns(state, options.configuration.runner.keep_runs, taskDir)
   return exit_status
+}
+
+/** The lock has been lost or removed, but the last run still goes on. */
+function refuse({ started }: RunRecord, { emit }: RunOptions): number {
+  const message = `run ${started.run_id} is still under way, by process ${started.pid}; nothing is started`
+  emit({ event: 'notice', reason: 'still-running', message })
+  return exitStatus.locked
+}
+
+/** A path without links, or as it is where it leads nowhere. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+function resumeFact({ reboot: _, ...fact }: ResumePoint, killed: ResumeFact['killed']): ResumeFact {
+  return { ...fact, killed }
+}
+
+/** Tells of each wish to stop while the run goes on. */
+function tellStops({ stop, hurry }: RunOptions, emit: Emit): Disposable {
+  const over = new AbortController()
+  for (const [signal, immediately] of [
+    [stop, false],
+    [hurry, true],
+  ] as const) {
+    const tell = () => void emit({ event: 'run:stopping', signal: signal.reason as string, immediately })
+    if (signal.aborted) tell()
+    else signal.addEventListener('abort', tell, { once: true, signal: over.signal })
+  }
+  return { [Symbol.dispose]: () => over.abort() }
 }
 
 /** The chain, and what follows from its end: the reboot, and the halt task that was asked for. */
 async function runToEnd(
   options: RunOptions,
   tries: Tries,
-  rebootsBefore: number,
+  reboots: number,
+  resume: ResumePoint | undefined,
+): Promise<ChainEnd> {
+  const { configuration, emit, stop } = options
+  const end = await runTasks(options, tries, resume)
+  if (end.reason === 'succeeded' && options.haltAfter) {
+    await tries.halt()
+    return stop.aborted ? { ...end, reason: 'interrupted' } : end
+  }
+  if (end.reason !== 'reboot') return end
+  const { max_reboots } = configuration.runner
+  const problem =
+    reboots >= max_reboots
+      ? `the chain has been rebooted ${reboots} times in a row (max_reboots)`
+      : await tries.reboot(end.task!, reboots + 1)
+  if (problem === undefined) return end
+  emit({ event: 'notice', reason: 'no-reboot', message: `no reboot for ${end.task}: ${problem}` })
+  await tries.halt()
+  return { ...end, reason: stop.aborted ? 'interrupted' : 'gave-up' }
+}
+
+/** The tasks, unless the run that is gone on with had only its reboot left to ask for. */
+async function runTasks(
+  options: RunOptions,
+  tries: Tries,
   resume: ResumePoint | undefined,
 ): Promise<ChainEnd> {
   const { chain, configuration, edges, emit, stop } = options
-  const end = await runChain(
+  if (resume?.reboot !== undefined) return { reason: 'reboot', done: resume.done.length, task: resume.reboot }
+  return await runChain(
     {
       tasks: chain.tasks,
       retry_from: configuration.runner.retry_from,
@@ -111,20 +184,6 @@ async function runToEnd(
       stop,
     },
   )
-  if (end.reason === 'succeeded' && options.haltAfter) {
-    await tries.halt()
-    return stop.aborted ? { ...end, reason: 'interrupted' } : end
-  }
-  if (end.reason !== 'reboot') return end
-  const { max_reboots } = configuration.runner
-  const problem =
-    rebootsBefore >= max_reboots
-      ? `the chain has been rebooted ${rebootsBefore} times (max_reboots)`
-      : await tries.reboot(end.task!, rebootsBefore + 1)
-  if (problem === undefined) return end
-  emit({ event: 'notice', reason: 'no-reboot', message: `no reboot for ${end.task}: ${problem}` })
-  await tries.halt()
-  return { ...end, reason: stop.aborted ? 'interrupted' : 'gave-up' }
 }
 
 function planFact({ file, name, path, texts }: Chain['tasks'][number]): PlannedTaskFact {
@@ -132,17 +191,13 @@ function planFact({ file, name, path, texts }: Chain['tasks'][number]): PlannedT
     const origin = texts.get(key)?.origin
     return origin === undefined ? undefined : `${origin.file}:${origin.line}`
   }
-  const facts = { sha256: sha256Of(path), max_time_from: from('max_time'), max_tries_from: from('max_tries') }
+  const facts = {
+    sha256: sha256OfFile(path),
+    max_time_from: from('max_time'),
+    max_tries_from: from('max_tries'),
+  }
   const known = Object.entries(facts).filter(([, value]) => value !== undefined)
   return { task: file, name, ...Object.fromEntries(known) }
-}
-
-function sha256Of(path: string): string | undefined {
-  try {
-    return process.getBuiltinModule('node:crypto').hash('sha256', readFileSync(path), 'hex')
-  } catch {
-    return undefined
-  }
 }
 
 function decide(
@@ -162,54 +217,29 @@ function notResumed(failure: ResumeFailure) {
   }
 }
 
-/** How many reboots in a row the chain has had: those of the run that is gone on with, or that asked last. */
-function rebootsBefore(
-  last: Result<RunRecord, string> | undefined,
-  point: ResumePoint | undefined,
-  bootId: string,
-): number {
-  if (point !== undefined) return point.reboots
-  if (last?.ok !== true || last.value.reboot === undefined || last.value.started.boot_id === bootId) return 0
-  return (last.value.started.resumes?.reboots ?? 0) + 1
-}
-
-/** Starts nothing; asks for the reboot if the end came before that could be done. */
-async function awaitReboot(
-  failure: ResumeFailure & { reason: 'reboot-pending' },
-  options: RunOptions,
-): Promise<number> {
-  options.emit({
-    event: 'notice',
-    reason: 'reboot-pending',
-    message: `${failure.message}; nothing is started`,
-  })
-  if (failure.asked) return exitStatus.reboot
-  using tries = new Tries({ ...options, flush: async () => {} }, undefined)
-  const problem = await tries.reboot(failure.task, 1)
-  if (problem === undefined) return exitStatus.reboot
-  options.emit({ event: 'notice', reason: 'no-reboot', message: `no reboot for ${failure.task}: ${problem}` })
-  return exitStatus.gaveUp
-}
-
 /** Ends what a run that crashed in this boot has left of its last try, and removes its FIFOs. */
-async function endLeftover(last: RunRecord, options: RunOptions): Promise<ResumeFact['killed']> {
-  const { state, bootId, configuration, edges, emit, hurry } = options
-  if (last.ended !== undefined || state === undefined) return []
+async function endLeftover(
+  last: RunRecord | undefined,
+  { state, bootId, configuration, edges, hurry }: RunOptions,
+): Promise<{ killed: ResumeFact['killed']; notices: Event[] }> {
+  const nothing = { killed: [], notices: [] }
+  if (last === undefined || last.ended !== undefined || state === undefined) return nothing
   Outputs.sweep(runPath(state, last.started.run_id))
   const open = openTry(last)
-  if (open === undefined || last.started.boot_id !== bootId) return []
+  if (open === undefined || last.started.boot_id !== bootId) return nothing
   const { started, running } = open
   const leader = running === undefined ? {} : { leader: running.pid, leaderStarted: running.start_ticks }
   const grace = configuration.runner.kill_grace
   const end = { signal: 'SIGTERM', grace, clock: edges.clock, hurry } as const
   const { killed, survivors } = await endTree({ tryId: started.try_id, ...leader }, end)
-  const name = (facts: typeof killed) => facts.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
+  const names = (facts: typeof killed) =>
+    facts.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
   const run = `run ${last.started.run_id}, which had crashed,`
-  if (killed.length > 0)
-    emit({ event: 'notice', reason: 'left-over', message: `ended what ${run} had left: ${name(killed)}` })
-  if (survivors.length > 0)
-    emit({ event: 'notice', reason: 'left-over', message: `still alive of ${run}: ${name(survivors)}` })
-  return killed
+  const messages = [
+    ...(killed.length > 0 ? [`ended what ${run} had left: ${names(killed)}`] : []),
+    ...(survivors.length > 0 ? [`still alive of ${run}: ${names(survivors)}`] : []),
+  ]
+  return { killed, notices: messages.map(message => ({ event: 'notice', reason: 'left-over', message })) }
 }
 
 function openRun({ state, emit }: RunOptions): RunDir | undefined {

@@ -14,7 +14,7 @@ import type { PlannedTask } from './prepare.ts'
 import type { RunOptions } from './run.ts'
 import { runTry } from './task.ts'
 
-export interface TriesOptions extends Omit<RunOptions, 'resume' | 'haltAfter'> {
+export interface TriesOptions extends Omit<RunOptions, 'resume' | 'partial' | 'haltAfter'> {
   /** Resolves when the journal is on the disk. */
   flush(): Promise<void>
 }
@@ -24,14 +24,16 @@ export class Tries implements Disposable {
   readonly runId: number
   readonly #options: TriesOptions
   readonly #dir: string | undefined
+  readonly #taskDir: string
   readonly #outputs: Outputs
   readonly #said = new Set<NoticeReason>()
   /** Logs into which somebody may still write. */
   readonly #open = new Map<LogFile, TryRef>()
   #logs = 0
 
-  constructor(options: TriesOptions, runDir: RunDir | undefined) {
+  constructor(options: TriesOptions, runDir: RunDir | undefined, taskDir: string) {
     this.#options = options
+    this.#taskDir = taskDir
     this.runId = runDir?.id ?? 0
     this.#dir = runDir?.path
     this.#outputs = new Outputs(runDir?.path ?? options.temporary)
@@ -164,7 +166,7 @@ export class Tries implements Disposable {
     }
     try {
       if (isEnough()) return true
-      removeOldRuns(dirname(dirname(dir)), 1)
+      removeOldRuns(dirname(dirname(dir)), 1, this.#taskDir)
       if (isEnough()) return true
     } catch (error) {
       this.#loseLogs(errorText(error))

@@ -16,7 +16,9 @@ export function historyCommand(options: HistoryCommandOptions, env: NodeJS.Proce
     return exitStatus.config
   }
   const now = systemClock.now()
-  const runs = [...records.value.runs()].map(run => summarize(run, now))
+  const runs = [...records.value.runs()].map(({ id, run }) =>
+    run.ok ? summarize(run.value, now) : { run_id: id, state: 'unreadable' as const, message: run.failure },
+  )
   process.stdout.write(options.json ? `${JSON.stringify(runs)}\n` : historyText(runs))
   return exitStatus.ok
 }

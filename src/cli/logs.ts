@@ -35,15 +35,19 @@ export async function logsCommand(options: LogsCommandOptions, env: NodeJS.Proce
     sayError(`runner: run ${run.value.started.run_id} has no try of ${options.task}\n`)
     return exitStatus.noRun
   }
-  if (options.verify) return verify(run.value.tries.filter(wanted), options)
+  if (options.verify) return verify(run.value, wanted, options)
   await print(run.value, wanted, options, streamOut(process.stdout))
   return exitStatus.ok
 }
 
-function verify(tries: readonly TryRecord[], { json }: LogsCommandOptions): number {
-  const results = tries.map(record => {
+function verify(
+  run: RunRecord,
+  wanted: (record: TryRecord) => boolean,
+  { json }: LogsCommandOptions,
+): number {
+  const results = run.tries.filter(wanted).map(record => {
     const { task, try_num, kind } = record.started
-    return { task, kind, try_num, ...verifyLog(record) }
+    return { task, kind, try_num, ...verifyLog(record, run.ended !== undefined) }
   })
   const bad = results.filter(({ verdict }) => verdict !== 'whole' && verdict !== 'open')
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
@@ -64,6 +68,7 @@ async function print(
   out: Out,
 ): Promise<void> {
   const positions = new Map<string, number>()
+  const decoders = new Map<string, TextDecoder>()
   let last: string | undefined
   for (;;) {
     const running = stateOf(run) === 'running'
@@ -72,8 +77,12 @@ async function print(
       if (file === undefined) continue
       for (const piece of piecesOf(file, positions)) {
         const { task, try_num } = record.started
-        if (json) await out.write(`${JSON.stringify({ task, try_num, text: piece.toString() })}\n`)
-        else {
+        if (json) {
+          const decoder = decoders.get(file) ?? new TextDecoder('utf-8', { ignoreBOM: true })
+          decoders.set(file, decoder)
+          const text = decoder.decode(piece, { stream: true })
+          await out.write(`${JSON.stringify({ task, try_num, text })}\n`)
+        } else {
           if (last !== file)
             await out.write(`${last === undefined ? '' : '\n'}==> ${one(task)}, try ${try_num} <==\n`)
           await out.write(piece)

@@ -137,7 +137,7 @@ Examples:
     })
   program
     .command('logs')
-    .argument('[run]', 'number of the run (default: the last)', parseRun)
+    .argument('[run]', 'number of the run (default: the last)')
     .argument('[task]', 'file name or name of a task')
     .description('print what the tasks of a run wrote')
     .option('-f, --follow', 'go on until the run has ended', false)
@@ -151,10 +151,15 @@ Exit status: 0; 7 no such run or task; with --verify 1 where a log is not whole.
 
 Examples:
   runner logs -f
+  runner logs disk
   runner logs 12 disk
   runner logs --verify`,
     )
-    .action(async (run: number | undefined, task: string | undefined, _, command: Command) => {
+    .action(async (first: string | undefined, second: string | undefined, _, command: Command) => {
+      // A single word that is no number is a task.
+      const alone = second === undefined && first !== undefined && !/^\d+$/.test(first)
+      const run = alone || first === undefined ? undefined : parseRun(first)
+      const task = alone ? first : second
       const { logsCommand } = await import('./logs.ts')
       await done(logsCommand({ ...command.optsWithGlobals<Options>(), run, task } as never, process.env))
     })

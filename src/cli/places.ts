@@ -26,7 +26,8 @@ export class Places implements Disposable {
     this.#states.set(wanted, path)
     if (problem !== undefined) {
       const instead = path === undefined ? 'this run keeps no records' : `records go to ${path}`
-      this.#emit({ event: 'notice', reason: 'state-lost', message: `${problem}; ${instead}` })
+      const message = `${problem}; nothing keeps another run from starting, and ${instead}`
+      this.#emit({ event: 'notice', reason: 'state-lost', message })
     }
     return path
   }

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
+import { realPath } from '../chain/run.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { findConfigFile } from '../config/sources.ts'
 import type { RunRecord } from '../journal/reader.ts'
-import { runsOf } from '../journal/runs.ts'
+import { type RunOnRecord, runsOf } from '../journal/runs.ts'
 import { fail, ok, type Result } from '../result.ts'
 
 /** Which runs a command is about. */
@@ -17,22 +18,27 @@ export interface Records {
   state: string
   taskDir: string
   /** The latest first. */
-  runs(): Generator<RunRecord>
+  runs(): Generator<RunOnRecord>
 }
 
 export function findRecords(options: RecordOptions, env: NodeJS.ProcessEnv): Result<Records, string> {
   const configuration = loadConfiguration(findConfigFile(options.config, env), env)
   if (!configuration.ok) return fail(configuration.failure[0]!.message)
   const { state_dir: state, task_dir } = configuration.value.runner
-  const taskDir = options.taskDir === undefined ? task_dir : resolve(options.taskDir)
+  const taskDir = realPath(options.taskDir === undefined ? task_dir : resolve(options.taskDir))
   return ok({ state, taskDir, runs: () => runsOf(state, taskDir) })
 }
 
-/** The run of that number, or the latest; a message where there is none. */
+/** The run of that number, or the latest; a message where there is none, or none that can be read. */
 export function findRun(records: Records, wanted: number | undefined): Result<RunRecord, string> {
-  for (const run of records.runs()) if (wanted === undefined || run.started.run_id === wanted) return ok(run)
+  for (const { id, run } of records.runs())
+    if (wanted === undefined || id === wanted) return run.ok ? run : fail(`run ${id}: ${run.failure}`)
   const which = wanted === undefined ? 'no run' : `no run ${wanted}`
-  return fail(
-    `${which} of ${records.taskDir} is on record in ${records.state}; \`runner history\` shows those that are`,
-  )
+  const { taskDir, state } = records
+  return fail(`${which} of ${taskDir} is on record in ${state}; \`runner history\` shows those that are`)
+}
+
+/** Those that can be read, the latest first. */
+export function readable(runs: Iterable<RunOnRecord>): RunRecord[] {
+  return [...runs].flatMap(({ run }) => (run.ok ? [run.value] : []))
 }

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Chain, findTasks } from '../chain/prepare.ts'
-import { runOnce } from '../chain/run.ts'
+import { realPath, runOnce } from '../chain/run.ts'
 import { configCommand } from '../config/config-command.ts'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { nearest } from '../config/did-you-mean.ts'
@@ -20,7 +20,7 @@ import { fail, ok, type Result } from '../result.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
 import { Places } from './places.ts'
-import { findRecords } from './records.ts'
+import { findRecords, readable } from './records.ts'
 import { sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
@@ -45,14 +45,18 @@ export async function runCommand(options: RunCommandOptions, env: NodeJS.Process
   const edges: Edges = { clock: systemClock, chance: systemChance }
   const usual = usualDurations(options, env)
   const report = await openReport(options, edges.clock, env, usual)
-  using signals = catchSignals((signal, immediately) =>
-    report.emit({ event: 'run:stopping', signal, immediately }),
-  )
+  using signals = catchSignals()
   using places = new Places(edges.clock, report.emit)
+  const meters = new Map<string | undefined, Emit>()
+  const metered = (file: string | undefined) => {
+    const emit = meters.get(file) ?? withMetrics(report.emit, file, edges.clock)
+    meters.set(file, emit)
+    return emit
+  }
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
-      const world = { edges, emit: report.emit, places, ...signals }
+      const world = { edges, emit: report.emit, metered, places, ...signals }
       const status = await iterate(options, { last, first: iteration === 1 }, world, env)
       if (status !== exitStatus.ok || last || options.dryRun) return status
       if (signals.stop.aborted) return interruptedBy(signals.stop)
@@ -74,7 +78,7 @@ function usualDurations(
         { ...options, ...(options.directory ? { taskDir: options.directory } : {}) },
         env,
       )
-      runs = records.ok ? [...records.value.runs()] : []
+      runs = records.ok ? readable(records.value.runs()) : []
     }
     return usualDuration(task, runs)
   }
@@ -87,6 +91,8 @@ function interruptedBy(stop: AbortSignal): number {
 interface World {
   edges: Edges
   emit: Emit
+  /** The same, with metrics into a file. */
+  metered(file: string | undefined): Emit
   places: Places
   stop: AbortSignal
   hurry: AbortSignal
@@ -117,7 +123,7 @@ async function iterate(
     const holder = { pid: process.pid, boot_id: bootId }
     const other = await world.places.lock(
       state,
-      loaded.chain.directory,
+      realPath(loaded.chain.directory),
       holder,
       options.wait ? world.stop : undefined,
     )
@@ -129,7 +135,7 @@ async function iterate(
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
   const { edges, stop, hurry } = world
-  const emit = withMetrics(world.emit, configuration.runner.metrics_file, edges.clock)
+  const emit = world.metered(configuration.runner.metrics_file)
   const status = await runOnce({
     chain: selected.value,
     configuration,
@@ -137,6 +143,7 @@ async function iterate(
     temporary: tmpdir(),
     env: taskEnvironment(configuration, command.value, env),
     bootId,
+    partial: options.only.length > 0 || options.from !== undefined,
     resume: options.resume && first,
     haltAfter: options.haltAfter && last,
     ...{ edges, emit, stop, hurry },

@@ -7,14 +7,12 @@ export interface Signals extends Disposable {
 }
 
 /** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored to the very end. */
-export function catchSignals(onSignal: (signal: NodeJS.Signals, immediately: boolean) => void): Signals {
+export function catchSignals(): Signals {
   const stop = new AbortController()
   const hurry = new AbortController()
   const take = (signal: NodeJS.Signals) => {
     if (hurry.signal.aborted) return
-    const again = stop.signal.aborted
-    onSignal(signal, again)
-    const controller = again ? hurry : stop
+    const controller = stop.signal.aborted ? hurry : stop
     controller.abort(signal)
   }
   const ignore = () => {}

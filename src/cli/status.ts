@@ -3,7 +3,7 @@ import { exitStatus } from '../exit-status.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { stateOf } from '../journal/runs.ts'
 import { statusFacts, statusText } from '../report/history.ts'
-import { findRecords, type RecordOptions } from './records.ts'
+import { findRecords, findRun, type RecordOptions, readable } from './records.ts'
 import { sayError } from './say.ts'
 
 export interface StatusCommandOptions extends RecordOptions {
@@ -21,22 +21,25 @@ export async function statusCommand(options: StatusCommandOptions, env: NodeJS.P
     sayError(`runner: ${records.failure}\n`)
     return exitStatus.config
   }
-  let [last, ...earlier] = records.value.runs()
-  while (options.wait && last !== undefined && stateOf(last) === 'running') {
+  const find = () => findRun(records.value, undefined)
+  let last = find()
+  while (options.wait && last.ok && stateOf(last.value) === 'running') {
     await systemClock.sleep(lookEvery)
-    ;[last, ...earlier] = records.value.runs()
+    last = find()
   }
-  if (last === undefined) {
+  if (!last.ok) {
     if (options.json) process.stdout.write('null\n')
-    else sayError(`runner: no run of ${records.value.taskDir} is on record in ${records.value.state}\n`)
+    sayError(`runner: ${last.failure}\n`)
     return exitStatus.noRun
   }
+  const run = last.value
+  const earlier = readable(records.value.runs()).filter(({ started }) => started.run_id < run.started.run_id)
   const now = systemClock.now()
   const text = options.json
-    ? `${JSON.stringify(statusFacts(last, earlier, now))}\n`
-    : statusText(last, earlier, now)
+    ? `${JSON.stringify(statusFacts(run, earlier, now))}\n`
+    : statusText(run, earlier, now)
   process.stdout.write(text)
-  return statusOf(last)
+  return statusOf(run)
 }
 
 /** The status with which the run ended; 0 while it runs. */

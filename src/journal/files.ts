@@ -1,4 +1,15 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { errorCode, errorText } from '../result.ts'
@@ -78,14 +89,41 @@ export function newRunDir(state: string): RunDir {
   }
 }
 
-/** Removes the oldest runs, so that `keep` are left. What cannot be removed stays. */
-export function removeOldRuns(state: string, keep: number): void {
-  for (const id of runIds(state).slice(0, -keep)) {
+/**
+ * Removes the oldest runs of a task directory, so that `keep` are left, and what is older than these and nobody's
+ * any more. Runs of other chains in the same state directory stay. What cannot be removed stays.
+ */
+export function removeOldRuns(state: string, keep: number, taskDir: string): void {
+  const owners = runIds(state).map(id => ({ id, owner: ownerOf(runPath(state, id)) }))
+  const own = owners.filter(({ owner }) => owner === taskDir)
+  const oldest = own.at(-keep)?.id ?? 0
+  for (const { id, owner } of owners) {
+    if (id >= oldest || (owner !== undefined && owner !== taskDir)) continue
     try {
       rmSync(runPath(state, id), { recursive: true, force: true })
     } catch {
       // The next run tries again.
     }
+  }
+}
+
+/** The task directory of a run, from the beginning of its journal; undefined where that does not say. */
+function ownerOf(runDir: string): string | undefined {
+  let fd: number
+  try {
+    fd = openSync(join(runDir, 'events.jsonl'), 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const beginning = Buffer.alloc(16384)
+    const text = beginning.toString('utf8', 0, readSync(fd, beginning))
+    const quoted = text.match(/"task_dir":("(?:[^"\\]|\\.)*")/)?.[1]
+    return quoted === undefined ? undefined : (JSON.parse(quoted) as string)
+  } catch {
+    return undefined
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -1,17 +1,23 @@
-import type { Result } from '../result.ts'
-import { runIds, runPath } from './files.ts'
-import { type RunRecord, readRun } from './reader.ts'
+import { fail, ok, type Result } from '../result.ts'
+import type { RunRecord } from './reader.ts'
+import { runsOf } from './runs.ts'
 
-/**
- * The last run of a task directory that had begun: a run that came no further than its directory did nothing.
- * Undefined where there is none; a failure where its journal says nonsense.
- */
-export function lastRunOf(state: string, taskDir: string): Result<RunRecord, string> | undefined {
-  for (const id of runIds(state).reverse()) {
-    const run = readRun(runPath(state, id))
-    if (run.ok && run.value.started.task_dir === taskDir) return run
-    if (!run.ok && run.failure !== undefined && run.failure.taskDir === taskDir)
-      return { ok: false, failure: `run ${id}: ${run.failure.message}` }
+/** The runs that the next run of a task directory has to know of. */
+export interface LastRuns {
+  /** The last one, whatever it was of; of it something may be left. */
+  any?: RunRecord
+  /** The last one of the whole chain, which can be gone on with; a message where it cannot be read. */
+  whole?: Result<RunRecord, string>
+}
+
+/** A run that came no further than its directory did nothing, and does not count. */
+export function lastRunsOf(state: string, taskDir: string): LastRuns {
+  let any: RunRecord | undefined
+  for (const { id, run } of runsOf(state, taskDir)) {
+    if (run.ok) any ??= run.value
+    if (run.ok && run.value.started.partial) continue
+    const whole = run.ok ? ok(run.value) : fail(`run ${id}: ${run.failure}`)
+    return { ...(any === undefined ? {} : { any }), whole }
   }
-  return undefined
+  return any === undefined ? {} : { any }
 }

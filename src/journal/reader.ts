@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event, TryEnd, TryRef } from '../event.ts'
-import { errorText, fail, ok, type Result } from '../result.ts'
-import { journalFile } from './writer.ts'
+import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { journalFile, lostFile } from './writer.ts'
 
 /** An event as it stands in the journal. */
 export type Recorded = Event & { at: string }
@@ -32,14 +32,18 @@ export interface RunRecord {
   waiting?: RecordedOf<'chain:waiting'>
   /** The task that asked for a reboot, and whether the reboot was asked of the system. */
   reboot?: { task: string; asked: boolean }
+  /** What the chain had come to when no more of its tasks was to run, whether or not its end is on record. */
+  verdict?: 'halted' | 'exited' | 'gave-up'
   ended?: RecordedOf<'run:ended'>
   /** The time of the last event. */
   last_at: string
   notices: string[]
 }
 
-/** Why a journal cannot be read, and whose it is, if that much is known. */
+/** Why there is no record of a run, and whose it was, if that much is known. */
 export interface Unreadable {
+  /** The run had not begun, so it has done nothing. */
+  begun: boolean
   message: string
   taskDir?: string
 }
@@ -50,19 +54,51 @@ export function readRun(runDir: string): Result<RunRecord, Unreadable> {
   try {
     text = readFileSync(join(runDir, journalFile), 'utf8')
   } catch (error) {
-    return fail({ message: `its journal cannot be read: ${errorText(error)}` })
+    if (errorCode(error) === 'ENOENT') return fail(withoutJournal(runDir))
+    return fail({ begun: true, message: `its journal cannot be read: ${errorText(error)}` })
   }
   const lines = text.split('\n')
   // What stands behind the last line feed is nothing, or was being written when the end came.
   lines.pop()
+  if (lines.length === 0) return fail({ begun: false, message: 'it had not begun' })
   const [first, ...rest] = lines.map(parse)
-  if (first?.event !== 'run:started') return fail({ message: 'its journal has no beginning' })
+  if (!isBeginning(first))
+    return fail({ begun: true, message: 'line 1 of its journal is not the beginning of a run' })
   const taskDir = first.task_dir
-  if (first.format !== 1)
-    return fail({ message: `its journal has format ${first.format}; this version reads format 1`, taskDir })
+  if (first.format !== 1) {
+    const message = `its journal has format ${first.format}; this version reads format 1`
+    return fail({ begun: true, message, taskDir })
+  }
   const broken = rest.indexOf(undefined)
-  if (broken !== -1) return fail({ message: `line ${broken + 2} of its journal is no event`, taskDir })
-  return ok(fold(first, rest as Recorded[]))
+  if (broken !== -1)
+    return fail({ begun: true, message: `line ${broken + 2} of its journal is no event`, taskDir })
+  try {
+    return ok(fold(first, rest as Recorded[]))
+  } catch {
+    return fail({ begun: true, message: 'an event of its journal lacks what it should say', taskDir })
+  }
+}
+
+/** The journal may have been put aside when it could be kept no longer. */
+function withoutJournal(runDir: string): Unreadable {
+  try {
+    const first = parse(readFileSync(join(runDir, lostFile), 'utf8').split('\n')[0]!)
+    const taskDir = isBeginning(first) ? { taskDir: first.task_dir } : {}
+    return { begun: true, message: 'its record was lost on the way', ...taskDir }
+  } catch {
+    return { begun: false, message: 'it had not begun' }
+  }
+}
+
+function isBeginning(event: Recorded | undefined): event is RecordedOf<'run:started'> {
+  return (
+    event?.event === 'run:started' &&
+    typeof event.task_dir === 'string' &&
+    typeof event.boot_id === 'string' &&
+    typeof event.run_id === 'number' &&
+    Array.isArray(event.tasks) &&
+    event.tasks.every(task => typeof task?.task === 'string')
+  )
 }
 
 function parse(line: string): Recorded | undefined {
@@ -106,15 +142,19 @@ function take(run: RunRecord, event: Recorded): void {
       if (current !== undefined) current.ended = event
       if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT'))
         taskDone(run, event.task)
+      if (event.kind === 'task' && event.outcome === 'HALT') run.verdict = 'halted'
+      if (event.kind === 'task' && event.outcome === 'EXIT') run.verdict = 'exited'
       if (event.outcome === 'REBOOT') run.reboot = { task: event.task, asked: false }
       break
     case 'task:given-up':
-      if (!event.required) taskDone(run, event.task)
+      if (event.required) run.verdict = 'gave-up'
+      else taskDone(run, event.task)
       break
     case 'chain:waiting': {
       run.waiting = event
       const order = run.started.tasks.map(({ task }) => task)
       run.done = order.slice(0, order.indexOf(event.next_task))
+      delete run.task_try
       if (event.counts === 'chain') run.chain_try = event.try_num
       else run.task_try = { task: event.next_task, try_num: event.try_num }
       break
@@ -138,6 +178,7 @@ function take(run: RunRecord, event: Recorded): void {
 
 function taskDone(run: RunRecord, task: string): void {
   if (!run.done.includes(task)) run.done.push(task)
+  if (run.task_try?.task === task) delete run.task_try
 }
 
 function sameTry(a: TryRef, b: TryRef): boolean {

@@ -3,13 +3,16 @@ import { fail, ok, type Result } from '../result.ts'
 import type { RunRecord } from './reader.ts'
 
 /** Where a run that goes on begins. */
-export type ResumePoint = Omit<ResumeFact, 'killed'>
+export type ResumePoint = Omit<ResumeFact, 'killed'> & {
+  /** The task that asked for a reboot which could not be asked of the system any more. */
+  reboot?: string
+}
 
 /** What is to be done about the last run. */
 export type ResumeFailure =
   | { reason: NotResumed; message: string }
   /** It asked for a reboot that has not come. */
-  | { reason: 'reboot-pending'; message: string; task: string; asked: boolean }
+  | { reason: 'reboot-pending'; message: string }
 
 export interface Present {
   boot_id: string
@@ -30,14 +33,15 @@ export function decideResume(
     return fail({ reason: 'nothing-to-resume', message: 'there is no run to go on with' })
   const run = `run ${last.started.run_id}`
   const sameBoot = last.started.boot_id === present.boot_id
-  const { ended, reboot } = last
+  const { ended, reboot, verdict } = last
   if (ended !== undefined && ended.reason !== 'interrupted' && ended.reason !== 'reboot')
     return fail({ reason: 'ended', message: `${run} ended by itself: ${ended.reason}` })
-  if (reboot !== undefined && sameBoot)
+  if (verdict !== undefined)
+    return fail({ reason: 'ended', message: `${run} had come to its end: ${verdict}` })
+  if (reboot?.asked && sameBoot)
     return fail({
       reason: 'reboot-pending',
       message: `${run} has asked for a reboot, which has not come yet`,
-      ...reboot,
     })
   if (reboot === undefined && !sameBoot && !present.resume_across_boots)
     return fail({
@@ -53,7 +57,7 @@ export function decideResume(
     done: last.done,
     chain_try: last.chain_try,
     ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
-    reboots: (last.started.resumes?.reboots ?? 0) + (reboot === undefined ? 0 : 1),
+    ...(reboot !== undefined && sameBoot ? { reboot: reboot.task } : {}),
   })
 }
 
@@ -76,4 +80,12 @@ function planChange(
   )
   if (changed.length === 0) return undefined
   return { reason: 'other-contents', message: `these files have changed: ${names(changed).join(', ')}` }
+}
+
+/** How many reboots in a row a chain has had when a run begins that follows `last`. */
+export function rebootsBefore(last: RunRecord | undefined, bootId: string, resumes: boolean): number {
+  if (last === undefined) return 0
+  const came = last.reboot !== undefined && last.started.boot_id !== bootId
+  if (came && (last.ended === undefined || last.ended.reason === 'reboot')) return last.started.reboots + 1
+  return resumes ? last.started.reboots : 0
 }

@@ -1,5 +1,6 @@
 import type { RunEnd } from '../event.ts'
 import { startTicks } from '../process/tree.ts'
+import { fail, type Result } from '../result.ts'
 import { readBootId } from './boot-id.ts'
 import { runIds, runPath } from './files.ts'
 import { type RunRecord, readRun, type TryRecord } from './reader.ts'
@@ -7,11 +8,23 @@ import { type RunRecord, readRun, type TryRecord } from './reader.ts'
 /** How a run stands: it runs, it ended for a reason, or its process has gone without a word. */
 export type RunState = 'running' | 'crashed' | RunEnd
 
-/** The runs of a task directory on record, the latest first, read as they are asked for. Unreadable ones are left out. */
-export function* runsOf(state: string, taskDir: string): Generator<RunRecord> {
+/** A run on record: what it was, or why that cannot be said. */
+export interface RunOnRecord {
+  id: number
+  run: Result<RunRecord, string>
+}
+
+/**
+ * The runs of a task directory on record, the latest first, read as they are asked for. One that cannot be read
+ * is among them, also where it cannot be said whose it was.
+ */
+export function* runsOf(state: string, taskDir: string): Generator<RunOnRecord> {
   for (const id of runIds(state).reverse()) {
     const run = readRun(runPath(state, id))
-    if (run.ok && run.value.started.task_dir === taskDir) yield run.value
+    if (run.ok) {
+      if (run.value.started.task_dir === taskDir) yield { id, run }
+    } else if (run.failure.begun && (run.failure.taskDir ?? taskDir) === taskDir)
+      yield { id, run: fail(run.failure.message) }
   }
 }
 

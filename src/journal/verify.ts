@@ -13,7 +13,7 @@ export interface Verdict {
 }
 
 /** Holds a log against what the journal says of it. */
-export function verifyLog({ ended }: TryRecord): Verdict {
+export function verifyLog({ ended, late_bytes }: TryRecord, runEnded: boolean): Verdict {
   if (ended === undefined) return { verdict: 'open', late_bytes: 0 }
   const { file, size, sha256 } = ended.log
   if (file === undefined || size === undefined) return { verdict: 'not-kept', late_bytes: 0 }
@@ -27,16 +27,32 @@ export function verifyLog({ ended }: TryRecord): Verdict {
   try {
     const now = fstatSync(fd).size
     if (now < size) return { verdict: 'cut', late_bytes: 0, message: `${now} of ${size} bytes are there` }
-    const verdict = sha256Of(fd, size) === sha256 ? 'whole' : 'changed'
-    return { verdict, late_bytes: now - size }
+    const more = now - size
+    if (sha256Of(fd, size) !== sha256) return { verdict: 'changed', late_bytes: 0 }
+    if (runEnded && more > late_bytes)
+      return { verdict: 'changed', late_bytes, message: `${more - late_bytes} bytes have been added` }
+    return { verdict: 'whole', late_bytes: more }
   } finally {
     closeSync(fd)
   }
 }
 
+/** SHA-256 of a file, in hexadecimal; undefined where it cannot be read. */
+export function sha256OfFile(path: string): string | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, 'r')
+    return sha256Of(fd, fstatSync(fd).size)
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
 function sha256Of(fd: number, size: number): string {
   const hash: Hash = process.getBuiltinModule('node:crypto').createHash('sha256')
-  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, 1024 * 1024)))
   for (let at = 0; at < size; ) {
     const length = readSync(fd, buffer, 0, Math.min(buffer.length, size - at), at)
     if (length === 0) break

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fsync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, fsync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../edges.ts'
@@ -6,6 +6,8 @@ import type { Event } from '../event.ts'
 
 /** The file of a run's events, in the directory of the run. */
 export const journalFile = 'events.jsonl'
+/** What it is called once it could not be kept to the end: nothing may go on with such a run. */
+export const lostFile = 'events.lost.jsonl'
 
 /** The durable record of one run (docs/journal.md). */
 export interface Journal extends AsyncDisposable {
@@ -23,8 +25,14 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
   const fd = openSync(join(runDir, journalFile), 'ax', 0o600)
   let lost = false
   const lose = (error: unknown) => {
-    if (!lost) onLost(error)
+    if (lost) return
     lost = true
+    try {
+      renameSync(join(runDir, journalFile), join(runDir, lostFile))
+    } catch {
+      // It has gone with its directory.
+    }
+    onLost(error)
   }
   /** At most one sync is under way; what is written meanwhile waits for the next. */
   let written = 0
@@ -52,6 +60,7 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
       const line = Buffer.from(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
       try {
         for (let done = 0; done < line.length; ) done += writeSync(fd, line, done)
+        if (fstatSync(fd).nlink === 0) throw new Error('it has been removed')
       } catch (error) {
         return lose(error)
       }

@@ -51,7 +51,11 @@ export function explain(run: RunRecord): Explanation {
 function limitOf(run: RunRecord, { started, ended }: TryRecord, state: string): Explanation['limit'] {
   const fact = run.started.tasks.find(({ task }) => task === started.task)
   const key =
-    ended?.failure?.reason === 'timed-out' ? 'max_time' : state === 'gave-up' ? 'max_tries' : undefined
+    ended?.failure?.reason === 'timed-out'
+      ? 'max_time'
+      : state === 'gave-up' && started.try_num >= started.max_tries && ended?.outcome === 'RETRY'
+        ? 'max_tries'
+        : undefined
   if (key === undefined) return undefined
   return { key, value: started[key], from: fact?.[`${key}_from`] ?? 'the default' }
 }

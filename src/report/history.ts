@@ -35,17 +35,32 @@ export function summarize(run: RunRecord, now: Date): RunSummary {
   }
 }
 
+/** A run of which only the number is known. */
+export interface UnreadableRun {
+  run_id: number
+  state: 'unreadable'
+  message: string
+}
+
 /** The runs as a table, the latest first. */
-export function historyText(runs: readonly RunSummary[]): string {
-  const rows = runs.map(run => [
+export function historyText(runs: readonly (RunSummary | UnreadableRun)[]): string {
+  const rows = runs.map(run =>
+    'message' in run ? [String(run.run_id), '', '', '', '', `unreadable: ${run.message}`] : rowOf(run),
+  )
+  return table([['run', 'started', 'took', 'done', 'tries', 'result'], ...rows])
+}
+
+function rowOf(run: RunSummary): string[] {
+  const task = run.task === undefined ? '' : ` (${one(run.task)})`
+  const resumes = run.resumes === undefined ? '' : `, resumes ${run.resumes}`
+  return [
     String(run.run_id),
     localTime(run.started_at),
     seconds(run.duration_seconds),
     `${run.tasks_done}/${run.tasks}`,
     String(run.tries),
-    `${run.state}${run.task === undefined ? '' : ` (${one(run.task)})`}${run.resumes === undefined ? '' : `, resumes ${run.resumes}`}`,
-  ])
-  return table([['run', 'started', 'took', 'done', 'tries', 'result'], ...rows])
+    `${run.state}${task}${resumes}`,
+  ]
 }
 
 function table(rows: readonly string[][]): string {

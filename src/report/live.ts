@@ -41,8 +41,9 @@ interface TaskView {
 /**
  * Shows a run as it goes: what has ended stays as lines, and below them a picture is drawn again and again, of
  * the tasks with their state, elapsed against usual time, and the last lines of the running one. No line of it is
- * wider than the terminal and it never fills the screen, so nothing stays of the picture before; when the
- * terminal has become narrower, the rows that the old one has been broken into are counted.
+ * wider than the terminal and it takes at most half of the screen, so nothing stays of the picture before; when
+ * the terminal has become narrower, the rows that the old one has been broken into are counted. What such a
+ * change has pushed out of sight stays where a terminal keeps it.
  */
 export class LiveView {
   readonly #terminal: Terminal
@@ -59,6 +60,7 @@ export class LiveView {
   /** The lines of the picture on the screen. */
   #drawn: string[] = []
   #dirty = false
+  #drawing: Promise<void> | undefined
 
   constructor(terminal: Terminal, clock: Clock, paint: Paint, usual: (task: string) => number | undefined) {
     this.#terminal = terminal
@@ -87,7 +89,7 @@ export class LiveView {
         this.#title = `run ${event.run_id}`
         this.#begun = this.#clock.monotonic()
         this.#tasks = event.tasks.map(({ task }) => this.#view(task, done.has(task) ? 'OK' : 'to come'))
-        void this.#keepDrawing()
+        this.#drawing ??= this.#keepDrawing()
         break
       }
       case 'try:started':

@@ -21,7 +21,7 @@ type Metric = keyof typeof metrics
 /**
  * Hears of a run before `emit` does, and writes `file` after each try of a task and at the end of the run, whole
  * or not at all. What the file says of runs before, and of tasks that are still in the plan, stays. A file that
- * cannot be written costs one notice, never the run.
+ * cannot be written costs one notice, never the run. For all runs of a process, lest one writes over another.
  */
 export function withMetrics(emit: Emit, file: string | undefined, clock: Clock): Emit {
   if (file === undefined) return emit
@@ -55,15 +55,17 @@ class Metrics {
     this.#clock = clock
   }
 
-  /** Takes over what a file says of this chain. */
-  begin(file: string, { task_dir, tasks }: Event & { event: 'run:started' }): void {
-    this.#directory = task_dir
+  /** Takes over what is known of this chain, at first from the file. */
+  begin(file: string, { task_dir, tasks, partial }: Event & { event: 'run:started' }): void {
+    const before = this.#directory === task_dir ? this.#samples : readSamples(textOf(file))
     const names = new Set(tasks.map(({ name }) => name))
-    this.#samples = readSamples(textOf(file)).filter(
+    this.#directory = task_dir
+    this.#tries.clear()
+    this.#samples = before.filter(
       ({ metric, labels }) =>
         metric in metrics &&
         labels.task_dir === task_dir &&
-        (labels.task === undefined || names.has(labels.task)),
+        (partial || labels.task === undefined || names.has(labels.task)),
     )
   }
 

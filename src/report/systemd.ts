@@ -9,6 +9,9 @@ const defaultHang = 60
 /** Seconds between two status lines at least: tasks may be quick, and each line is a process. */
 const pause = 0.5
 
+/** How often in a row a message is tried again. */
+const mostFailures = 5
+
 /** Seconds that systemd-notify gets. */
 const patience = 10
 
@@ -34,17 +37,25 @@ export function systemdReporter(
   const pending = new Map<string, string>()
   let busy = false
   let lost = false
+  let said = false
+  let failures = 0
   const send = async () => {
     if (busy) return
     busy = true
     while (pending.size > 0 && !lost) {
-      const args = [...pending].map(([name, value]) => `${name}=${value}`)
+      const message = [...pending]
+      const args = message.map(([name, value]) => `${name}=${value}`)
       pending.clear()
       const problem = await feed({ command: 'systemd-notify', args, patience, clock })
       if (problem !== undefined) {
-        lost = true
-        onLost(`systemd is not told how the run goes: ${problem}`)
-      }
+        // A boot may be too busy for once; only a program that is not there never will be.
+        lost = problem.endsWith('is not installed')
+        if (!said) onLost(`systemd is not told how the run goes: ${problem}`)
+        said = true
+        // READY=1 is told only once.
+        if (++failures <= mostFailures)
+          for (const [name, value] of message) if (!pending.has(name)) pending.set(name, value)
+      } else failures = 0
       await clock.sleep(pause, closed.signal)
     }
     busy = false

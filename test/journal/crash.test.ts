@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { readable } from '../../src/cli/records.ts'
 import { runsOf } from '../../src/journal/runs.ts'
 import { fixtures, type Rig, rigTest } from '../support/rig.ts'
 
@@ -39,7 +40,7 @@ rigTest(
         if (status !== 'SIGKILL') break
       }
       const status = await rig.finish('--resume').then(run => run.status)
-      const runs = [...runsOf(rig.path('state'), rig.path('tasks.d'))].reverse()
+      const runs = readable(runsOf(rig.path('state'), rig.path('tasks.d'))).reverse()
       const fresh = runs.filter(run => run.started.run_id > before)
       before = runs.at(-1)!.started.run_id
       const done = fresh

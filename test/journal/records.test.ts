@@ -75,7 +75,7 @@ rigTest(
 
 rigTest(
   t,
-  'logs --verify tells a whole log from one that is cut, changed or gone, and names what came late',
+  'logs --verify tells a whole log from one that is cut, changed or gone',
   { tasks: { a: 'echo alpha', b: 'echo beta', c: 'echo gamma', d: 'echo delta', e: 'echo epsilon' } },
   async (t, rig) => {
     await rig.finish()
@@ -84,7 +84,7 @@ rigTest(
     truncateSync(log('002-b.1.log'), 2)
     writeFileSync(log('003-c.1.log'), 'Gamma\n')
     rmSync(log('004-d.1.log'))
-    appendFileSync(log('005-e.1.log'), 'late\n')
+    appendFileSync(log('005-e.1.log'), 'more\n')
     const { status, text } = await say(rig, 'logs', '--verify')
     t.equal(status, 1)
     t.match(text.split('\n'), [
@@ -92,7 +92,7 @@ rigTest(
       'b try 1: cut (2 of 5 bytes are there)',
       'c try 1: changed',
       /^d try 1: missing/,
-      'e try 1: whole, and 5 bytes that came later from the background',
+      'e try 1: changed (5 bytes have been added)',
     ])
     t.match((await say(rig, 'logs', '1', 'a')).text, '==> a, try 1 <==\nalpha\n')
     t.equal((await say(rig, 'logs', '1', 'x')).status, 7)
@@ -159,5 +159,73 @@ rigTest(
       { reason: 'unreadable', message: /run 2: line \d+ of its journal is no event/ },
     ])
     t.equal(anew.status, 0)
+  },
+)
+
+rigTest(
+  t,
+  'what the background of a task writes after its end is whole, and named as such',
+  {
+    tasks: {
+      a: 'echo early; (read x < "$DIR/go"; echo late; echo done > "$DIR/done") &',
+      b: 'echo > "$DIR/go"; read x < "$DIR/done"',
+    },
+  },
+  async (t, rig) => {
+    rig.hold('go')
+    rig.hold('done')
+    t.equal((await rig.finish()).status, 0)
+    const { status, text } = await say(rig, 'logs', '--verify')
+    t.equal(status, 0)
+    t.match(text, 'a try 1: whole, and 5 bytes that came later from the background\n')
+    t.equal((await say(rig, 'logs', 'a')).text, '==> a, try 1 <==\nearly\nlate\n')
+  },
+)
+
+rigTest(
+  t,
+  'a record that cannot be read is shown as that, and nothing older in its place',
+  { tasks: { a: 'exit 0' } },
+  async (t, rig) => {
+    await rig.finish()
+    for (const text of ['nonsense\n', '{"event":"run:started","format":1}\n', 'x'.repeat(100000) + '\n']) {
+      const run = await rig.finish()
+      const id = run.all('run:started')[0]!.run_id
+      writeFileSync(rig.path('state', 'runs', String(id), 'events.jsonl'), text)
+      const status = await say(rig, 'status')
+      t.equal(status.status, 7)
+      t.match(status.text, `run ${id}: line 1 of its journal is not the beginning of a run`)
+      t.match((await say(rig, 'history')).text, new RegExp(`^${id} .*unreadable: line 1`, 'm'))
+      t.equal((await say(rig, 'explain', String(id))).status, 7)
+      const resumed = await rig.finish('--resume')
+      t.match(resumed.all('run:not-resumed'), [{ reason: 'unreadable' }])
+    }
+  },
+)
+
+rigTest(
+  t,
+  'a journal that is removed in mid-run is told of, and the run is not gone on with',
+  { tasks: { a: 'rm "$DIR"/state/runs/1/events.jsonl', b: 'exit 0' } },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 0)
+    t.match(run.all('notice'), [
+      { reason: 'state-lost', message: /keeps no record any more.*it has been removed/ },
+    ])
+  },
+)
+
+rigTest(
+  t,
+  'chains that share a state directory keep each its own runs',
+  { runner: { keep_runs: 2 }, tasks: { a: 'exit 0' } },
+  async (t, rig) => {
+    await rig.finish()
+    const other = rig.path('tmp')
+    for (let time = 0; time < 4; time++) t.equal(await rig.start(['run', other]).ended, 0)
+    const ids = (text: string) => (JSON.parse(text) as { run_id: number }[]).map(({ run_id }) => run_id)
+    t.same(ids((await say(rig, 'history', '--json')).text), [1])
+    t.same(ids((await say(rig, 'history', '--json', '--task-dir', other)).text), [5, 4])
   },
 )

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { mounts } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
@@ -165,5 +165,82 @@ rigTest(
     const run = await rig.finish()
     t.equal(run.status, 1)
     t.same(run.outcomes(), ['RETRY'])
+  },
+)
+
+rigTest(
+  t,
+  'max_reboots holds also for runs that are not gone on with, and a reboot by hand begins anew',
+  { needs: [mounts], runner: { reboot_command: 'true', max_reboots: 2 }, tasks: { a: 'exit 194' } },
+  async (t, rig) => {
+    const statuses: unknown[] = []
+    for (const boot of ['one', 'two', 'three', 'four']) statuses.push((await inBoot(rig, boot)).status)
+    t.same(statuses, [5, 5, 1, 5])
+  },
+)
+
+rigTest(
+  t,
+  'a reboot that could not be asked for any more is asked for by the next run',
+  {
+    runner: {
+      reboot_command: `sh -c 'echo reboot >> "$DIR/ran"'`,
+      task_hook: `sh -c 'case $1 in *REBOOT*) [ -e "$DIR/go" ] || { : > "$DIR/go"; kill -9 $PPID; };; esac' sh`,
+    },
+    tasks: { a: `${ran}; exit 194`, b: ran },
+  },
+  async (t, rig) => {
+    t.equal(await rig.run('--resume').ended, 'SIGKILL')
+    const run = await rig.finish('--resume')
+    t.equal(run.status, 5)
+    t.match(run.all('reboot:asked'), [{ task: 'a', reboots: 1 }])
+    t.equal((await rig.finish('--resume')).status, 5)
+    t.same(rig.lines('ran'), ['a', 'reboot'])
+  },
+)
+
+rigTest(
+  t,
+  'a chain that had come to its verdict when runner was killed is not gone on with',
+  {
+    runner: { max_tries: 1 },
+    tasks: { a: ran, b: '[ -e "$DIR/go" ] || exit 2', 'halt.sh': ': > "$DIR/go"; kill -9 $PPID' },
+  },
+  async (t, rig) => {
+    t.equal(await rig.run().ended, 'SIGKILL')
+    const run = await rig.finish('--resume')
+    t.match(run.all('run:not-resumed'), [{ reason: 'ended', message: 'run 1 had come to its end: halted' }])
+    t.same(run.tries, ['a', 'b'])
+  },
+)
+
+rigTest(
+  t,
+  'a run of some of the tasks does not stand before the run that can be gone on with',
+  { tasks: { a: ran, b: '[ -e "$DIR/go" ] || kill -9 $PPID', c: ran } },
+  async (t, rig) => {
+    t.equal(await rig.run().ended, 'SIGKILL')
+    rig.file('go', '')
+    t.equal((await rig.finish('--only', 'c')).status, 0)
+    const run = await rig.finish('--resume')
+    t.equal(run.all('run:started')[0]?.resumes?.run_id, 1)
+    t.same(run.tries, ['b', 'c'])
+  },
+)
+
+rigTest(
+  t,
+  'while the last run still lives none is started, whatever has become of the lock',
+  { tasks: { a: 'read x < "$DIR/hold"' } },
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    const first = rig.run()
+    await first.event('try:running')
+    rmSync(rig.path('state', 'locks'), { recursive: true })
+    const second = await rig.finish('--resume')
+    t.equal(second.status, 4)
+    t.match(second.all('notice'), [{ reason: 'still-running' }])
+    hold.release()
+    t.equal(await first.ended, 0)
   },
 )
