@@ -57,7 +57,13 @@ export const systemChance: Chance = {
 
 /** Random bytes from the kernel: loading node:crypto for them would cost a start 5 ms (docs/benchmarks.md). */
 function urandom(size: number): Buffer {
-  const fd = openSync('/dev/urandom', 'r')
+  let fd: number
+  try {
+    fd = openSync('/dev/urandom', 'r')
+  } catch {
+    // No descriptors left, perhaps.
+    return process.getBuiltinModule('node:crypto').randomBytes(size)
+  }
   try {
     const bytes = Buffer.alloc(size)
     readSync(fd, bytes)

@@ -75,6 +75,7 @@ testWith(t, 'it finds its place however it is called', needs, async t => {
     t.equal(err, '', words.join(' '))
     t.match(out, [
       'shipped',
+      '--disable-sigusr1',
       '--disable-warning=ExperimentalWarning',
       /\/src\/cli\/main\.ts$/,
       'list',
@@ -131,7 +132,7 @@ testWith(t, 'it runs what was built unless a source is newer', tools, async t =>
   executable(join(root, 'lib/node'), node('shipped'))
   const built = join(root, 'dist/main.js')
   const sources = ['src/config/lookup.sh', 'src/config', 'src'].map(name => join(root, name))
-  const main = () => run([launcher, 'list']).out[2]?.slice(join(root, 'bin').length)
+  const main = () => run([launcher, 'list']).out[3]?.slice(join(root, 'bin').length)
   t.equal(main(), `/${source}`)
   executable(built, '')
   for (const path of sources) utimesSync(path, 1000, 1000)
@@ -189,7 +190,7 @@ testWith(t, 'plain look-ups need no Node, all else does', tools, async t => {
   ]
   for (const words of other) {
     const { status, out } = run([launcher, ...words])
-    t.same([status, out[0], ...out.slice(3)], [0, 'asked', ...words], words.join(' '))
+    t.same([status, out[0], ...out.slice(4)], [0, 'asked', ...words], words.join(' '))
   }
 })
 

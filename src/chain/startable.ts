@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 
@@ -47,16 +47,9 @@ export function checkStartable(path: string, hasInterpreter: boolean): Result<vo
       hint: `make it so: chmod +x '${path.replaceAll("'", "'\\''")}'; or move it out of the task directory`,
     })
   }
-  let head: Buffer
-  try {
-    head = readHead(path)
-  } catch (error) {
-    return fail({
-      reason: 'unreadable',
-      message: `cannot be read: ${errorText(error)}`,
-      hint: 'see its mode and owner',
-    })
-  }
+  const head = readHead(path)
+  // A program that may be run but not read is for the kernel to judge; a script could not be run like that.
+  if (head === undefined) return ok(undefined)
   return checkHead(head)
 }
 
@@ -93,24 +86,35 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
 }
 
-function readHead(path: string): Buffer {
-  const fd = openSync(path, 'r')
+/** The first bytes of a file, and its size; undefined where it may not be read. */
+function readHead(path: string): Head | undefined {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
   try {
     const buffer = Buffer.alloc(256)
-    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0))
+    return { bytes: buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0)), size: fstatSync(fd).size }
   } finally {
     closeSync(fd)
   }
 }
 
-function checkHead(head: Buffer): Result<void, NotStartable> {
+interface Head {
+  bytes: Buffer
+  size: number
+}
+
+function checkHead({ bytes: head, size }: Head): Result<void, NotStartable> {
   if (head.length === 0)
     return fail({
       reason: 'empty',
       message: 'is empty',
       hint: 'give it a first line such as #!/bin/sh, or remove it',
     })
-  if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head)
+  if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head, size)
   if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head)
   return fail({
     reason: 'no-hashbang',
@@ -119,15 +123,30 @@ function checkHead(head: Buffer): Result<void, NotStartable> {
   })
 }
 
-function checkElf(head: Buffer): Result<void, NotStartable> {
+/** The header of a program that the kernel takes (elf(5)), with its table of segments inside the file. */
+function checkElf(head: Buffer, size: number): Result<void, NotStartable> {
   const known = machines[process.arch]
-  const machine = head.length < 20 ? -1 : head[5] === 2 ? head.readUInt16BE(18) : head.readUInt16LE(18)
-  if (known === undefined || known.includes(machine)) return ok(undefined)
-  return fail({
+  const big = head[5] === 2
+  const wide = head[4] === 2
+  const damaged: NotStartable = {
     reason: 'foreign-binary',
-    message: `is a program for another machine (ELF machine ${machine}; this is ${process.arch})`,
-    hint: 'replace it by one built for this machine',
-  })
+    message: 'is a damaged program: its ELF header does not fit the file',
+    hint: 'replace it by a whole one',
+  }
+  if (head.length < 64) return fail(damaged)
+  const half = (at: number) => (big ? head.readUInt16BE(at) : head.readUInt16LE(at))
+  const word = (at: number) => (big ? head.readUInt32BE(at) : head.readUInt32LE(at))
+  const machine = half(18)
+  if (known !== undefined && !known.includes(machine))
+    return fail({
+      reason: 'foreign-binary',
+      message: `is a program for another machine (ELF machine ${machine}; this is ${process.arch})`,
+      hint: 'replace it by one built for this machine',
+    })
+  const table = wide ? Number(big ? head.readBigUInt64BE(32) : head.readBigUInt64LE(32)) : word(28)
+  const [entry, entries] = wide ? [half(54), half(56)] : [half(42), half(44)]
+  const executable = half(16) === 2 || half(16) === 3
+  return executable && entries > 0 && table + entry * entries <= size ? ok(undefined) : fail(damaged)
 }
 
 function checkHashbang(head: Buffer): Result<void, NotStartable> {
@@ -146,8 +165,15 @@ function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartab
   }
   if (interpreter === '')
     return { message: 'names no interpreter after #!', hint: 'write for example #!/bin/sh' }
-  if (isExecutable(interpreter)) return undefined
   const hint = 'install it, or mend the first line of the file'
+  if (isExecutable(interpreter)) {
+    const head = readHead(interpreter)
+    if (head === undefined || head.bytes.toString('latin1', 0, 2) === '#!') return undefined
+    const program = checkHead(head)
+    return program.ok
+      ? undefined
+      : { message: `asks for the interpreter ${interpreter}, which ${program.failure.message}`, hint }
+  }
   return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }
 }
 

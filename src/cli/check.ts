@@ -1,4 +1,5 @@
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
+import { iniEntry } from '../config/ini-entry.ts'
 import type { Configuration, Setting } from '../config/load.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
@@ -58,11 +59,6 @@ function effectiveText(configuration: Configuration): string {
     return `[${name}]\n${lines.join('')}`
   })
   return parts.join('\n')
-}
-
-/** An entry that reads back as the same value: continued lines are indented. */
-function iniEntry(key: string, value: string): string {
-  return `${`${key} = ${value.replaceAll('\n', '\n    ')}`.replace(/[ \t]+$/gm, '')}\n`
 }
 
 function effectiveJson(configuration: Configuration): Record<string, Record<string, Setting>> {

@@ -1,6 +1,7 @@
 import { encodeBytes } from '../config/bytes.ts'
 import { formatDiagnostic } from '../config/diagnostic.ts'
 import { nearest } from '../config/did-you-mean.ts'
+import { iniEntry } from '../config/ini-entry.ts'
 import { type Found, findConfigFile, readSources, type Sources } from '../config/sources.ts'
 import { exitStatus } from '../exit-status.ts'
 
@@ -55,28 +56,15 @@ export function getCommand(
   }
   if (found !== undefined || !options.require) return exitStatus.ok
   err(`${missing(options.key, merged)}${suggestion(name, key, merged)}`)
-  return notThere
+  return exitStatus.missing
 }
-
-/** The exit status of `--require` where the key is missing. */
-const notThere = 1
 
 type Section = ReadonlyMap<string, Found>
 
 function asText(found: Found | Section, origin: boolean): string {
   const place = ({ file, line }: Found) => (origin ? `${file}:${line}\t` : '')
   if (!isSection(found)) return `${place(found)}${found.value}\n`
-  return Array.from(found, ([key, value]) => place(value) + asIni(key, value.value)).join('')
-}
-
-/** `key = value`, so that the dialect reads it back. */
-function asIni(key: string, value: string): string {
-  const lines = value.split('\n').map((line, index) => {
-    if (line === '') return ''
-    // A `;` after white space would begin a comment.
-    return index > 0 ? `    ${line}` : line.startsWith(';') ? line : ` ${line}`
-  })
-  return `${key} =${lines.join('\n')}\n`
+  return Array.from(found, ([key, value]) => place(value) + iniEntry(key, value.value)).join('')
 }
 
 function asJson(

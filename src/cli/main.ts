@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { exitStatus } from '../exit-status.ts'
 import { packageRoot } from '../package-root.ts'
+import { errorCode, errorText } from '../result.ts'
 import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
 import type { GetOptions } from './get.ts'
 import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
@@ -239,8 +240,12 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
 
 /** Runs one command; its exit status becomes that of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has gone, as in `runner list | head -1`, is no error.
-  process.stdout.on('error', () => {})
+  process.stdout.on('error', error => {
+    // A reader that has gone, as in `runner list | head -1`, is no error.
+    if (errorCode(error) === 'EPIPE') return
+    sayError(`runner: standard output cannot be written: ${errorText(error)}\n`)
+    process.exitCode ||= exitStatus.internal
+  })
   const done: Done = async status => {
     process.exitCode = await status
   }
@@ -249,6 +254,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? exitStatus.ok : exitStatus.usage
+      return
+    }
+    if ((error as NodeJS.ErrnoException).syscall === 'uv_cwd') {
+      sayError('runner: the working directory has been removed; change to another one\n')
+      process.exitCode = exitStatus.config
       return
     }
     const said = error instanceof Error ? error.message : String(error)

@@ -5,7 +5,7 @@ import { realPath, runOnce } from '../chain/run.ts'
 import { configCommand } from '../config/config-command.ts'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { nearest } from '../config/did-you-mean.ts'
-import type { Configuration } from '../config/load.ts'
+import { type Configuration, ownVariables } from '../config/load.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import type { Emit } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -105,7 +105,7 @@ async function iterate(
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
   const { loaded, findings } = loadChain(options, env)
-  if (first || hasErrors(findings)) tellFindings(findings, options)
+  if (first || hasErrors(findings)) tellFindings(findings, options, first)
   if (loaded === undefined || hasErrors(findings)) return exitStatus.config
   const { configuration } = loaded
   const selected = selectTasks(loaded.chain, options)
@@ -160,16 +160,21 @@ function taskEnvironment(
   env: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const passed = Object.entries(env).filter(([name]) => !notifyVariables.some(own => own === name))
-  return { ...Object.fromEntries(passed), ...configuration.env, RUNNER_CONFIG_CMD: command }
+  const own = Object.entries(configuration.env).filter(([name]) => !ownVariables.includes(name))
+  return { ...Object.fromEntries(passed), ...Object.fromEntries(own), RUNNER_CONFIG_CMD: command }
 }
 
 /** Errors in full; warnings in full when verbose, else by their number: they are what `runner check` is for. */
-function tellFindings(findings: readonly Diagnostic[], { verbosity }: RunCommandOptions): void {
+function tellFindings(
+  findings: readonly Diagnostic[],
+  { verbosity }: RunCommandOptions,
+  first: boolean,
+): void {
   const errors = findings.filter(finding => finding.severity === 'error')
   const warnings = findings.filter(finding => finding.severity === 'warning')
   const shown = [...errors, ...(verbosity === 'verbose' ? warnings : [])]
   for (const finding of shown) sayError(`runner: ${formatDiagnostic(finding)}\n`)
-  if (errors.length > 0) sayError('runner: nothing has been run\n')
+  if (errors.length > 0) sayError(`runner: nothing has been run${first ? '' : ' any more'}\n`)
   else if (verbosity === 'normal' && warnings.length > 0) {
     const subject = warnings.length === 1 ? 'is 1 warning' : `are ${warnings.length} warnings`
     sayError(`runner: there ${subject} about the configuration; \`runner check\` shows them\n`)
@@ -205,6 +210,8 @@ function selectTasks(chain: Chain, { only, from }: RunCommandOptions): Result<Ch
     }
     tasks = tasks.filter(task => wanted.has(chain.tasks.indexOf(task)))
   }
+  if (tasks.length === 0 && chain.tasks.length > 0)
+    return fail('--from and --only leave no task; `runner list` shows them in their order')
   return ok({ ...chain, tasks })
 }
 

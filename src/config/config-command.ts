@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -26,18 +26,42 @@ export function configCommand(
     return { value: `${launcher} -c ${config}`, [Symbol.dispose]() {} }
 
   const script = `#!/bin/sh\nexec ${quote(launcher)} -c ${quote(config)} "$@"\n`
-  const lasting = state !== undefined && plain.test(state)
-  const folder = lasting ? state : temporaryFolder()
-  const { createHash } = process.getBuiltinModule('node:crypto')
-  const path = join(folder, `config-cmd-${createHash('sha256').update(script).digest('hex').slice(0, 8)}`)
-  writeFileSync(path, script, { mode: 0o700 })
+  if (state !== undefined && plain.test(state) && isOurs(state)) {
+    try {
+      const path = join(state, 'config-cmd')
+      const name = process.getBuiltinModule('node:crypto').hash('sha256', script, 'hex').slice(0, 8)
+      return { value: `/bin/sh ${install(script, `${path}-${name}`)}`, [Symbol.dispose]() {} }
+    } catch {
+      // A full disk, perhaps: another one may have room.
+    }
+  }
+  const folder = temporaryFolder()
   return {
     // Through sh, because a temporary directory may be mounted noexec.
-    value: `/bin/sh ${path}`,
+    value: `/bin/sh ${install(script, join(folder, 'config-cmd'))}`,
     [Symbol.dispose]() {
-      if (!lasting) rmSync(folder, { recursive: true, force: true })
+      try {
+        rmSync(folder, { recursive: true, force: true })
+      } catch {
+        // What cannot be removed stays; it is no reason for a run to fail.
+      }
     },
   }
+}
+
+/** Puts a script at a path in one step, so that none is ever read by half. */
+function install(script: string, path: string): string {
+  const fresh = `${path}.${process.pid}`
+  rmSync(fresh, { force: true })
+  writeFileSync(fresh, script, { mode: 0o700, flag: 'wx' })
+  renameSync(fresh, path)
+  return path
+}
+
+/** Whether nobody else can put files into a directory. */
+function isOurs(directory: string): boolean {
+  const { uid, mode } = statSync(directory)
+  return uid === process.geteuid?.() && (mode & 0o022) === 0
 }
 
 function temporaryFolder(): string {

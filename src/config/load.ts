@@ -157,7 +157,16 @@ function build(
 
 function defaultStateDir(env: NodeJS.ProcessEnv): string {
   if (process.getuid?.() === 0) return '/var/lib/runner'
-  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'runner')
+  return join(env.XDG_STATE_HOME || join(home(), '.local', 'state'), 'runner')
+}
+
+/** The home directory; nowhere for a user who has none, as in many containers. */
+function home(): string {
+  try {
+    return homedir()
+  } catch {
+    return '/nonexistent'
+  }
 }
 
 /** Typed reading of texts that have been validated. */
@@ -296,6 +305,17 @@ function checkRunnerKeys(entries: ReadonlyMap<string, Setting>): Diagnostic[] {
   return findings
 }
 
+/** What runner itself puts into the environment of tasks and hooks. */
+export const ownVariables: readonly string[] = [
+  'CONFIG_CMD',
+  'TASK',
+  'TASK_FILE',
+  'TRY',
+  'RUN_ID',
+  'TRY_ID',
+  'HOOK',
+].map(name => `RUNNER_${name}`)
+
 function checkEnv(entries: ReadonlyMap<string, Setting>): Diagnostic[] {
   const findings: Diagnostic[] = []
   for (const key of validateSection('env', Object.fromEntries([...entries].map(([key]) => [key, '']))))
@@ -307,7 +327,7 @@ function checkEnv(entries: ReadonlyMap<string, Setting>): Diagnostic[] {
       hint: 'a name has no = in it',
     })
   for (const [key, { origin }] of entries)
-    if (/^RUNNER_(CONFIG_CMD|TASK|TASK_FILE|TRY|RUN_ID|TRY_ID|HOOK)$/.test(key))
+    if (ownVariables.includes(key))
       findings.push({
         severity: 'warning',
         reason: 'env-overruled',

@@ -1,7 +1,7 @@
 /*
  * Every key that runner itself reads, as JSON Schema (draft 7): the validator, the types' defaults and the
  * reference page (scripts/reference.ts) come from here. Values are text, as they stand in the file; the name of
- * a definition says what the text means (value.ts).
+ * a definition says what the text means (load.ts).
  */
 
 /** What a value's text means, with the pattern it must have. */

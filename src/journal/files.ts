@@ -27,6 +27,10 @@ export function openStateDir(wanted: string): StateDir {
   try {
     makeDirectory(join(wanted, 'runs'))
     accessSync(join(wanted, 'runs'), constants.W_OK | constants.X_OK)
+    const { uid, mode } = statSync(wanted)
+    const othersWrite = (mode & 0o022) !== 0 && (mode & 0o1000) === 0
+    if (process.geteuid?.() === 0 && (uid !== 0 || othersWrite))
+      throw new Error('others than root can write to it')
     return { path: wanted }
   } catch (error) {
     const problem = `the state directory ${wanted} cannot be used: ${errorText(error)}`

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto'
-import { closeSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { LogFact } from '../event.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
@@ -123,6 +123,7 @@ export class LogFile {
       return { sha256: hash.digest('hex'), size: 2 * this.#half + Buffer.byteLength(notice) }
     } catch (error) {
       closeSync(to)
+      rmSync(`${path}.tmp`, { force: true })
       throw error
     }
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
-/** Takes output as it comes; a promise asks to wait before more is read. */
+/** Takes output as it comes, valid only during the call; a promise asks to wait before more is read. */
 export type Sink = (chunk: Uint8Array) => void | Promise<void>
 
 /** The reading end of one process's output. */
@@ -23,7 +23,8 @@ export interface Capture {
 
 /** A pipe holds 64 KiB unless its writer made it larger, 1 MiB at the most (pipe(7)). */
 const largestPipe = 1024 * 1024
-const readSize = 65536
+/** All output passes through here: a sink has to copy what it wants to keep. */
+const shared = Buffer.allocUnsafeSlow(65536)
 
 /**
  * Output through FIFOs. Not through a plain file, which a task's `echo x > /dev/stderr` would truncate, nor
@@ -83,7 +84,7 @@ export class Outputs implements Disposable {
       readable: true,
       writable: false,
       onread: {
-        buffer: () => Buffer.allocUnsafeSlow(readSize),
+        buffer: shared,
         callback(length: number, buffer: Uint8Array) {
           const pause = sink(buffer.subarray(0, length))
           pause?.then(() => socket.resume())
@@ -151,10 +152,11 @@ export class Outputs implements Disposable {
       this.#directory ??= mkdtempSync(join(this.#parent, 'output-'))
       const path = join(this.#directory, String(this.#made++))
       // Anyone may write who can reach it: a task that has become another user, through /dev/stderr.
-      process
-        .getBuiltinModule('node:child_process')
-        .execFileSync('mkfifo', ['-m', '0622', path], { stdio: 'ignore' })
-      return path
+      const { spawnSync } = process.getBuiltinModule('node:child_process')
+      const made = ['mkfifo', '/usr/bin/mkfifo', '/bin/mkfifo'].some(
+        program => spawnSync(program, ['-m', '0622', path], { stdio: 'ignore' }).status === 0,
+      )
+      return made ? path : undefined
     } catch {
       return undefined
     }
@@ -166,23 +168,26 @@ export class Outputs implements Disposable {
    */
   [Symbol.dispose](): void {
     this.#over = true
-    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    try {
+      if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    } catch {
+      // What cannot be removed stays; it is no reason for a run to fail.
+    }
   }
 }
 
 /** Hands over what is in a pipe; `open` when somebody still can write into it. */
 function readAll(fd: number, sink: Sink): 'ended' | 'open' {
   for (let total = 0; total <= largestPipe; ) {
-    const buffer = Buffer.allocUnsafeSlow(readSize)
     let length: number
     try {
-      length = readSync(fd, buffer)
+      length = readSync(fd, shared)
     } catch {
       return 'open' // EAGAIN: empty for now.
     }
     if (length === 0) return 'ended'
     total += length
-    sink(buffer.subarray(0, length))
+    sink(shared.subarray(0, length))
   }
   return 'open'
 }

@@ -74,7 +74,7 @@ function carries(pid: number, tryId: string): boolean {
 
 function commandOf(pid: number): string {
   const words = readProcFile(`${pid}/cmdline`).split('\0').join(' ').trim()
-  return (words === '' ? readProcFile(`${pid}/comm`).trim() : words).slice(0, 200)
+  return (words || readProcFile(`${pid}/comm`).trim() || '?').slice(0, 200)
 }
 
 function readProc(path: string): string[] {

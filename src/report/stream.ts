@@ -23,11 +23,19 @@ export function streamOut(stream: Writable, onLost: () => void = () => {}): Out 
     relieve()
   })
   stream.on('drain', relieve)
+  /** A stream keeps what it cannot write at once, and the data are not ours to keep: so a copy, used again. */
+  let spare = Buffer.alloc(0)
+  const copy = (data: Uint8Array) => {
+    if (spare.length < data.length) spare = Buffer.allocUnsafeSlow(Math.max(65536, data.length))
+    spare.set(data)
+    return spare.subarray(0, data.length)
+  }
   return {
     write(data) {
       if (lost) return
-      // A stream keeps what it cannot write at once, and the data are not ours to keep.
-      if (stream.write(typeof data === 'string' ? data : Buffer.from(data))) return
+      const written = stream.write(typeof data === 'string' ? data : copy(data))
+      if (stream.writableLength > 0) spare = Buffer.alloc(0)
+      if (written) return
       pressure ??= Promise.withResolvers()
       return pressure.promise
     },

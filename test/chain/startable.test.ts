@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkStartable, findCommand } from '../../src/chain/startable.ts'
@@ -71,4 +71,29 @@ t.test('a command is looked for on the PATH that it will have', async t => {
   t.equal(findCommand('sh', `${dir}/one`), undefined)
   t.equal(findCommand(`${dir}/two/sh`, ''), `${dir}/two/sh`)
   t.equal(findCommand(`${dir}/one/sh`, undefined), undefined)
+})
+
+t.test('a damaged program, and a script whose interpreter is none, are failures to start', async t => {
+  const whole = readFileSync(process.execPath).subarray(0, 4096)
+  const dir = t.testdir({})
+  const file = (name: string, content: string | Uint8Array) => {
+    writeFileSync(join(dir, name), content, { mode: 0o755 })
+    return join(dir, name)
+  }
+  for (const [name, content] of [
+    ['short', whole.subarray(0, 40)],
+    ['cut', whole.subarray(0, 64)],
+    ['no-header', Buffer.concat([whole.subarray(0, 20), Buffer.alloc(200)])],
+  ] as const)
+    t.match(
+      checkStartable(file(name, content), false),
+      { ok: false, failure: { reason: 'foreign-binary' } },
+      name,
+    )
+  for (const content of ['', 'plain text\n', whole.subarray(0, 40)]) {
+    const script = file('script', `#!${file('interpreter', content)}\n`)
+    t.match(checkStartable(script, false), { ok: false, failure: { reason: 'bad-interpreter' } })
+  }
+  t.ok(checkStartable(process.execPath, false).ok)
+  t.ok(checkStartable('/bin/sh', false).ok)
 })

@@ -188,7 +188,7 @@ rigTest(
   { tasks: { a: 'exit 0' } },
   async (t, rig) => {
     await rig.finish()
-    for (const text of ['nonsense\n', '{"event":"run:started","format":1}\n', 'x'.repeat(100000) + '\n']) {
+    for (const text of ['nonsense\n', '{"event":"run:started","format":1}\n', `${'x'.repeat(100000)}\n`]) {
       const run = await rig.finish()
       const id = run.all('run:started')[0]!.run_id
       writeFileSync(rig.path('state', 'runs', String(id), 'events.jsonl'), text)
