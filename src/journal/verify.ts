@@ -16,7 +16,8 @@ export interface Verdict {
 export function verifyLog({ ended, late_bytes }: TryRecord, runEnded: boolean): Verdict {
   if (ended === undefined) return { verdict: 'open', late_bytes: 0 }
   const { file, size, sha256 } = ended.log
-  if (file === undefined || size === undefined) return { verdict: 'not-kept', late_bytes: 0 }
+  if (file === undefined || size === undefined)
+    return { verdict: ended.log.bytes === 0 ? 'whole' : 'not-kept', late_bytes }
   let fd: number
   try {
     fd = openSync(file, 'r')

@@ -31,17 +31,23 @@ export class LogFile {
     this.path = path
     this.#half = Math.max(1, Math.floor(limit / 2))
     this.#onLost = onLost
-    if (path !== undefined)
-      this.#guard(() => {
-        this.#fd = openSync(path, 'wx+', 0o600)
-      })
+  }
+
+  /** Made with the first output: many tasks have none. */
+  #openFile(): number | undefined {
+    const { path } = this
+    if (this.#fd !== undefined || path === undefined || this.#bytes > 0) return this.#fd
+    this.#guard(() => {
+      this.#fd = openSync(path, 'wx+', 0o600)
+    })
+    return this.#fd
   }
 
   /** The chunk may be reused once this has returned. */
   write(chunk: Uint8Array): void {
     const at = this.#bytes
+    const fd = this.#openFile()
     this.#bytes += chunk.length
-    const fd = this.#fd
     if (this.#settled !== undefined) {
       const late = at - this.#settled.bytes
       const piece = chunk.subarray(0, Math.max(0, 2 * this.#half - late))

@@ -16,7 +16,7 @@ t.test(
     let made = 0
     fc.assert(
       fc.property(
-        fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 12 }),
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 12 }),
         fc.integer({ min: 0, max: 200 }),
         (chunks, limit) => {
           const path = join(dir, String(made++))
