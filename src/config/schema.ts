@@ -121,7 +121,7 @@ const runnerOnly = {
     default: '3',
     description: 'Reboots in a row that a chain may ask for.',
   },
-  keep_runs: { $ref: kind('count'), default: '30', description: 'Runs whose logs are kept.' },
+  keep_runs: { $ref: kind('count'), default: '30', description: 'Runs of a task directory that are kept.' },
   log_limit: {
     $ref: kind('size'),
     default: '64M',
