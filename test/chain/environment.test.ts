@@ -1,3 +1,4 @@
+import { chmodSync, rmSync } from 'node:fs'
 import t from 'tap'
 import { mounts, root } from '../support/require.ts'
 import { rigTest } from '../support/rig.ts'
@@ -106,5 +107,47 @@ rigTest(
   async (t, rig) => {
     const run = await rig.finish()
     t.equal(run.taskOutput('b'), 'after\n')
+  },
+)
+
+rigTest(
+  t,
+  'what runner sets for hooks and tries alone cannot be set by [env]',
+  {
+    runner: { task_hook: `sh -c 'echo "hook \${RUNNER_TRY_ID-none}" >> "$DIR/trace"'` },
+    config: '[env]\nRUNNER_HOOK = mine\nRUNNER_TRY_ID = mine',
+    tasks: { a: `echo "task \${RUNNER_HOOK-none}" >> "$DIR/trace"` },
+  },
+  async (t, rig) => {
+    t.equal((await rig.finish()).status, 0)
+    t.same(rig.lines('trace'), ['hook none', 'task none', 'hook none'])
+  },
+)
+
+rigTest(
+  t,
+  'a user without a home can run a chain whose state directory is named, and one whose is not',
+  { needs: [root], tasks: { a: 'exit 0' }, runner: { state_dir: '/nonexistent/state' } },
+  async (t, rig) => {
+    const nobody = [
+      'setpriv',
+      '--reuid',
+      '12345',
+      '--regid',
+      '12345',
+      '--clear-groups',
+      'env',
+      '-u',
+      'HOME',
+      '-u',
+      'XDG_STATE_HOME',
+    ]
+    rig.configure({ state_dir: '/nonexistent/state' })
+    chmodSync(rig.path('tmp'), 0o777)
+    const run = rig.start(['run', '--json'], { before: nobody })
+    t.equal(await run.ended, 0)
+    const { message } = run.all('notice')[0]!
+    t.match(message, 'cannot be used')
+    rmSync(message.match(/records go to (.*)$/)![1]!, { recursive: true })
   },
 )

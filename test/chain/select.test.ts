@@ -83,3 +83,14 @@ rigTest(
     t.match(run.text, /error: is empty/)
   },
 )
+
+rigTest(
+  t,
+  'a selection that leaves no task is a mistake',
+  { tasks: { a: 'exit 0', b: 'exit 0' } },
+  async (t, rig) => {
+    const run = rig.start(['run', '--from', 'b', '--only', 'a'])
+    t.equal(await run.ended, 64)
+    t.match(run.text, '--from and --only leave no task')
+  },
+)
