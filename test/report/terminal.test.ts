@@ -111,7 +111,7 @@ rigTest(
 rigTest(
   t,
   '-v says where configuration, records and output are, and the time limit',
-  { tasks: { a: '' }, runner: { max_time: 60 } },
+  { tasks: { a: 'echo a' }, runner: { max_time: 60 } },
   async (t, rig) => {
     const run = rig.start(['run', '-v'])
     t.equal(await run.ended, 0)
