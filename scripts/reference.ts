@@ -4,13 +4,12 @@
  * up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type Key, kindOf, kindTexts, notYetKeys, runnerKeys, taskKeys } from '../src/config/schema.ts'
+import { type Key, kindOf, kindTexts, runnerKeys, taskKeys } from '../src/config/schema.ts'
 import { statsSchema } from '../src/hooks/stats.ts'
 
 function table(keys: Record<string, Key>): string {
   const rows = Object.entries(keys).map(([name, key]) => {
-    const later = notYetKeys.includes(name) ? ' *Accepted, but not in force yet.*' : ''
-    return `| \`${name}\` | ${kindTexts[kindOf(key)]} | ${key.default ?? ''} | ${key.description}${later} |`
+    return `| \`${name}\` | ${kindTexts[kindOf(key)]} | ${key.default ?? ''} | ${key.description} |`
   })
   return ['| key | value | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }

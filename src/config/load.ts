@@ -6,7 +6,6 @@ import { nearest, oneEditAway } from './did-you-mean.ts'
 import {
   kindOf,
   kindTexts,
-  notYetKeys,
   type PerTaskKey,
   type RunnerKey,
   runnerKeys,
@@ -282,10 +281,6 @@ function checkRunnerKeys(entries: ReadonlyMap<string, Setting>): Diagnostic[] {
   const findings: Diagnostic[] = []
   const known = Object.keys(runnerKeys)
   for (const [key, { origin }] of entries) {
-    if (notYetKeys.includes(key)) {
-      const message = `${key} is known, but this version does nothing with it yet`
-      findings.push({ severity: 'warning', reason: 'key-not-yet', ...origin, message })
-    }
     if (known.includes(key)) continue
     const typo = known.find(candidate => oneEditAway(key, candidate))
     const misplaced = key in taskKeys

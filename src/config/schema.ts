@@ -134,9 +134,6 @@ const runnerOnly = {
   },
 } as const satisfies Record<string, Key>
 
-/** Keys whose parts of the program are still to come: accepted, and warned of. */
-const notYet = {} as const satisfies Record<string, Key>
-
 const taskOnly = {
   depends_on: {
     $ref: kind('names'),
@@ -150,12 +147,11 @@ const taskOnly = {
   },
 } as const satisfies Record<string, Key>
 
-export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly, ...notYet }
+export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly }
 export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
-export const notYetKeys: readonly string[] = Object.keys(notYet)
 
 export type PerTaskKey = keyof typeof perTask
-export type RunnerKey = PerTaskKey | keyof typeof runnerOnly | keyof typeof notYet
+export type RunnerKey = PerTaskKey | keyof typeof runnerOnly
 export type TaskKey = PerTaskKey | keyof typeof taskOnly
 export const perTaskKeys = Object.keys(perTask) as PerTaskKey[]
 
