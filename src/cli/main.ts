@@ -9,6 +9,10 @@ import type { GetOptions } from './get.ts'
 import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
 import { sayError } from './say.ts'
 
+/**
+ * What commander has read. Its types cannot say what it was told to read, so each action hands it to its command
+ * unchecked: the options above an action and the interface of its command have to agree.
+ */
 type Options = Record<string, never>
 
 const examples = `

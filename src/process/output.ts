@@ -138,6 +138,7 @@ export class Outputs implements Disposable {
       },
       drain() {
         for (const pipe of pipes) {
+          // Node keeps the descriptor to itself, and what has arrived has to be read now.
           const { fd } = (pipe as Socket & { _handle: { fd: number } | null })._handle ?? {}
           if (fd !== undefined) readAll(fd, sink)
           pipe.unref()

@@ -1,8 +1,7 @@
 import type { Emit } from '../event.ts'
 import { describe, type Line, type Verbosity } from './describe.ts'
+import { OutputLines } from './output-lines.ts'
 import type { Out } from './stream.ts'
-
-const newline = 10
 
 /** Puts colour on a line's text, and makes `runner:` before it stand out. */
 export type Paint = (line: Line) => string
@@ -28,20 +27,12 @@ export async function colours(): Promise<Paint> {
  * they wrote it (not when quiet).
  */
 export function terminalReporter(out: Out, verbosity: Verbosity, paint: Paint = plain): Emit {
-  let atLineStart = true
+  const output = new OutputLines(out, verbosity)
   return event => {
-    if (event.event === 'try:output' || event.event === 'hook:output') {
-      const shown = event.event === 'try:output' ? verbosity !== 'quiet' : verbosity === 'verbose'
-      if (!shown || event.data.length === 0) return
-      atLineStart = event.data.at(-1) === newline
-      return out.write(event.data)
-    }
+    if ('data' in event) return output.show(event)
     const lines = describe(event, verbosity)
     if (lines.length === 0) return
-    const text = lines.map(line => `${paint(line)}\n`).join('')
-    const start = atLineStart ? '' : '\n'
-    atLineStart = true
-    return out.write(start + text)
+    return out.write(output.end() + lines.map(line => `${paint(line)}\n`).join(''))
   }
 }
 
