@@ -17,12 +17,20 @@ const layers = [
 
 /** Where packages may be imported. Everything else is Node's own. */
 const packages: Record<string, string[]> = {
+  '@fastify/multipart': ['server'],
   ajv: ['config'],
   chalk: ['report'],
   commander: ['cli'],
+  'eventsource-parser': ['protocol'],
+  fastify: ['server'],
   leven: ['config'],
+  'p-retry': ['protocol'],
+  pg: ['server'],
+  'prom-client': ['server'],
   shlex: ['config'],
   'string-width': ['report'],
+  typebox: ['protocol'],
+  undici: ['protocol'],
 }
 
 const layerOf = (room: string) => layers.findIndex(layer => layer.includes(room))

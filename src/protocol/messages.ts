@@ -1,0 +1,489 @@
+/*
+ * What runner, server and operator say to each other, as JSON Schema: the validators of both sides, the types and
+ * the OpenAPI document come from here. Requests take no unknown field; answers may grow.
+ */
+import { type Static, type TSchema, Type } from 'typebox'
+import { executionStates } from './states.ts'
+
+const strict = { additionalProperties: false }
+const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const choice = <const T extends string>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description === undefined ? {} : { description }) })
+
+/** RFC 3339, UTC, milliseconds. */
+const Time = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$',
+  description: 'RFC 3339 in UTC with milliseconds',
+})
+/** As clients may send it: fractions and offsets of any RFC 3339 form. */
+const AnyTime = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?([Zz]|[+-]\\d{2}:\\d{2})$',
+  description: 'RFC 3339',
+})
+export const Id = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'UUID' })
+export const Name = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
+  description: 'letters, digits, dot, underscore and dash; at most 128',
+})
+const Capability = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$' })
+const Capabilities = Type.Array(Capability, { maxItems: 64, uniqueItems: true })
+const Taints = Type.Array(Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' }), {
+  maxItems: 64,
+  uniqueItems: true,
+})
+const Seconds = (maximum: number, minimum = 0) => Type.Number({ minimum, maximum })
+const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' })
+const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
+const Text = (maxLength: number) => Type.String({ maxLength })
+const Image = Type.String({ minLength: 1, maxLength: 512, pattern: '^[\\x21-\\x7e]+$' })
+const Words = Type.Array(Text(131_072), { maxItems: 4096 })
+const Environment = Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,255}$' }), Text(131_072), {
+  additionalProperties: false,
+})
+const Signal = Type.String({ pattern: '^SIG[A-Z0-9]{1,16}$' })
+
+// ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'urn:runner:problem:<reason>; programs match on it' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.Optional(Type.String({ description: 'what was wrong, and what to do next' })),
+    instance: Type.Optional(
+      Type.String({ description: 'the id of the request, as in the log of the server' }),
+    ),
+    length: Type.Optional(
+      Type.Integer({ description: 'of a log chunk with the wrong offset: the length so far' }),
+    ),
+  },
+  { $id: 'Problem' },
+)
+
+// ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A property of a plugin's input or output; only what runner itself needs of it is checked. */
+const Property = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 256 }),
+  kind: Type.Optional(Text(64)),
+  category: Type.Optional(choice(['input', 'output'])),
+  password: Type.Optional(Type.Boolean()),
+  value: Type.Optional(Type.Unknown()),
+})
+
+/** The input context of a plugin (the executor contract). */
+export const InputContext = Type.Object(
+  {
+    release: Type.Optional(
+      Type.Object({
+        id: Type.Optional(Text(1024)),
+        automatedTaskAsUser: Type.Optional(
+          Type.Object({
+            username: Type.Optional(nullable(Text(1024))),
+            password: Type.Optional(nullable(Text(65_536))),
+          }),
+        ),
+      }),
+    ),
+    task: Type.Object({
+      id: Type.Optional(Text(1024)),
+      type: Type.String({ minLength: 1, maxLength: 512, description: 'prefix.ClassName' }),
+      properties: Type.Array(Property, { maxItems: 10_000 }),
+    }),
+  },
+  { $id: 'InputContext' },
+)
+export type InputContext = Static<typeof InputContext>
+
+const definition = {
+  kind: Type.Optional(choice(['plugin', 'command'], 'plugin where input is given')),
+  image: Image,
+  command: Type.Optional(
+    Type.Array(Text(131_072), {
+      minItems: 1,
+      maxItems: 4096,
+      description: "replaces the image's entry point and command",
+    }),
+  ),
+  args: Type.Optional(
+    Type.Array(Text(131_072), { maxItems: 4096, description: "replaces the image's command only" }),
+  ),
+  env: Type.Optional(Environment),
+  secret_env: Type.Optional(Environment),
+  input: Type.Optional(InputContext),
+  capabilities: Type.Optional(Capabilities),
+  runner_group: Type.Optional(Name),
+  priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, description: 'higher first' })),
+  retries: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
+  max_time_seconds: Type.Optional(Seconds(31_536_000, 0.001)),
+  max_queue_seconds: Type.Optional(Seconds(31_536_000, 0.001)),
+  abort_timeout_seconds: Type.Optional(Seconds(86_400)),
+  abort_signal: Type.Optional(Signal),
+  concurrency: Type.Optional(choice(['allow', 'forbid'])),
+}
+
+/** A definition without a name, as `PUT /v1/jobs/{name}` takes it. */
+export const JobBody = Type.Object(
+  { name: Type.Optional(Name), ...definition },
+  { $id: 'JobBody', ...strict },
+)
+/** A definition as a backup has it: passwords are sealed under the server's key (`sealed:v1:…`). */
+export const Job = Type.Object({ name: Name, ...definition }, { $id: 'Job', ...strict })
+export type JobBody = Static<typeof JobBody>
+export type Job = Static<typeof Job>
+
+/** A submit: a definition that need not have a name. */
+export const Submit = Type.Object(
+  { job_name: Type.Optional(Name), ...definition },
+  { $id: 'Submit', ...strict },
+)
+export type Submit = Static<typeof Submit>
+
+export const Restored = Type.Object(
+  { restored: Type.Integer({ description: 'definitions that stand as the backup has them' }) },
+  { $id: 'Restored' },
+)
+
+// ── executions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const Execution = Type.Object(
+  {
+    id: Id,
+    job_name: nullable(Name),
+    group: Type.String({ description: 'the id of all attempts of one run' }),
+    attempt: Type.Integer({ minimum: 1 }),
+    kind: choice(['plugin', 'command', 'script']),
+    image: Type.String(),
+    state: choice(executionStates),
+    success: nullable(Type.Boolean({ description: 'null until it has ended' })),
+    created_at: Time,
+    started_at: nullable(Time),
+    finished_at: nullable(Time),
+    output: Type.String({ description: 'the last 64 KiB of the log, as text' }),
+    node_name: nullable(Type.String({ description: 'the name of the runner' })),
+    runner_id: nullable(Id),
+    runner_group: Name,
+    priority: Type.Integer(),
+    exit_code: nullable(Type.Integer()),
+    reason: nullable(Type.String({ description: 'why it ended so, in kebab-case' })),
+    error_message: nullable(Type.String()),
+    output_properties: nullable(Type.Record(Type.String(), Type.Unknown())),
+    comments: Type.Array(Type.String()),
+    status_line: nullable(Type.String()),
+    waiting_because: nullable(Type.String({ description: 'what a queued execution waits for' })),
+    log: Type.Object({
+      length: Type.Integer({ description: 'bytes received' }),
+      sha256: nullable(Sha256),
+      truncated: Type.Boolean({ description: 'head and tail are kept, the middle is not' }),
+      complete: Type.Boolean({ description: 'all that the runner sent has come' }),
+    }),
+  },
+  { $id: 'Execution' },
+)
+export type Execution = Static<typeof Execution>
+
+const list = <S extends TSchema>($id: string, items: S) =>
+  Type.Object(
+    {
+      items: Type.Array(items),
+      next: nullable(Type.String({ description: 'the value for `after` of the next page' })),
+    },
+    { $id },
+  )
+export const ExecutionList = list('ExecutionList', Execution)
+
+export const Outcome = choice(['succeeded', 'failed', 'aborted'])
+export type Outcome = Static<typeof Outcome>
+
+// ── runners ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const Registration = Type.Object(
+  {
+    uuid: Id,
+    name: Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\x00-\\x1f\\x7f]+$' }),
+    version: Type.String({ maxLength: 64, pattern: '^[\\x20-\\x7e]*$' }),
+    public_key: Type.String({ maxLength: 2048, description: 'SPKI PEM, RSA-3072' }),
+    capabilities: Capabilities,
+    runner_group: Name,
+    taints: Type.Optional(Taints),
+    metadata: Type.Optional(Type.Record(Type.String({ maxLength: 128 }), Text(1024), { maxProperties: 64 })),
+  },
+  { $id: 'Registration', ...strict },
+)
+export type Registration = Static<typeof Registration>
+
+export const Settings = Type.Object(
+  {
+    enabled: Type.Boolean(),
+    capacity: Type.Integer({ minimum: 0 }),
+    eviction_time_seconds: Type.Number(),
+    abort_timeout_seconds: Type.Number(),
+    ping_interval_seconds: Type.Number(),
+    reserve_wait_seconds: Type.Number(),
+    confirm_within_seconds: Type.Number(),
+    lease_seconds: Type.Number(),
+    late_result_seconds: Type.Number(),
+    max_output_bytes: Type.Integer(),
+  },
+  { $id: 'Settings' },
+)
+export type Settings = Static<typeof Settings>
+
+export const Registered = Type.Object(
+  {
+    runner_id: Id,
+    session: Type.Integer(),
+    created_at: Time,
+    credentials: Type.String({
+      description: 'base64 of RSA-OAEP-SHA256 of {token, data_key}; data_key is base64 of 32 bytes',
+    }),
+    settings: Settings,
+  },
+  { $id: 'Registered' },
+)
+
+/** What `credentials` hold. */
+export interface Credentials {
+  token: string
+  /** base64 of 32 bytes. */
+  data_key: string
+}
+
+export const Reserve = Type.Object(
+  { slots: Type.Integer({ minimum: 1, maximum: 1000 }), wait_seconds: Seconds(50) },
+  { $id: 'Reserve', ...strict },
+)
+
+/** An execution as it is handed to a runner. */
+export const Reservation = Type.Object(
+  {
+    execution_id: Id,
+    lease_id: Id,
+    kind: choice(['plugin', 'command', 'script']),
+    job_name: nullable(Name),
+    group: Type.String(),
+    attempt: Type.Integer(),
+    image: Type.String(),
+    command: Type.Optional(Words),
+    args: Type.Optional(Words),
+    env: Type.Optional(Environment),
+    input: nullable(Base64 /* sealed with the data key */),
+    secret_values: nullable(Base64),
+    max_time_seconds: Type.Optional(Type.Number()),
+    abort_timeout_seconds: Type.Number(),
+    abort_signal: Type.Optional(Signal),
+    confirm_within_seconds: Type.Number(),
+  },
+  { $id: 'Reservation' },
+)
+export type Reservation = Static<typeof Reservation>
+
+/** What `secret_values` hold once opened: environment for the job, and all that must not appear in its log. */
+export interface SecretValues {
+  env: Record<string, string>
+  mask: string[]
+}
+
+export const Reservations = Type.Object({ executions: Type.Array(Reservation) }, { $id: 'Reservations' })
+export const Confirm = Type.Object({ lease_id: Id }, { $id: 'Confirm', ...strict })
+
+export const Heartbeat = Type.Object(
+  {
+    state: choice(['ready', 'draining']),
+    executions: Type.Array(Id, { maxItems: 10_000 }),
+    executors: Type.Array(
+      Type.Object({ image: Image, state: choice(['starting', 'idle', 'busy', 'stopping']) }, strict),
+      { maxItems: 10_000 },
+    ),
+    free_slots: Type.Integer({ minimum: 0, maximum: 10_000 }),
+  },
+  { $id: 'Heartbeat', ...strict },
+)
+export type Heartbeat = Static<typeof Heartbeat>
+
+const Role = nullable(choice(['leader', 'standby']))
+export const HeartbeatAnswer = Type.Object(
+  {
+    settings: Settings,
+    role: Role,
+    leases: Type.Record(Type.String(), Type.Number(), { description: 'seconds left, by execution' }),
+    abort: Type.Array(Id),
+    gone: Type.Array(Id, { description: 'stop it and drop its spool' }),
+    unknown: Type.Array(Id, { description: 'let it run and keep its result' }),
+    scripts: Type.Array(Reservation),
+  },
+  { $id: 'HeartbeatAnswer' },
+)
+export type HeartbeatAnswer = Static<typeof HeartbeatAnswer>
+
+/** The first event of a command channel, `state`. */
+export const ChannelState = Type.Object(
+  { settings: Settings, role: Role, abort: Type.Array(Id), scripts: Type.Array(Reservation) },
+  { $id: 'ChannelState' },
+)
+export type ChannelState = Static<typeof ChannelState>
+
+/** Every event of a command channel by its name, with its data. */
+export interface ChannelEvents {
+  state: ChannelState
+  ping: Record<string, never>
+  settings: Settings
+  enable: Record<string, never>
+  disable: Record<string, never>
+  leader: Record<string, never>
+  standby: Record<string, never>
+  abort: { execution_id: string }
+  'execute-script': Reservation
+  delete: Record<string, never>
+}
+
+export const Result = Type.Object(
+  {
+    lease_id: Id,
+    outcome: Outcome,
+    exit_code: nullable(Type.Integer({ minimum: -2_147_483_648, maximum: 4_294_967_295 })),
+    reason: nullable(Type.String({ maxLength: 64, pattern: '^[a-z0-9][a-z0-9-]*$' })),
+    error_message: nullable(Text(65_536)),
+    output: nullable(Base64),
+    started_at: AnyTime,
+    finished_at: AnyTime,
+    log_length: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }),
+    log_sha256: Sha256,
+  },
+  { $id: 'Result', ...strict },
+)
+export type ResultMessage = Static<typeof Result>
+
+export const Leave = Type.Object(
+  { reason: choice(['stopped', 'detached', 'restart']), back_within_seconds: Seconds(3600) },
+  { $id: 'Leave', ...strict },
+)
+
+export const LogLength = Type.Object(
+  { length: Type.Integer(), truncated: Type.Optional(Type.Boolean()) },
+  { $id: 'LogLength' },
+)
+
+export const RunnerState = choice(
+  ['ready', 'draining', 'left', 'disconnected', 'unhealthy', 'deleted', 'never-connected'],
+  'what it is; whether it may take work is `enabled`, `taints` and `role` too',
+)
+
+export const Runner = Type.Object(
+  {
+    id: Id,
+    name: Type.String(),
+    version: Type.String(),
+    state: RunnerState,
+    enabled: Type.Boolean(),
+    role: Role,
+    runner_group: Name,
+    capabilities: Type.Array(Type.String()),
+    taints: Type.Array(Type.String()),
+    metadata: Type.Record(Type.String(), Type.String()),
+    capacity: Type.Integer(),
+    eviction_time_seconds: Type.Number(),
+    abort_timeout_seconds: Type.Number(),
+    session: Type.Integer(),
+    created_at: Time,
+    last_heartbeat_at: nullable(Time),
+    clock_difference_seconds: nullable(
+      Type.Number({ description: "the runner's clock less the server's, from the Date header of its calls" }),
+    ),
+    executors: Type.Array(Type.Object({ image: Type.String(), state: Type.String() })),
+    running: Type.Array(Id, { description: 'executions it holds' }),
+    deleted: Type.Boolean(),
+  },
+  { $id: 'Runner' },
+)
+export type Runner = Static<typeof Runner>
+export const RunnerList = list('RunnerList', Runner)
+
+export const RunnerPatch = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean()),
+    capacity: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
+    eviction_time_seconds: Type.Optional(Seconds(86_400)),
+    abort_timeout_seconds: Type.Optional(Seconds(86_400)),
+    capabilities: Type.Optional(Capabilities),
+    taints: Type.Optional(Taints),
+    runner_group: Type.Optional(Name),
+    deleted: Type.Optional(Type.Unsafe<false>({ type: 'boolean', const: false })),
+  },
+  { $id: 'RunnerPatch', minProperties: 1, ...strict },
+)
+export type RunnerPatch = Static<typeof RunnerPatch>
+
+export const Group = Type.Object(
+  {
+    name: Name,
+    mode: choice(['all', 'leader']),
+    leader_runner_id: nullable(Id),
+    pinned_runner_id: nullable(Id),
+    runners: Type.Integer(),
+  },
+  { $id: 'Group' },
+)
+export type Group = Static<typeof Group>
+export const GroupList = list('GroupList', Group)
+export const GroupPatch = Type.Object(
+  {
+    mode: Type.Optional(choice(['all', 'leader'])),
+    pinned_runner_id: Type.Optional(nullable(Id)),
+  },
+  { $id: 'GroupPatch', minProperties: 1, ...strict },
+)
+export type GroupPatch = Static<typeof GroupPatch>
+
+// ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const Script = Type.Object(
+  {
+    image: Image,
+    command: Type.Array(Text(131_072), { minItems: 1, maxItems: 4096 }),
+    input: Type.Optional(InputContext),
+    runner_id: Type.Optional(Id),
+    wait_seconds: Type.Optional(Seconds(50)),
+  },
+  { $id: 'Script', ...strict },
+)
+export type Script = Static<typeof Script>
+export const ScriptPending = Type.Object({ id: Id }, { $id: 'ScriptPending' })
+
+// ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const tokenKinds = ['admin', 'viewer', 'registration', 'runner'] as const
+export type TokenKind = (typeof tokenKinds)[number]
+
+export const Token = Type.Object(
+  {
+    id: Id,
+    kind: choice(tokenKinds),
+    name: Type.String(),
+    created_at: Time,
+    expires_at: nullable(Time),
+    last_used_at: nullable(Time),
+    runner_id: nullable(Id),
+  },
+  { $id: 'Token' },
+)
+export type Token = Static<typeof Token>
+export const TokenList = list('TokenList', Token)
+export const TokenCreate = Type.Object(
+  {
+    kind: choice(['admin', 'viewer', 'registration']),
+    name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\x00-\\x1f\\x7f]+$' }),
+    expires_in_seconds: Type.Optional(Seconds(3_155_760_000, 1)),
+  },
+  { $id: 'TokenCreate', ...strict },
+)
+export type TokenCreate = Static<typeof TokenCreate>
+export const TokenCreated = Type.Object(
+  { ...Token.properties, token: Type.String({ description: 'shown this one time' }) },
+  { $id: 'TokenCreated' },
+)
+
+export const Health = Type.Object(
+  { status: choice(['ok', 'failing']), store: choice(['ok', 'failing']), version: Type.String() },
+  { $id: 'Health' },
+)

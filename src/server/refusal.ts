@@ -1,0 +1,16 @@
+import type { ProblemReason } from '../protocol/problem.ts'
+import { fail } from '../result.ts'
+
+/** Why a call was refused: becomes a problem document. */
+export interface Refusal {
+  reason: ProblemReason
+  /** A sentence for a person; never a secret. */
+  detail?: string
+  /** Of a log chunk with the wrong offset. */
+  length?: number
+}
+
+/** A refusal as a result. */
+export function refuse(reason: ProblemReason, detail?: string): { ok: false; failure: Refusal } {
+  return fail(detail === undefined ? { reason } : { reason, detail })
+}

@@ -1,0 +1,300 @@
+/*
+ * What the server keeps, as the rest of it sees it: rows, and what can be asked of them. One interface, one suite of
+ * tests (test/server/store), two engines: SQLite beside its files, and PostgreSQL.
+ *
+ * Every change is made by a *writer*: a function that reads rows, decides, and puts rows back. Writers run one after
+ * the other, so whatever two of them race for, the first decides; those that arrive together share one transaction,
+ * and are answered when it is on disk. A writer that fails has changed nothing. Rows are values: never change one,
+ * put another.
+ *
+ * Times are milliseconds since the epoch by the store's clock.
+ */
+
+import type { JobBody, Outcome, TokenKind } from '../../protocol/messages.ts'
+import type { ExecutionState } from '../../protocol/states.ts'
+
+/** One attempt at a job. */
+export interface ExecutionRow {
+  id: string
+  /** The id of all attempts of one run: that of the first. */
+  group: string
+  /** From 1. */
+  attempt: number
+  job_name: string | null
+  kind: 'plugin' | 'command' | 'script'
+  image: string
+  runner_group: string
+  /** Sorted. */
+  capabilities: string[]
+  priority: number
+  concurrency: 'allow' | 'forbid'
+  /** How many more attempts there may be. */
+  retries_left: number
+  state: ExecutionState
+  /** When the state ends unless something happens: reservation, lease, late result, or wait in the queue. */
+  deadline: number | null
+  /** A script: the only runner that may have it. */
+  target_runner_id: string | null
+  /** Who holds it, or held it last. */
+  runner_id: string | null
+  node_name: string | null
+  /** The session that reserved it. */
+  session: number | null
+  lease_id: string | null
+  /** Reservations that nobody confirmed. */
+  unconfirmed: number
+  created_at: number
+  /** The end of its wait in the queue, whatever its state is now; null: none. */
+  queue_until: number | null
+  started_at: number | null
+  finished_at: number | null
+  /** When an abort was asked for. */
+  abort_at: number | null
+  exit_code: number | null
+  reason: string | null
+  error_message: string | null
+  /** The attempt queued because this one was lost, as long as it can still be withdrawn. */
+  next_id: string | null
+  /** The result as it was accepted, to know it when it is sent again. */
+  result: {
+    lease_id: string
+    outcome: Outcome
+    exit_code: number | null
+    output_sha256: string | null
+  } | null
+  abort_timeout_seconds: number | null
+}
+
+/** What a run was asked to do: a snapshot that all attempts of a group share. */
+export interface DefinitionRow {
+  group: string
+  /** Without `input`, `env` and `secret_env`. */
+  body: Omit<JobBody, 'input' | 'env' | 'secret_env'>
+  /** `input`, `env` and `secret_env` as JSON, sealed at rest (keys.ts). */
+  sealed: string
+}
+
+/** A named job. */
+export interface JobRow {
+  name: string
+  body: DefinitionRow['body']
+  sealed: string
+}
+
+export interface RunnerRow {
+  id: string
+  name: string
+  version: string
+  /** SPKI PEM. */
+  public_key: string
+  created_at: number
+  /** What its registration says. */
+  said: { capabilities: string[]; runner_group: string; taints: string[]; metadata: Record<string, string> }
+  /** What an operator set; stands over `said`. */
+  set: {
+    enabled?: boolean
+    capacity?: number
+    eviction_time_seconds?: number
+    abort_timeout_seconds?: number
+    capabilities?: string[]
+    taints?: string[]
+    runner_group?: string
+  }
+  /** The session in force; 0 before the first call of the first one. */
+  session: number
+  /** base64 of the data key, sealed at rest; of the session in force. */
+  data_key: string | null
+  /** A registration whose token has not been used yet. */
+  pending: { session: number; data_key: string } | null
+  /** Connected until then, if nothing more is heard. */
+  seen_until: number
+  /** A reserve counts until then. */
+  reserve_until: number
+  last_heartbeat_at: number | null
+  state: 'ready' | 'draining' | 'left'
+  /** After `leave`: when its leases end. */
+  back_until: number | null
+  /** As its last heartbeat said; null before the first. */
+  free_slots: number | null
+  executors: { image: string; state: string }[]
+  clock_difference_seconds: number | null
+  /** Reservations in a row that it did not confirm. */
+  misses: number
+  /** Passed over until then. */
+  unhealthy_until: number | null
+  deleted_at: number | null
+}
+
+export interface GroupRow {
+  name: string
+  mode: 'all' | 'leader'
+  leader_runner_id: string | null
+  pinned_runner_id: string | null
+}
+
+export interface TokenRow {
+  id: string
+  kind: TokenKind
+  name: string
+  /** SHA-256 of its text, hexadecimal. */
+  hash: string
+  created_at: number
+  expires_at: number | null
+  last_used_at: number | null
+  /** Of a runner's token. */
+  runner_id: string | null
+  session: number | null
+}
+
+/** What is known of a log beside its bytes. */
+export interface LogRow {
+  execution_id: string
+  /** Bytes received; those of the middle may be dropped. */
+  length: number
+  /** What is kept of the beginning, once the limit is passed; else null. */
+  head: number | null
+  /** Where the kept tail begins, once the limit is passed. */
+  tail: number | null
+  /** Where the search for markers goes on. */
+  scanned: number
+  comments: string[]
+  status_line: string | null
+  /** Length and SHA-256 as the result says; null before it. */
+  final_length: number | null
+  final_sha256: string | null
+  /** Whether the server had to mask something itself: then the hash cannot be compared. */
+  masked: boolean
+  complete: boolean
+}
+
+export interface IdempotencyRow {
+  token_id: string
+  key: string
+  body_sha256: string
+  execution_id: string
+  created_at: number
+}
+
+export interface ExecutionFilter {
+  states?: readonly ExecutionState[]
+  job_name?: string
+  group?: string
+  runner_id?: string
+}
+
+/** A page: `after` is the key of the last row of the page before. */
+export interface Page {
+  limit: number
+  after?: string
+}
+
+/** Rows, as they are in this transaction: what was put before is seen. */
+export interface Reader {
+  /** The store's clock, the same for all of one writer. */
+  readonly now: number
+  execution(id: string): Promise<ExecutionRow | undefined>
+  /** The latest first. An `after` that is not there gives nothing. */
+  listExecutions(filter: ExecutionFilter, page: Page): Promise<ExecutionRow[]>
+  /** Reserved, running and aborting ones of these runners, in the order they were made. */
+  heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
+  /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
+  hasActive(jobName: string): Promise<boolean>
+  /** Executions by state, for the metrics; ended ones that are still kept among them. */
+  countExecutions(): Promise<Partial<Record<ExecutionState, number>>>
+  definition(group: string): Promise<DefinitionRow | undefined>
+  /** The output context, sealed at rest. */
+  output(executionId: string): Promise<string | undefined>
+  job(name: string): Promise<JobRow | undefined>
+  /** By name. */
+  listJobs(): Promise<JobRow[]>
+  runner(id: string): Promise<RunnerRow | undefined>
+  /** The oldest first. */
+  listRunners(page: Page): Promise<RunnerRow[]>
+  /** All that may be in a group: said or set. */
+  runnersOf(group: string): Promise<RunnerRow[]>
+  group(name: string): Promise<GroupRow | undefined>
+  /** By name. */
+  listGroups(page: Page): Promise<GroupRow[]>
+  tokenByHash(hash: string): Promise<TokenRow | undefined>
+  token(id: string): Promise<TokenRow | undefined>
+  /** The oldest first; a runner's own tokens are not listed. */
+  listTokens(page: Page): Promise<TokenRow[]>
+  log(executionId: string): Promise<LogRow | undefined>
+  /** Bytes of a log; fewer where they end or where some were dropped, none at the end. */
+  readLog(executionId: string, offset: number, length: number): Promise<Buffer>
+  idempotency(tokenId: string, key: string): Promise<IdempotencyRow | undefined>
+  /** A value by its name: the sweeper's tick, for example. */
+  meta(key: string): Promise<string | undefined>
+}
+
+export interface Writer extends Reader {
+  putExecution(row: ExecutionRow): void
+  /** The distinct queues (`queueOf`) in which something waits. */
+  queues(): Promise<string[]>
+  /** The first `limit` queued executions of each of these queues that are no scripts, by priority and then age. */
+  queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]>
+  /** At most `limit` executions whose deadline has come, the earliest first. */
+  due(limit: number): Promise<ExecutionRow[]>
+  /** Moves every deadline, of runners too, to `later` after itself, or after now where it has passed. */
+  postponeAll(later: number): Promise<void>
+  putDefinition(row: DefinitionRow): void
+  putOutput(executionId: string, sealed: string): void
+  putJob(row: JobRow): void
+  deleteJob(name: string): Promise<boolean>
+  putRunner(row: RunnerRow): void
+  putGroup(row: GroupRow): void
+  putToken(row: TokenRow): void
+  deleteToken(id: string): Promise<boolean>
+  /** Removes the tokens of a runner except that of one session. */
+  deleteRunnerTokens(runnerId: string, except?: number): Promise<void>
+  putLog(row: LogRow): void
+  /** Puts bytes at an offset that is at most the length kept so far; over bytes that are there too. */
+  writeLog(executionId: string, offset: number, bytes: Uint8Array): Promise<void>
+  /** Drops kept bytes between two offsets, as far as that can be done in whole pieces. */
+  dropLog(executionId: string, from: number, to: number): Promise<void>
+  putIdempotency(row: IdempotencyRow): void
+  setMeta(key: string, value: string): void
+  /** Removes ended executions of before `time` with all that belongs to them, at most `limit`; says how many. */
+  removeEnded(time: number, limit: number): Promise<number>
+  /** Removes idempotency keys of before `time`, and runners' tokens of sessions that have been over since then. */
+  removeStale(time: number): Promise<void>
+  /** Tells those who wait, after the transaction is on disk. */
+  notify(topic: Topic): void
+}
+
+/** What may have changed: for those who wait for it. */
+export type Topic =
+  | { about: 'queue'; queue: string }
+  | { about: 'runner'; id: string }
+  | { about: 'execution'; id: string }
+  | { about: 'log'; id: string }
+  | { about: 'tokens' }
+
+export interface WriteOptions {
+  /** Rows that the writer will ask for: all of a batch are read at once. */
+  executions?: readonly string[]
+  runners?: readonly string[]
+  definitions?: readonly string[]
+  logs?: readonly string[]
+  /** Default true. A lease needs no fsync of its own: false, as long as nothing in the batch says otherwise. */
+  durable?: boolean
+}
+
+export interface Store extends AsyncDisposable {
+  readonly engine: 'sqlite' | 'postgres'
+  /** Runs a writer; resolves when what it changed is on disk. Throws what the writer throws. */
+  write<T>(writer: (tx: Writer) => Promise<T>, options?: WriteOptions): Promise<T>
+  /** Reads what is committed. */
+  read<T>(reader: (tx: Reader) => Promise<T>): Promise<T>
+  /** Calls back for every notified topic, after its transaction; returns what ends that. */
+  subscribe(listener: (topic: Topic) => void): () => void
+  /** Fails where the store cannot be written to. */
+  check(): Promise<void>
+  /** Seconds that transactions took, for the metrics. */
+  onTransaction(listener: (seconds: number, writers: number) => void): void
+}
+
+/** The queue of an execution: those that the same runners can take. */
+export function queueOf(row: Pick<ExecutionRow, 'runner_group' | 'capabilities'>): string {
+  return `${row.runner_group} ${row.capabilities.join(',')}`
+}
