@@ -6,7 +6,7 @@ import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, build, type Plugin } from 'esbuild'
-import { envSchema, runnerSchema, taskSchema } from '../src/config/schema.ts'
+import { envSchema, runnerSchema, serverSchema, taskSchema } from '../src/config/schema.ts'
 
 /** CommonJS; its types say otherwise. */
 const compile = standalone as unknown as (ajv: Ajv, names: object) => string
@@ -17,13 +17,18 @@ const compiledSchemas: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /src\/config\/validate\.ts$/ }, ({ path }) => {
       const ajv = new Ajv({ allErrors: true, code: { source: true, esm: true } })
-      for (const schema of [runnerSchema, taskSchema, envSchema]) ajv.addSchema(schema)
-      const names = { runner: runnerSchema.$id, task: taskSchema.$id, env: envSchema.$id }
+      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema]) ajv.addSchema(schema)
+      const names = {
+        runner: runnerSchema.$id,
+        task: taskSchema.$id,
+        env: envSchema.$id,
+        server: serverSchema.$id,
+      }
       const code = compile(ajv, names)
       const source = readFileSync(path, 'utf8')
       const replaced = source
         .replace(/^import .* from '(ajv|\.\/schema\.ts)'$/gm, '')
-        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env }')
+        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env, server }')
       if (replaced.includes('Ajv'))
         throw new Error('src/config/validate.ts has changed: mend scripts/build.ts')
       return { contents: `${code.replace(/^export const /gm, 'const ')}\n${replaced}`, loader: 'ts' }

@@ -1,7 +1,7 @@
 /*
  * The man pages, in roff (man(7)).
  */
-import { type Key, kindOf, kindTexts, runnerKeys, taskKeys } from '../src/config/schema.ts'
+import { type Key, kindOf, kindTexts, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
 import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
 
 /** runner(1). */
@@ -71,6 +71,8 @@ export function configPage(version: string): string {
     ),
     section('[runner]', keys(runnerKeys)),
     section('[env]', text('The environment of every task and hook.')),
+    section('[server]', text('What `runner server` goes by.')),
+    keys(serverKeys),
     section('SECTIONS OF TASKS', text('A section with the name of a task sets for that task alone:')),
     keys(taskKeys),
     text('All other keys of such a section, and all other sections, are for the tasks to look up.'),

@@ -4,7 +4,7 @@
  * up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type Key, kindOf, kindTexts, runnerKeys, taskKeys } from '../src/config/schema.ts'
+import { type Key, kindOf, kindTexts, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
 import { statsSchema } from '../src/hooks/stats.ts'
 
 function table(keys: Record<string, Key>): string {
@@ -17,7 +17,11 @@ function table(keys: Record<string, Key>): string {
 const json = (value: unknown) => `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``
 
 const parts: Record<string, Record<string, string>> = {
-  'docs/configuration.md': { 'keys of [runner]': table(runnerKeys), 'keys of a task': table(taskKeys) },
+  'docs/configuration.md': {
+    'keys of [runner]': table(runnerKeys),
+    'keys of a task': table(taskKeys),
+    'keys of [server]': table(serverKeys),
+  },
   'docs/hooks.md': { 'schema of the stats': json(statsSchema) },
 }
 

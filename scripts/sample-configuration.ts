@@ -1,12 +1,13 @@
 /*
  * The configuration that the Debian package installs: every key with its default, as comments.
  */
-import { type Key, runnerKeys } from '../src/config/schema.ts'
+import { type Key, runnerKeys, serverKeys } from '../src/config/schema.ts'
 
 const width = 100
 
 export function sampleConfiguration(): string {
   const keys = Object.entries(runnerKeys).map(entry)
+  const server = Object.entries(serverKeys).map(entry)
   return `# Configuration of the chain that runner.service runs at boot: see runner.cfg(5).
 # What is commented out shows the default. \`runner check\` says what is wrong with this file.
 
@@ -15,6 +16,9 @@ ${keys.join('\n')}
 # The environment of every task and hook.
 [env]
 
+# What \`runner server\` goes by, on a host that hands jobs out.
+[server]
+${server.join('\n')}
 # Settings of one task stand in a section of its name, such as [mount] for tasks.d/20-mount.sh: max_time, max_tries,
 # depends_on and others. All other sections are for the tasks to look up: $RUNNER_CONFIG_CMD -g section.key
 `

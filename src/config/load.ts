@@ -4,14 +4,17 @@ import { fail, ok, type Result } from '../result.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { nearest, oneEditAway } from './did-you-mean.ts'
 import {
+  type Key,
   kindOf,
   kindTexts,
   type PerTaskKey,
   type RunnerKey,
   runnerKeys,
+  serverKeys,
   type TaskKey,
   taskKeys,
 } from './schema.ts'
+import { checkServer, type ServerConfiguration, serverConfiguration } from './server-section.ts'
 import { readSources, type Sources } from './sources.ts'
 import { validateSection } from './validate.ts'
 import { splitWords } from './words.ts'
@@ -71,6 +74,7 @@ export interface Configuration {
   /** All files, absolute, in the order in which they count. */
   files: string[]
   runner: RunnerSettings
+  server: ServerConfiguration
   /** `[env]`. */
   env: Record<string, string>
   /** The text in force of each key of `[runner]` that has a value. */
@@ -116,6 +120,7 @@ function build(
   }
   const base = main ?? resolve('runner.cfg')
   const runner = checkValues('runner', section('runner'))
+  const server = checkValues('server', section('server'))
   const envSection = section('env')
   const names = sources?.sections() ?? []
   const texts = new Map<string, Setting>()
@@ -123,11 +128,13 @@ function build(
     if (value !== undefined) texts.set(key, { value })
   texts.set('state_dir', { value: defaultStateDir(env) })
   for (const [key, setting] of runner.valid) texts.set(key, setting)
+  const settings = runnerSettings(texts, base)
 
   return {
     ...(main === undefined ? {} : { file: main }),
     files: sources?.files ?? [],
-    runner: runnerSettings(texts, base),
+    runner: settings,
+    server: serverConfiguration(server.valid, settings.state_dir, base, parseSize),
     env: Object.fromEntries([...envSection].map(([key, { value }]) => [key, value])),
     texts,
     sections: names,
@@ -147,7 +154,10 @@ function build(
     findings: [
       ...(sources?.findings ?? []),
       ...runner.findings,
-      ...checkRunnerKeys(section('runner')),
+      ...checkKeys('runner', runnerKeys, section('runner')),
+      ...server.findings,
+      ...checkServer(server.valid),
+      ...checkKeys('server', serverKeys, section('server')),
       ...checkEnv(envSection),
       ...checkSectionNames(names, section),
     ],
@@ -248,8 +258,8 @@ function parseSize(text: string): number {
 }
 
 /** The values of a section that have the form of their kind, and complaints about the others. */
-function checkValues(kind: 'runner' | 'task', entries: ReadonlyMap<string, Setting>) {
-  const keys = kind === 'runner' ? runnerKeys : taskKeys
+function checkValues(kind: 'runner' | 'task' | 'server', entries: ReadonlyMap<string, Setting>) {
+  const keys = { runner: runnerKeys, task: taskKeys, server: serverKeys }[kind]
   const findings: Diagnostic[] = []
   const valid = new Map(entries)
   const complain = (key: string, message: string, hint: string) => {
@@ -259,7 +269,7 @@ function checkValues(kind: 'runner' | 'task', entries: ReadonlyMap<string, Setti
   const values = Object.fromEntries([...entries].map(([key, { value }]) => [key, value]))
   for (const key of validateSection(kind, values)) {
     const text = kindTexts[kindOf(keys[key]!)]
-    complain(key, `${key} is ${JSON.stringify(values[key])}; it must be ${text}`, hintFor(key))
+    complain(key, `${key} is ${JSON.stringify(values[key])}; it must be ${text}`, hintFor(key, keys))
   }
   for (const [key, { value }] of entries) {
     const form = keys[key] === undefined ? undefined : kindOf(keys[key])
@@ -272,24 +282,28 @@ function checkValues(kind: 'runner' | 'task', entries: ReadonlyMap<string, Setti
   return { valid, findings }
 }
 
-function hintFor(key: string): string {
-  const preset = runnerKeys[key]?.default ?? taskKeys[key]?.default
+function hintFor(key: string, keys: Record<string, Key>): string {
+  const preset = keys[key]?.default
   return preset === undefined ? `leave ${key} out if you do not need it` : `the default is ${preset}`
 }
 
-function checkRunnerKeys(entries: ReadonlyMap<string, Setting>): Diagnostic[] {
+function checkKeys(
+  section: 'runner' | 'server',
+  keys: Record<string, Key>,
+  entries: ReadonlyMap<string, Setting>,
+): Diagnostic[] {
   const findings: Diagnostic[] = []
-  const known = Object.keys(runnerKeys)
+  const known = Object.keys(keys)
   for (const [key, { origin }] of entries) {
     if (known.includes(key)) continue
     const typo = known.find(candidate => oneEditAway(key, candidate))
-    const misplaced = key in taskKeys
+    const misplaced = section === 'runner' && key in taskKeys
     const guess = typo ?? nearest(key, known)
     findings.push({
       severity: typo === undefined ? 'warning' : 'error',
       reason: 'key-unknown',
       ...origin,
-      message: `[runner] has no key ${key}`,
+      message: `[${section}] has no key ${key}`,
       ...(misplaced
         ? { hint: `${key} belongs into the section of a task, such as [name-of-the-task]` }
         : guess === undefined
@@ -338,7 +352,7 @@ function checkSectionNames(
   section: (name: string) => ReadonlyMap<string, Setting>,
 ): Diagnostic[] {
   return sections.flatMap(name => {
-    const meant = ['runner', 'env'].find(known => oneEditAway(name, known))
+    const meant = ['runner', 'env', 'server'].find(known => oneEditAway(name, known))
     const first = [...section(name).values()][0]?.origin
     if (meant === undefined || sections.includes(meant)) return []
     const message = `[${name}] is a section for tasks to look up; runner does not read it`

@@ -15,6 +15,9 @@ export const definitions = {
   command: { type: 'string' },
   path: { type: 'string' },
   names: { type: 'string' },
+  days: { type: 'string', pattern: '^\\d{1,6}(\\.\\d{0,9})?$' },
+  address: { type: 'string', pattern: '^(\\[[0-9A-Fa-f:.%a-z]+\\]|[^\\s:\\[\\]/]*):\\d{1,5}$' },
+  database: { type: 'string', pattern: '^(sqlite:.|postgres(ql)?://.)' },
 } as const
 
 export type Kind = keyof typeof definitions
@@ -30,6 +33,9 @@ export const kindTexts: Record<Kind, string> = {
   command: 'a command, split into words as a shell does',
   path: 'a path',
   names: 'names with commas between them',
+  days: 'a number of days, 0 or more',
+  address: 'an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080 for all addresses',
+  database: 'sqlite:PATH or postgres://USER@HOST/NAME',
 }
 
 export interface Key {
@@ -147,11 +153,81 @@ const taskOnly = {
   },
 } as const satisfies Record<string, Key>
 
+const server = {
+  listen: {
+    $ref: kind('address'),
+    default: '127.0.0.1:8080',
+    description: 'Where the server listens. Beyond the loopback addresses it needs TLS.',
+  },
+  database: {
+    $ref: kind('database'),
+    description:
+      'The store: `sqlite:PATH`, by default `server/server.db` in the state directory, or `postgres://…`.',
+  },
+  data_dir: {
+    $ref: kind('path'),
+    description:
+      'Where tokens, key and audit log lie, mode 0700. By default beside the SQLite file; with PostgreSQL `server` in the state directory.',
+  },
+  key_file: {
+    $ref: kind('path'),
+    description:
+      'The key under which the store keeps secrets: 32 bytes, mode 0600, made at the first start; by default `key` in `data_dir`. Required with PostgreSQL.',
+  },
+  tls_cert_file: {
+    $ref: kind('path'),
+    description: 'Certificate chain of the server in PEM; needs `tls_key_file`. Renewed: restart the server.',
+  },
+  tls_key_file: { $ref: kind('path'), description: 'Private key of the server in PEM.' },
+  client_ca_file: {
+    $ref: kind('path'),
+    description:
+      'Certificates in PEM of those who sign clients; then a client without such a certificate is refused.',
+  },
+  log_limit: {
+    $ref: kind('size'),
+    default: '64M',
+    description: 'How much of the log of one execution is kept; of more, head and tail.',
+  },
+  retention_days: {
+    $ref: kind('days'),
+    default: '30',
+    description: 'Days that ended executions and their logs are kept; 0: for ever.',
+  },
+  lease_seconds: {
+    $ref: kind('seconds'),
+    default: '60',
+    description: 'Seconds that an execution stays with a runner that is not heard of.',
+  },
+  confirm_within_seconds: {
+    $ref: kind('seconds'),
+    default: '30',
+    description: 'Seconds a runner has to confirm what it has reserved.',
+  },
+  late_result_seconds: {
+    $ref: kind('seconds'),
+    default: '86400',
+    description: 'Seconds for which a lost execution may still come back.',
+  },
+  ping_interval_seconds: {
+    $ref: kind('seconds'),
+    default: '10',
+    description: 'Seconds between two pings on a command channel.',
+  },
+  reserve_wait_seconds: {
+    $ref: kind('seconds'),
+    default: '50',
+    description: 'Seconds that runners are told to wait for work in one call; at most 50.',
+  },
+} as const satisfies Record<string, Key>
+
+export const serverKeys: Record<string, Key> = server
 export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly }
 export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
 
 export type PerTaskKey = keyof typeof perTask
 export type RunnerKey = PerTaskKey | keyof typeof runnerOnly
+export type ServerKey = keyof typeof server
 export type TaskKey = PerTaskKey | keyof typeof taskOnly
 export const perTaskKeys = Object.keys(perTask) as PerTaskKey[]
 
@@ -167,6 +243,7 @@ const section = (name: string, properties: Record<string, Key>) => ({
 })
 
 export const runnerSchema = section('runner-section', runnerKeys)
+export const serverSchema = section('server-section', serverKeys)
 export const taskSchema = section('task-section', taskKeys)
 export const envSchema = {
   $id: 'https://runner.invalid/env-section.json',

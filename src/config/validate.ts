@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv'
-import { envSchema, runnerSchema, taskSchema } from './schema.ts'
+import { envSchema, runnerSchema, serverSchema, taskSchema } from './schema.ts'
 
 interface Validator {
   (value: unknown): unknown
@@ -15,9 +15,10 @@ const validators: Record<SectionKind, Validator> = {
   runner: ajv.compile(runnerSchema),
   task: ajv.compile(taskSchema),
   env: ajv.compile(envSchema),
+  server: ajv.compile(serverSchema),
 }
 
-export type SectionKind = 'runner' | 'task' | 'env'
+export type SectionKind = 'runner' | 'task' | 'env' | 'server'
 
 /** The keys of a section whose texts break its schema. */
 export function validateSection(kind: SectionKind, values: Record<string, string>): string[] {
