@@ -81,6 +81,24 @@ export interface JobRow {
   sealed: string
 }
 
+/** What the registration of a runner says of it, where no operator set it. */
+export interface Said {
+  capabilities: string[]
+  runner_group: string
+  taints: string[]
+  metadata: Record<string, string>
+}
+
+/** A session that its first call brings in force. */
+export interface PendingSession {
+  session: number
+  /** base64, sealed at rest. */
+  data_key: string
+  name: string
+  version: string
+  said: Said
+}
+
 export interface RunnerRow {
   id: string
   name: string
@@ -89,7 +107,7 @@ export interface RunnerRow {
   public_key: string
   created_at: number
   /** What its registration says. */
-  said: { capabilities: string[]; runner_group: string; taints: string[]; metadata: Record<string, string> }
+  said: Said
   /** What an operator set; stands over `said`. */
   set: {
     enabled?: boolean
@@ -104,8 +122,8 @@ export interface RunnerRow {
   session: number
   /** base64 of the data key, sealed at rest; of the session in force. */
   data_key: string | null
-  /** A registration whose token has not been used yet. */
-  pending: { session: number; data_key: string } | null
+  /** Registrations whose tokens have not been used yet, the oldest first: until then they change nothing else. */
+  pending: PendingSession[]
   /** Connected until then, if nothing more is heard. */
   seen_until: number
   /** A reserve counts until then. */
@@ -199,6 +217,8 @@ export interface Reader {
   heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
   /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
   hasActive(jobName: string): Promise<boolean>
+  /** How many queued executions of its runner group go before this one, by priority and then age; at most `limit`. */
+  countBefore(row: ExecutionRow, limit: number): Promise<number>
   /** Executions by state, for the metrics; ended ones that are still kept among them. */
   countExecutions(): Promise<Partial<Record<ExecutionState, number>>>
   definition(group: string): Promise<DefinitionRow | undefined>
