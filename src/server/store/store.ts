@@ -55,6 +55,8 @@ export interface ExecutionRow {
   error_message: string | null
   /** The attempt queued because this one was lost, as long as it can still be withdrawn. */
   next_id: string | null
+  /** The lost attempt in whose place this one was queued, as long as that one may come back. */
+  previous_id: string | null
   /** The result as it was accepted, to know it when it is sent again. */
   result: {
     lease_id: string
@@ -128,6 +130,8 @@ export interface RunnerRow {
   seen_until: number
   /** A reserve counts until then. */
   reserve_until: number
+  /** When the sweep looks at it: the first of its times after which it may be something else; null: none. */
+  check_at: number | null
   last_heartbeat_at: number | null
   state: 'ready' | 'draining' | 'left'
   /** After `leave`: when its leases end. */
@@ -222,6 +226,8 @@ export interface Reader {
   /** Executions by state, for the metrics; ended ones that are still kept among them. */
   countExecutions(): Promise<Partial<Record<ExecutionState, number>>>
   definition(group: string): Promise<DefinitionRow | undefined>
+  /** Many at once, by group. */
+  definitions(groups: readonly string[]): Promise<Map<string, DefinitionRow>>
   /** The output context, sealed at rest. */
   output(executionId: string): Promise<string | undefined>
   job(name: string): Promise<JobRow | undefined>
@@ -255,6 +261,8 @@ export interface Writer extends Reader {
   queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]>
   /** At most `limit` executions whose deadline has come, the earliest first. */
   due(limit: number): Promise<ExecutionRow[]>
+  /** At most `limit` runners whose `check_at` has come, the earliest first. */
+  dueRunners(limit: number): Promise<RunnerRow[]>
   /** Moves every deadline, of runners too, to `later` after itself, or after now where it has passed. */
   postponeAll(later: number): Promise<void>
   putDefinition(row: DefinitionRow): void
@@ -280,12 +288,17 @@ export interface Writer extends Reader {
   removeStale(time: number): Promise<void>
   /** Tells those who wait, after the transaction is on disk. */
   notify(topic: Topic): void
+  /** The change must be on disk when the writer resolves, whatever `durable` said. */
+  durably(): void
 }
 
 /** What may have changed: for those who wait for it. */
 export type Topic =
   | { about: 'queue'; queue: string }
+  /** What its command channel says, or whether it may take work. */
   | { about: 'runner'; id: string }
+  /** It has a free slot again: for its reserve alone. */
+  | { about: 'slot'; runner_id: string }
   | { about: 'execution'; id: string }
   | { about: 'log'; id: string }
   | { about: 'tokens' }
