@@ -234,6 +234,8 @@ export interface Reader {
   /** By name. */
   listJobs(): Promise<JobRow[]>
   runner(id: string): Promise<RunnerRow | undefined>
+  /** Many at once; those that are not there are left out. */
+  runners(ids: readonly string[]): Promise<RunnerRow[]>
   /** The oldest first. */
   listRunners(page: Page): Promise<RunnerRow[]>
   /** All that may be in a group: said or set. */
