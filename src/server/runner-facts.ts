@@ -10,8 +10,9 @@ export const capabilitiesOf = (runner: RunnerRow): string[] =>
 export const capacityOf = (runner: RunnerRow): number => runner.set.capacity ?? 4
 export const isEnabled = (runner: RunnerRow): boolean => runner.set.enabled ?? true
 
-/** Whether its session in force has called within the lease. */
-export const isConnected = (runner: RunnerRow, now: number): boolean => runner.seen_until > now
+/** Whether its session in force has called within the lease; with free slots, by its own word, to ask for work too. */
+export const isConnected = (runner: RunnerRow, now: number): boolean =>
+  runner.seen_until > now && (!runner.free_slots || runner.reserve_until > now)
 
 /** Whether three reservations in a row that it did not confirm make the server pass it over. */
 export const isUnhealthy = (runner: RunnerRow, now: number): boolean =>

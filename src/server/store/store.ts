@@ -130,8 +130,6 @@ export interface RunnerRow {
   seen_until: number
   /** A reserve counts until then. */
   reserve_until: number
-  /** When the sweep looks at it: the first of its times after which it may be something else; null: none. */
-  check_at: number | null
   last_heartbeat_at: number | null
   state: 'ready' | 'draining' | 'left'
   /** After `leave`: when its leases end. */
@@ -263,7 +261,7 @@ export interface Writer extends Reader {
   queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]>
   /** At most `limit` executions whose deadline has come, the earliest first. */
   due(limit: number): Promise<ExecutionRow[]>
-  /** At most `limit` runners whose `check_at` has come, the earliest first. */
+  /** At most `limit` runners whose `checkAt`, as it was when they were put, has come, the earliest first. */
   dueRunners(limit: number): Promise<RunnerRow[]>
   /** Moves every deadline, of runners too, to `later` after itself, or after now where it has passed. */
   postponeAll(later: number): Promise<void>
@@ -332,4 +330,11 @@ export interface Store extends AsyncDisposable {
 /** The queue of an execution: those that the same runners can take. */
 export function queueOf(row: Pick<ExecutionRow, 'runner_group' | 'capabilities'>): string {
   return `${row.runner_group} ${row.capabilities.join(',')}`
+}
+
+/** When a runner may be something else although nobody has put it: not connected any more, or healthy again. */
+export function checkAt(row: RunnerRow, now: number): number | null {
+  const times = [row.seen_until, row.free_slots ? row.reserve_until : 0, row.unhealthy_until ?? 0]
+  const first = Math.min(...times.filter(time => time > now))
+  return Number.isFinite(first) ? first : null
 }
