@@ -1,0 +1,53 @@
+/* Who leads a group. The leader's executions run on when another one is elected. */
+import type { Context } from './context.ts'
+import { candidacy } from './eligibility.ts'
+import { groupOf } from './runner-facts.ts'
+import type { GroupRow, Reader, RunnerRow, Writer } from './store/store.ts'
+import { longestGap, tickOf } from './tick.ts'
+
+/**
+ * The runner that is to lead, of those that are enabled, connected, healthy, neither draining nor gone, and without a
+ * taint: the pinned one, else today's leader, else the oldest. Nobody where there is none, or where all may work.
+ */
+export function elect(group: GroupRow, runners: readonly RunnerRow[], now: number): string | null {
+  if (group.mode !== 'leader') return null
+  const candidates = runners.filter(
+    runner => groupOf(runner) === group.name && candidacy(runner, now).length === 0,
+  )
+  const named = [group.pinned_runner_id, group.leader_runner_id].find(id =>
+    candidates.some(runner => runner.id === id),
+  )
+  return named ?? oldest(candidates)?.id ?? null
+}
+
+function oldest(runners: readonly RunnerRow[]): RunnerRow | undefined {
+  const before = (one: RunnerRow, other: RunnerRow) =>
+    one.created_at < other.created_at || (one.created_at === other.created_at && one.id < other.id)
+  return runners.reduce<RunnerRow | undefined>(
+    (first, runner) => (first === undefined || before(runner, first) ? runner : first),
+    undefined,
+  )
+}
+
+/**
+ * Elects again, and tells those whom it concerns. To be called in the writer that changed anything an election goes
+ * by: the group, or a runner that is or was in it.
+ */
+export async function electGroup(tx: Writer, _ctx: Context, name: string): Promise<void> {
+  const group = await tx.group(name)
+  if (group === undefined || (group.mode !== 'leader' && group.leader_runner_id === null)) return
+  const runners = group.mode === 'leader' ? await tx.runnersOf(name) : []
+  const leader = elect(group, runners, await vouchedTime(tx))
+  if (leader === group.leader_runner_id) return
+  tx.putGroup({ ...group, leader_runner_id: leader })
+  for (const id of [group.leader_runner_id, leader]) if (id !== null) tx.notify({ about: 'runner', id })
+}
+
+/**
+ * The time as far as the sweep vouches for it: after an outage nobody counts as gone who was not heard of because the
+ * server did not listen.
+ */
+async function vouchedTime(tx: Reader): Promise<number> {
+  const tick = await tickOf(tx)
+  return tick === undefined ? tx.now : Math.min(tx.now, tick + longestGap)
+}
