@@ -18,7 +18,7 @@ const layers = [
 /** Where packages may be imported. Everything else is Node's own. */
 const packages: Record<string, string[]> = {
   '@fastify/multipart': ['server'],
-  ajv: ['config'],
+  ajv: ['config', 'server'],
   chalk: ['report'],
   commander: ['cli'],
   'eventsource-parser': ['protocol'],

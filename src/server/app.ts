@@ -1,0 +1,272 @@
+import type { Server as HttpServer } from 'node:http'
+import multipart from '@fastify/multipart'
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify'
+import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
+import { errorText } from '../result.ts'
+import { bodyLimit } from './body-limits.ts'
+import type { Answer, Handler, Handlers } from './call.ts'
+import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+import type { TokenRow } from './store/store.ts'
+import { checkOf, type Part } from './validation.ts'
+import type { World } from './world.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    call?: CallName
+  }
+  interface FastifyRequest {
+    /** When it began, in monotonic seconds. */
+    began: number
+    token: TokenRow | undefined
+  }
+}
+
+/** What is wrong with a request by its schema. */
+class Invalid extends Error {
+  readonly statusCode = 400
+}
+
+const plainQuery = {
+  type: 'object',
+  properties: { pretty: { type: 'string', maxLength: 5 } },
+  additionalProperties: false,
+}
+const calls = Object.entries(api) as [CallName, CallSpec][]
+
+/** The HTTP side of the server: every call of protocol/api.ts as a route, its errors as problem documents. */
+export async function makeApp(
+  world: World,
+  handlers: Handlers,
+  makeServer: (handler: (request: never, response: never) => void) => HttpServer,
+): Promise<FastifyInstance> {
+  let requests = 0
+  const prefix = world.context.chance.id().slice(0, 8)
+  const app = fastify({
+    serverFactory: handler => makeServer(handler as never),
+    genReqId: () => `${prefix}-${(++requests).toString(36)}`,
+    bodyLimit: bodyLimit('register'),
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, request, reply) => answerError(world, error, request, reply as never),
+    return503OnClosing: false,
+  })
+  app.decorateRequest('began', 0)
+  app.decorateRequest('token', undefined)
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(world, error, request, reply))
+  app.setNotFoundHandler((request, reply) => answerUnknown(world, request, reply))
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const check = checkOf(partOf(httpPart), schema as object)
+    return value => {
+      const problem = check(value)
+      return problem === undefined ? { value } : { error: new Invalid(problem) }
+    }
+  })
+  await app.register(async scope => {
+    await scope.register(multipart, {
+      limits: { fileSize: bodyLimit('restore'), files: 1, fields: 10, parts: 11, headerPairs: 50 },
+    })
+    addRoute(scope, 'restore', api.restore)
+  })
+  await app.register(async scope => {
+    // Bytes of any type, and of none.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+    addRoute(scope, 'appendLog', api.appendLog)
+  })
+  for (const [name, spec] of calls) if (name !== 'restore' && name !== 'appendLog') addRoute(app, name, spec)
+  return app
+
+  function addRoute(scope: FastifyInstance, name: CallName, spec: CallSpec): void {
+    const handler = handlers[name]
+    scope.route({
+      method: spec.method,
+      config: { call: name },
+      url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
+      schema: {
+        ...(spec.params === undefined ? {} : { params: spec.params }),
+        // A form is taken apart by its handler.
+        ...(spec.body === undefined || name === 'restore' ? {} : { body: spec.body }),
+        querystring: spec.query ?? plainQuery,
+      },
+      bodyLimit: bodyLimit(name),
+      onRequest: (request, reply, next) => {
+        request.began = world.clock.monotonic()
+        if (spec.access.includes('open')) return next()
+        const { authorization } = request.headers
+        world.auth.authenticate(authorization, request.ip, spec.access).then(found => {
+          if (!found.ok) return answerProblem(world, request, reply, found.failure)
+          request.token = found.value
+          next()
+        }, next)
+      },
+      handler: async (request, reply) => {
+        if (handler === undefined)
+          return answerProblem(world, request, reply, { reason: 'unavailable', detail: 'not yet' })
+        await run(spec, handler, request, reply)
+        return reply
+      },
+    })
+  }
+
+  async function run(
+    spec: CallSpec,
+    handler: Handler,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const problem = headerProblem(spec, request)
+    if (problem !== undefined) return answerProblem(world, request, reply, problem)
+    const result = await handler(
+      {
+        id: request.id,
+        params: request.params as Record<string, string>,
+        query: request.query as Record<string, unknown>,
+        body: request.body,
+        token: request.token,
+        session: Number(request.headers['runner-session'] ?? 0),
+        request: request.raw,
+        response: reply.raw,
+      },
+      world,
+    )
+    if (!result.ok) return answerProblem(world, request, reply, result.failure)
+    send(result.value, request, reply)
+    finished(world, request, result.value === 'taken' ? 200 : result.value.status)
+  }
+}
+
+function send(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
+  if (answer === 'taken') return void reply.hijack()
+  reply.code(answer.status).header('cache-control', 'no-store')
+  if ('json' in answer) {
+    const text = JSON.stringify(answer.json, null, indentOf(request))
+    reply.type('application/json; charset=utf-8').send(`${text}\n`)
+  } else if ('text' in answer) reply.type(answer.type).send(answer.text)
+  else reply.send()
+}
+
+/** `?pretty` indents by two spaces; `?pretty=false` does not. */
+function indentOf({ query }: FastifyRequest): number | undefined {
+  const { pretty } = (query ?? {}) as { pretty?: unknown }
+  return pretty === undefined || pretty === 'false' ? undefined : 2
+}
+
+/** What the schemas cannot say: the session, and a body where there is to be none. */
+function headerProblem(spec: CallSpec, request: FastifyRequest): HttpRefusal | undefined {
+  const session = request.headers['runner-session']
+  if (spec.session && !/^[1-9]\d{0,14}$/.test(String(session)))
+    return {
+      reason: 'malformed',
+      detail: 'this call needs the header Runner-Session with the number of the session',
+    }
+  const { body } = request
+  const empty =
+    body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+  if (spec.body === undefined && spec.bodyType === undefined && !empty)
+    return { reason: 'malformed', detail: 'this call takes no body' }
+  return undefined
+}
+
+function answerProblem(
+  world: World,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: HttpRefusal,
+): void {
+  if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
+  if (refusal.reason === 'bad-token') reply.header('www-authenticate', 'Bearer')
+  reply
+    .code(statusOf(refusal))
+    .header('cache-control', 'no-store')
+    .type(problemMediaType)
+    .send(problemText(refusal, request.id, indentOf(request)))
+  finished(world, request, statusOf(refusal))
+  const { reason, detail } = refusal
+  world.log('debug', 'refused', { request: request.id, call: callOf(request), reason, detail })
+}
+
+const callOf = (request: FastifyRequest) => request.routeOptions.config.call
+
+/** Measures a call that has been answered, and writes down those of administrators. */
+function finished(world: World, request: FastifyRequest, status: number): void {
+  const name = callOf(request)
+  world.metrics.request(name ?? 'unknown', status, world.clock.monotonic() - request.began)
+  const { token } = request
+  if (token?.kind !== 'admin') return
+  world.audit.write({
+    at: world.clock.now().toISOString(),
+    request_id: request.id,
+    token_id: token.id,
+    token_name: token.name,
+    address: request.ip,
+    call: name ?? 'unknown',
+    method: request.method,
+    path: request.url.split('?')[0]!,
+    status,
+  })
+}
+
+function answerUnknown(world: World, request: FastifyRequest, reply: FastifyReply): void {
+  const path = request.url.split('?')[0]!
+  const methods = calls.flatMap(([, spec]) => (fits(spec.path, path) ? spec.method : []))
+  if (methods.length === 0)
+    return answerProblem(world, request, reply, {
+      reason: 'not-found',
+      detail: 'no call has this path; GET /openapi.json lists them',
+    })
+  reply.header('allow', methods.join(', '))
+  answerProblem(world, request, reply, {
+    reason: 'method-not-allowed',
+    detail: `this path takes ${methods.join(', ')}`,
+  })
+}
+
+function fits(pattern: string, path: string): boolean {
+  const [names, parts] = [pattern.split('/'), path.split('/')]
+  return (
+    names.length === parts.length && names.every((name, at) => name.startsWith('{') || name === parts[at])
+  )
+}
+
+function partOf(httpPart: string | undefined): Part {
+  return httpPart === 'body' ? 'body' : httpPart === 'params' ? 'path' : 'query'
+}
+
+/** Errors of fastify and its parsers are the client's; all others are ours, and only the log says more. */
+function answerError(world: World, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const refusal = refusalOf(error)
+  if (refusal !== undefined) return answerProblem(world, request, reply, refusal)
+  world.log('error', 'a request failed', {
+    request: request.id,
+    method: request.method,
+    path: request.url.split('?')[0],
+    problem: errorText(error),
+    stack: error.stack,
+  })
+  world.metrics.failed()
+  if (!reply.sent) answerProblem(world, request, reply, { reason: 'internal' })
+}
+
+function refusalOf(error: FastifyError): HttpRefusal | undefined {
+  if (error instanceof Invalid) return { reason: 'malformed', detail: error.message }
+  if (!error.code?.startsWith('FST_')) return undefined
+  switch (error.statusCode) {
+    case 413:
+      return { reason: 'too-large' }
+    case 415:
+      return { reason: 'unsupported-media-type', detail: 'send JSON, and Content-Type: application/json' }
+    case 414:
+      return { reason: 'not-found', detail: 'no name or id is that long' }
+    case 400:
+    case 406:
+      return { reason: 'malformed', detail: error.message }
+    default:
+      return undefined
+  }
+}

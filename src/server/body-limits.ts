@@ -1,0 +1,20 @@
+import type { CallName } from '../protocol/api.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Bytes that the body of a call may have, where it is more than what a small message needs. */
+const limits: Partial<Record<CallName, number>> = {
+  heartbeat: MiB,
+  appendLog: MiB,
+  // The largest output (32 MiB) as it is sealed, and its frame.
+  result: 48 * MiB,
+  putJob: 16 * MiB,
+  submit: 16 * MiB,
+  script: 16 * MiB,
+  // All definitions at once.
+  restore: 256 * MiB,
+}
+
+/** Bytes that the body of a call may have; more is 413. */
+export const bodyLimit = (call: CallName): number => limits[call] ?? 64 * KiB

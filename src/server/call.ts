@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { CallName } from '../protocol/api.ts'
+import type { Result } from '../result.ts'
+import type { HttpRefusal } from './http-problems.ts'
+import type { TokenRow } from './store/store.ts'
+import type { World } from './world.ts'
+
+/** A call as its handler gets it: authenticated, and valid by the schemas of protocol/api.ts. */
+export interface Call {
+  /** The id of the request, as answers and logs have it. */
+  id: string
+  params: Record<string, string>
+  query: Record<string, unknown>
+  body: unknown
+  /** Of a call that anybody may make there may be none. */
+  token: TokenRow | undefined
+  /** `Runner-Session`; 0 where the call has none. */
+  session: number
+  request: IncomingMessage
+  response: ServerResponse
+}
+
+/** What a call is answered with. */
+export type Answer =
+  | { status: number; json: unknown }
+  | { status: number; text: string | Buffer | AsyncIterable<string | Buffer>; type: string }
+  | { status: 204 }
+  /** The handler answers by itself, now or later, on `response`. */
+  | 'taken'
+
+export type Handler = (call: Call, world: World) => Promise<Result<Answer, HttpRefusal>>
+export type Handlers = Partial<Record<CallName, Handler>>

@@ -1,0 +1,128 @@
+import type { ServerResponse } from 'node:http'
+import { beginEvents, commentText, eventText, writeOrDrop } from './event-stream.ts'
+import { droppedNotice, isLogOver, type LogPart, logPart } from './log-reader.ts'
+import type { Store, Topic } from './store/store.ts'
+
+interface Follower {
+  execution_id: string
+  token_id: string
+  response: ServerResponse
+  /** Wakes it from its wait for more. */
+  wake: () => void
+}
+
+/** Those who follow logs, each at its own speed: what one has not read yet stays in the store. */
+export class Followers {
+  readonly #store: Store
+  /** Milliseconds that the rest of a log is waited for after its execution has ended. */
+  readonly #patience: number
+  readonly #onError: (error: unknown) => void
+  readonly #followers = new Set<Follower>()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(store: Store, patienceSeconds: number, onError: (error: unknown) => void) {
+    this.#store = store
+    this.#patience = patienceSeconds * 1000
+    this.#onError = onError
+  }
+
+  get size(): number {
+    return this.#followers.size
+  }
+
+  /** Takes a call over: tells the log from an offset to its end, as it comes. */
+  follow(execution_id: string, token_id: string, response: ServerResponse, offset: number): void {
+    const follower: Follower = { execution_id, token_id, response, wake: () => {} }
+    this.#followers.add(follower)
+    response.on('close', () => follower.wake())
+    const running = this.#tell(follower, offset)
+      .catch(error => {
+        this.#onError(error)
+        response.destroy()
+      })
+      .finally(() => {
+        this.#followers.delete(follower)
+        this.#running.delete(running)
+      })
+    this.#running.add(running)
+  }
+
+  wake(topic: Topic): void {
+    if (topic.about !== 'log' && topic.about !== 'execution') return
+    for (const follower of this.#followers) if (follower.execution_id === topic.id) follower.wake()
+  }
+
+  /** For proxies that cut a connection on which nothing is said; and time passes for those who wait for a rest. */
+  comment(): void {
+    for (const { response, wake } of this.#followers) {
+      if (response.headersSent) writeOrDrop(response, commentText)
+      wake()
+    }
+  }
+
+  tokens(): Set<string> {
+    return new Set([...this.#followers].map(follower => follower.token_id))
+  }
+
+  endWhere(revoked: (follower: { token_id: string }) => boolean): void {
+    for (const follower of this.#followers) if (revoked(follower)) follower.response.destroy()
+  }
+
+  /** Ends all streams; those who follow come back to the next server. */
+  async endAll(): Promise<void> {
+    for (const { response, wake } of this.#followers) {
+      response.end()
+      wake()
+    }
+    await Promise.all(this.#running)
+  }
+
+  async #tell(follower: Follower, from: number): Promise<void> {
+    const { execution_id, response } = follower
+    beginEvents(response)
+    let offset = from
+    while (!response.writableEnded && !response.destroyed) {
+      // Whatever comes from here on wakes it.
+      let woken = false
+      const more = new Promise<void>(resolve => {
+        follower.wake = () => {
+          woken = true
+          resolve()
+        }
+      })
+      const seen = await this.#store.read(async tx => {
+        const log = await tx.log(execution_id)
+        const part = log === undefined ? undefined : await logPart(tx, log, offset)
+        const execution = await tx.execution(execution_id)
+        const over = execution === undefined || isLogOver(execution, log, tx.now - this.#patience)
+        return { part, over, state: execution?.state }
+      })
+      if (response.writableEnded || response.destroyed) return
+      if (seen.part !== undefined) {
+        const room = response.write(logEvent(seen.part))
+        offset = seen.part.next
+        if (!room) await drained(response)
+      } else if (seen.over) {
+        response.end(eventText('end', { state: seen.state ?? null }))
+        return
+      } else if (!woken) await more
+    }
+  }
+}
+
+/** Resolves when there is room again, or nobody to write to. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
+
+/** A part of a log as an event; what was dropped is said in the log itself. */
+function logEvent(part: LogPart): string {
+  const bytes = 'bytes' in part ? part.bytes : Buffer.from(droppedNotice(part.dropped))
+  return eventText('log', { offset: part.offset, base64: bytes.toString('base64') }, part.next)
+}

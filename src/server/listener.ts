@@ -1,0 +1,48 @@
+import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { problemMediaType, problemText } from './http-problems.ts'
+import type { TlsOptions } from './tls.ts'
+
+const timeouts = {
+  /** Milliseconds in which the headers of a request have to come. */
+  headersTimeout: 10_000,
+  /** In which all of a request has to come: 256 MiB at 1 MB/s. */
+  requestTimeout: 300_000,
+  /** For which an idle connection is kept: longer than proxies keep theirs. */
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+}
+const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
+
+/** A server of Node's that speaks HTTP, or HTTPS, and ends connections of those who are too slow to ask. */
+export function makeListener(
+  tls: TlsOptions | undefined,
+  handler: (request: never, response: never) => void,
+  onBadRequest: (code: string) => void,
+): Server {
+  const server =
+    tls === undefined
+      ? createServer({ ...timeouts, ...sockets }, handler as never)
+      : createTlsServer({ ...timeouts, ...sockets, ...tls }, handler as never)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    onBadRequest(error.code ?? 'unknown')
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    const [status, text] = answerTo(error.code)
+    const head = `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`
+    socket.end(head + text, () => socket.destroy())
+  })
+  return server
+}
+
+/** What is answered to bytes that never became a request. */
+function answerTo(code: string | undefined): [status: string, text: string] {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return ['408 Request Timeout', problemText({ reason: 'request-timeout' }, 'none')]
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return [
+      '431 Request Header Fields Too Large',
+      problemText({ reason: 'malformed', detail: 'the headers are too large' }, 'none'),
+    ]
+  return ['400 Bad Request', problemText({ reason: 'malformed', detail: 'this is not HTTP' }, 'none')]
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../edges.ts'
+
+export type Level = 'debug' | 'info' | 'warning' | 'error'
+
+/** What the server tells of itself: a sentence, and facts that programs can look for. Never a secret. */
+export type Log = (level: Level, message: string, facts?: Record<string, unknown>) => void
+
+const order: readonly Level[] = ['debug', 'info', 'warning', 'error']
+
+/** A log of JSON objects, one a line; or of plain lines for a person. `least` is the level from which it tells. */
+export function makeLog(
+  write: (line: string) => void,
+  { json, least, clock }: { json: boolean; least: Level; clock: Clock },
+): Log {
+  return (level, message, facts = {}) => {
+    if (order.indexOf(level) < order.indexOf(least)) return
+    const at = clock.now().toISOString()
+    if (json) return write(`${JSON.stringify({ at, level, message, ...facts })}\n`)
+    const shown = Object.entries(facts).map(([name, value]) => ` ${name}=${plain(value)}`)
+    write(`${at.slice(11, 19)} ${level === 'info' ? '' : `${level}: `}${message}${shown.join('')}\n`)
+  }
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value)
+}

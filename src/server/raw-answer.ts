@@ -1,0 +1,30 @@
+import type { ServerResponse } from 'node:http'
+import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+
+/*
+ * Answers on a response that fastify has let go of: calls that wait hold nothing but the response.
+ */
+
+export function answerJson(response: ServerResponse, json: unknown): void {
+  end(response, 200, 'application/json; charset=utf-8', `${JSON.stringify(json)}\n`)
+}
+
+export function answerNothing(response: ServerResponse): void {
+  if (response.headersSent || response.destroyed) return
+  response.writeHead(204, { 'cache-control': 'no-store' }).end()
+}
+
+export function answerRefusal(response: ServerResponse, refusal: HttpRefusal, requestId: string): void {
+  end(response, statusOf(refusal), problemMediaType, problemText(refusal, requestId))
+}
+
+function end(response: ServerResponse, status: number, type: string, text: string): void {
+  if (response.headersSent || response.destroyed) return
+  response
+    .writeHead(status, {
+      'content-type': type,
+      'content-length': Buffer.byteLength(text),
+      'cache-control': 'no-store',
+    })
+    .end(text)
+}

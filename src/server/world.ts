@@ -1,0 +1,22 @@
+import type { Clock } from '../edges.ts'
+import type { Audit } from './audit.ts'
+import type { Authenticator } from './auth.ts'
+import type { Context } from './context.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Store } from './store/store.ts'
+
+/** What routes work with; made once (server.ts). */
+export interface World {
+  store: Store
+  context: Context
+  auth: Authenticator
+  audit: Audit
+  metrics: Metrics
+  log: Log
+  clock: Clock
+  /** Of the program. */
+  version: string
+  /** Aborts when the server is to stop: nothing is handed out any more, and who waits is answered. */
+  stop: AbortSignal
+}
