@@ -107,7 +107,7 @@ export async function makeApp(
       },
       handler: async (request, reply) => {
         if (handler === undefined)
-          return answerProblem(world, request, reply, { reason: 'unavailable', detail: 'not yet' })
+          return void answerProblem(world, request, reply, { reason: 'unavailable', detail: 'not yet' })
         await run(spec, handler, request, reply)
         return reply
       },
@@ -121,7 +121,7 @@ export async function makeApp(
     reply: FastifyReply,
   ): Promise<void> {
     const problem = headerProblem(spec, request)
-    if (problem !== undefined) return answerProblem(world, request, reply, problem)
+    if (problem !== undefined) return void answerProblem(world, request, reply, problem)
     const result = await handler(
       {
         id: request.id,
@@ -216,7 +216,7 @@ function answerUnknown(world: World, request: FastifyRequest, reply: FastifyRepl
   const path = request.url.split('?')[0]!
   const methods = calls.flatMap(([, spec]) => (fits(spec.path, path) ? spec.method : []))
   if (methods.length === 0)
-    return answerProblem(world, request, reply, {
+    return void answerProblem(world, request, reply, {
       reason: 'not-found',
       detail: 'no call has this path; GET /openapi.json lists them',
     })
@@ -241,7 +241,7 @@ function partOf(httpPart: string | undefined): Part {
 /** Errors of fastify and its parsers are the client's; all others are ours, and only the log says more. */
 function answerError(world: World, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const refusal = refusalOf(error)
-  if (refusal !== undefined) return answerProblem(world, request, reply, refusal)
+  if (refusal !== undefined) return void answerProblem(world, request, reply, refusal)
   world.log('error', 'a request failed', {
     request: request.id,
     method: request.method,

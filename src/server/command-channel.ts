@@ -118,7 +118,7 @@ export class CommandChannels {
   #tell(channel: Channel, state: ChannelState | 'deleted' | 'superseded' | undefined): void {
     if (this.#channels.get(channel.runner_id) !== channel || state === undefined) return
     if (state === 'deleted') this.#say(channel, 'delete', {})
-    if (typeof state === 'string') return this.#end(channel)
+    if (typeof state === 'string') return void this.#end(channel)
     const before = channel.told
     channel.told = this.#toldOf(state)
     const { told } = channel
@@ -126,7 +126,7 @@ export class CommandChannels {
     if (told.enabled !== before.enabled) this.#say(channel, told.enabled ? 'enable' : 'disable', {})
     // Neither leader nor standby any more: no event has that name.
     if (told.role !== before.role)
-      if (told.role === null) return this.#say(channel, 'state', state)
+      if (told.role === null) return void this.#say(channel, 'state', state)
       else this.#say(channel, told.role, {})
     for (const id of told.abort)
       if (!before.abort.includes(id)) this.#say(channel, 'abort', { execution_id: id })

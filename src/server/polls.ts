@@ -72,7 +72,7 @@ export class Polls {
   /** Takes a call over: it is answered when there is work, when its time is up, or when a newer one comes. */
   wait(waiter: Waiter): void {
     const { response, runner_id } = waiter
-    if (this.#stop.aborted || response.destroyed) return answerNothing(response)
+    if (this.#stop.aborted || response.destroyed) return void answerNothing(response)
     const older = this.#waiters.get(runner_id)
     if (older !== undefined) this.#end(older)
     this.#waiters.set(runner_id, waiter)
