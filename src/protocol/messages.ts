@@ -2,7 +2,7 @@
  * What runner, server and operator say to each other, as JSON Schema: the validators of both sides, the types and
  * the OpenAPI document come from here. Requests take no unknown field; answers may grow.
  */
-import { type Static, type TSchema, Type } from 'typebox'
+import { type Static, type TSchema, type TString, Type } from 'typebox'
 import { executionStates } from './states.ts'
 
 const strict = { additionalProperties: false }
@@ -36,10 +36,19 @@ const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' })
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 const Text = (maxLength: number) => Type.String({ maxLength })
 const Image = Type.String({ minLength: 1, maxLength: 512, pattern: '^[\\x21-\\x7e]+$' })
-const Words = Type.Array(Text(131_072), { maxItems: 4096 })
-const Environment = Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,255}$' }), Text(131_072), {
-  additionalProperties: false,
-})
+/** What a process can be given as a word: no NUL, and no half of a surrogate pair. */
+const Word = Type.String({ maxLength: 131_072, pattern: '^[^\\u0000\\ud800-\\udfff]*$' })
+const Words = Type.Array(Word, { maxItems: 4096 })
+const variables = <S extends TSchema>(value: S) =>
+  Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,255}$' }), value, {
+    additionalProperties: false,
+  })
+const Environment = variables(Word)
+/** A secret, or what GET /v1/jobs shows in its place. */
+const sealable = (clear: TString) =>
+  Type.Union([clear, Type.String({ maxLength: 4_194_304, pattern: '^sealed:v1:[A-Za-z0-9+/]+={0,2}$' })], {
+    description: 'a secret: shown, and taken again, as `sealed:v1:<base64>` under the key of the server',
+  })
 const Signal = Type.String({ pattern: '^SIG[A-Z0-9]{1,16}$' })
 
 // ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,7 +89,7 @@ export const InputContext = Type.Object(
         automatedTaskAsUser: Type.Optional(
           Type.Object({
             username: Type.Optional(nullable(Text(1024))),
-            password: Type.Optional(nullable(Text(65_536))),
+            password: Type.Optional(nullable(sealable(Text(65_536)))),
           }),
         ),
       }),
@@ -99,17 +108,15 @@ const definition = {
   kind: Type.Optional(choice(['plugin', 'command'], 'plugin where input is given')),
   image: Image,
   command: Type.Optional(
-    Type.Array(Text(131_072), {
+    Type.Array(Word, {
       minItems: 1,
       maxItems: 4096,
       description: "replaces the image's entry point and command",
     }),
   ),
-  args: Type.Optional(
-    Type.Array(Text(131_072), { maxItems: 4096, description: "replaces the image's command only" }),
-  ),
+  args: Type.Optional(Type.Array(Word, { maxItems: 4096, description: "replaces the image's command only" })),
   env: Type.Optional(Environment),
-  secret_env: Type.Optional(Environment),
+  secret_env: Type.Optional(variables(sealable(Word))),
   input: Type.Optional(InputContext),
   capabilities: Type.Optional(Capabilities),
   runner_group: Type.Optional(Name),
@@ -241,6 +248,7 @@ export const Registered = Type.Object(
   },
   { $id: 'Registered' },
 )
+export type Registered = Static<typeof Registered>
 
 /** What `credentials` hold. */
 export interface Credentials {
@@ -440,7 +448,7 @@ export type GroupPatch = Static<typeof GroupPatch>
 export const Script = Type.Object(
   {
     image: Image,
-    command: Type.Array(Text(131_072), { minItems: 1, maxItems: 4096 }),
+    command: Type.Array(Word, { minItems: 1, maxItems: 4096 }),
     input: Type.Optional(InputContext),
     runner_id: Type.Optional(Id),
     wait_seconds: Type.Optional(Seconds(50)),

@@ -15,6 +15,7 @@ export const problems = {
   'reservation-expired': [409, 'The reservation is not held any more'],
   'wrong-offset': [409, 'The log goes on at another offset'],
   'runner-busy': [409, 'The runner has no free slot'],
+  'runner-unavailable': [409, 'No such runner can take it now'],
   deleted: [410, 'It was deleted'],
   superseded: [410, 'A later attempt has taken its place'],
   'too-large': [413, 'The request is too large'],

@@ -1,0 +1,76 @@
+import { ok, type Result } from '../result.ts'
+import type { Caller, Context } from './context.ts'
+import { electGroup } from './election.ts'
+import { ensureGroup } from './groups.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { groupOf, isConnected } from './runner-facts.ts'
+import type { PendingSession, RunnerRow, TokenRow, Writer } from './store/store.ts'
+
+/**
+ * Says who calls, by the token of a runner and its header `Runner-Session`. The first call of a session brings it in
+ * force, and older ones are superseded from then on; every call keeps the runner connected.
+ */
+export async function callerOf(
+  tx: Writer,
+  ctx: Context,
+  token: TokenRow,
+  header: number | undefined,
+  runnerIdInPath?: string,
+): Promise<Result<Caller, Refusal>> {
+  const { runner_id: id, session } = token
+  if (id === null || session === null)
+    return refuse('wrong-token-kind', 'this call takes the token of a runner')
+  if (runnerIdInPath !== undefined && runnerIdInPath !== id)
+    return refuse('not-yours', 'the token belongs to another runner')
+  if (header === undefined) return refuse('malformed', 'the header Runner-Session is missing')
+  const runner = await tx.runner(id)
+  if (runner === undefined) return refuse('bad-token', 'the runner of this token is not known here')
+  if (runner.deleted_at !== null)
+    return refuse('deleted', 'an operator deleted this runner; `runner runners undelete` allows it again')
+  if (header > session)
+    return refuse('malformed', `Runner-Session is ${header}; the token belongs to session ${session}`)
+  const pending = runner.pending.find(candidate => candidate.session === session)
+  if (header < session || (session !== runner.session && (session < runner.session || pending === undefined)))
+    return refuse('session-superseded', 'a newer session of this runner has registered')
+  await (pending === undefined ? keepConnected(tx, ctx, runner) : bringInForce(tx, ctx, runner, pending))
+  return ok({ runner_id: id, session })
+}
+
+/** Moves the end of the connection where that is more than a sixth of a lease: not every call writes a row. */
+async function keepConnected(tx: Writer, ctx: Context, runner: RunnerRow): Promise<void> {
+  const lease = ctx.settings.lease_seconds * 1000
+  if (tx.now + lease - runner.seen_until <= lease / 6) return
+  const now = { ...runner, seen_until: tx.now + lease }
+  tx.putRunner(now)
+  if (isConnected(runner, tx.now) === isConnected(now, tx.now)) return
+  tx.notify({ about: 'runner', id: runner.id })
+  await electGroup(tx, ctx, groupOf(runner))
+}
+
+async function bringInForce(
+  tx: Writer,
+  ctx: Context,
+  runner: RunnerRow,
+  { session, data_key, name, version, said }: PendingSession,
+): Promise<void> {
+  const now: RunnerRow = {
+    ...runner,
+    session,
+    data_key,
+    name,
+    version,
+    said,
+    pending: runner.pending.filter(other => other.session > session),
+    seen_until: tx.now + ctx.settings.lease_seconds * 1000,
+    // These were said by the session before.
+    reserve_until: 0,
+    state: 'ready',
+    back_until: null,
+    free_slots: null,
+    executors: [],
+  }
+  tx.putRunner(now)
+  tx.notify({ about: 'runner', id: runner.id })
+  await ensureGroup(tx, groupOf(now))
+  for (const group of new Set([groupOf(runner), groupOf(now)])) await electGroup(tx, ctx, group)
+}

@@ -1,0 +1,123 @@
+/* Executions as operators see them. */
+import type { Execution } from '../protocol/messages.ts'
+import type { Context } from './context.ts'
+import { confidential, passwordOutputs } from './definitions.ts'
+import { hasEnded } from './executions.ts'
+import { all } from './pages.ts'
+import { changePasswords, isObject, mapObject } from './secrets.ts'
+import type { DefinitionRow, ExecutionRow, LogRow, Reader } from './store/store.ts'
+import { time, timeOrNull } from './times.ts'
+import { waitingReasons } from './waiting.ts'
+
+/** How much of the end of a log is shown with an execution, in bytes. */
+const shownOfLog = 65_536
+
+export async function executionView(tx: Reader, ctx: Context, row: ExecutionRow): Promise<Execution> {
+  return (await executionViews(tx, ctx, [row]))[0]!
+}
+
+/** Many at once, in their order. */
+export async function executionViews(
+  tx: Reader,
+  ctx: Context,
+  rows: readonly ExecutionRow[],
+): Promise<Execution[]> {
+  const ended = rows.filter(row => row.result !== null).map(row => row.group)
+  const definitions = await tx.definitions([...new Set(ended)])
+  const views: Execution[] = []
+  const waitingBecause = waitingReasons(tx)
+  for (const row of rows)
+    views.push({
+      ...(await view(tx, ctx, row, definitions.get(row.group))),
+      waiting_because: row.state === 'queued' ? await waitingBecause(row) : null,
+    })
+  return views
+}
+
+/** What runs right now, with its output so far. */
+export async function busy(tx: Reader, ctx: Context): Promise<Execution[]> {
+  const rows: ExecutionRow[] = []
+  const running = all(page => tx.listExecutions({ states: ['running', 'aborting'] }, page))
+  for await (const row of running) rows.push(row)
+  return executionViews(tx, ctx, rows)
+}
+
+async function view(
+  tx: Reader,
+  ctx: Context,
+  row: ExecutionRow,
+  definition: DefinitionRow | undefined,
+): Promise<Omit<Execution, 'waiting_because'>> {
+  const log = await tx.log(row.id)
+  return {
+    id: row.id,
+    job_name: row.job_name,
+    group: row.group,
+    attempt: row.attempt,
+    kind: row.kind,
+    image: row.image,
+    state: row.state,
+    success: hasEnded(row) ? row.state === 'succeeded' : null,
+    created_at: time(row.created_at),
+    started_at: timeOrNull(row.started_at),
+    finished_at: timeOrNull(row.finished_at),
+    output: log === undefined ? '' : await endOfLog(tx, log, row),
+    node_name: row.node_name,
+    runner_id: row.runner_id,
+    runner_group: row.runner_group,
+    priority: row.priority,
+    exit_code: row.exit_code,
+    reason: row.reason,
+    error_message: row.error_message,
+    output_properties: definition === undefined ? null : await outputProperties(tx, ctx, row, definition),
+    comments: log?.comments ?? [],
+    status_line: log?.status_line ?? null,
+    log: {
+      length: log?.length ?? 0,
+      sha256: log?.final_sha256 ?? null,
+      truncated: log !== undefined && log.head !== null,
+      complete: log?.complete ?? false,
+    },
+  }
+}
+
+/** The last bytes of a log as text that begins and, as long as more may come, ends with a whole character. */
+async function endOfLog(tx: Reader, log: LogRow, row: ExecutionRow): Promise<string> {
+  const from = Math.max(log.length - shownOfLog, log.tail ?? 0)
+  const parts: Buffer[] = []
+  for (let offset = from; offset < log.length; offset += parts.at(-1)!.length) {
+    const bytes = await tx.readLog(row.id, offset, log.length - offset)
+    if (bytes.length === 0) break
+    parts.push(bytes)
+  }
+  const bytes = Buffer.concat(parts)
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  return decoder.decode(from === 0 ? bytes : bytes.subarray(continued(bytes)), { stream: !hasEnded(row) })
+}
+
+/** How many bytes at the beginning belong to a character whose first byte is missing. */
+function continued(bytes: Buffer): number {
+  let count = 0
+  while (count < 3 && count < bytes.length && (bytes[count]! & 0xc0) === 0x80) count++
+  return count
+}
+
+const hidden = '********'
+
+/** What a plugin left as `outputProperties`; those that its input calls passwords are not shown. */
+async function outputProperties(
+  tx: Reader,
+  ctx: Context,
+  row: ExecutionRow,
+  definition: DefinitionRow,
+): Promise<Record<string, unknown> | null> {
+  const sealed = await tx.output(row.id)
+  if (sealed === undefined) return null
+  const output: unknown = JSON.parse(ctx.keys.openAtRest(sealed))
+  const properties = isObject(output) ? output.outputProperties : undefined
+  if (!isObject(properties)) return null
+  const passwords = passwordOutputs(confidential(definition, ctx.keys))
+  return mapObject(properties, (value, name) =>
+    passwords.has(name) ? hidden : changePasswords(value, () => hidden),
+  )
+}
