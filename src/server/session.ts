@@ -69,6 +69,7 @@ async function bringInForce(
     free_slots: null,
     executors: [],
   }
+  tx.durably()
   tx.putRunner(now)
   tx.notify({ about: 'runner', id: runner.id })
   await ensureGroup(tx, groupOf(now))

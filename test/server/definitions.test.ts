@@ -1,0 +1,181 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { JobBody, SecretValues } from '../../src/protocol/messages.ts'
+import { JobBody as JobBodySchema } from '../../src/protocol/messages.ts'
+import { unseal } from '../../src/protocol/seal.ts'
+import {
+  confidential,
+  passwordOutputs,
+  reservationParts,
+  secretsOf,
+  showDefinition,
+  storeDefinition,
+} from '../../src/server/definitions.ts'
+import { keysOf } from '../../src/server/keys.ts'
+import { checkOf } from '../../src/server/validation.ts'
+import { environments, inputs, secretEnvironments } from '../support/inputs.ts'
+
+const keys = keysOf(Buffer.alloc(32, 1))
+const otherKeys = keysOf(Buffer.alloc(32, 2))
+const check = checkOf('body', JobBodySchema)
+
+function stored(given: JobBody) {
+  const result = storeDefinition(given, keys)
+  if (!result.ok) throw new Error(result.failure.detail)
+  return result.value
+}
+
+const property = (name: string, more: object) => ({ name, ...more })
+const inputWith = (...properties: { name: string; value?: unknown; password?: boolean }[]) => ({
+  task: { type: 'a.Task', properties },
+})
+
+t.test(
+  'no secret is in clear in what is stored or shown, and all are the same when what is shown is stored again',
+  async t => {
+    fc.assert(
+      fc.property(inputs, environments, secretEnvironments, ({ input, secrets }, env, secret_env) => {
+        const row = stored({ image: 'x', input, env, secret_env })
+        const shown = showDefinition(row, keys)
+        if (check(shown) !== undefined) throw new Error(check(shown))
+        const visible = JSON.stringify([row, shown])
+        for (const secret of [...secrets, ...Object.values(secret_env)])
+          if (visible.includes(secret)) return false
+        const again = stored(shown)
+        const same = (part: unknown) => JSON.stringify(part)
+        return (
+          same(confidential(row, keys)) === same({ input, env, secret_env }) &&
+          same(confidential(again, keys)) === same({ input, env, secret_env }) &&
+          same(again.body) === same(row.body)
+        )
+      }),
+    )
+    t.pass()
+  },
+)
+
+t.test('every secret is among those that must not be seen in a log', async t => {
+  fc.assert(
+    fc.property(inputs, secretEnvironments, ({ input, secrets }, secret_env) => {
+      const found = new Set(secretsOf({ input, secret_env }))
+      return [...secrets, ...Object.values(secret_env)].every(secret => found.has(secret))
+    }),
+  )
+  t.pass()
+})
+
+t.test(
+  'the names and types of a configuration item that is a password are no secrets, its values are',
+  async t => {
+    const server = {
+      id: 'Applications/s',
+      type: 'a.Server',
+      properties: [{ name: 'url', value: 'https://s' }],
+    }
+    const input = inputWith({ name: 'server', password: true, value: server })
+    t.same(secretsOf({ input }), ['https://s'])
+    const numbers = inputWith({ name: 'pin', password: true, value: [1234, true, null, ''] })
+    t.same(secretsOf({ input: numbers }), ['1234'])
+  },
+)
+
+t.test(
+  'a password that is null is shown as it is; what is sealed within one that is not is opened too',
+  async t => {
+    const row = stored({ image: 'x', input: inputWith({ name: 'p', password: true, value: null }) })
+    t.same(showDefinition(row, keys).input, inputWith({ name: 'p', password: true, value: null }))
+    const inner = showDefinition(
+      stored({ image: 'x', input: inputWith({ name: 'p', password: true, value: 'v' }) }),
+      keys,
+    )
+    const sealed = inner.input?.task.properties[0]?.value
+    const outer = stored({
+      image: 'x',
+      input: inputWith({
+        name: 'ci',
+        password: true,
+        value: { properties: [{ name: 'q', password: true, value: sealed }] },
+      }),
+    })
+    t.same(secretsOf(confidential(outer, keys)), ['v'])
+  },
+)
+
+t.test('what was sealed under another key is refused by its names, and so is what was damaged', async t => {
+  const input = inputWith({ name: 'token', password: true, value: 'v' })
+  const shown = showDefinition(stored({ image: 'x', input, secret_env: { A: 'b' } }), keys)
+  t.match(storeDefinition(shown, otherKeys), {
+    ok: false,
+    failure: { reason: 'unknown-key', detail: /^token, A: / },
+  })
+  for (const text of [
+    'sealed:v1:',
+    'sealed:v1:AAAA',
+    'sealed:v1:not base64',
+    `sealed:v1:${keys.sealAtRest('{')}`,
+  ])
+    t.match(storeDefinition({ image: 'x', secret_env: { A: text } }, keys), {
+      ok: false,
+      failure: { reason: 'unknown-key', detail: /^A: / },
+    })
+})
+
+t.test('defaults are filled in; the kind is plugin where there is an input, and never command', async t => {
+  t.same(stored({ image: 'x', capabilities: ['b', 'a'] }).body, {
+    kind: 'command',
+    image: 'x',
+    capabilities: ['a', 'b'],
+    runner_group: 'default',
+    priority: 0,
+    retries: 0,
+    concurrency: 'allow',
+  })
+  t.equal(stored({ image: 'x', input: inputWith() }).body.kind, 'plugin')
+  t.equal(stored({ image: 'x', kind: 'plugin' }).body.kind, 'plugin')
+  t.match(storeDefinition({ image: 'x', kind: 'command', input: inputWith() }, keys), {
+    ok: false,
+    failure: { reason: 'malformed' },
+  })
+})
+
+t.test('an input with too many levels is refused, not a crash', async t => {
+  let value: unknown = 1
+  for (let level = 0; level < 100_000; level++) value = [value]
+  t.match(storeDefinition({ image: 'x', input: inputWith({ name: 'deep', value }) }, keys), {
+    ok: false,
+    failure: { reason: 'malformed', detail: '/input has more than 100 levels' },
+  })
+})
+
+t.test('a key named __proto__ is a key like any other', async t => {
+  const value = JSON.parse('{"__proto__": {"password": true, "value": "top"}}')
+  const input = inputWith({ name: 'odd', value })
+  const row = stored({ image: 'x', input })
+  t.same(secretsOf(confidential(row, keys)), ['top'])
+  t.notMatch(JSON.stringify(showDefinition(row, keys)), 'top')
+})
+
+t.test(
+  'a runner gets the input and the secrets sealed with its data key, and null where there are none',
+  async t => {
+    const dataKey = Buffer.alloc(32, 3)
+    const input = inputWith({ name: 'p', password: true, value: 'v' })
+    const parts = reservationParts({ input, env: { A: 'a' }, secret_env: { B: 'b' } }, dataKey)
+    const open = (text: string | null) => {
+      const opened = unseal(text!, dataKey)
+      return opened.ok && JSON.parse(opened.value.toString())
+    }
+    t.same(open(parts.input), input)
+    t.same(open(parts.secret_values), { env: { B: 'b' }, mask: ['b', 'v'] } satisfies SecretValues)
+    t.same(parts.env, { A: 'a' })
+    t.same(reservationParts({}, dataKey), { env: undefined, input: null, secret_values: null })
+  },
+)
+
+t.test('an output is a password if a property of its name in the input says so', async t => {
+  const input = inputWith(
+    property('token', { category: 'output', password: true }),
+    property('url', { category: 'output' }),
+  )
+  t.same([...passwordOutputs({ input })], ['token'])
+})
