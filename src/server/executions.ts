@@ -32,7 +32,8 @@ export interface Said {
   finished_at: number
 }
 
-const nobody = { runner_id: null, node_name: null, session: null, lease_id: null }
+/** Of an execution that no runner has. */
+export const nobody = { runner_id: null, node_name: null, session: null, lease_id: null }
 const over = { deadline: null, next_id: null, previous_id: null }
 
 const after = (now: number, seconds: number) => now + seconds * 1000
@@ -101,6 +102,12 @@ export function confirmed(
   const deadline = after(now, settings.lease_seconds)
   if (row.state === 'reserved') return ok({ ...row, state: 'running', session, deadline, started_at: now })
   return ok(row.state === 'lost' ? revive(row, deadline) : { ...row, session, deadline })
+}
+
+/** A lease of its runner that lasts until then. */
+export function renew(row: ExecutionRow, until: number): ExecutionRow {
+  expect(row, 'running', 'aborting')
+  return { ...row, deadline: until }
 }
 
 /** running → lost, provisionally. */
@@ -185,6 +192,14 @@ function aborted(
   return { ...row, ...over, state: 'aborted', finished_at: now, reason, error_message }
 }
 
+/** Whether the holder of a lease may still say how an execution ended, if it has not. */
+export function isOpenTo(row: ExecutionRow, lease_id: string): Result<void, Refusal> {
+  if (row.result !== null) return ok(undefined)
+  if (hasEnded(row)) return refuse(row.state === 'lost' ? 'superseded' : 'already-finished')
+  if (row.state === 'queued' || row.lease_id !== lease_id) return refuse('reservation-expired')
+  return ok(undefined)
+}
+
 /**
  * What a runner's result makes of an execution; the very same row where it was said before. One that was to be
  * aborted has succeeded where its runner says so, and was aborted otherwise. A reservation that was never confirmed
@@ -194,8 +209,8 @@ export function finish(row: ExecutionRow, said: Said): Result<ExecutionRow, Refu
   const { lease_id, outcome, exit_code, reason, error_message, output_sha256 } = said
   const result = { lease_id, outcome, exit_code, output_sha256 }
   if (row.result !== null) return sameResult(row.result, result) ? ok(row) : refuse('already-finished')
-  if (hasEnded(row)) return refuse(row.state === 'lost' ? 'superseded' : 'already-finished')
-  if (row.state === 'queued' || row.lease_id !== lease_id) return refuse('reservation-expired')
+  const open = isOpenTo(row, lease_id)
+  if (!open.ok) return open
   const state = row.state === 'aborting' && outcome !== 'succeeded' ? 'aborted' : outcome
   const { started_at, finished_at } = said
   return ok({ ...row, ...over, state, started_at, finished_at, exit_code, reason, error_message, result })

@@ -87,8 +87,11 @@ export class Polls {
   wake(topic: Topic): void {
     if (this.#waiters.size === 0) return
     if (topic.about === 'queue') this.#anyone = true
-    else if (topic.about === 'runner' && this.#waiters.has(topic.id)) this.#asked.add(topic.id)
-    else return
+    else {
+      const id = topic.about === 'slot' ? topic.runner_id : topic.about === 'runner' ? topic.id : undefined
+      if (id === undefined || !this.#waiters.has(id)) return
+      this.#asked.add(id)
+    }
     this.#turn()
   }
 

@@ -332,6 +332,12 @@ export function queueOf(row: Pick<ExecutionRow, 'runner_group' | 'capabilities'>
   return `${row.runner_group} ${row.capabilities.join(',')}`
 }
 
+/** What `queueOf` put together. */
+export function partsOfQueue(queue: string): Pick<ExecutionRow, 'runner_group' | 'capabilities'> {
+  const [runner_group = '', capabilities = ''] = queue.split(' ')
+  return { runner_group, capabilities: capabilities === '' ? [] : capabilities.split(',') }
+}
+
 /** When a runner may be something else although nobody has put it: not connected any more, or healthy again. */
 export function checkAt(row: RunnerRow, now: number): number | null {
   const times = [row.seen_until, row.free_slots ? row.reserve_until : 0, row.unhealthy_until ?? 0]

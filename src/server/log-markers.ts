@@ -1,0 +1,20 @@
+/* What a plugin says in its log to those who look at the execution. */
+import { scanMarkers } from '../protocol/markers.ts'
+import type { LogRow } from './store/store.ts'
+
+/** Bytes of comments that are kept beside the log; it has them all. */
+const mostKept = 262_144
+
+/** The log with what markers in `bytes` say; these begin where the search is to go on. */
+export function withMarkers(log: LogRow, bytes: Uint8Array): LogRow {
+  const { comments, status_line, scanned } = scanMarkers(bytes)
+  const kept = [...log.comments]
+  let size = kept.reduce((sum, comment) => sum + comment.length, 0)
+  for (const comment of comments) {
+    size += comment.length
+    if (size <= mostKept) kept.push(comment)
+  }
+  const now = { ...log, scanned: log.scanned + scanned }
+  if (kept.length > log.comments.length) now.comments = kept
+  return status_line === undefined ? now : { ...now, status_line }
+}

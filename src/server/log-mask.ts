@@ -1,0 +1,51 @@
+/* The secrets of an execution in what is read of it. */
+import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
+import type { Context, Keys } from './context.ts'
+import { confidential, secretsOf } from './definitions.ts'
+import type { DefinitionRow, Reader } from './store/store.ts'
+
+export interface LogMask {
+  mask: Mask
+  /** Bytes that the longest way to write a secret takes; 0: there is none. */
+  reach: number
+}
+
+/** JSON may write a byte as six. */
+const longestEscape = 6
+const longestReach = 65_536
+/** Masks kept ready: one is needed again with every chunk. */
+const mostKept = 256
+
+const ready = new WeakMap<Keys, Map<string, LogMask>>()
+
+/** The mask of a run. What cannot be opened has no secrets that anybody could have been given. */
+export async function maskOf(tx: Reader, { keys }: Context, group: string): Promise<LogMask> {
+  const kept = ready.get(keys) ?? new Map<string, LogMask>()
+  ready.set(keys, kept)
+  const found = kept.get(group)
+  if (found !== undefined) return found
+  const made = maskFor(secretsIn(await tx.definition(group), keys))
+  if (kept.size >= mostKept) kept.delete(kept.keys().next().value!)
+  kept.set(group, made)
+  return made
+}
+
+function secretsIn(definition: DefinitionRow | undefined, keys: Keys): string[] {
+  if (definition === undefined) return []
+  try {
+    return secretsOf(confidential(definition, keys))
+  } catch {
+    return []
+  }
+}
+
+function maskFor(secrets: readonly string[]): LogMask {
+  const longest = Math.max(0, ...secrets.map(secret => Buffer.byteLength(secret)))
+  return { mask: makeMask(secrets), reach: Math.min(longestReach, longest * longestEscape) }
+}
+
+/** A text without the secrets of its run. */
+export async function maskText(tx: Reader, ctx: Context, group: string, text: string): Promise<string> {
+  const { mask, reach } = await maskOf(tx, ctx, group)
+  return reach === 0 ? text : Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
+}

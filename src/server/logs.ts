@@ -1,0 +1,128 @@
+/* Logs as they come: in order, masked once more, beyond a limit without their middle. */
+import { maskBytes } from '../protocol/mask.ts'
+import { ok, type Result } from '../result.ts'
+import type { Caller, Context } from './context.ts'
+import { isOpenTo } from './executions.ts'
+import { withMarkers } from './log-markers.ts'
+import { maskOf } from './log-mask.ts'
+import { grown, hasWholeLog, newLog } from './log-rows.ts'
+import { ownExecution } from './ownership.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import type { ExecutionRow, LogRow, Reader, Writer } from './store/store.ts'
+
+const crypto = process.getBuiltinModule('node:crypto')
+
+/** Bytes of one chunk. */
+export const longestChunk = 1_048_576
+
+export interface Chunk {
+  execution_id: string
+  lease_id: string
+  offset: number
+  bytes: Uint8Array
+}
+
+/**
+ * Appends a chunk, if it begins where the log ends: of another one the length says where to go on, so that sending it
+ * twice does no harm. After the result chunks are taken until the log has the length that the result says. Needs an
+ * fsync only then; before that the runner still has the bytes.
+ */
+export async function appendLog(
+  tx: Writer,
+  ctx: Context,
+  caller: Caller,
+  { execution_id, lease_id, offset, bytes }: Chunk,
+): Promise<Result<{ length: number; truncated?: boolean }, Refusal>> {
+  if (bytes.length > longestChunk) return refuse('too-large', `A chunk has at most ${longestChunk} bytes`)
+  const owned = await ownExecution(tx, caller, execution_id)
+  if (!owned.ok) return owned
+  const row = owned.value
+  const open = takesLog(row, lease_id)
+  if (!open.ok) return open
+  const log = (await tx.log(execution_id)) ?? newLog(execution_id)
+  const { length } = log
+  if (offset !== length) return { ok: false, failure: { reason: 'wrong-offset', length } }
+  if (log.final_length !== null && offset + bytes.length > log.final_length)
+    return refuse('already-finished', `The result says that the log has ${log.final_length} bytes`)
+  if (bytes.length > 0) await append(tx, ctx, row, log, bytes)
+  const { length: now, head } = (await tx.log(execution_id)) ?? log
+  return ok(head === null ? { length: now } : { length: now, truncated: true })
+}
+
+function takesLog(row: ExecutionRow, lease_id: string): Result<void, Refusal> {
+  if (row.state === 'reserved' || row.lease_id !== lease_id)
+    return refuse('reservation-expired', 'This lease does not hold the execution')
+  return isOpenTo(row, lease_id)
+}
+
+async function append(
+  tx: Writer,
+  ctx: Context,
+  { id, group }: ExecutionRow,
+  log: LogRow,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { from, masked, changed } = await mask(tx, ctx, group, log, bytes)
+  await tx.writeLog(id, from, masked)
+  // What was dropped is not searched any more.
+  const scanned = Math.max(log.scanned, log.tail ?? 0)
+  const searched = await searchedBytes(tx, id, scanned, from, masked)
+  let now = withMarkers({ ...log, scanned, masked: log.masked || changed }, searched)
+  now = grown(now, log.length + bytes.length, ctx.settings.log_limit)
+  if (now.head !== null) await tx.dropLog(id, now.head, now.tail!)
+  if (hasWholeLog(now)) now = { ...now, complete: await isAsSaid(tx, now) }
+  tx.putLog(now)
+  tx.notify({ about: 'log', id })
+  if (now.final_length !== null) tx.durably()
+}
+
+/** What is to be written: the chunk, and before it what a secret that ends in it makes stars of. */
+async function mask(
+  tx: Writer,
+  ctx: Context,
+  group: string,
+  log: LogRow,
+  bytes: Uint8Array,
+): Promise<{ from: number; masked: Uint8Array; changed: boolean }> {
+  const { mask, reach } = await maskOf(tx, ctx, group)
+  if (reach === 0) return { from: log.length, masked: bytes, changed: false }
+  const start = Math.max(log.tail ?? 0, log.length - reach)
+  const before = await tx.readLog(log.execution_id, start, log.length - start)
+  const both = Buffer.concat([before, bytes])
+  const masked = maskBytes(both, mask)
+  if (both.equals(masked)) return { from: log.length, masked: bytes, changed: false }
+  return { from: log.length - before.length, masked, changed: true }
+}
+
+/** The bytes in which markers are looked for: those of the last search that were not done with, and the new ones. */
+async function searchedBytes(
+  tx: Reader,
+  id: string,
+  scanned: number,
+  from: number,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
+  if (scanned >= from) return bytes.subarray(scanned - from)
+  return Buffer.concat([await tx.readLog(id, scanned, from - scanned), bytes])
+}
+
+/** Notes how long the log is, by the result. */
+export async function finishLog(tx: Writer, id: string, length: number, sha256: string): Promise<void> {
+  const log = { ...((await tx.log(id)) ?? newLog(id)), final_length: length, final_sha256: sha256 }
+  tx.putLog(hasWholeLog(log) ? { ...log, complete: await isAsSaid(tx, log) } : log)
+  tx.notify({ about: 'log', id })
+}
+
+/** Whether the whole log has the hash of the result, as far as it can be known: nothing was dropped or masked here. */
+async function isAsSaid(tx: Reader, log: LogRow): Promise<boolean> {
+  if (log.masked || log.head !== null) return true
+  if (log.length !== log.final_length) return false
+  const hash = crypto.createHash('sha256')
+  for (let at = 0; at < log.length; ) {
+    const bytes = await tx.readLog(log.execution_id, at, longestChunk)
+    if (bytes.length === 0) return false
+    hash.update(bytes)
+    at += bytes.length
+  }
+  return hash.digest('hex') === log.final_sha256
+}

@@ -1,0 +1,85 @@
+/* How an execution ended, as its runner says. */
+import type { ResultMessage } from '../protocol/messages.ts'
+import { unseal } from '../protocol/seal.ts'
+import { ok, type Result } from '../result.ts'
+import { putWithRetry, withdrawNext } from './attempts.ts'
+import type { Caller, Context } from './context.ts'
+import { finish, isOpenTo, isProvisional } from './executions.ts'
+import { maskText } from './log-mask.ts'
+import { finishLog } from './logs.ts'
+import { ownExecution } from './ownership.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { dataKeyOf } from './reservation.ts'
+import type { ExecutionRow, Writer } from './store/store.ts'
+
+const crypto = process.getBuiltinModule('node:crypto')
+
+/**
+ * Takes a result, once: the same again is fine, another one is refused. It may come late, as long as the execution is
+ * not lost for good. Then all of it is on disk.
+ */
+export async function acceptResult(
+  tx: Writer,
+  ctx: Context,
+  caller: Caller,
+  executionId: string,
+  message: ResultMessage,
+): Promise<Result<void, Refusal>> {
+  const owned = await ownExecution(tx, caller, executionId)
+  if (!owned.ok) return owned
+  const row = owned.value
+  const open = isOpenTo(row, message.lease_id)
+  if (!open.ok) return open
+  const output = await openOutput(tx, ctx, caller, message)
+  if (!output.ok) return output
+  const { lease_id, outcome, exit_code, reason } = message
+  const times = await timesOf(tx, caller, row, message)
+  const output_sha256 =
+    output.value === null ? null : crypto.createHash('sha256').update(output.value).digest('hex')
+  const error_message = message.error_message && (await maskText(tx, ctx, row.group, message.error_message))
+  const after = finish(row, { lease_id, outcome, exit_code, reason, error_message, output_sha256, ...times })
+  if (!after.ok) return after
+  if (after.value === row) return ok(undefined)
+  if (isProvisional(row)) await withdrawNext(tx, row)
+  if (output.value !== null) tx.putOutput(row.id, ctx.keys.sealAtRest(output.value.toString()))
+  await finishLog(tx, row.id, message.log_length, message.log_sha256)
+  await putWithRetry(tx, ctx, after.value)
+  tx.durably()
+  return ok(undefined)
+}
+
+async function openOutput(
+  tx: Writer,
+  ctx: Context,
+  caller: Caller,
+  { output }: ResultMessage,
+): Promise<Result<Buffer | null, Refusal>> {
+  if (output === null) return ok(null)
+  const runner = await tx.runner(caller.runner_id)
+  if (runner === undefined) throw new Error(`runner ${caller.runner_id} is not there`)
+  const opened = unseal(output, dataKeyOf(ctx, runner))
+  if (!opened.ok)
+    return refuse(
+      'unknown-key',
+      'The output is not sealed with the data key in force: register, seal it again',
+    )
+  if (opened.value.length > ctx.settings.max_output_bytes)
+    return refuse('too-large', `The output has more than ${ctx.settings.max_output_bytes} bytes`)
+  return ok(opened.value)
+}
+
+/** When it ran by the server's clock, as far as the difference of the clocks is known; never in the future. */
+async function timesOf(
+  tx: Writer,
+  caller: Caller,
+  row: ExecutionRow,
+  message: ResultMessage,
+): Promise<{ started_at: number; finished_at: number }> {
+  const difference = ((await tx.runner(caller.runner_id))?.clock_difference_seconds ?? 0) * 1000
+  const time = (text: string, earliest: number) => {
+    const said = Math.round(Date.parse(text.toUpperCase()) - difference)
+    return Number.isNaN(said) ? tx.now : Math.min(tx.now, Math.max(earliest, said))
+  }
+  const started_at = time(message.started_at, row.created_at)
+  return { started_at, finished_at: time(message.finished_at, started_at) }
+}
