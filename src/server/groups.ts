@@ -55,6 +55,9 @@ export async function patchGroup(
   }
   tx.putGroup({ ...row, ...patch })
   await electGroup(tx, ctx, name)
+  // What each of them is has changed: leader, standby, or neither.
+  if (patch.mode !== undefined && patch.mode !== row.mode)
+    for (const { id } of await tx.runnersOf(name)) tx.notify({ about: 'runner', id })
   return getGroup(tx, name)
 }
 
