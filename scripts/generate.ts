@@ -1,9 +1,10 @@
 /*
- * Writes what is made from the definitions of commands and keys: man pages, completions, and the commented
+ * Writes what is made from the definitions of commands, keys and calls: man pages, completions, the OpenAPI document, and the commented
  * configuration of the Debian package. `--check` only says whether they are up to date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { openApiDocument } from '../src/protocol/openapi.ts'
 import { bashCompletion, fishCompletion, zshCompletion } from './completions.ts'
 import { configPage, runnerPage } from './man-pages.ts'
 import { sampleConfiguration } from './sample-configuration.ts'
@@ -17,6 +18,7 @@ const files: Record<string, string> = {
   'completions/_runner': zshCompletion(),
   'completions/runner.fish': fishCompletion(),
   'debian/runner.cfg': sampleConfiguration(),
+  'docs/openapi.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
 }
 
 for (const [file, text] of Object.entries(files)) {

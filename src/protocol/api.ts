@@ -19,11 +19,17 @@ export interface Call {
   body?: TSchema
   /** What the body is, where it is not JSON. */
   bodyType?: 'application/octet-stream'
-  /** By status: the schema of a JSON answer, a media type, or null for none. */
-  answers: Record<number, TSchema | 'text/event-stream' | 'text/plain' | null>
+  /** The field of a form that the body may come in instead. */
+  form?: string
+  /** By status: the schema of a JSON answer, media types, or null for none. */
+  answers: Record<number, TSchema | readonly MediaType[] | null>
   /** Whether it carries `Runner-Session`. */
   session?: true
+  /** Whether it may carry `Idempotency-Key`. */
+  idempotent?: true
 }
+
+export type MediaType = 'text/event-stream' | 'text/plain'
 
 const strict = { additionalProperties: false }
 const id = Type.Object({ id: m.Id })
@@ -57,7 +63,7 @@ export const api = {
     access: runner,
     session: true,
     params: id,
-    answers: { 200: 'text/event-stream' },
+    answers: { 200: ['text/event-stream'] },
   },
   reserve: {
     method: 'POST',
@@ -165,6 +171,7 @@ export const api = {
     access: operator,
     // Judged entry by entry, so that the answer names the wrong one.
     body: Type.Unsafe<unknown>({ description: 'an array of Job, as GET /v1/jobs gives it' }),
+    form: 'file',
     answers: { 200: m.Restored },
   },
   runJob: {
@@ -172,6 +179,7 @@ export const api = {
     path: '/v1/jobs/{name}/run',
     summary: 'Run a job',
     access: operator,
+    idempotent: true,
     params: name,
     answers: { 201: m.Execution },
   },
@@ -180,6 +188,7 @@ export const api = {
     path: '/v1/executions',
     summary: 'Run a definition that is in the body',
     access: operator,
+    idempotent: true,
     body: m.Submit,
     answers: { 201: m.Execution },
   },
@@ -224,7 +233,7 @@ export const api = {
       },
       strict,
     ),
-    answers: { 200: 'text/plain' },
+    answers: { 200: ['text/plain', 'text/event-stream'] },
   },
   abort: {
     method: 'POST',
@@ -356,7 +365,7 @@ export const api = {
     path: '/metrics',
     summary: 'Metrics in the text format of Prometheus',
     access: reader,
-    answers: { 200: 'text/plain' },
+    answers: { 200: ['text/plain'] },
   },
   openapi: {
     method: 'GET',

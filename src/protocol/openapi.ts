@@ -1,0 +1,186 @@
+/*
+ * The OpenAPI document, written from the table of calls: the schemas in it are those that validate.
+ */
+import type { TSchema } from 'typebox'
+import { type Access, api, type Call, type CallName, type MediaType } from './api.ts'
+import * as messages from './messages.ts'
+import { problems, problemType } from './problem.ts'
+
+/** A part of the document: JSON. */
+type Json = Record<string, unknown>
+
+const kinds: Record<Exclude<Access, 'open'>, string> = {
+  admin: 'An operator: may do everything but what runners do.',
+  viewer: 'An operator that only reads.',
+  registration: 'Lets a machine register as a runner.',
+  runner: 'One session of one runner; from its registration. Reaches only what is its own.',
+}
+
+const streams: Partial<Record<CallName, string>> = {
+  commands:
+    'Events with JSON for data: first `state`; then `ping`, `settings`, `enable`, `disable`, `leader`, `standby`, `abort`, `execute-script`, `delete`.',
+  readLog:
+    'With `follow=true`: events `log` with `{offset, base64}`, their id being the offset behind them, and at the end `end` with `{state}`.',
+}
+
+const headers = {
+  session: {
+    name: 'Runner-Session',
+    in: 'header',
+    required: true,
+    description: 'The number of the session, as its registration said. An older one is refused.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+  idempotent: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'The same key with the same body gives the same execution, for each token and 24 hours.',
+    schema: { type: 'string', minLength: 1, maxLength: 256 },
+  },
+}
+
+/** The document; each call makes it anew. */
+export function openApiDocument(): Json {
+  const schemas: Json = {}
+  const calls = Object.entries(api) as [CallName, Call][]
+  const paths: Record<string, Json> = {}
+  for (const [name, call] of calls) {
+    const method = call.method.toLowerCase()
+    paths[call.path] = { ...paths[call.path], [method]: operation(name, call, schemas) }
+  }
+  for (const message of Object.values(messages)) {
+    // Events of the command channel, which no operation names.
+    if (typeof message === 'object' && '$id' in message) component(message as unknown as TSchema, schemas)
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'runner server',
+      version: '1',
+      description:
+        'What runners, operators and the server say to each other. Times are RFC 3339 in UTC, durations seconds. Clients ignore fields that they do not know; the server refuses them. `?pretty` indents any JSON answer.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas,
+      responses: {
+        Problem: {
+          description: problemTable(),
+          content: { 'application/problem+json': { schema: component(messages.Problem, schemas) } },
+        },
+      },
+      securitySchemes: Object.fromEntries(
+        Object.entries(kinds).map(([kind, description]) => [
+          kind,
+          { type: 'http', scheme: 'bearer', description },
+        ]),
+      ),
+    },
+  }
+}
+
+function operation(name: CallName, call: Call, schemas: Json): Json {
+  const parameters = [
+    ...parametersOf(call.params, 'path'),
+    ...parametersOf(call.query, 'query'),
+    ...(call.session ? [headers.session] : []),
+    ...(call.idempotent ? [headers.idempotent] : []),
+  ]
+  const body = bodyOf(call, schemas)
+  const answers = Object.entries(call.answers).map(([status, answer]) => [
+    status,
+    answerOf(name, Number(status), answer, schemas),
+  ])
+  return {
+    operationId: name,
+    summary: call.summary,
+    tags: [call.path.match(/^\/v1\/(\w+)/)?.[1] ?? 'service'],
+    security: call.access.flatMap(kind => (kind === 'open' ? [] : [{ [kind]: [] }])),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: {
+      ...Object.fromEntries(answers),
+      default: { $ref: '#/components/responses/Problem' },
+    },
+  }
+}
+
+function parametersOf(schema: TSchema | undefined, place: 'path' | 'query'): Json[] {
+  const { properties = {}, required = [] } = (schema ?? {}) as {
+    properties?: Record<string, Json>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: place,
+    ...(required.includes(name) ? { required: true } : {}),
+    ...(description === undefined ? {} : { description }),
+    schema,
+  }))
+}
+
+function bodyOf({ body, bodyType, form }: Call, schemas: Json): Json | undefined {
+  if (bodyType !== undefined) return { required: true, content: { [bodyType]: {} } }
+  if (body === undefined) return undefined
+  const schema = component(body, schemas)
+  const asForm = form && {
+    'multipart/form-data': {
+      schema: { type: 'object', required: [form], properties: { [form]: { type: 'string' } } },
+    },
+  }
+  return { required: true, content: { 'application/json': { schema }, ...asForm } }
+}
+
+function answerOf(
+  name: CallName,
+  status: number,
+  answer: TSchema | readonly MediaType[] | null,
+  schemas: Json,
+): Json {
+  const description = (status === 200 && streams[name]) || words[status]!
+  if (answer === null) return { description }
+  if (!isMedia(answer))
+    return { description, content: { 'application/json': { schema: component(answer, schemas) } } }
+  return {
+    description,
+    content: Object.fromEntries(answer.map(media => [media, { schema: { type: 'string' } }])),
+  }
+}
+
+const isMedia = (answer: TSchema | readonly MediaType[]): answer is readonly MediaType[] =>
+  Array.isArray(answer)
+
+const words: Record<number, string> = {
+  200: 'Done.',
+  201: 'Made.',
+  202: 'Under way.',
+  204: 'Done; there is nothing to say.',
+  503: 'It does not work.',
+}
+
+/** A schema as the document has it: those with an `$id` become components. */
+function component(schema: TSchema, schemas: Json): Json {
+  const plain = JSON.parse(JSON.stringify(schema)) as Json
+  return lift(plain, schemas) as Json
+}
+
+function lift(value: unknown, schemas: Json): unknown {
+  if (Array.isArray(value)) return value.map(item => lift(item, schemas))
+  if (typeof value !== 'object' || value === null) return value
+  const { $id, ...rest } = value as Json
+  const lifted = Object.fromEntries(Object.entries(rest).map(([key, item]) => [key, lift(item, schemas)]))
+  // A property may be called $id; a schema's is a text.
+  if (typeof $id !== 'string') return $id === undefined ? lifted : { $id: lift($id, schemas), ...lifted }
+  schemas[$id] = lifted
+  return { $ref: `#/components/schemas/${$id}` }
+}
+
+function problemTable(): string {
+  const rows = Object.entries(problems).map(
+    ([reason, [status, title]]) =>
+      `| \`${problemType(reason as keyof typeof problems)}\` | ${status} | ${title} |`,
+  )
+  return ['Why it was refused.', '', '| type | status | title |', '| --- | --- | --- |', ...rows].join('\n')
+}
