@@ -140,6 +140,7 @@ const poisoned = {
     'What it was asked to do cannot be opened with the key of this server: it was sealed under another one',
 }
 
+/** Those of one queue stay in its order. */
 function byUrgency(one: ExecutionRow, other: ExecutionRow): number {
   return other.priority - one.priority || one.created_at - other.created_at || (one.id < other.id ? -1 : 1)
 }
