@@ -66,8 +66,9 @@ export class Sweeper {
     const lease = this.#ctx.settings.lease_seconds * 1000
     const { seen, outage } = await this.#write(async tx => {
       const seen = { now: tx.now, monotonic: this.#monotonic() }
-      const outage = isOutage(await tickOf(tx), this.#last, seen, lease)
-      if (outage) await tx.postponeAll(lease)
+      const tick = await tickOf(tx)
+      const outage = isOutage(tick, this.#last, seen, lease)
+      if (outage) await tx.postponeAll(lease, tick ?? 0)
       putTick(tx)
       return { seen, outage }
     })

@@ -263,8 +263,11 @@ export interface Writer extends Reader {
   due(limit: number): Promise<ExecutionRow[]>
   /** At most `limit` runners whose `checkAt`, as it was when they were put, has come, the earliest first. */
   dueRunners(limit: number): Promise<RunnerRow[]>
-  /** Moves every deadline, of runners too, to `later` after itself, or after now where it has passed. */
-  postponeAll(later: number): Promise<void>
+  /**
+   * Moves every deadline to `later` after itself, or after now where it has passed: of executions, and of runners
+   * as far as it had not passed at `since`, so that one that was gone before does not come back.
+   */
+  postponeAll(later: number, since: number): Promise<void>
   putDefinition(row: DefinitionRow): void
   putOutput(executionId: string, sealed: string): void
   putJob(row: JobRow): void
@@ -275,8 +278,12 @@ export interface Writer extends Reader {
   deleteToken(id: string): Promise<boolean>
   /** Removes the tokens of a runner except that of one session. */
   deleteRunnerTokens(runnerId: string, except?: number): Promise<void>
+  /** Once `final_length` is known, its bytes are on disk before the row is. */
   putLog(row: LogRow): void
-  /** Puts bytes at an offset that is at most the length kept so far; over bytes that are there too. */
+  /**
+   * Puts bytes at an offset that is at most the length kept so far; over bytes that are there too. They count as far
+   * as the `length` of the log's row, which is put beside them.
+   */
   writeLog(executionId: string, offset: number, bytes: Uint8Array): Promise<void>
   /** Drops kept bytes between two offsets, as far as that can be done in whole pieces. */
   dropLog(executionId: string, from: number, to: number): Promise<void>
@@ -309,15 +316,23 @@ export interface WriteOptions {
   runners?: readonly string[]
   definitions?: readonly string[]
   logs?: readonly string[]
+  jobs?: readonly string[]
+  groups?: readonly string[]
+  idempotency?: readonly { token_id: string; key: string }[]
+  /** Runners of which the writer will ask `heldBy`. */
+  held?: readonly string[]
   /** Default true. A lease needs no fsync of its own: false, as long as nothing in the batch says otherwise. */
   durable?: boolean
 }
 
 export interface Store extends AsyncDisposable {
   readonly engine: 'sqlite' | 'postgres'
-  /** Runs a writer; resolves when what it changed is on disk. Throws what the writer throws. */
+  /**
+   * Runs a writer once; resolves when what it changed is on disk. Throws what the writer throws, and a `StoreFailure`
+   * where the store does not work: then nothing was changed, unless the connection broke during the commit itself.
+   */
   write<T>(writer: (tx: Writer) => Promise<T>, options?: WriteOptions): Promise<T>
-  /** Reads what is committed. */
+  /** Reads what is committed, all of it as it was at one moment. Throws a `StoreFailure` where that cannot be done. */
   read<T>(reader: (tx: Reader) => Promise<T>): Promise<T>
   /** Calls back for every notified topic, after its transaction; returns what ends that. */
   subscribe(listener: (topic: Topic) => void): () => void

@@ -1,0 +1,44 @@
+import type { Query } from './engine.ts'
+import type { ExecutionRow } from './store.ts'
+import { columnsOf, decode, type Rows, type TableName } from './tables.ts'
+
+/** Where a reader's rows come from: the database alone, or what a writer has put as well. */
+export interface Access {
+  readonly now: number
+  get<T extends TableName>(table: T, id: string): Promise<Rows[T] | undefined>
+  /** Those that are there. */
+  getAll<T extends TableName>(table: T, ids: readonly string[]): Promise<Rows[T][]>
+  /** Rows by a statement, whose text before this is `SELECT … FROM table`. */
+  select<T extends TableName>(
+    table: T,
+    rest: string,
+    ...params: (string | number | null)[]
+  ): Promise<Rows[T][]>
+  /** A statement that looks at these tables. */
+  query(names: readonly TableName[], ...statement: Parameters<Query>): ReturnType<Query>
+  /** What runners hold, where that is known without a statement. */
+  held(runnerIds: readonly string[]): ExecutionRow[] | undefined
+  readLog(id: string, offset: number, length: number): Promise<Buffer>
+}
+
+/** What is committed. */
+export function committed(
+  query: Query,
+  now: number,
+  readLog: (query: Query, id: string, offset: number, length: number) => Promise<Buffer>,
+): Access {
+  const select: Access['select'] = async (table, rest, ...params) => {
+    const answers = await query(`SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+    return answers.map(answer => decode(table, answer))
+  }
+  return {
+    now,
+    get: async (table, id) => (await select(table, 'WHERE id = $1', id))[0],
+    getAll: async (table, ids) =>
+      ids.length === 0 ? [] : select(table, 'WHERE id IN (SELECT value FROM TEXTS($1))', JSON.stringify(ids)),
+    select,
+    query: (_names, sql, ...params) => query(sql, ...params),
+    held: () => undefined,
+    readLog: (...range) => readLog(query, ...range),
+  }
+}

@@ -1,0 +1,108 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Engine } from './engine.ts'
+import { StoreFailure } from './failure.ts'
+import { Stage } from './stage.ts'
+import type { Topic, WriteOptions, Writer } from './store.ts'
+import { Work } from './work.ts'
+import { SqlWriter } from './writer.ts'
+
+interface Job {
+  writer: (tx: Writer) => Promise<unknown>
+  options: WriteOptions
+  resolve: (value: unknown) => void
+  reject: (error: unknown) => void
+}
+
+/** How many writers share a transaction at most. */
+const most = 1000
+
+export interface BatchEvents {
+  notify(topics: readonly Topic[]): void
+  /** Seconds that never jump. */
+  monotonic(): number
+  transaction(seconds: number, writers: number): void
+}
+
+/**
+ * Group commit: writers that arrive while a transaction is under way share the next one. They run one after the
+ * other, and all of them are answered when it is on disk, those that failed too: what they saw may come to nothing.
+ */
+export class Batches {
+  readonly #engine: Engine
+  readonly #events: BatchEvents
+  #waiting: Job[] = []
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(engine: Engine, events: BatchEvents) {
+    this.#engine = engine
+    this.#events = events
+  }
+
+  write<T>(writer: (tx: Writer) => Promise<T>, options: WriteOptions): Promise<T> {
+    if (this.#closed) return Promise.reject(new StoreFailure('closed', 'the store has been closed'))
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ writer, options, resolve: resolve as Job['resolve'], reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Takes no more writers, and waits for those it has. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      // What the event loop has to hand out may be more writers.
+      await nextTurn()
+      await this.#commit(this.#waiting.splice(0, most))
+    }
+    this.#running = undefined
+  }
+
+  async #commit(jobs: readonly Job[]): Promise<void> {
+    const start = this.#events.monotonic()
+    const answers: (() => void)[] = []
+    const topics: Topic[] = []
+    try {
+      const durable = jobs.some(({ options }) => options.durable !== false)
+      const work = new Work(this.#engine, await this.#engine.begin(), durable)
+      try {
+        await work.load(jobs.map(({ options }) => options))
+        for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
+        await work.commit()
+      } catch (error) {
+        await work.rollback()
+        throw work.error ?? error
+      }
+      this.#engine.logs.committed()
+    } catch (error) {
+      const failure =
+        error instanceof StoreFailure
+          ? error
+          : new StoreFailure('failed', 'the store failed', { cause: error })
+      for (const { reject } of jobs) reject(failure)
+      return
+    }
+    for (const answer of answers) answer()
+    this.#events.notify(topics)
+    this.#events.transaction(this.#events.monotonic() - start, jobs.length)
+  }
+
+  /** Runs one writer; gives the answer to give once its transaction is on disk. */
+  async #runOne(work: Work, { writer, resolve, reject }: Job, topics: Topic[]): Promise<() => void> {
+    const stage = new Stage(work)
+    try {
+      const value = await writer(new SqlWriter(stage))
+      await stage.keep()
+      topics.push(...stage.topics)
+      return () => resolve(value)
+    } catch (error) {
+      await stage.undo()
+      if (work.error !== undefined) throw work.error
+      return () => reject(error)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/*
+ * What differs between SQLite and PostgreSQL. The SQL above this line is the same for both; an engine replaces in it
+ * `EACH($1)`, the objects of a JSON array as a table with the column `value`, and `TEXTS($1)`, its strings. All that
+ * goes wrong in an engine is thrown as a `StoreFailure`.
+ */
+
+export type Value = string | number | null | Uint8Array
+/** A row of an answer by column. */
+export type Answer = Record<string, Value>
+/** Runs a statement. Those that are started without waiting for one another run in that order, in one round trip. */
+export type Query = (sql: string, ...params: Value[]) => Promise<Answer[]>
+
+/** A transaction that writes; one at a time. After a statement has failed it can only be rolled back. */
+export interface Transaction {
+  /** The store's clock. */
+  readonly now: number
+  readonly query: Query
+  /** Commits, unless one of the statements still under way fails; on disk when it resolves if it is to be `durable`. */
+  commit(underWay: Promise<unknown>, durable: boolean): Promise<void>
+  /** Never fails. */
+  rollback(): Promise<void>
+}
+
+export interface Engine {
+  readonly name: 'sqlite' | 'postgres'
+  begin(): Promise<Transaction>
+  /** Reads in one snapshot. */
+  snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T>
+  readonly logs: LogBytes
+  close(): Promise<void>
+}
+
+/** Bytes for the log of an execution, from `offset` on. */
+export interface LogWrite {
+  id: string
+  offset: number
+  bytes: Uint8Array
+}
+
+/** What a batch does to the bytes of logs, in this order. */
+export interface LogChanges {
+  writes: LogWrite[]
+  drops: { id: string; from: number; to: number }[]
+  syncs: Set<string>
+}
+
+/** The bytes of logs. */
+export interface LogBytes {
+  /** Puts bytes down early where that can be undone by not counting them: true where it did. */
+  append(query: Query, write: LogWrite): Promise<boolean>
+  /** Before the commit: what stands in `changes`, except for the writes in `done`. */
+  flush(query: Query, changes: LogChanges, done: ReadonlySet<LogWrite>): Promise<void>
+  /** Bytes from `offset` on up to the first that is not there. */
+  read(query: Query, id: string, offset: number, length: number): Promise<Buffer>
+  /** In a transaction: all bytes of these logs. */
+  remove(query: Query, ids: readonly string[]): Promise<void>
+  /** After a commit: what could not be done before it. */
+  committed(): void
+}

@@ -1,0 +1,25 @@
+/** What can be wrong with a store. */
+export type StoreFailureReason =
+  /** Not to be reached, or it answers no more. */
+  | 'unavailable'
+  | 'disk-full'
+  | 'read-only'
+  /** What it holds cannot be read. */
+  | 'damaged'
+  /** Another server has it. */
+  | 'in-use'
+  /** It has been closed. */
+  | 'closed'
+  | 'failed'
+
+/** The store did not work: thrown by its calls, so that each of them need not say so in its type. */
+export class StoreFailure extends Error {
+  override readonly name = 'StoreFailure'
+  readonly reason: StoreFailureReason
+
+  /** `detail` is for a person, and never has a secret in it. */
+  constructor(reason: StoreFailureReason, detail: string, options?: ErrorOptions) {
+    super(detail, options)
+    this.reason = reason
+  }
+}

@@ -1,0 +1,182 @@
+import { executionStates } from '../../protocol/states.ts'
+import type { Access } from './access.ts'
+import type {
+  DefinitionRow,
+  ExecutionFilter,
+  ExecutionRow,
+  GroupRow,
+  IdempotencyRow,
+  JobRow,
+  LogRow,
+  Page,
+  Reader,
+  RunnerRow,
+  TokenRow,
+} from './store.ts'
+import { idempotencyId } from './tables.ts'
+
+type Param = string | number | null
+
+/** The questions that can be asked, as SQL. */
+export class SqlReader<A extends Access = Access> implements Reader {
+  readonly now: number
+  protected readonly access: A
+
+  constructor(access: A) {
+    this.access = access
+    this.now = access.now
+  }
+
+  execution(id: string): Promise<ExecutionRow | undefined> {
+    return this.access.get('executions', id)
+  }
+
+  listExecutions(
+    { states, job_name, group, runner_id }: ExecutionFilter,
+    page: Page,
+  ): Promise<ExecutionRow[]> {
+    const params: Param[] = [page.limit]
+    const conditions: string[] = []
+    const equals = (column: string, value: string | undefined) => {
+      if (value !== undefined) conditions.push(`${column} = $${params.push(value)}`)
+    }
+    equals('job_name', job_name)
+    equals('grp', group)
+    equals('runner_id', runner_id)
+    if (page.after !== undefined)
+      conditions.push(`seq < (SELECT seq FROM executions WHERE id = $${params.push(page.after)})`)
+    const latest = (more: string[]) =>
+      `WHERE ${['true', ...conditions, ...more].join(' AND ')} ORDER BY executions.seq DESC LIMIT $1`
+    if (states === undefined) return this.access.select('executions', latest([]), ...params)
+    // Each state by itself, so that its index gives the latest without sorting all of it.
+    const known = executionStates.filter(state => states.includes(state))
+    if (known.length === 0) return Promise.resolve([])
+    const each = known.map(
+      state => `SELECT * FROM (SELECT seq FROM executions ${latest([`state = '${state}'`])}) AS s`,
+    )
+    const rest = `WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY executions.seq DESC LIMIT $1`
+    return this.access.select('executions', rest, ...params)
+  }
+
+  async heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]> {
+    if (runnerIds.length === 0) return []
+    const rest = `WHERE state IN ('reserved', 'running', 'aborting')
+      AND runner_id IN (SELECT value FROM TEXTS($1)) ORDER BY executions.seq`
+    return this.access.held(runnerIds) ?? this.access.select('executions', rest, JSON.stringify(runnerIds))
+  }
+
+  async hasActive(jobName: string): Promise<boolean> {
+    const sql = 'SELECT id FROM executions WHERE job_name = $1 AND ended_at IS NULL LIMIT 1'
+    return (await this.access.query(['executions'], sql, jobName)).length > 0
+  }
+
+  async countBefore({ id, runner_group, priority }: ExecutionRow, limit: number): Promise<number> {
+    // A queue begins with its runner group and a space, behind which `!` is the next character.
+    const before = `SELECT 1 FROM executions
+      WHERE state = 'queued' AND kind <> 'script' AND queue >= $1 AND queue < $2 AND (priority > $3
+        OR (priority = $3 AND seq < (SELECT seq FROM executions AS self WHERE self.id = $4)))
+      LIMIT $5`
+    const sql = `SELECT CAST(count(*) AS integer) AS n FROM (${before}) AS others`
+    const [counted] = await this.access.query(
+      ['executions'],
+      sql,
+      `${runner_group} `,
+      `${runner_group}!`,
+      priority,
+      id,
+      limit,
+    )
+    return counted!.n as number
+  }
+
+  async countExecutions(): ReturnType<Reader['countExecutions']> {
+    const sql = 'SELECT state, CAST(count(*) AS double precision) AS n FROM executions GROUP BY state'
+    const counts = await this.access.query(['executions'], sql)
+    return Object.fromEntries(counts.map(({ state, n }) => [state, n]))
+  }
+
+  definition(group: string): Promise<DefinitionRow | undefined> {
+    return this.access.get('definitions', group)
+  }
+
+  async definitions(groups: readonly string[]): Promise<Map<string, DefinitionRow>> {
+    const rows = await this.access.getAll('definitions', groups)
+    return new Map(rows.map(row => [row.group, row]))
+  }
+
+  async output(executionId: string): Promise<string | undefined> {
+    return (await this.access.get('outputs', executionId))?.sealed
+  }
+
+  job(name: string): Promise<JobRow | undefined> {
+    return this.access.get('jobs', name)
+  }
+
+  listJobs(): Promise<JobRow[]> {
+    return this.access.select('jobs', 'ORDER BY id')
+  }
+
+  runner(id: string): Promise<RunnerRow | undefined> {
+    return this.access.get('runners', id)
+  }
+
+  runners(ids: readonly string[]): Promise<RunnerRow[]> {
+    return this.access.getAll('runners', ids)
+  }
+
+  listRunners(page: Page): Promise<RunnerRow[]> {
+    return this.#oldestFirst('runners', page)
+  }
+
+  runnersOf(group: string): Promise<RunnerRow[]> {
+    return this.access.select(
+      'runners',
+      'WHERE said_group = $1 OR set_group = $1 ORDER BY runners.seq',
+      group,
+    )
+  }
+
+  group(name: string): Promise<GroupRow | undefined> {
+    return this.access.get('groups', name)
+  }
+
+  listGroups({ limit, after }: Page): Promise<GroupRow[]> {
+    return after === undefined
+      ? this.access.select('groups', 'ORDER BY id LIMIT $1', limit)
+      : this.access.select('groups', 'WHERE id > $2 ORDER BY id LIMIT $1', limit, after)
+  }
+
+  async tokenByHash(hash: string): Promise<TokenRow | undefined> {
+    return (await this.access.select('tokens', 'WHERE hash = $1', hash))[0]
+  }
+
+  token(id: string): Promise<TokenRow | undefined> {
+    return this.access.get('tokens', id)
+  }
+
+  listTokens(page: Page): Promise<TokenRow[]> {
+    return this.#oldestFirst('tokens', page, "kind <> 'runner'")
+  }
+
+  log(executionId: string): Promise<LogRow | undefined> {
+    return this.access.get('logs', executionId)
+  }
+
+  readLog(executionId: string, offset: number, length: number): Promise<Buffer> {
+    return this.access.readLog(executionId, offset, length)
+  }
+
+  idempotency(tokenId: string, key: string): Promise<IdempotencyRow | undefined> {
+    return this.access.get('idempotency', idempotencyId(tokenId, key))
+  }
+
+  async meta(key: string): Promise<string | undefined> {
+    return (await this.access.get('meta', key))?.value
+  }
+
+  #oldestFirst<T extends 'runners' | 'tokens'>(table: T, { limit, after }: Page, condition = 'true') {
+    const behind = after === undefined ? '' : `AND seq > (SELECT seq FROM ${table} WHERE id = $2)`
+    const rest = `WHERE ${condition} ${behind} ORDER BY ${table}.seq LIMIT $1`
+    return this.access.select(table, rest, limit, ...(after === undefined ? [] : [after]))
+  }
+}

@@ -1,0 +1,195 @@
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+import { open, readdir, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { makeDirectory } from '../../journal/files.ts'
+import { errorCode } from '../../result.ts'
+import type { Answer, LogBytes, LogChanges, LogWrite, Query, Value } from './engine.ts'
+import { explainSqlite } from './sqlite-failure.ts'
+
+/** How many bytes of a log are in one file. */
+export const segmentSize = 1 << 20
+
+/** Offsets from here on are of no log. */
+const endOfAll = Number.MAX_SAFE_INTEGER
+
+/** Runs a statement on the connection that writes, at once. */
+type Run = (sql: string, ...params: Value[]) => Answer[]
+
+/**
+ * Logs as files beside an SQLite database: `<first two characters>/<id>/<offset of its first byte>`. The row of a
+ * log says how much of it counts. What is beyond that was never committed, and is written over.
+ */
+export class Segments implements LogBytes {
+  readonly #root: string
+  readonly #run: Run
+  #trash = true
+  #sweeping: Promise<void> | undefined
+
+  constructor(root: string, run: Run) {
+    this.#root = root
+    this.#run = run
+  }
+
+  /** Where the segments of a log are. */
+  directory(id: string): string {
+    return join(this.#root, id.slice(0, 2), id)
+  }
+
+  async append(query: Query, write: LogWrite): Promise<boolean> {
+    if (write.offset < (await this.#length(query, write.id))) return false
+    explained(() => this.#write(write))
+    return true
+  }
+
+  async flush(query: Query, changes: LogChanges, done: ReadonlySet<LogWrite>): Promise<void> {
+    for (const write of changes.writes) if (!done.has(write)) explained(() => this.#write(write))
+    for (const { id, from, to } of changes.drops) await this.#discard(query, id, from, to)
+    await Promise.all([...changes.syncs].map(id => this.#sync(id))).catch(error => {
+      throw explainSqlite(error)
+    })
+  }
+
+  async read(query: Query, id: string, offset: number, length: number): Promise<Buffer> {
+    const end = Math.min(offset + length, await this.#length(query, id))
+    const bytes = Buffer.alloc(Math.max(0, end - offset))
+    let filled = 0
+    while (filled < bytes.length) {
+      const at = offset + filled
+      const start = at - (at % segmentSize)
+      const wanted = Math.min(bytes.length - filled, start + segmentSize - at)
+      const path = join(this.directory(id), String(start))
+      const read = explained(() => readAt(path, bytes.subarray(filled, filled + wanted), at - start))
+      filled += read
+      if (read < wanted) break
+    }
+    return bytes.subarray(0, filled)
+  }
+
+  async remove(query: Query, ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#discard(query, id, 0, endOfAll)
+  }
+
+  committed(): void {
+    if (!this.#trash || this.#sweeping !== undefined) return
+    this.#trash = false
+    this.#sweeping = this.#sweep().finally(() => {
+      this.#sweeping = undefined
+    })
+  }
+
+  /** Waits for files that are being removed. */
+  async close(): Promise<void> {
+    await this.#sweeping
+  }
+
+  async #length(query: Query, id: string): Promise<number> {
+    const [row] = await query('SELECT length FROM logs WHERE id = $1', id)
+    return (row?.length as number | undefined) ?? 0
+  }
+
+  #write({ id, offset, bytes }: LogWrite): void {
+    const directory = this.directory(id)
+    for (let written = 0; written < bytes.length; ) {
+      const at = offset + written
+      const start = at - (at % segmentSize)
+      const piece = bytes.subarray(written, written + start + segmentSize - at)
+      const fd = openForWriting(join(directory, String(start)))
+      try {
+        let done = 0
+        while (done < piece.length) done += writeSync(fd, piece, done, piece.length - done, at - start + done)
+      } finally {
+        closeSync(fd)
+      }
+      written += piece.length
+    }
+  }
+
+  /** Has every segment of a log on disk, and their names. */
+  async #sync(id: string): Promise<void> {
+    const directory = this.directory(id)
+    const names = await listed(directory)
+    if (names.length === 0) return
+    const paths = [...names.map(name => join(directory, name)), directory, dirname(directory), this.#root]
+    await Promise.all(
+      paths.map(async path => {
+        await using file = await open(path)
+        await file.sync()
+      }),
+    )
+  }
+
+  async #discard(query: Query, id: string, from: number, to: number): Promise<void> {
+    this.#trash = true
+    await query('INSERT INTO log_trash VALUES ($1, $2, $3)', id, from, to)
+  }
+
+  /** Removes the files that transactions have given up. One that cannot be removed is tried again at the next start. */
+  async #sweep(): Promise<void> {
+    for (const { log_id, start, stop } of this.#run('SELECT * FROM log_trash')) {
+      const [id, from, to] = [log_id as string, start as number, stop as number]
+      try {
+        const directory = this.directory(id)
+        for (const name of await listed(directory))
+          if (Number(name) >= from && Number(name) + segmentSize <= to) await rm(join(directory, name))
+        if (to === endOfAll) await rmdir(directory)
+      } catch (error) {
+        if (!['ENOENT', 'ENOTEMPTY'].includes(errorCode(error))) return
+      }
+      try {
+        this.#run('DELETE FROM log_trash WHERE log_id = $1 AND start = $2 AND stop = $3', id, from, to)
+      } catch {
+        return
+      }
+    }
+  }
+}
+
+/** The names of segments, in their order. */
+export async function listed(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).sort((a, b) => Number(a) - Number(b))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+function openForWriting(path: string): number {
+  const open = () => openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600)
+  try {
+    return open()
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    makeDirectory(dirname(path))
+    return open()
+  }
+}
+
+function readAt(path: string, into: Uint8Array, position: number): number {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 0
+    throw error
+  }
+  try {
+    let filled = 0
+    while (filled < into.length) {
+      const read = readSync(fd, into, filled, into.length - filled, position + filled)
+      if (read === 0) break
+      filled += read
+    }
+    return filled
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function explained<T>(action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw explainSqlite(error)
+  }
+}

@@ -1,0 +1,120 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Answer, Engine, Query, Transaction, Value } from './engine.ts'
+import type { Segments } from './segments.ts'
+import { explainSqlite } from './sqlite-failure.ts'
+
+/** A connection; each text of a statement is compiled once. */
+export class SqliteConnection {
+  readonly database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+
+  constructor(path: string, options: { readOnly?: boolean } = {}) {
+    const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+    this.database = new DatabaseSync(path, { timeout: 10_000, ...options })
+  }
+
+  readonly query: Query = async (sql, ...params) => this.run(sql, ...params)
+
+  run(sql: string, ...params: Value[]): Answer[] {
+    try {
+      return this.#statement(sql).all(...params) as Answer[]
+    } catch (error) {
+      throw explainSqlite(error)
+    }
+  }
+
+  /** Statements that take and give nothing. */
+  exec(sql: string): void {
+    try {
+      this.database.exec(sql)
+    } catch (error) {
+      throw explainSqlite(error)
+    }
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      const own = sql.replace(/\b(?:EACH|TEXTS)\(/g, 'json_each(').replace(/\$(\d+)/g, '?$1')
+      statement = this.database.prepare(own)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+/** SQLite: one connection writes, others read beside it (WAL). */
+export class Sqlite implements Engine {
+  readonly name = 'sqlite'
+  readonly logs: Segments
+  readonly #path: string
+  readonly #writes: SqliteConnection
+  readonly #idle: SqliteConnection[] = []
+  readonly #all = new Set<SqliteConnection>()
+  readonly #now: () => number
+  #wal: FileHandle | undefined
+
+  /** `writes` is open, and its schema is the newest. */
+  constructor(path: string, writes: SqliteConnection, logs: Segments, now: () => number) {
+    this.#path = path
+    this.#writes = writes
+    this.logs = logs
+    this.#now = now
+    this.#all.add(writes)
+  }
+
+  async begin(): Promise<Transaction> {
+    const writes = this.#writes
+    writes.exec('BEGIN IMMEDIATE')
+    return {
+      now: this.#now(),
+      query: writes.query,
+      commit: async (underWay, durable) => {
+        await underWay
+        writes.exec('COMMIT')
+        if (durable) await this.#sync()
+      },
+      rollback: async () => {
+        // Some errors have ended it already.
+        if (writes.database.isTransaction) writes.exec('ROLLBACK')
+      },
+    }
+  }
+
+  /**
+   * What `synchronous = FULL` does at the end of each transaction, in a thread of its own: so the event loop goes on
+   * meanwhile, and transactions that need it not do without.
+   */
+  async #sync(): Promise<void> {
+    try {
+      this.#wal ??= await open(`${this.#path}-wal`)
+      await this.#wal.datasync()
+    } catch (error) {
+      throw explainSqlite(error)
+    }
+  }
+
+  async snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T> {
+    const connection = this.#idle.pop() ?? this.#reading()
+    try {
+      connection.exec('BEGIN')
+      return await reader(connection.query, this.#now())
+    } finally {
+      if (connection.database.isTransaction) connection.exec('ROLLBACK')
+      this.#idle.push(connection)
+    }
+  }
+
+  #reading(): SqliteConnection {
+    const connection = new SqliteConnection(this.#path, { readOnly: true })
+    this.#all.add(connection)
+    return connection
+  }
+
+  async close(): Promise<void> {
+    await this.logs.close()
+    await this.#wal?.close()
+    for (const { database } of this.#all) if (database.isOpen) database.close()
+  }
+}

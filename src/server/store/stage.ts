@@ -1,0 +1,160 @@
+import type { Access } from './access.ts'
+import type { LogChanges, LogWrite, Query } from './engine.ts'
+import type { ExecutionRow, Topic } from './store.ts'
+import { columnsOf, encode, type Rows, type TableName, tables } from './tables.ts'
+import { type Encoded, upsert, type Work } from './work.ts'
+
+interface Put {
+  row: Rows[TableName]
+  encoded: Encoded
+  written: boolean
+}
+
+/**
+ * What one writer has put, kept apart from its batch until it has ended well. Its rows reach the database before
+ * that only where a statement of its own has to see them, behind a savepoint.
+ */
+export class Stage implements Access {
+  readonly now: number
+  readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
+  readonly topics: Topic[] = []
+  readonly #work: Work
+  readonly #puts = new Map<TableName, Map<string, Put>>()
+  readonly #appended = new Set<LogWrite>()
+  /** Whether what it changes must be on disk, whatever its options said. */
+  durable = false
+  #savepoint = false
+  #ended = false
+
+  constructor(work: Work) {
+    this.#work = work
+    this.now = work.now
+  }
+
+  get<T extends TableName>(table: T, id: string): Promise<Rows[T] | undefined> {
+    this.#alive()
+    const put = this.#puts.get(table)?.get(id)
+    return put === undefined ? this.#work.get(table, id) : Promise.resolve(put.row as Rows[T])
+  }
+
+  async getAll<T extends TableName>(table: T, ids: readonly string[]): Promise<Rows[T][]> {
+    this.#alive()
+    await this.#work.loadAll(table, ids)
+    const rows = await Promise.all([...new Set(ids)].map(id => this.get(table, id)))
+    return rows.filter(row => row !== undefined)
+  }
+
+  put<T extends TableName>(table: T, row: Rows[T]): void {
+    this.#alive()
+    const puts = this.#puts.get(table) ?? new Map<string, Put>()
+    this.#puts.set(table, puts)
+    puts.set(tables[table].id(row), { row, encoded: encode(table, row, this.now), written: false })
+  }
+
+  async select<T extends TableName>(
+    table: T,
+    rest: string,
+    ...params: (string | number | null)[]
+  ): Promise<Rows[T][]> {
+    const answers = await this.query([table], `SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+    const puts = this.#puts.get(table)
+    return this.#work.learn(table, answers).map((row, index) => {
+      const put = puts?.get(answers[index]!.id as string)
+      return put === undefined ? row : (put.row as Rows[T])
+    })
+  }
+
+  async query(names: readonly TableName[], ...statement: Parameters<Query>): ReturnType<Query> {
+    this.#alive()
+    const own = names.some(name => [...(this.#puts.get(name)?.values() ?? [])].some(put => !put.written))
+    const [, answers] = await Promise.all([
+      own ? this.#write(names) : this.#work.write(names),
+      this.#work.query(...statement),
+    ])
+    return answers
+  }
+
+  /** A statement that changes these tables by itself. */
+  async change(names: readonly TableName[], ...statement: Parameters<Query>): ReturnType<Query> {
+    this.#alive()
+    const [, answers] = await Promise.all([this.#write(names), this.#work.query(...statement)])
+    for (const name of names) this.#puts.delete(name)
+    this.#work.forget()
+    return answers
+  }
+
+  held(runnerIds: readonly string[]): ExecutionRow[] | undefined {
+    this.#alive()
+    const puts = this.#puts.get('executions') ?? new Map<string, Put>()
+    return this.#work.held(runnerIds, new Map([...puts].map(([id, put]) => [id, put.row as ExecutionRow])))
+  }
+
+  async writeLog(write: LogWrite): Promise<void> {
+    this.#alive()
+    this.logs.writes.push(write)
+    if (await this.#work.logBytes.append(this.#work.query, write)) this.#appended.add(write)
+  }
+
+  async readLog(id: string, offset: number, length: number): Promise<Buffer> {
+    this.#alive()
+    const kept = await this.#work.logBytes.read(this.#work.query, id, offset, length)
+    const bytes = Buffer.alloc(length)
+    let end = kept.copy(bytes)
+    for (const write of [...this.#work.logs.writes, ...this.logs.writes]) {
+      const from = write.offset - offset
+      if (write.id !== id || from > end || from >= length) continue
+      const skipped = Math.max(0, -from)
+      if (skipped >= write.bytes.length) continue
+      bytes.set(write.bytes.subarray(skipped, length - from), from + skipped)
+      end = Math.max(end, Math.min(length, from + write.bytes.length))
+    }
+    return bytes.subarray(0, end)
+  }
+
+  /** All bytes of these logs are to go, in this transaction. */
+  removeLogs(ids: readonly string[]): Promise<void> {
+    return this.#work.logBytes.remove(this.#work.query, ids)
+  }
+
+  /** The writer has ended well: hands what it put to the batch. */
+  async keep(): Promise<void> {
+    this.#ended = true
+    for (const [table, puts] of this.#puts)
+      for (const { row, encoded, written } of puts.values()) this.#work.put(table, row, encoded, written)
+    this.#work.logs.writes.push(...this.logs.writes)
+    this.#work.logs.drops.push(...this.logs.drops)
+    for (const id of this.logs.syncs) this.#work.logs.syncs.add(id)
+    for (const write of this.#appended) this.#work.appended.add(write)
+    this.#work.durable ||= this.durable
+    if (this.#savepoint) await this.#work.query('RELEASE SAVEPOINT writer')
+  }
+
+  /** The writer has failed: nothing of it stays. */
+  async undo(): Promise<void> {
+    this.#ended = true
+    if (!this.#savepoint || this.#work.error !== undefined) return
+    await this.#work.query('ROLLBACK TO SAVEPOINT writer')
+    await this.#work.query('RELEASE SAVEPOINT writer')
+    this.#work.forget()
+  }
+
+  /** Sends all of it before it waits for any, so that what is asked next comes after it. */
+  async #write(names: readonly TableName[]): Promise<void> {
+    const sent: Promise<unknown>[] = []
+    if (!this.#savepoint) {
+      this.#savepoint = true
+      sent.push(this.#work.write(), this.#work.query('SAVEPOINT writer'))
+    }
+    for (const name of names) {
+      const puts = [...(this.#puts.get(name)?.values() ?? [])].filter(put => !put.written)
+      for (const put of puts) put.written = true
+      const rows = puts.map(put => put.encoded)
+      sent.push(upsert(this.#work.query, name, rows))
+    }
+    await Promise.all(sent)
+  }
+
+  #alive(): void {
+    if (this.#ended) throw new Error('a transaction was used after its writer had ended')
+  }
+}

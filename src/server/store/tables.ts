@@ -1,0 +1,166 @@
+/*
+ * The tables as both engines have them: beside the columns that are searched, the whole row as JSON in `body`. A
+ * column that statements change by themselves counts more than what `body` says (`kept`).
+ */
+import { endStates } from '../../protocol/states.ts'
+import type { Answer, Value } from './engine.ts'
+import type {
+  DefinitionRow,
+  ExecutionRow,
+  GroupRow,
+  IdempotencyRow,
+  JobRow,
+  LogRow,
+  RunnerRow,
+  TokenRow,
+} from './store.ts'
+import { checkAt, queueOf } from './store.ts'
+
+/** The rows of each table. */
+export interface Rows {
+  executions: ExecutionRow
+  definitions: DefinitionRow
+  outputs: { execution_id: string; sealed: string }
+  jobs: JobRow
+  runners: RunnerRow
+  groups: GroupRow
+  tokens: TokenRow
+  logs: LogRow
+  idempotency: IdempotencyRow
+  meta: { key: string; value: string }
+}
+export type TableName = keyof Rows
+
+type Column<Row> = [type: 'text' | 'double precision' | 'integer', value: (row: Row, now: number) => Value]
+
+interface Table<Row> {
+  id(row: Row): string
+  columns: Record<string, Column<Row>>
+  /** Columns that stand over `body`. */
+  kept: readonly (keyof Row & string)[]
+  /** Whether rows are ordered by when they were first put. */
+  ordered: boolean
+}
+
+/** When an execution ended for good. */
+function endedAt(row: ExecutionRow): number | null {
+  if (row.state === 'lost') return row.finished_at
+  return endStates.includes(row.state) ? (row.finished_at ?? row.created_at) : null
+}
+
+const keyed = <Row>(id: (row: Row) => string): Table<Row> => ({ id, columns: {}, kept: [], ordered: false })
+
+export const tables: { [T in TableName]: Table<Rows[T]> } = {
+  executions: {
+    id: row => row.id,
+    columns: {
+      grp: ['text', row => row.group],
+      job_name: ['text', row => row.job_name],
+      kind: ['text', row => row.kind],
+      state: ['text', row => row.state],
+      queue: ['text', queueOf],
+      priority: ['integer', row => row.priority],
+      runner_id: ['text', row => row.runner_id],
+      deadline: ['double precision', row => row.deadline],
+      ended_at: ['double precision', endedAt],
+    },
+    kept: ['deadline'],
+    ordered: true,
+  },
+  definitions: keyed(row => row.group),
+  outputs: keyed(row => row.execution_id),
+  jobs: keyed(row => row.name),
+  runners: {
+    id: row => row.id,
+    columns: {
+      said_group: ['text', row => row.said.runner_group],
+      set_group: ['text', row => row.set.runner_group ?? null],
+      session: ['integer', row => row.session],
+      seen_until: ['double precision', row => row.seen_until],
+      reserve_until: ['double precision', row => row.reserve_until],
+      back_until: ['double precision', row => row.back_until],
+      check_at: ['double precision', checkAt],
+    },
+    kept: ['seen_until', 'reserve_until', 'back_until'],
+    ordered: true,
+  },
+  groups: keyed(row => row.name),
+  tokens: {
+    id: row => row.id,
+    columns: {
+      hash: ['text', row => row.hash],
+      kind: ['text', row => row.kind],
+      runner_id: ['text', row => row.runner_id],
+      session: ['integer', row => row.session],
+      created_at: ['double precision', row => row.created_at],
+    },
+    kept: [],
+    ordered: true,
+  },
+  logs: {
+    id: row => row.execution_id,
+    columns: {
+      length: ['double precision', row => row.length],
+      complete: ['integer', row => Number(row.complete)],
+    },
+    kept: [],
+    ordered: false,
+  },
+  idempotency: {
+    id: row => idempotencyId(row.token_id, row.key),
+    columns: { created_at: ['double precision', row => row.created_at] },
+    kept: [],
+    ordered: false,
+  },
+  meta: keyed(row => row.key),
+}
+
+export const tableNames = Object.keys(tables) as TableName[]
+
+/** One text for the two parts of an idempotency key. */
+export function idempotencyId(tokenId: string, key: string): string {
+  return `${tokenId} ${key}`
+}
+
+/** A row as `upsertOf` takes it. Throws where a text cannot be a key in every engine. */
+export function encode<T extends TableName>(table: T, row: Rows[T], now: number): Record<string, Value> {
+  const { id, columns } = tables[table]
+  const encoded: Record<string, Value> = { id: id(row) }
+  for (const [name, [, value]] of Object.entries(columns)) encoded[name] = value(row, now)
+  for (const [name, value] of Object.entries(encoded))
+    if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
+      throw new TypeError(`the ${name} of a row in ${table} is no text that can be searched for`)
+  encoded.body = JSON.stringify(row)
+  return encoded
+}
+
+/** The row of an answer that has the columns of `columnsOf`. */
+export function decode<T extends TableName>(table: T, answer: Answer): Rows[T] {
+  const row = JSON.parse(answer.body as string) as Rows[T]
+  for (const name of tables[table].kept) Object.assign(row, { [name]: answer[name] })
+  return row
+}
+
+/** What is selected where rows are to be decoded. */
+export const columnsOf = eachTable(name => {
+  const { kept, ordered } = tables[name]
+  return ['id', ...(ordered ? ['CAST(seq AS double precision) AS seq'] : []), ...kept, 'body'].join(', ')
+})
+
+/** Puts the rows of a JSON array of what `encode` gave. */
+export const upsertOf = eachTable(name => {
+  const types: [string, string][] = [
+    ['id', 'text'],
+    ...Object.entries(tables[name].columns).map(([column, [type]]): [string, string] => [column, type]),
+    ['body', 'text'],
+  ]
+  const names = types.map(([column]) => column)
+  const values = types.map(([column, type]) => `CAST(value->>'${column}' AS ${type})`)
+  const sets = names.slice(1).map(column => `${column} = excluded.${column}`)
+  return `INSERT INTO ${name} (${names.join(', ')}) SELECT ${values.join(', ')} FROM EACH($1) WHERE true
+    ON CONFLICT (id) DO UPDATE SET ${sets.join(', ')}`
+})
+
+function eachTable(make: (name: TableName) => string): Record<TableName, string> {
+  return Object.fromEntries(tableNames.map(name => [name, make(name)])) as Record<TableName, string>
+}

@@ -1,0 +1,174 @@
+import { SqlReader } from './reader.ts'
+import type { Stage } from './stage.ts'
+import type {
+  DefinitionRow,
+  ExecutionRow,
+  GroupRow,
+  IdempotencyRow,
+  JobRow,
+  LogRow,
+  RunnerRow,
+  TokenRow,
+  Topic,
+  Writer,
+} from './store.ts'
+import type { TableName } from './tables.ts'
+
+const waiting = "state = 'queued' AND kind <> 'script'"
+
+/** From one queue to the next by the index, however many wait in each. */
+const queues = `WITH RECURSIVE found(queue) AS (
+    SELECT min(queue) FROM executions WHERE ${waiting}
+    UNION ALL
+    SELECT (SELECT min(queue) FROM executions WHERE ${waiting} AND queue > found.queue)
+    FROM found WHERE found.queue IS NOT NULL)
+  SELECT queue FROM found WHERE queue IS NOT NULL`
+
+/** The changes that can be made, as SQL. */
+export class SqlWriter extends SqlReader<Stage> implements Writer {
+  putExecution(row: ExecutionRow): void {
+    this.access.put('executions', row)
+  }
+
+  async queues(): Promise<string[]> {
+    return (await this.access.query(['executions'], queues)).map(({ queue }) => queue as string)
+  }
+
+  async queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]> {
+    const head = `WHERE ${waiting} AND queue = $1 ORDER BY priority DESC, executions.seq LIMIT $2`
+    const heads = await Promise.all(
+      [...new Set(queues)].map(queue => this.access.select('executions', head, queue, limit)),
+    )
+    return heads.flat()
+  }
+
+  due(limit: number): Promise<ExecutionRow[]> {
+    const rest = 'WHERE deadline <= $1 ORDER BY executions.deadline, executions.seq LIMIT $2'
+    return this.access.select('executions', rest, this.now, limit)
+  }
+
+  dueRunners(limit: number): Promise<RunnerRow[]> {
+    const rest = 'WHERE check_at <= $1 ORDER BY runners.check_at, runners.seq LIMIT $2'
+    return this.access.select('runners', rest, this.now, limit)
+  }
+
+  async postponeAll(later: number, since: number): Promise<void> {
+    const moved = (column: string) =>
+      `${column} = CASE WHEN ${column} > $1 THEN ${column} ELSE $1 END + CAST($2 AS double precision)`
+    await this.access.change(
+      ['executions'],
+      `UPDATE executions SET ${moved('deadline')} WHERE deadline IS NOT NULL`,
+      this.now,
+      later,
+    )
+    for (const column of ['seen_until', 'reserve_until', 'back_until', 'check_at'])
+      await this.access.change(
+        ['runners'],
+        `UPDATE runners SET ${moved(column)} WHERE ${column} >= $3`,
+        this.now,
+        later,
+        since,
+      )
+  }
+
+  putDefinition(row: DefinitionRow): void {
+    this.access.put('definitions', row)
+  }
+
+  putOutput(execution_id: string, sealed: string): void {
+    this.access.put('outputs', { execution_id, sealed })
+  }
+
+  putJob(row: JobRow): void {
+    this.access.put('jobs', row)
+  }
+
+  deleteJob(name: string): Promise<boolean> {
+    return this.#delete('jobs', name)
+  }
+
+  putRunner(row: RunnerRow): void {
+    this.access.put('runners', row)
+  }
+
+  putGroup(row: GroupRow): void {
+    this.access.put('groups', row)
+  }
+
+  putToken(row: TokenRow): void {
+    this.access.put('tokens', row)
+  }
+
+  deleteToken(id: string): Promise<boolean> {
+    return this.#delete('tokens', id)
+  }
+
+  async deleteRunnerTokens(runnerId: string, except = -1): Promise<void> {
+    const sql = 'DELETE FROM tokens WHERE runner_id = $1 AND (session IS NULL OR session <> $2)'
+    await this.access.change(['tokens'], sql, runnerId, except)
+  }
+
+  putLog(row: LogRow): void {
+    this.access.put('logs', row)
+    if (row.final_length !== null) this.access.logs.syncs.add(row.execution_id)
+  }
+
+  writeLog(id: string, offset: number, bytes: Uint8Array): Promise<void> {
+    return this.access.writeLog({ id, offset, bytes })
+  }
+
+  async dropLog(id: string, from: number, to: number): Promise<void> {
+    this.access.logs.drops.push({ id, from, to })
+  }
+
+  putIdempotency(row: IdempotencyRow): void {
+    this.access.put('idempotency', row)
+  }
+
+  setMeta(key: string, value: string): void {
+    this.access.put('meta', { key, value })
+  }
+
+  async removeEnded(time: number, limit: number): Promise<number> {
+    const ended = 'SELECT id, grp FROM executions WHERE ended_at < $1 ORDER BY ended_at, seq LIMIT $2'
+    const found = await this.access.query(['executions'], ended, time, limit)
+    if (found.length === 0) return 0
+    const ids = JSON.stringify(found.map(({ id }) => id))
+    const groups = JSON.stringify([...new Set(found.map(({ grp }) => grp))])
+    const these = 'IN (SELECT value FROM TEXTS($1))'
+    for (const table of ['executions', 'outputs', 'logs'] as const)
+      await this.access.change([table], `DELETE FROM ${table} WHERE id ${these}`, ids)
+    const unused = 'NOT EXISTS (SELECT 1 FROM executions WHERE grp = definitions.id)'
+    await this.access.change(
+      ['definitions'],
+      `DELETE FROM definitions WHERE id ${these} AND ${unused}`,
+      groups,
+    )
+    await this.access.removeLogs(found.map(({ id }) => id as string))
+    return found.length
+  }
+
+  async removeStale(time: number): Promise<void> {
+    await this.access.change(['idempotency'], 'DELETE FROM idempotency WHERE created_at < $1', time)
+    // A session is over since the token of the one in force was made.
+    const over = `SELECT old.id FROM runners
+      JOIN tokens AS young ON young.runner_id = runners.id AND young.session = runners.session
+      JOIN tokens AS old ON old.runner_id = runners.id AND old.session < runners.session
+      WHERE young.created_at < $1`
+    await this.access.query(['runners'], 'SELECT 1')
+    await this.access.change(['tokens'], `DELETE FROM tokens WHERE id IN (${over})`, time)
+  }
+
+  durably(): void {
+    this.access.durable = true
+  }
+
+  notify(topic: Topic): void {
+    this.access.topics.push(topic)
+  }
+
+  async #delete(table: TableName, id: string): Promise<boolean> {
+    const deleted = await this.access.change([table], `DELETE FROM ${table} WHERE id = $1 RETURNING id`, id)
+    return deleted.length > 0
+  }
+}
