@@ -17,8 +17,7 @@ onEachStore(
   'a script is reserved for its runner at once, which is told, and is never queued',
   async (t, room) => {
     await connected(room, { runner_group: 'g' })
-    const topics: unknown[] = []
-    room.store.subscribe(topic => topics.push(topic))
+    const heard = new Promise(resolve => room.store.subscribe(resolve))
     const answer = await send(room, { runner_id: uuid(1) })
     t.match(answer, {
       ok: true,

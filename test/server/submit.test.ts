@@ -25,8 +25,7 @@ onEachStore(
   t,
   'a submit queues the first attempt of a run, with a copy of its definition',
   async (t, room) => {
-    const topics: unknown[] = []
-    room.store.subscribe(topic => topics.push(topic))
+    const heard = new Promise(resolve => room.store.subscribe(resolve))
     const body: Submit = {
       job_name: 'n',
       image: 'x',
