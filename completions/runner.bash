@@ -8,12 +8,12 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return ;;
-    -n | --times | --only | --from | --task-dir) return ;;
+    -n | --times | --only | --from | --task-dir | --listen) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --task-dir | --listen) ((i++)) ;;
         -*) ;;
         *) command=$word; break ;;
         esac
@@ -28,13 +28,14 @@ _runner() {
     logs) options="$options -f --follow --verify --json --task-dir" ;;
     explain) options="$options --json --task-dir" ;;
     graph) options="$options --mermaid --json --insecure-permissions" directories=yes ;;
+    server) options="$options --listen --insecure-http" ;;
     esac
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $command ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run check list get status history logs explain graph help' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run check list get status history logs explain graph server help' -- "$current")
     elif [[ $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run check list get status history logs explain graph' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run check list get status history logs explain graph server' -- "$current")
     elif [[ -n $directories ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$current")

@@ -63,9 +63,19 @@ rmSync('dist', { recursive: true, force: true })
 // CommonJS, because an ES module pays for a facade of each module of Node's that it imports: a third of a start.
 const { metafile } = await build({
   metafile: true,
-  entryPoints: ['main', 'run', 'check', 'list', 'get', 'status', 'history', 'logs', 'explain', 'graph'].map(
-    name => `src/cli/${name}.ts`,
-  ),
+  entryPoints: [
+    'main',
+    'run',
+    'check',
+    'list',
+    'get',
+    'status',
+    'history',
+    'logs',
+    'explain',
+    'graph',
+    'server',
+  ].map(name => `src/cli/${name}.ts`),
   outdir: 'dist',
   bundle: true,
   format: 'cjs',

@@ -15,6 +15,8 @@ export const exitStatus = {
   /** `logs --verify` of a log that is not whole; `get --require` of a key that is not there. */
   missing: 1,
   usage: 64,
+  /** Of `server`: its store or its address cannot be had. */
+  unavailable: 69,
   /** A bug in runner itself, or an edge of it that broke. */
   internal: 70,
   config: 78,

@@ -5,7 +5,19 @@ import { exitStatus } from '../exit-status.ts'
 import { type Done, type GlobalOptions, lookUp, parseTimes, verbosityOf } from './options.ts'
 import { sayError } from './say.ts'
 
-const commands = ['run', 'check', 'list', 'get', 'status', 'history', 'logs', 'explain', 'graph', 'help']
+const commands = [
+  'run',
+  'check',
+  'list',
+  'get',
+  'status',
+  'history',
+  'logs',
+  'explain',
+  'graph',
+  'server',
+  'help',
+]
 const withValue = /^(-[vqH]*[cng]|--(config|times|get))$/
 
 /**

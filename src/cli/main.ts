@@ -219,6 +219,38 @@ Examples:
     })
 }
 
+function addServer(program: Command, done: Done): void {
+  program
+    .command('server')
+    .description('serve: the control plane that hands jobs to attached runners')
+    .option('--listen <address>', 'address and port, instead of listen in [server]', parseListen)
+    .option('--insecure-http', 'listen beyond this machine without TLS, behind a proxy of your own', false)
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 stopped by SIGTERM or SIGINT; 64 usage; 69 the store or the address cannot be had;
+78 configuration error.
+
+Examples:
+  runner server                         with its own store, on 127.0.0.1:8080
+  runner server -c server.cfg           with [server] as it stands there`,
+    )
+    .action(async (_, command: Command) => {
+      const options = command.optsWithGlobals<Options>()
+      const { serverCommand } = await import('./server.ts')
+      const verbosity = verbosityOf(options)
+      await done(serverCommand({ ...options, verbosity, version: version() } as never, process.env))
+    })
+}
+
+/** An address and a port. */
+function parseListen(text: string): string {
+  const port = /^(?:\[[0-9A-Fa-f:.%a-z]+\]|[^\s:[\]/]*):(\d{1,5})$/.exec(text)?.[1]
+  if (port === undefined || Number(port) > 65535)
+    throw new InvalidArgumentError('It must be an address and a port, such as 127.0.0.1:8080.')
+  return text
+}
+
 function version(): string {
   return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
 }
@@ -239,6 +271,7 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
   addList(program, done)
   addGet(program, done)
   addRecords(program, done)
+  addServer(program, done)
   return program
 }
 

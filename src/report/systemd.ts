@@ -21,17 +21,22 @@ const longestStatus = 300
 /** What systemd gives a service for talking to it. It is for runner alone: no task may speak in its name. */
 export const notifyVariables = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const
 
+/** A service's line to systemd (sd_notify(3)). */
+export interface Notifier {
+  /** Tells the values of variables: READY, STATUS and the like. */
+  tell(message: Record<string, string>): void
+  close(): void
+}
+
 /**
- * Tells systemd how a run goes (sd_notify(3)): the running task and try, and then the result, as the status of
- * the unit; READY=1 when the chain has succeeded; STOPPING=1 when it was asked to stop. Until it is closed, it
- * asks for more time from the event loop, so that a loop that hangs is ended by the unit's start time-out.
- * `onLost` is told once when that cannot be done.
+ * Opens the line to systemd. Until it is closed, it asks for more time from the event loop, so that a loop that hangs
+ * is ended by the unit's start time-out or its watchdog. `onLost` is told once when nothing can be told.
  */
-export function systemdReporter(
+export function systemdNotifier(
   env: NodeJS.ProcessEnv,
   onLost: (message: string) => void,
   clock: Clock,
-): { emit: Emit; close(): void } {
+): Notifier {
   const closed = new AbortController()
   /** What is yet to be told; of each variable only the last value counts. */
   const pending = new Map<string, string>()
@@ -50,7 +55,7 @@ export function systemdReporter(
       if (problem !== undefined) {
         // A boot may be too busy for once; only a program that is not there never will be.
         lost = problem.endsWith('is not installed')
-        if (!said) onLost(`systemd is not told how the run goes: ${problem}`)
+        if (!said) onLost(problem)
         said = true
         // READY=1 is told only once.
         if (++failures <= mostFailures)
@@ -72,12 +77,26 @@ export function systemdReporter(
     }
   }
   void keepAlive()
+  return { tell, close: () => closed.abort() }
+}
+
+/**
+ * Tells systemd how a run goes: the running task and try, and then the result, as the status of the unit; READY=1
+ * when the chain has succeeded; STOPPING=1 when it was asked to stop.
+ */
+export function systemdReporter(
+  env: NodeJS.ProcessEnv,
+  onLost: (message: string) => void,
+  clock: Clock,
+): { emit: Emit; close(): void } {
+  const lost = (problem: string) => onLost(`systemd is not told how the run goes: ${problem}`)
+  const { tell, close } = systemdNotifier(env, lost, clock)
   return {
     emit(event) {
       const message = messageOf(event)
       if (message !== undefined) tell(message)
     },
-    close: () => closed.abort(),
+    close,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http'
+import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
   type FastifyError,
@@ -12,6 +13,7 @@ import { errorText } from '../result.ts'
 import { bodyLimit } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+import { StoreFailure } from './store/failure.ts'
 import type { TokenRow } from './store/store.ts'
 import { checkOf, type Part } from './validation.ts'
 import type { World } from './world.ts'
@@ -108,13 +110,14 @@ export async function makeApp(
       handler: async (request, reply) => {
         if (handler === undefined)
           return void answerProblem(world, request, reply, { reason: 'unavailable', detail: 'not yet' })
-        await run(spec, handler, request, reply)
+        await run(name, spec, handler, request, reply)
         return reply
       },
     })
   }
 
   async function run(
+    name: CallName,
     spec: CallSpec,
     handler: Handler,
     request: FastifyRequest,
@@ -132,6 +135,7 @@ export async function makeApp(
         session: Number(request.headers['runner-session'] ?? 0),
         request: request.raw,
         response: reply.raw,
+        form: name === 'restore' && request.isMultipart() ? () => formFile(request) : undefined,
       },
       world,
     )
@@ -141,14 +145,29 @@ export async function makeApp(
   }
 }
 
+/** The content of the field `file` of a form, be it a file or a plain field. */
+async function formFile(request: FastifyRequest): Promise<Buffer | undefined> {
+  for await (const part of request.parts()) {
+    if (part.type === 'file') {
+      const content = await part.toBuffer()
+      if (part.fieldname === 'file') return content
+    } else if (part.fieldname === 'file') return Buffer.from(String(part.value))
+  }
+  return undefined
+}
+
 function send(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
   if (answer === 'taken') return void reply.hijack()
   reply.code(answer.status).header('cache-control', 'no-store')
   if ('json' in answer) {
     const text = JSON.stringify(answer.json, null, indentOf(request))
     reply.type('application/json; charset=utf-8').send(`${text}\n`)
-  } else if ('text' in answer) reply.type(answer.type).send(answer.text)
-  else reply.send()
+  } else if ('text' in answer) {
+    // A log is what a job wrote: no browser is to take it for a page.
+    reply.type(answer.type).header('x-content-type-options', 'nosniff')
+    const { text } = answer
+    reply.send(typeof text === 'string' || Buffer.isBuffer(text) ? text : Readable.from(text))
+  } else reply.send()
 }
 
 /** `?pretty` indents by two spaces; `?pretty=false` does not. */
@@ -196,7 +215,9 @@ const callOf = (request: FastifyRequest) => request.routeOptions.config.call
 /** Measures a call that has been answered, and writes down those of administrators. */
 function finished(world: World, request: FastifyRequest, status: number): void {
   const name = callOf(request)
-  world.metrics.request(name ?? 'unknown', status, world.clock.monotonic() - request.began)
+  // What has no route has no beginning either.
+  const seconds = request.began === 0 ? 0 : world.clock.monotonic() - request.began
+  world.metrics.request(name ?? 'unknown', status, seconds)
   const { token } = request
   if (token?.kind !== 'admin') return
   world.audit.write({
@@ -242,6 +263,7 @@ function partOf(httpPart: string | undefined): Part {
 function answerError(world: World, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const refusal = refusalOf(error)
   if (refusal !== undefined) return void answerProblem(world, request, reply, refusal)
+  const storeFailed = error instanceof StoreFailure
   world.log('error', 'a request failed', {
     request: request.id,
     method: request.method,
@@ -250,7 +272,7 @@ function answerError(world: World, error: FastifyError, request: FastifyRequest,
     stack: error.stack,
   })
   world.metrics.failed()
-  if (!reply.sent) answerProblem(world, request, reply, { reason: 'internal' })
+  if (!reply.sent) answerProblem(world, request, reply, { reason: storeFailed ? 'unavailable' : 'internal' })
 }
 
 function refusalOf(error: FastifyError): HttpRefusal | undefined {

@@ -18,6 +18,8 @@ export interface Call {
   session: number
   request: IncomingMessage
   response: ServerResponse
+  /** Of a form: the content of its field `file`; undefined where it has none. */
+  form: (() => Promise<Buffer | undefined>) | undefined
 }
 
 /** What a call is answered with. */

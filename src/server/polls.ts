@@ -4,32 +4,35 @@ import type { Reservation } from '../protocol/messages.ts'
 import type { Result } from '../result.ts'
 import type { HttpRefusal } from './http-problems.ts'
 import { answerJson, answerNothing, answerRefusal } from './raw-answer.ts'
-import type { Topic } from './store/store.ts'
+import type { TokenRow, Topic } from './store/store.ts'
 
 /** A runner that waits for work. */
 export interface Waiter {
   runner_id: string
+  token: TokenRow
+  /** `Runner-Session`. */
   session: number
   slots: number
-  token_id: string
   request_id: string
   response: ServerResponse
   /** Monotonic seconds. */
   until: number
 }
 
-/** What a round of dispatch came to, for those who were served. */
-export interface Served {
-  answers: ReadonlyMap<string, Result<Reservation[], HttpRefusal>>
-  /** Whether something may be left for those who were not. */
-  more: boolean
+/** A waiter in a round of dispatch. */
+export interface Turn {
+  waiter: Waiter
+  /** It was in one before, and has only waited since. */
+  again: boolean
+  /** Something about its runner has changed. */
+  changed: boolean
 }
 
-/** One writer for all these waiters. */
-export type Serve = (waiters: readonly Waiter[]) => Promise<Served>
+/** One writer for all these waiters: what each gets, or why it can get nothing any more. */
+export type Serve = (
+  turns: readonly Turn[],
+) => Promise<ReadonlyMap<Waiter, Result<Reservation[], HttpRefusal>>>
 
-/** Waiters that one writer serves. */
-const batch = 128
 /** Seconds between two looks at who has waited long enough. */
 const lookEvery = 0.1
 
@@ -38,35 +41,39 @@ type Held = ServerResponse & { [waiterOf]?: { waiter: Waiter; polls: Polls } }
 
 /**
  * Who waits for work: at most one call for each runner, since a newer one ends the older. At most one round of
- * dispatch runs at a time, so that those who are woken together are served together.
+ * dispatch runs at a time, so that those who come or are woken together are served together.
  */
 export class Polls {
   readonly #serve: Serve
   readonly #clock: Clock
+  readonly #stop: AbortSignal
   readonly #onError: (error: unknown) => void
   /** The longest waiting first. */
   readonly #waiters = new Map<string, Waiter>()
-  /** Whom the next round is for. */
-  readonly #asked = new Set<string>()
+  /** Those who have not been in a round yet, and those whom a change concerns. */
+  #fresh = new Set<Waiter>()
+  #woken = new Set<Waiter>()
   /** Whether something was queued that any of them may take. */
   #anyone = false
-  /** Whom this pass over all waiters has served already, as long as it goes on. */
-  #passed: Set<Waiter> | undefined
-  #serving = new Set<Waiter>()
+  #inRound: ReadonlySet<Waiter> = new Set()
   #round: Promise<void> | undefined
-  #timer: Promise<void> | undefined
-  readonly #stop: AbortSignal
+  #watch: Promise<void> | undefined
 
   constructor(serve: Serve, clock: Clock, stop: AbortSignal, onError: (error: unknown) => void) {
     this.#serve = serve
     this.#clock = clock
     this.#stop = stop
     this.#onError = onError
-    stop.addEventListener('abort', () => this.endAll(), { once: true })
+    stop.addEventListener('abort', () => this.#endAll(), { once: true })
   }
 
   get size(): number {
     return this.#waiters.size
+  }
+
+  /** Whether a call of this session waits. */
+  isWaiting({ runner_id, session }: { runner_id: string; session: number }): boolean {
+    return this.#waiters.get(runner_id)?.token.session === session
   }
 
   /** Takes a call over: it is answered when there is work, when its time is up, or when a newer one comes. */
@@ -78,9 +85,9 @@ export class Polls {
     this.#waiters.set(runner_id, waiter)
     ;(response as Held)[waiterOf] = { waiter, polls: this }
     response.on('close', forget)
-    this.#asked.add(runner_id)
+    this.#fresh.add(waiter)
     this.#turn()
-    this.#timer ??= this.#watchTime()
+    this.#watch ??= this.#watchTime()
   }
 
   /** Wakes those whom a change may concern. */
@@ -88,29 +95,26 @@ export class Polls {
     if (this.#waiters.size === 0) return
     if (topic.about === 'queue') this.#anyone = true
     else {
-      const id = topic.about === 'slot' ? topic.runner_id : topic.about === 'runner' ? topic.id : undefined
-      if (id === undefined || !this.#waiters.has(id)) return
-      this.#asked.add(id)
+      const id = topic.about === 'runner' ? topic.id : topic.about === 'slot' ? topic.runner_id : ''
+      const waiter = this.#waiters.get(id)
+      if (waiter === undefined) return
+      this.#woken.add(waiter)
     }
     this.#turn()
   }
 
-  /** Ends the calls that were made with tokens that are not valid any more. */
-  endWhere(revoked: (waiter: Waiter) => boolean, refusal: HttpRefusal): void {
+  /** The ids of the tokens that calls were made with. */
+  tokens(): Set<string> {
+    return new Set([...this.#waiters.values()].map(waiter => waiter.token.id))
+  }
+
+  /** Refuses the calls that were made with tokens that are not valid any more. */
+  refuseWhere(revoked: (tokenId: string) => boolean, refusal: HttpRefusal): void {
     for (const waiter of [...this.#waiters.values()])
-      if (revoked(waiter)) {
-        this.#forget(waiter)
+      if (revoked(waiter.token.id)) {
+        this.forget(waiter)
         answerRefusal(waiter.response, refusal, waiter.request_id)
       }
-  }
-
-  tokens(): Set<string> {
-    return new Set([...this.#waiters.values()].map(waiter => waiter.token_id))
-  }
-
-  /** Answers everybody that there is nothing. */
-  endAll(): void {
-    for (const waiter of [...this.#waiters.values()]) this.#end(waiter)
   }
 
   /** Resolves when no round is under way. */
@@ -125,46 +129,36 @@ export class Polls {
   }
 
   async #rounds(): Promise<void> {
-    // What is asked for in this turn of the event loop is one round.
+    // What comes in this turn of the event loop is one round.
     await Promise.resolve()
-    while (!this.#stop.aborted) {
-      const waiters = this.#next()
-      if (waiters.length === 0) return
-      this.#serving = new Set(waiters)
+    for (;;) {
+      const turns = this.#next()
+      if (turns.length === 0) return
+      this.#inRound = new Set(turns.map(({ waiter }) => waiter))
       try {
-        const { answers, more } = await this.#serve(waiters)
-        for (const waiter of waiters) this.#answer(waiter, answers.get(waiter.runner_id))
-        if (!more) this.#passed = undefined
+        const answers = await this.#serve(turns)
+        for (const { waiter } of turns) this.#answer(waiter, answers.get(waiter))
       } catch (error) {
         this.#onError(error)
-        for (const waiter of waiters) this.#answer(waiter, { ok: false, failure: { reason: 'unavailable' } })
+        for (const { waiter } of turns)
+          this.#answer(waiter, { ok: false, failure: { reason: 'unavailable' } })
       }
-      this.#serving.clear()
+      this.#inRound = new Set()
     }
   }
 
-  /** Those who asked, and as long as there may be work for anyone, the longest waiting. */
-  #next(): Waiter[] {
-    const chosen: Waiter[] = []
-    for (const id of this.#asked) {
-      if (chosen.length === batch) break
-      this.#asked.delete(id)
-      const waiter = this.#waiters.get(id)
-      if (waiter !== undefined) chosen.push(waiter)
-    }
-    if (this.#anyone) {
-      this.#anyone = false
-      this.#passed = new Set()
-    }
-    if (this.#passed === undefined) return chosen
-    for (const waiter of this.#waiters.values()) {
-      if (chosen.length === batch) return chosen
-      if (this.#passed.has(waiter) || chosen.includes(waiter)) continue
-      chosen.push(waiter)
-    }
-    for (const waiter of chosen) this.#passed.add(waiter)
-    if (chosen.length < batch) this.#passed = undefined
-    return chosen
+  /** Whom the next round is for. */
+  #next(): Turn[] {
+    const [fresh, woken] = [this.#fresh, this.#woken]
+    const asked = this.#anyone ? this.#waiters.values() : new Set([...fresh, ...woken])
+    const turns: Turn[] = []
+    for (const waiter of asked)
+      if (this.#waiters.get(waiter.runner_id) === waiter)
+        turns.push({ waiter, again: !fresh.has(waiter), changed: woken.has(waiter) })
+    this.#fresh = new Set()
+    this.#woken = new Set()
+    this.#anyone = false
+    return turns
   }
 
   #answer(waiter: Waiter, answer: Result<Reservation[], HttpRefusal> | undefined): void {
@@ -174,41 +168,42 @@ export class Polls {
       if (waiter.until <= this.#clock.monotonic()) this.#end(waiter)
       return
     }
-    this.#forget(waiter)
+    this.forget(waiter)
     if (answer.ok) answerJson(waiter.response, { executions: answer.value })
     else answerRefusal(waiter.response, answer.failure, waiter.request_id)
   }
 
+  /** Answers that there is nothing. */
   #end(waiter: Waiter): void {
-    this.#forget(waiter)
+    this.forget(waiter)
     answerNothing(waiter.response)
   }
 
-  #forget(waiter: Waiter): void {
+  #endAll(): void {
+    for (const waiter of [...this.#waiters.values()]) this.#end(waiter)
+  }
+
+  /** Frees the place of a waiter, whatever becomes of its call. */
+  forget(waiter: Waiter): void {
     waiter.response.off('close', forget)
     delete (waiter.response as Held)[waiterOf]
     if (this.#waiters.get(waiter.runner_id) === waiter) this.#waiters.delete(waiter.runner_id)
   }
 
-  /** For `forget`. */
-  gone(waiter: Waiter): void {
-    this.#forget(waiter)
-  }
-
   async #watchTime(): Promise<void> {
-    while (this.#waiters.size > 0 && !this.#stop.aborted) {
+    while (this.#waiters.size > 0) {
       await this.#clock.sleep(lookEvery, this.#stop)
       const now = this.#clock.monotonic()
-      // One that is being served is answered by its round.
+      // One that is in a round is answered by it.
       for (const waiter of [...this.#waiters.values()])
-        if (waiter.until <= now && !this.#serving.has(waiter)) this.#end(waiter)
+        if (waiter.until <= now && !this.#inRound.has(waiter) && !this.#fresh.has(waiter)) this.#end(waiter)
     }
-    this.#timer = undefined
+    this.#watch = undefined
   }
 }
 
 /** One function for all, so that a waiter costs no closure. */
 function forget(this: Held): void {
   const held = this[waiterOf]
-  held?.polls.gone(held.waiter)
+  held?.polls.forget(held.waiter)
 }

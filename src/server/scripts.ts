@@ -14,7 +14,6 @@ import { capabilitiesOf, capacityOf, groupOf } from './runner-facts.ts'
 import { allRunners } from './runners.ts'
 import type { ExecutionRow, Reader, RunnerRow, Writer } from './store/store.ts'
 import { executionView } from './views.ts'
-import { hindranceTexts } from './waiting.ts'
 
 /** What a runner must be able to do. */
 const capability = 'remote-script'
@@ -76,8 +75,7 @@ async function named(tx: Reader, id: string): Promise<Result<RunnerRow, Refusal>
   if (runner === undefined) return refuse('not-found', 'there is no runner with this id')
   const hindrance = candidacy(runner, tx.now).find(name => name !== 'tainted')
   if (hindrance === 'deleted') return refuse('deleted', `runner ${runner.name} was deleted`)
-  if (hindrance !== undefined)
-    return refuse('runner-unavailable', `runner ${runner.name} is ${hindranceTexts[hindrance]}`)
+  if (hindrance !== undefined) return refuse('runner-unavailable', `runner ${runner.name} is ${hindrance}`)
   if (!capabilitiesOf(runner).includes(capability))
     return refuse('runner-unavailable', `runner ${runner.name} has no capability ${capability}`)
   const [free] = await freeSlots(tx, [runner])

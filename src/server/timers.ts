@@ -1,10 +1,42 @@
-import type { Clock } from '../edges.ts'
+import { type Sweeper, sweepEvery } from './sweep.ts'
+import type { World } from './world.ts'
 
-/** Runs something again and again, with a pause between an end and the next start, until `stop` aborts. */
-export async function every(
+/** Seconds between two rounds. */
+const commentEvery = 15
+const lastUseEvery = 60
+
+/** Does what time asks for, until the server stops; resolves when nothing of it is under way. */
+export async function runTimers(
+  world: World,
+  sweeper: Sweeper,
+  failed: (what: string) => (error: unknown) => void,
+): Promise<void> {
+  const { channels, followers, auth, metrics } = world
+  const { lease_seconds, confirm_within_seconds, ping_interval_seconds } = world.context.settings
+  const every = (seconds: number, what: string, work: () => Promise<void> | void) =>
+    repeat(world, seconds, work, failed(what))
+  await Promise.all([
+    // Short times are kept as well as long ones.
+    every(Math.min(sweepEvery, lease_seconds / 4, confirm_within_seconds / 2), 'the sweep', async () => {
+      const { lost, outage } = await sweeper.sweep()
+      metrics.lost(lost)
+      if (outage) world.log('warning', 'the server or its clock was away: every deadline was moved')
+    }),
+    every(ping_interval_seconds, 'the ping', () => channels.ping()),
+    every(commentEvery, 'the comment', () => {
+      channels.comment()
+      followers.comment()
+    }),
+    every(lastUseEvery, 'writing down the use of tokens', () => auth.writeLastUse()),
+  ])
+}
+
+/** Runs something again and again, with a pause between an end and the next start. */
+async function repeat(
+  { clock, stop }: World,
   seconds: number,
   work: () => Promise<void> | void,
-  { clock, stop, onError }: { clock: Clock; stop: AbortSignal; onError: (error: unknown) => void },
+  onError: (error: unknown) => void,
 ): Promise<void> {
   for (;;) {
     await clock.sleep(seconds, stop)

@@ -112,20 +112,12 @@ async function outputProperties(
   definition: DefinitionRow,
 ): Promise<Record<string, unknown> | null> {
   const sealed = await tx.output(row.id)
-  const output = sealed === undefined ? undefined : parsed(ctx.keys.openAtRest(sealed))
+  if (sealed === undefined) return null
+  const output: unknown = JSON.parse(ctx.keys.openAtRest(sealed))
   const properties = isObject(output) ? output.outputProperties : undefined
   if (!isObject(properties)) return null
   const passwords = passwordOutputs(confidential(definition, ctx.keys))
   return mapObject(properties, (value, name) =>
     passwords.has(name) ? hidden : changePasswords(value, () => hidden),
   )
-}
-
-/** What a plugin leaves can be anything. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

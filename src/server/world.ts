@@ -1,9 +1,12 @@
 import type { Clock } from '../edges.ts'
 import type { Audit } from './audit.ts'
 import type { Authenticator } from './auth.ts'
+import type { CommandChannels } from './command-channel.ts'
 import type { Context } from './context.ts'
+import type { Followers } from './followers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { Polls } from './polls.ts'
 import type { Store } from './store/store.ts'
 
 /** What routes work with; made once (server.ts). */
@@ -13,6 +16,9 @@ export interface World {
   auth: Authenticator
   audit: Audit
   metrics: Metrics
+  polls: Polls
+  channels: CommandChannels
+  followers: Followers
   log: Log
   clock: Clock
   /** Of the program. */

@@ -1,5 +1,7 @@
+import { openApiDocument } from '../../protocol/openapi.ts'
 import { ok } from '../../result.ts'
 import type { Handlers } from '../call.ts'
+import { json } from './answers.ts'
 
 /** What is said of the server itself. */
 export const serviceHandlers: Handlers = {
@@ -10,6 +12,10 @@ export const serviceHandlers: Handlers = {
     )
     const word = works ? 'ok' : 'failing'
     return ok({ status: works ? 200 : 503, json: { status: word, store: word, version } })
+  },
+
+  async openapi() {
+    return json(openApiDocument())
   },
 
   async metrics(_, { metrics }) {

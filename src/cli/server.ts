@@ -1,0 +1,170 @@
+import { join } from 'node:path'
+import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
+import { type Configuration, loadConfiguration } from '../config/load.ts'
+import { parseAddress, type ServerConfiguration } from '../config/server-section.ts'
+import { findConfigFile } from '../config/sources.ts'
+import { systemChance, systemClock } from '../edges.ts'
+import { exitStatus } from '../exit-status.ts'
+import type { Verbosity } from '../report/describe.ts'
+import { type Notifier, systemdNotifier } from '../report/systemd.ts'
+import { errorCode, errorText } from '../result.ts'
+import { giveFirstTokens } from '../server/first-tokens.ts'
+import { type Log, makeLog } from '../server/log.ts'
+import { type RunningServer, startServer } from '../server/server.ts'
+import { settingsOf } from '../server/settings.ts'
+import { openStore } from '../server/store/open.ts'
+import { isLoopback, type TlsOptions, tlsOptions } from '../server/tls.ts'
+import { hasErrors } from './load-chain.ts'
+import { sayError } from './say.ts'
+import { catchSignals, type Signals } from './signals.ts'
+
+export interface ServerCommandOptions {
+  /** `-c`. */
+  config?: string
+  /** Instead of `listen`. */
+  listen?: string
+  /** Listen without TLS beyond the loopback addresses. */
+  insecureHttp: boolean
+  verbosity: Verbosity
+  version: string
+}
+
+/** `runner server`: serves until it is asked to stop; resolves to the exit status. */
+export async function serverCommand(options: ServerCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
+  if (!loaded.ok) return refuseAll(loaded.failure)
+  const { server, findings } = withOptions(loaded.value, options)
+  const errors = findings.filter(finding => finding.severity === 'error')
+  if (hasErrors(findings)) return refuseAll(errors)
+  const tls = server.tls === undefined ? undefined : tlsOptions(server.tls)
+  if (tls?.ok === false)
+    return refuseAll(tls.failure.map(message => ({ severity: 'error', reason: 'tls-unusable', message })))
+
+  using signals = catchSignals()
+  const least = { quiet: 'error', normal: 'info', verbose: 'debug' } as const
+  const log = makeLog(sayError, {
+    json: !process.stderr.isTTY,
+    least: least[options.verbosity],
+    clock: systemClock,
+  })
+  const notifier = openNotifier(env, log)
+  try {
+    const running = await start(server, tls?.value, options, log)
+    if (typeof running === 'number') return running
+    notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
+    if (options.verbosity !== 'quiet') process.stdout.write(running.text)
+    return await untilStopped(running.server, signals, notifier, log)
+  } finally {
+    notifier?.close()
+  }
+}
+
+function openNotifier(env: NodeJS.ProcessEnv, log: Log): Notifier | undefined {
+  if (!env.NOTIFY_SOCKET) return undefined
+  return systemdNotifier(env, problem => log('warning', 'systemd is not told', { problem }), systemClock)
+}
+
+/** The configuration with what the command line says instead, and all that keeps a server from starting by it. */
+function withOptions(
+  { server, findings, section }: Configuration,
+  { listen, insecureHttp }: ServerCommandOptions,
+): { server: ServerConfiguration; findings: Diagnostic[] } {
+  const address = listen === undefined ? server.listen : parseAddress(listen)
+  if (server.tls !== undefined || insecureHttp || isLoopback(address.host))
+    return { server: { ...server, listen: address }, findings }
+  const open: Diagnostic = {
+    severity: 'error',
+    reason: 'tls-missing',
+    ...(listen === undefined ? section('server').get('listen')?.origin : {}),
+    message: `the server would listen on ${address.host} without TLS: tokens and secrets could be read on their way`,
+    hint: 'set tls_cert_file and tls_key_file in [server], or listen on 127.0.0.1; behind a proxy of your own, --insecure-http',
+  }
+  return { server, findings: [...findings, open] }
+}
+
+interface Started {
+  server: RunningServer
+  /** What a person is told. */
+  text: string
+}
+
+/** Opens the store and listens; where it cannot, says why and gives the exit status. */
+async function start(
+  configuration: ServerConfiguration,
+  tls: TlsOptions | undefined,
+  options: ServerCommandOptions,
+  log: Log,
+): Promise<Started | number> {
+  const { database, data_dir, key_file, listen } = configuration
+  const opened = await openStore({
+    database: database.engine === 'sqlite' ? `sqlite:${database.path}` : database.url,
+    dataDir: data_dir,
+    keyFile: key_file,
+  })
+  if (!opened.ok) return failure(opened.failure.detail)
+  const { store, keys } = opened.value
+  const context = { settings: settingsOf(configuration), keys, chance: systemChance }
+  const tokens = await giveFirstTokens(store, context, data_dir)
+  if (!tokens.ok) {
+    await store[Symbol.asyncDispose]()
+    return failure(tokens.failure)
+  }
+  try {
+    const server = await startServer({
+      ...{ listen, store, context, tls, log, version: options.version },
+      auditFile: join(data_dir, 'audit.jsonl'),
+      clock: systemClock,
+    })
+    const place = database.engine === 'sqlite' ? database.path : 'in PostgreSQL'
+    log('info', 'the server listens', { url: server.url, store: store.engine, version: options.version })
+    return { server, text: welcome(server.url, place, tokens.value) }
+  } catch (error) {
+    const where = `${listen.host}:${listen.port}`
+    if (errorCode(error) === 'EADDRINUSE')
+      return failure(`${where} is in use by another program: stop that, or set listen in [server]`)
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
+    return failure(`cannot listen on ${where}: ${errorText(error)}`)
+  }
+}
+
+function welcome(url: string, store: string, tokens: { admin: string; registration: string }): string {
+  return `runner server listens on ${url}; its store is ${store}
+  attach a runner:  runner attach --server ${url} --token-file ${tokens.registration}
+  submit a job:     runner submit --server ${url} --token-file ${tokens.admin} --image busybox --wait -- echo hello
+`
+}
+
+/** Serves until a signal comes; a second one does not wait for what is under way. */
+async function untilStopped(
+  server: RunningServer,
+  { stop, hurry }: Signals,
+  notifier: Notifier | undefined,
+  log: Log,
+): Promise<number> {
+  await aborted(stop)
+  log('info', 'the server stops; running executions go on', { signal: String(stop.reason) })
+  notifier?.tell({ STOPPING: '1', STATUS: 'stopping' })
+  const closed = server[Symbol.asyncDispose]().then(() => exitStatus.ok)
+  const status = await Promise.race([closed, aborted(hurry).then(() => undefined)])
+  if (status !== undefined) return status
+  // What is acknowledged is on disk.
+  process.exit(exitStatus.interrupted[hurry.reason as 'SIGINT' | 'SIGTERM'])
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function failure(message: string): number {
+  sayError(`runner: ${message}\n`)
+  return exitStatus.unavailable
+}
+
+function refuseAll(errors: readonly Diagnostic[]): number {
+  for (const error of errors) sayError(`runner: ${formatDiagnostic(error)}\n`)
+  sayError('runner: the server has not been started\n')
+  return exitStatus.config
+}

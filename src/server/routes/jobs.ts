@@ -1,0 +1,48 @@
+import type { JobBody } from '../../protocol/messages.ts'
+import { ok, type Result } from '../../result.ts'
+import type { Call, Handlers } from '../call.ts'
+import type { HttpRefusal } from '../http-problems.ts'
+import { deleteJob, getJob, listJobs, putJob, restore } from '../jobs.ts'
+import { refuse } from '../refusal.ts'
+import { json, jsonOf, nothingOf } from './answers.ts'
+
+/** Definitions, and their backup. */
+export const jobHandlers: Handlers = {
+  async putJob({ params, body }, { store, context }) {
+    const put = await store.write(tx => putJob(tx, context, params.name!, body as JobBody))
+    return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
+  },
+
+  async listJobs(_, { store, context }) {
+    return json(await store.read(tx => listJobs(tx, context)))
+  },
+
+  async getJob({ params }, { store, context }) {
+    return jsonOf(await store.read(tx => getJob(tx, context, params.name!)))
+  },
+
+  async deleteJob({ params }, { store, context }) {
+    return nothingOf(await store.write(tx => deleteJob(tx, context, params.name!)))
+  },
+
+  async restore(call, { store, context }) {
+    const backup = await backupOf(call)
+    if (!backup.ok) return backup
+    return jsonOf(await store.write(tx => restore(tx, context, backup.value)))
+  },
+}
+
+/** The body, or what the file in the form field `file` has in it. */
+async function backupOf({ body, form }: Call): Promise<Result<unknown, HttpRefusal>> {
+  if (form === undefined)
+    return body === undefined || body === null
+      ? refuse('malformed', 'send the backup as JSON, or as the form field `file`')
+      : ok(body)
+  const file = await form()
+  if (file === undefined) return refuse('malformed', 'the form has no field `file`')
+  try {
+    return ok(JSON.parse(file.toString()))
+  } catch {
+    return refuse('malformed', 'the file is not JSON')
+  }
+}

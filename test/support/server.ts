@@ -1,0 +1,298 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Test } from 'tap'
+import type {
+  ChannelState,
+  Credentials,
+  Execution,
+  Registered,
+  Reservation,
+} from '../../src/protocol/messages.ts'
+import { unsealWith } from '../../src/protocol/seal.ts'
+import type { Component } from './require.ts'
+import { type Rig, rigTest } from './rig.ts'
+import type { Run } from './run.ts'
+import { EventStream } from './sse.ts'
+
+/** Where a server keeps what it knows: the lines of `[server]` that say so, and what they need. */
+export interface StoreKind {
+  name: string
+  needs: readonly Component[]
+  /** Makes an empty store for one test; gone when that ends. */
+  open(rig: Rig): Promise<{ keys: Record<string, string>; close(): Promise<void> }>
+}
+
+export const sqlite: StoreKind = {
+  name: 'SQLite',
+  needs: [],
+  open: async () => ({ keys: {}, close: async () => {} }),
+}
+
+/** Timings with which a test need not wait. */
+export const quick = {
+  lease_seconds: 1.5,
+  confirm_within_seconds: 0.6,
+  ping_interval_seconds: 0.2,
+}
+
+/** An answer, read to its end. */
+export interface Answered {
+  status: number
+  headers: Headers
+  text: string
+  // biome-ignore lint/suspicious/noExplicitAny: a test says by what it looks at what it expects
+  json: any
+}
+
+export interface Asked {
+  token?: string | null
+  session?: number
+  body?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+/** A server as a test has it: the real program, and what is needed to talk to it. */
+export class TestServer {
+  readonly rig: Rig
+  #run: Run
+  #url = ''
+
+  constructor(rig: Rig, run: Run) {
+    this.rig = rig
+    this.#run = run
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  get run(): Run {
+    return this.#run
+  }
+
+  get pid(): number {
+    return this.#run.child.pid!
+  }
+
+  /** Waits until it listens. */
+  async ready(): Promise<this> {
+    await this.#run.says('listens on')
+    this.#url = /listens on (\S+?);/.exec(this.#run.text)![1]!
+    return this
+  }
+
+  /** A token that the first start has made. */
+  token(kind: 'admin' | 'registration'): string {
+    return readFileSync(this.rig.path('state', 'server', `${kind}.token`), 'utf8').trim()
+  }
+
+  /** Makes a call: JSON, with the administrator's token unless another one is named. */
+  async call(method: string, path: string, asked: Asked = {}): Promise<Answered> {
+    const response = await this.open(method, path, asked)
+    const text = await response.text()
+    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson ? JSON.parse(text) : undefined,
+    }
+  }
+
+  /** Makes a call, and gives the answer as it begins. */
+  open(
+    method: string,
+    path: string,
+    { token = this.token('admin'), session, body, headers = {}, signal }: Asked = {},
+  ): Promise<Response> {
+    const raw = typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData
+    return fetch(`${this.#url}${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(session === undefined ? {} : { 'runner-session': String(session) }),
+        ...(body === undefined || raw ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: (raw ? body : JSON.stringify(body)) as string }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  }
+
+  /** Opens a stream of server-sent events. */
+  async events(path: string, asked: Asked = {}): Promise<EventStream> {
+    const stop = new AbortController()
+    const response = await this.open('GET', path, { ...asked, signal: stop.signal })
+    return new EventStream(response, stop)
+  }
+
+  /** Submits a definition and gives its execution. */
+  async submit(body: Record<string, unknown> = {}): Promise<Execution> {
+    const answer = await this.call('POST', '/v1/executions', { body: { image: 'img', ...body } })
+    if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`)
+    return answer.json as Execution
+  }
+
+  async execution(id: string): Promise<Execution> {
+    return (await this.call('GET', `/v1/executions/${id}`)).json as Execution
+  }
+
+  /** Registers a runner, new or known, and takes its session into force with a heartbeat. */
+  async runner(given: Record<string, unknown> = {}): Promise<TestRunner> {
+    const runner = await TestRunner.register(this, given)
+    await runner.heartbeat()
+    return runner
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  async stop(): Promise<number | string> {
+    this.#run.child.kill('SIGTERM')
+    return this.#run.ended
+  }
+
+  /** Starts it again, in the same place. */
+  async restart(): Promise<this> {
+    this.#run = this.rig.start(['server'])
+    return this.ready()
+  }
+}
+
+const keys = generateKeyPairSync('rsa', {
+  modulusLength: 3072,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+})
+
+/** A runner, as far as the server can tell. */
+export class TestRunner {
+  readonly server: TestServer
+  readonly id: string
+  readonly session: number
+  readonly token: string
+  readonly dataKey: Buffer
+
+  constructor(server: TestServer, registered: Registered, credentials: Credentials) {
+    this.server = server
+    this.id = registered.runner_id
+    this.session = registered.session
+    this.token = credentials.token
+    this.dataKey = Buffer.from(credentials.data_key, 'base64')
+  }
+
+  static message(given: Record<string, unknown> = {}): Record<string, unknown> {
+    return {
+      uuid: randomUUID(),
+      name: 'one',
+      version: '1',
+      public_key: keys.publicKey,
+      capabilities: ['remote', 'remote-script', 'container'],
+      runner_group: 'default',
+      ...given,
+    }
+  }
+
+  static async register(server: TestServer, given: Record<string, unknown> = {}): Promise<TestRunner> {
+    const answer = await server.call('POST', '/v1/runners/register', {
+      token: server.token('registration'),
+      body: TestRunner.message(given),
+    })
+    if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
+    return TestRunner.of(server, answer.json)
+  }
+
+  /** The runner that an answer to a registration is about. */
+  static of(server: TestServer, registered: Registered): TestRunner {
+    const opened = unsealWith(keys.privateKey, registered.credentials)
+    if (!opened.ok) throw new Error('the credentials cannot be opened')
+    return new TestRunner(server, registered, JSON.parse(opened.value) as Credentials)
+  }
+
+  call(method: string, path: string, asked: Asked = {}): Promise<Answered> {
+    return this.server.call(method, path, { token: this.token, session: this.session, ...asked })
+  }
+
+  heartbeat(given: Record<string, unknown> = {}): Promise<Answered> {
+    const body = { state: 'ready', executions: [], executors: [], free_slots: 4, ...given }
+    return this.call('POST', `/v1/runners/${this.id}/heartbeat`, { body })
+  }
+
+  reserve(wait_seconds = 10, slots = 1, asked: Asked = {}): Promise<Answered> {
+    return this.call('POST', `/v1/runners/${this.id}/reserve`, { body: { slots, wait_seconds }, ...asked })
+  }
+
+  /** Reserves one execution; fails where there is none. */
+  async take(wait_seconds = 10): Promise<Reservation> {
+    const answer = await this.reserve(wait_seconds)
+    if (answer.status !== 200) throw new Error(`nothing to take: ${answer.status} ${answer.text}`)
+    return answer.json.executions[0] as Reservation
+  }
+
+  confirm({ execution_id, lease_id }: Reservation): Promise<Answered> {
+    return this.call('POST', `/v1/executions/${execution_id}/confirm`, { body: { lease_id } })
+  }
+
+  /** Reserves and confirms one. */
+  async begin(wait_seconds = 10): Promise<Reservation> {
+    const reservation = await this.take(wait_seconds)
+    const answer = await this.confirm(reservation)
+    if (answer.status !== 204) throw new Error(`${answer.status} ${answer.text}`)
+    return reservation
+  }
+
+  log(
+    { execution_id, lease_id }: Reservation,
+    offset: number,
+    bytes: string | Uint8Array,
+  ): Promise<Answered> {
+    return this.call('POST', `/v1/executions/${execution_id}/log?offset=${offset}&lease=${lease_id}`, {
+      body: bytes,
+    })
+  }
+
+  result({ execution_id, lease_id }: Reservation, given: Record<string, unknown> = {}): Promise<Answered> {
+    const now = new Date().toISOString()
+    const body = {
+      lease_id,
+      ...{ outcome: 'succeeded', exit_code: 0, reason: null, error_message: null, output: null },
+      ...{ started_at: now, finished_at: now },
+      ...{ log_length: 0, log_sha256: emptySha256 },
+      ...given,
+    }
+    return this.call('PUT', `/v1/executions/${execution_id}/result`, { body })
+  }
+
+  /** Opens its command channel, and reads its first event. */
+  async channel(): Promise<{ events: EventStream; state: ChannelState }> {
+    const { token, session, server, id } = this
+    const events = await server.events(`/v1/runners/${id}/commands`, { token, session })
+    const first = await events.next('state')
+    return { events, state: first.data as ChannelState }
+  }
+}
+
+export const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/** A test against a real server, on each of these stores. */
+export function serverTest(
+  t: Test,
+  title: string,
+  { settings = {}, stores = [sqlite] }: { settings?: Record<string, string | number>; stores?: StoreKind[] },
+  body: (t: Test, server: TestServer) => Promise<unknown>,
+): void {
+  for (const store of stores)
+    rigTest(t, `${title} (${store.name})`, { needs: store.needs }, async (t, rig) => {
+      const place = await store.open(rig)
+      const keys = { listen: '127.0.0.1:0', ...quick, ...settings, ...place.keys }
+      const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)
+      rig.configure({}, `[server]\n${lines.join('')}`)
+      const server = await new TestServer(rig, rig.start(['server'])).ready()
+      try {
+        await body(t, server)
+      } finally {
+        if (server.run.child.exitCode === null && server.run.child.signalCode === null)
+          t.equal(await server.stop(), 0, 'it stops when it is asked to')
+        await place.close()
+      }
+    })
+}
