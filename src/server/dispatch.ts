@@ -59,18 +59,14 @@ export async function dispatch(tx: Writer, ctx: Context, asking: readonly Asking
 /** Looks at each reserve: what its session has already, and how much more it may get. */
 async function placesOf(tx: Writer, ctx: Context, asking: readonly Asking[], given: Given): Promise<Place[]> {
   const ids = asking.map(one => one.runner_id)
-  const runners = new Map((await tx.runners(ids)).map(runner => [runner.id, runner]))
   const held = Map.groupBy(await tx.heldBy(ids), row => row.runner_id)
   const places: Place[] = []
   const repeated: Pair[] = []
-  for (const { runner_id, session, slots, again } of asking) {
-    const known = runners.get(runner_id)
-    if (known === undefined || known.session !== session) continue
-    const runner = again ? known : await asked(tx, ctx, known)
-    const own = held.get(runner_id) ?? []
+  for (const { runner, slots, again } of await present(tx, ctx, asking)) {
+    const own = held.get(runner.id) ?? []
     const eligible = eligibility(runner, await tx.group(groupOf(runner)), tx.now).length === 0
     const unconfirmed = again ? [] : own.filter(row => row.state === 'reserved' && row.kind !== 'script')
-    const lapsed = unconfirmed.filter(row => !eligible || row.session !== session)
+    const lapsed = unconfirmed.filter(row => !eligible || row.session !== runner.session)
     for (const row of lapsed) putBack(tx, row)
     const kept = unconfirmed.filter(row => !lapsed.includes(row)).slice(0, slots)
     const free = capacityOf(runner) - (own.length - lapsed.length)
@@ -82,12 +78,28 @@ async function placesOf(tx: Writer, ctx: Context, asking: readonly Asking[], giv
   return places
 }
 
-/** Notes that a runner asks for work: without that one with free slots would not count as connected. */
-async function asked(tx: Writer, ctx: Context, runner: RunnerRow): Promise<RunnerRow> {
-  const now = { ...runner, reserve_until: tx.now + ctx.settings.lease_seconds * 1000 }
-  tx.putRunner(now)
-  if (!isConnected(runner, tx.now)) await electGroup(tx, ctx, groupOf(runner))
-  return now
+/**
+ * The reserves of sessions in force, with their runners, who have asked now: without that one with free slots would
+ * not count as connected. All of them ask before any is looked at, since that may make another one the leader.
+ */
+async function present(
+  tx: Writer,
+  ctx: Context,
+  asking: readonly Asking[],
+): Promise<(Asking & { runner: RunnerRow })[]> {
+  const runners = new Map((await tx.runners(asking.map(one => one.runner_id))).map(row => [row.id, row]))
+  const reserve_until = tx.now + ctx.settings.lease_seconds * 1000
+  const found: (Asking & { runner: RunnerRow })[] = []
+  for (const one of asking) {
+    const before = runners.get(one.runner_id)
+    if (before === undefined || before.session !== one.session) continue
+    const runner = one.again ? before : { ...before, reserve_until }
+    found.push({ ...one, runner })
+    if (one.again) continue
+    tx.putRunner(runner)
+    if (!isConnected(before, tx.now)) await electGroup(tx, ctx, groupOf(runner))
+  }
+  return found
 }
 
 /** Reserves queued executions for the places, as long as there are both; false: it is worth another look. */
