@@ -47,6 +47,8 @@ export function unsealWith(privateKey: string, sealed: string): Result<string, '
 
 /** Whether a text is the SPKI PEM of an RSA key of 3072 bits. */
 export function isRunnerKey(pem: string): boolean {
+  // Node makes a public key of a private one, too, which has no business here.
+  if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) return false
   try {
     const key = crypto.createPublicKey({ key: pem, format: 'pem', type: 'spki' })
     return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === 3072

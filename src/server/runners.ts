@@ -55,7 +55,7 @@ export async function deleteRunner(tx: Writer, ctx: Context, id: string): Promis
   if (row === undefined) return noRunner()
   if (row.deleted_at !== null) return ok(undefined)
   for (const execution of await unfinishedOf(tx, id)) await end(tx, execution)
-  await put(tx, ctx, row, { ...row, deleted_at: tx.now, seen_until: 0, reserve_until: 0, pending: [] })
+  await put(tx, ctx, row, { ...row, deleted_at: tx.now, seen_until: 0, reserve_until: 0 })
   return ok(undefined)
 }
 

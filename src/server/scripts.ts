@@ -13,7 +13,8 @@ import { type Refusal, refuse } from './refusal.ts'
 import { capabilitiesOf, capacityOf, groupOf } from './runner-facts.ts'
 import { allRunners } from './runners.ts'
 import type { ExecutionRow, Reader, RunnerRow, Writer } from './store/store.ts'
-import { executionView } from './views.ts'
+import { newView } from './views.ts'
+import { hindranceTexts } from './waiting.ts'
 
 /** What a runner must be able to do. */
 const capability = 'remote-script'
@@ -27,7 +28,7 @@ export async function submitScript(
   const stored = storeDefinition({ image, command, ...(input && { input }) }, ctx.keys)
   if (!stored.ok) return stored
   const row = await handOver(tx, ctx, stored.value, runner_id)
-  return row.ok ? ok(await executionView(tx, ctx, row.value)) : row
+  return row.ok ? ok(newView(row.value)) : row
 }
 
 /** Reserves what a script ran for the same runner again. */
@@ -75,7 +76,8 @@ async function named(tx: Reader, id: string): Promise<Result<RunnerRow, Refusal>
   if (runner === undefined) return refuse('not-found', 'there is no runner with this id')
   const hindrance = candidacy(runner, tx.now).find(name => name !== 'tainted')
   if (hindrance === 'deleted') return refuse('deleted', `runner ${runner.name} was deleted`)
-  if (hindrance !== undefined) return refuse('runner-unavailable', `runner ${runner.name} is ${hindrance}`)
+  if (hindrance !== undefined)
+    return refuse('runner-unavailable', `runner ${runner.name} is ${hindranceTexts[hindrance]}`)
   if (!capabilitiesOf(runner).includes(capability))
     return refuse('runner-unavailable', `runner ${runner.name} has no capability ${capability}`)
   const [free] = await freeSlots(tx, [runner])

@@ -10,7 +10,7 @@ import { newExecution } from './new-execution.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { rerunScript } from './scripts.ts'
 import { type ExecutionRow, queueOf, type Writer } from './store/store.ts'
-import { executionView } from './views.ts'
+import { executionView, newView } from './views.ts'
 
 /** Who asks for an execution, and how the same question is known when it comes again. */
 export interface AskedBy {
@@ -111,5 +111,5 @@ async function once(
   const { id, created_at } = made.value
   if (key !== undefined)
     tx.putIdempotency({ token_id: by.token_id, key, body_sha256, execution_id: id, created_at })
-  return ok(await executionView(tx, ctx, made.value))
+  return ok(newView(made.value))
 }

@@ -26,12 +26,23 @@ export async function executionViews(
   const definitions = await tx.definitions([...new Set(ended)])
   const views: Execution[] = []
   const waitingBecause = waitingReasons(tx)
-  for (const row of rows)
+  for (const row of rows) {
+    const log = await tx.log(row.id)
+    const definition = definitions.get(row.group)
     views.push({
-      ...(await view(tx, ctx, row, definitions.get(row.group))),
+      ...viewOf(row, log),
+      output: log === undefined ? '' : await endOfLog(tx, log, row),
+      output_properties: definition === undefined ? null : await outputProperties(tx, ctx, row, definition),
       waiting_because: row.state === 'queued' ? await waitingBecause(row) : null,
     })
+  }
   return views
+}
+
+/** What is shown of an execution that has just been made: nothing else in the store is looked at. */
+export function newView(row: ExecutionRow): Execution {
+  const waiting_because = row.state === 'queued' ? 'it was queued just now' : null
+  return { ...viewOf(row, undefined), output: '', output_properties: null, waiting_because }
 }
 
 /** What runs right now, with its output so far. */
@@ -42,13 +53,10 @@ export async function busy(tx: Reader, ctx: Context): Promise<Execution[]> {
   return executionViews(tx, ctx, rows)
 }
 
-async function view(
-  tx: Reader,
-  ctx: Context,
+function viewOf(
   row: ExecutionRow,
-  definition: DefinitionRow | undefined,
-): Promise<Omit<Execution, 'waiting_because'>> {
-  const log = await tx.log(row.id)
+  log: LogRow | undefined,
+): Omit<Execution, 'output' | 'output_properties' | 'waiting_because'> {
   return {
     id: row.id,
     job_name: row.job_name,
@@ -61,7 +69,6 @@ async function view(
     created_at: time(row.created_at),
     started_at: timeOrNull(row.started_at),
     finished_at: timeOrNull(row.finished_at),
-    output: log === undefined ? '' : await endOfLog(tx, log, row),
     node_name: row.node_name,
     runner_id: row.runner_id,
     runner_group: row.runner_group,
@@ -69,7 +76,6 @@ async function view(
     exit_code: row.exit_code,
     reason: row.reason,
     error_message: row.error_message,
-    output_properties: definition === undefined ? null : await outputProperties(tx, ctx, row, definition),
     comments: log?.comments ?? [],
     status_line: log?.status_line ?? null,
     log: {
@@ -112,12 +118,20 @@ async function outputProperties(
   definition: DefinitionRow,
 ): Promise<Record<string, unknown> | null> {
   const sealed = await tx.output(row.id)
-  if (sealed === undefined) return null
-  const output: unknown = JSON.parse(ctx.keys.openAtRest(sealed))
+  const output = sealed === undefined ? undefined : parsed(ctx.keys.openAtRest(sealed))
   const properties = isObject(output) ? output.outputProperties : undefined
   if (!isObject(properties)) return null
   const passwords = passwordOutputs(confidential(definition, ctx.keys))
   return mapObject(properties, (value, name) =>
     passwords.has(name) ? hidden : changePasswords(value, () => hidden),
   )
+}
+
+/** What a plugin leaves can be anything. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -6,7 +6,8 @@ import type { ExecutionRow, GroupRow, Reader, RunnerRow } from './store/store.ts
 /** Others in the queue that are counted at most. */
 const mostCounted = 1000
 
-const texts: Record<Hindrance, string> = {
+/** What is said of a runner that may take no work. */
+export const hindranceTexts: Record<Hindrance, string> = {
   deleted: 'deleted',
   disabled: 'disabled',
   left: 'stopped',
@@ -70,7 +71,7 @@ function reasonOf(runner: RunnerRow, row: ExecutionRow, crew: Crew, now: number)
     return `without capability ${row.capabilities.filter(capability => !has.includes(capability)).join(', ')}`
   }
   const [hindrance] = eligibility(runner, crew.group, now)
-  if (hindrance !== undefined) return texts[hindrance]
+  if (hindrance !== undefined) return hindranceTexts[hindrance]
   return capacityOf(runner) > (crew.held.get(runner.id)?.length ?? 0) ? undefined : 'full'
 }
 
