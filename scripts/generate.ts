@@ -1,6 +1,6 @@
 /*
- * Writes what is made from the definitions of commands, keys and calls: man pages, completions, the OpenAPI document, and the commented
- * configuration of the Debian package. `--check` only says whether they are up to date.
+ * Writes what is made from the definitions of commands, keys and calls: man pages, completions, the OpenAPI
+ * document, and the commented configuration of the Debian package. `--check` only says whether they are up to date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,0 +1,186 @@
+/*
+ * Why a call came to nothing, in words that say what to do next. No text of a token, a header or a body is in them.
+ */
+import { errorCode } from '../result.ts'
+import { type ProblemReason, problemReason } from './problem.ts'
+
+/** What kept a call from being answered by a server of ours. */
+export type NetworkReason =
+  | 'server-refused'
+  | 'name-unknown'
+  | 'unreachable'
+  | 'tls-failed'
+  | 'proxy-failed'
+  | 'timed-out'
+  | 'connection-lost'
+  | 'gateway-failed'
+  | 'not-a-server'
+  | 'stopped'
+
+export interface ClientFailure {
+  /** `unknown-problem`: a problem document of a newer server. */
+  reason: ProblemReason | NetworkReason | 'unknown-problem'
+  message: string
+  /** Of an answer. */
+  status?: number
+  /** Of a log chunk with the wrong offset: the length so far. */
+  length?: number
+  /** What the server asked for. */
+  retry_after_seconds?: number
+}
+
+/**
+ * Failures that may be over by the next try. All others are the same then: a wrong address, a wrong token, a
+ * certificate that is not trusted, a request that is refused.
+ */
+const passing: ReadonlySet<ClientFailure['reason']> = new Set([
+  'server-refused',
+  'unreachable',
+  'timed-out',
+  'connection-lost',
+  'gateway-failed',
+  // A name server that is not up yet, as at boot.
+  'name-unknown',
+  'proxy-failed',
+  'request-timeout',
+  'too-many-requests',
+  'internal',
+  'unavailable',
+])
+
+/** Whether it is worth trying again. */
+export const isPassing = ({ reason }: ClientFailure): boolean => passing.has(reason)
+
+const refused = new Set(['ECONNREFUSED', 'ENOENT'])
+const names = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_FAIL', 'EAI_NONAME'])
+const unreachable = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'])
+const timeouts = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+])
+const untrusted =
+  /^(CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO)/
+
+/** Classifies what undici threw while it talked to a server; `server` is its address. */
+export function networkFailure(error: unknown, server: URL): ClientFailure {
+  const at = server.origin
+  const found = causes(error)
+  const code = found.map(errorCode).find(code => code !== 'unknown') ?? 'unknown'
+  const any = (fits: (code: string) => boolean) => found.some(one => fits(errorCode(one)))
+  const proxy = found.find(one => /^Proxy response/.test(messageOf(one)))
+  if (proxy !== undefined)
+    return {
+      reason: 'proxy-failed',
+      message: `the proxy does not pass on a connection to ${at}: ${messageOf(proxy)}`,
+    }
+  if (
+    found.some(one => (one as Error | undefined)?.name === 'TimeoutError') ||
+    any(code => timeouts.has(code))
+  )
+    return {
+      reason: 'timed-out',
+      message: `${at} does not answer in time; is it up, and does a firewall let you through?`,
+    }
+  if (any(code => refused.has(code)))
+    return {
+      reason: 'server-refused',
+      message: `nothing listens at ${at}; is \`runner server\` running there, and is the port right?`,
+    }
+  if (any(code => names.has(code)))
+    return { reason: 'name-unknown', message: `the name ${server.hostname} cannot be resolved (${code})` }
+  if (any(code => unreachable.has(code)))
+    return { reason: 'unreachable', message: `there is no way to ${at} from here (${code})` }
+  const tls = found.find(one => untrusted.test(errorCode(one)))
+  if (tls !== undefined) return { reason: 'tls-failed', message: tlsText(errorCode(tls), server) }
+  if (found.some(one => (one as Error | undefined)?.name === 'HTTPParserError'))
+    return { reason: 'not-a-server', message: `what answers at ${at} does not speak HTTP` }
+  const hint = server.protocol === 'http:' ? '; if it serves TLS, say https://' : ''
+  return { reason: 'connection-lost', message: `the connection to ${at} broke (${code})${hint}` }
+}
+
+/** An error and what caused it, as far as it goes. */
+function causes(error: unknown): unknown[] {
+  const all = [error]
+  for (const one of all) {
+    if (all.length > 20 || typeof one !== 'object' || one === null) break
+    const { cause, errors } = one as { cause?: unknown; errors?: unknown }
+    if (cause !== undefined) all.push(cause)
+    if (Array.isArray(errors)) all.push(...errors)
+  }
+  return all
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function tlsText(code: string, { origin, hostname }: URL): string {
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH|HTTP_REQUEST/.test(code))
+    return `${origin} does not speak TLS; say http:// if it is meant to be so`
+  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS/.test(code))
+    return `${origin} does not speak TLS 1.2 or above`
+  if (/ALTNAME|HOSTNAME_MISMATCH/.test(code))
+    return `the certificate of ${origin} is not for the name ${hostname}`
+  if (/EXPIRED/.test(code)) return `the certificate of ${origin} has expired; are the clocks right?`
+  if (/NOT_YET_VALID/.test(code))
+    return `the certificate of ${origin} is not valid yet; are the clocks right?`
+  if (/ALERT|CERTIFICATE_REQUIRED/.test(code))
+    return `${origin} refuses the connection: it may want a client certificate (${code})`
+  if (/SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|ISSUER/.test(code))
+    return `the certificate of ${origin} is not trusted (${code}); name the CA that signed it in ca_file, or --ca-file`
+  return `no TLS connection to ${origin} can be made (${code})`
+}
+
+/** An answer that is an error, or not ours at all. */
+export function answerFailure(
+  status: number,
+  headers: Record<string, string | string[] | undefined>,
+  text: string,
+  server: URL,
+): ClientFailure {
+  const retryAfter = Number(headers['retry-after'])
+  const later = Number.isFinite(retryAfter) && retryAfter > 0 ? { retry_after_seconds: retryAfter } : {}
+  if (mediaType(headers) === 'application/problem+json') {
+    const problem = asObject(text)
+    if (problem !== undefined) {
+      const reason = problemReason(problem.type) ?? 'unknown-problem'
+      const said = [problem.title, problem.detail].filter(part => typeof part === 'string').join(': ')
+      const request =
+        reason === 'internal' && typeof problem.instance === 'string' ? problem.instance : undefined
+      const message = `${said || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`
+      const { length } = problem
+      return { reason, message, status, ...(typeof length === 'number' ? { length } : {}), ...later }
+    }
+  }
+  if (status === 502 || status === 503 || status === 504)
+    return {
+      reason: 'gateway-failed',
+      message: `a proxy before ${server.origin} does not reach the server (status ${status})`,
+      status,
+      ...later,
+    }
+  return { ...notAServer(server, `status ${status}`), status }
+}
+
+/** What answers is something else. */
+export function notAServer(server: URL, said: string): ClientFailure {
+  const message = `what answers at ${server.origin} is no runner server (${said}); is the address right?`
+  return { reason: 'not-a-server', message }
+}
+
+/** The media type of an answer, without parameters. */
+export function mediaType(headers: Record<string, string | string[] | undefined>): string {
+  return String(headers['content-type'] ?? '')
+    .split(';')[0]!
+    .trim()
+    .toLowerCase()
+}
+
+function asObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
