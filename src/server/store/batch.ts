@@ -70,7 +70,7 @@ export class Batches {
       const durable = jobs.some(({ options }) => options.durable !== false)
       const work = new Work(this.#engine, await this.#engine.begin(), durable)
       try {
-        await work.load(jobs.map(({ options }) => options))
+        await work.begin(jobs.map(({ options }) => options))
         for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
         await work.commit()
       } catch (error) {

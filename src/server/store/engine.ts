@@ -12,11 +12,11 @@ export type Query = (sql: string, ...params: Value[]) => Promise<Answer[]>
 
 /** A transaction that writes; one at a time. After a statement has failed it can only be rolled back. */
 export interface Transaction {
-  /** The store's clock. */
-  readonly now: number
+  /** When it has begun: the store's clock. Statements need not wait for it. */
+  readonly begun: Promise<number>
   readonly query: Query
-  /** Commits, unless one of the statements still under way fails; on disk when it resolves if it is to be `durable`. */
-  commit(underWay: Promise<unknown>, durable: boolean): Promise<void>
+  /** On disk when it resolves, if it is to be `durable`. */
+  commit(durable: boolean): Promise<void>
   /** Never fails. */
   rollback(): Promise<void>
 }

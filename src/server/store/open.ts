@@ -4,6 +4,7 @@ import { fail, ok, type Result } from '../../result.ts'
 import type { Keys } from '../context.ts'
 import { openKeys } from '../keys.ts'
 import type { Engine } from './engine.ts'
+import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { SqlStore } from './sql-store.ts'
 import type { Store } from './store.ts'
@@ -73,6 +74,8 @@ async function openEngine({ database, dataDir, clock }: StoreOptions): Promise<R
     const path = database.slice('sqlite:'.length)
     return openSqlite(path, dataDir, clock ?? systemClock)
   }
+  if (/^postgres(ql)?:\/\//.test(database))
+    return openPostgres(database, systemClock, clock && (() => clock.now().getTime()))
   return fail({
     reason: 'database-invalid',
     detail: 'the database must be sqlite:PATH or postgres://USER@HOST/NAME',

@@ -68,10 +68,9 @@ export class Sqlite implements Engine {
     const writes = this.#writes
     writes.exec('BEGIN IMMEDIATE')
     return {
-      now: this.#now(),
+      begun: Promise.resolve(this.#now()),
       query: writes.query,
-      commit: async (underWay, durable) => {
-        await underWay
+      commit: async durable => {
         writes.exec('COMMIT')
         if (durable) await this.#sync()
       },

@@ -22,7 +22,7 @@ const statementSize = 8 << 20
  * is committed, or when a statement has to see it.
  */
 export class Work {
-  readonly now: number
+  #now = 0
   readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
   /** Whether the commit waits for the disk. */
   durable: boolean
@@ -42,7 +42,10 @@ export class Work {
     this.durable = durable
     this.#engine = engine
     this.#transaction = transaction
-    this.now = transaction.now
+  }
+
+  get now(): number {
+    return this.#now
   }
 
   /** The first error of a statement: then nothing of this can be kept, whatever the writers have made of it. */
@@ -59,8 +62,8 @@ export class Work {
     }
   }
 
-  /** Reads what the writers of a batch will ask for, all of it in one round trip. */
-  async load(hints: readonly WriteOptions[]): Promise<void> {
+  /** Begins, and reads what the writers of a batch will ask for: one round trip. */
+  async begin(hints: readonly WriteOptions[]): Promise<void> {
     const wanted: [TableName, string[]][] = [
       ['executions', hints.flatMap(({ executions = [] }) => executions)],
       ['runners', hints.flatMap(({ runners = [] }) => runners)],
@@ -76,10 +79,12 @@ export class Work {
       ],
     ]
     const held = [...new Set(hints.flatMap(({ held = [] }) => held))]
-    await Promise.all([
+    const [now] = await Promise.all([
+      this.#transaction.begun,
       ...wanted.map(([table, ids]) => this.loadAll(table, ids)),
       held.length === 0 ? undefined : this.#loadHeld(held),
     ])
+    this.#now = now
   }
 
   /** Reads rows that are not known yet. */
@@ -165,8 +170,9 @@ export class Work {
 
   async commit(): Promise<void> {
     if (this.#error !== undefined) throw this.#error
-    await this.#engine.logs.flush(this.query, this.logs, this.appended)
-    await this.#transaction.commit(this.write(), this.durable)
+    const logs = this.#engine.logs.flush(this.query, this.logs, this.appended)
+    await Promise.all([logs, this.write()])
+    await this.#transaction.commit(this.durable)
   }
 
   rollback(): Promise<void> {
