@@ -36,14 +36,17 @@ export function storeDefinition(given: Omit<JobBody, 'name'>, keys: Keys): Resul
   )
   if (!opened.ok) return opened
   if (isDeeperThan(opened.value.input, deepestInput)) return tooDeep
-  const kind = input === undefined ? 'command' : 'plugin'
-  return ok({
-    body: { kind, ...defaults, ...rest, capabilities: (rest.capabilities ?? []).toSorted() },
-    sealed: keys.sealAtRest(JSON.stringify(opened.value)),
-  })
+  const body: DefinitionRow['body'] = {
+    kind: input === undefined ? 'command' : 'plugin',
+    ...rest,
+    capabilities: (rest.capabilities ?? []).toSorted(),
+    runner_group: rest.runner_group ?? 'default',
+    priority: rest.priority ?? 0,
+    retries: rest.retries ?? 0,
+    concurrency: rest.concurrency ?? 'allow',
+  }
+  return ok({ body, sealed: keys.sealAtRest(JSON.stringify(opened.value)) })
 }
-
-const defaults = { runner_group: 'default', priority: 0, retries: 0, concurrency: 'allow' } as const
 
 /** The confidential parts of what is stored. */
 export function confidential(stored: Stored, keys: Keys): Confidential {

@@ -57,7 +57,7 @@ function jobView({ name, ...stored }: JobRow, keys: Keys): Job {
   return { name, ...showDefinition(stored, keys) }
 }
 
-const checkJob = checkOf('body', Job)
+const checkJob = checkOf('entry', Job)
 
 function readBackup(backup: unknown, keys: Keys): Result<JobRow[], Refusal> {
   if (!Array.isArray(backup))

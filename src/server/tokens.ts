@@ -64,7 +64,7 @@ export async function firstTokens(
   const first = (await tx.meta(firstTokensKey)) === undefined
   if (!first && (await hasAdmin(tx))) return {}
   tx.setMeta(firstTokensKey, 'made')
-  const make = (kind: TokenKind) => newToken(tx, ctx, { kind, name: `${kind} of the first start` }).text
+  const make = (kind: TokenKind) => newToken(tx, ctx, { kind, name: 'made at the start of the server' }).text
   return { admin: make('admin'), ...(first && { registration: make('registration') }) }
 }
 

@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 
 /** What a request was made of, as a person would call it. */
-export type Part = 'body' | 'query' | 'path'
+export type Part = 'body' | 'entry' | 'query' | 'path'
 
 /** Checks a value; of a query and a path it also makes numbers and booleans of texts, and puts defaults in. */
 export type Check = (value: unknown) => string | undefined
@@ -14,7 +14,7 @@ const fromText = new Ajv({ removeAdditional: false, coerceTypes: true, useDefaul
 export function checkOf(part: Part, schema: object): Check {
   let compiled: ValidateFunction | undefined
   return value => {
-    compiled ??= (part === 'body' ? exact : fromText).compile(schema)
+    compiled ??= (part === 'query' || part === 'path' ? fromText : exact).compile(schema)
     return compiled(value) ? undefined : describe(part, compiled.errors?.[0])
   }
 }

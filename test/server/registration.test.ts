@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { register } from '../../src/server/registration.ts'
 import { deleteRunner, getRunner, patchRunner } from '../../src/server/runners.ts'
@@ -181,5 +182,39 @@ onEachStore(
     t.equal(await state(), 'disconnected')
     await call(room, session)
     t.equal(await state(), 'ready')
+  },
+)
+
+const steps = fc.array(fc.oneof(fc.constant('register' as const), fc.nat({ max: 9 })), { maxLength: 15 })
+
+onEachStore(
+  t,
+  'whatever the order of registrations and calls, the newest session that has called is in force, with its key',
+  async (t, room) => {
+    let count = 100
+    await fc.assert(
+      fc.asyncProperty(steps, async steps => {
+        const id = uuid(++count)
+        const sessions: Awaited<ReturnType<typeof registered>>[] = []
+        let inForce = 0
+        for (const step of steps) {
+          if (step === 'register') sessions.push(await registered(room, registration({ uuid: id })))
+          else if (sessions.length > 0) {
+            const session = sessions[step % sessions.length]!
+            const answer = await call(room, session)
+            if (answer.ok !== session.session >= inForce) return false
+            inForce = Math.max(inForce, session.session)
+          }
+          const row = await room.read(tx => tx.runner(id))
+          if (row === undefined) continue
+          const key = row.data_key === null ? undefined : room.ctx.keys.openAtRest(row.data_key)
+          if (row.session !== inForce || key !== sessions[inForce - 1]?.credentials_in_clear.data_key)
+            return false
+        }
+        return sessions.every(({ session }, index) => session === index + 1)
+      }),
+      { numRuns: 20 },
+    )
+    t.pass()
   },
 )
