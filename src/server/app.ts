@@ -216,7 +216,7 @@ const callOf = (request: FastifyRequest) => request.routeOptions.config.call
 function finished(world: World, request: FastifyRequest, status: number): void {
   const name = callOf(request)
   // What has no route has no beginning either.
-  const seconds = request.began === 0 ? 0 : world.clock.monotonic() - request.began
+  const seconds = !(request.began > 0) ? 0 : world.clock.monotonic() - request.began
   world.metrics.request(name ?? 'unknown', status, seconds)
   const { token } = request
   if (token?.kind !== 'admin') return

@@ -52,6 +52,8 @@ export interface StartOptions {
   before?: string[]
   /** Another launcher. */
   program?: string
+  /** It runs for as long as the test does. */
+  lasting?: boolean
 }
 
 const quick = { state_dir: 'state', sleep_time: 0, retry_jitter: 0, kill_grace: 5 }
@@ -166,7 +168,7 @@ export class Rig {
 
   /** Starts the program with any arguments. */
   start(args: string[], options: StartOptions = {}): Run {
-    const { stdio, cwd = this.dir, before: wrapper = [], program = launcher } = options
+    const { stdio, cwd = this.dir, before: wrapper = [], program = launcher, lasting = false } = options
     const [command, ...before] = [...wrapper, program]
     const env = { ...this.#env, ...options.env }
     const run = new Run({
@@ -175,6 +177,7 @@ export class Rig {
       cwd,
       env,
       ...(stdio ? { stdio } : {}),
+      lasting,
     })
     this.#runs.push(run)
     return run

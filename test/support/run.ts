@@ -20,6 +20,8 @@ export interface Launch {
   cwd: string
   env: NodeJS.ProcessEnv
   stdio?: StdioOptions
+  /** It runs for as long as the test does. */
+  lasting?: boolean
 }
 
 /** The program as it runs, and what it has said so far. */
@@ -35,7 +37,7 @@ export class Run {
   #over = false
   #rest = ''
 
-  constructor({ command, args, cwd, env, stdio = ['ignore', 'pipe', 'pipe'] }: Launch) {
+  constructor({ command, args, cwd, env, stdio = ['ignore', 'pipe', 'pipe'], lasting = false }: Launch) {
     this.child = spawn(command, args, { cwd, env, stdio })
     const json = args.includes('run') && args.includes('--json')
     this.child.stdout?.on('data', (chunk: Buffer) => {
@@ -55,7 +57,7 @@ export class Run {
         resolve(code ?? signal ?? 'lost')
       })
     })
-    this.ended = this.#patiently('the end', closed)
+    this.ended = lasting ? closed : this.#patiently('the end', closed)
     this.ended.catch(() => {})
   }
 

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
+import { systemClock } from '../../src/edges.ts'
 import type {
   ChannelState,
   Credentials,
@@ -153,7 +154,7 @@ export class TestServer {
 
   /** Starts it again, in the same place. */
   async restart(): Promise<this> {
-    this.#run = this.rig.start(['server'])
+    this.#run = this.rig.start(['server'], { lasting: true })
     return this.ready()
   }
 }
@@ -215,6 +216,23 @@ export class TestRunner {
   heartbeat(given: Record<string, unknown> = {}): Promise<Answered> {
     const body = { state: 'ready', executions: [], executors: [], free_slots: 4, ...given }
     return this.call('POST', `/v1/runners/${this.id}/heartbeat`, { body })
+  }
+
+  /** Keeps it connected, and the leases of what it holds, until it is disposed of. */
+  alive(holds: () => string[] = () => []): AsyncDisposable {
+    const over = new AbortController()
+    const beating = (async () => {
+      while (!over.signal.aborted) {
+        await this.heartbeat({ executions: holds() }).catch(() => {})
+        await systemClock.sleep(quick.lease_seconds / 5, over.signal)
+      }
+    })()
+    return {
+      async [Symbol.asyncDispose]() {
+        over.abort()
+        await beating
+      },
+    }
   }
 
   reserve(wait_seconds = 10, slots = 1, asked: Asked = {}): Promise<Answered> {
@@ -286,7 +304,7 @@ export function serverTest(
       const keys = { listen: '127.0.0.1:0', ...quick, ...settings, ...place.keys }
       const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)
       rig.configure({}, `[server]\n${lines.join('')}`)
-      const server = await new TestServer(rig, rig.start(['server'])).ready()
+      const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
       try {
         await body(t, server)
       } finally {
