@@ -4,6 +4,8 @@ import type { Context } from '../../src/server/context.ts'
 import { openStore } from '../../src/server/store/open.ts'
 import type { Store } from '../../src/server/store/store.ts'
 import { makeContext } from './context.ts'
+import { PostgresServer, postgresNeeds } from './postgres.ts'
+import { testWith } from './require.ts'
 
 /** A new store, what use cases are given, and a clock that stands still until it is told to go on. */
 export interface ServerRoom extends Pick<Store, 'write' | 'read'> {
@@ -15,31 +17,45 @@ export interface ServerRoom extends Pick<Store, 'write' | 'read'> {
   pass(milliseconds: number): void
 }
 
-/** Runs a test of use cases on a new store of each engine. */
-export function onEachStore(
-  t: Test,
-  title: string,
-  body: (t: Test, room: ServerRoom) => Promise<void>,
-): void {
-  t.test(`${title} (SQLite)`, async t => {
+type Body = (t: Test, room: ServerRoom) => Promise<void>
+
+/** One for all tests of a file. */
+let postgres: Promise<PostgresServer> | undefined
+let databases = 0
+
+/** Runs a test of use cases on a new store of each engine; `file` is tap itself. */
+export function onEachStore(file: Test, title: string, body: Body): void {
+  file.test(`${title} (SQLite)`, async t => {
     const dir = t.testdir({})
-    let now = Date.UTC(2026, 0, 1)
-    const opened = await openStore({
-      database: `sqlite:${join(dir, 'server.db')}`,
-      keyFile: join(dir, 'server.key'),
-      clock: { now: () => new Date(now) },
-    })
-    if (!opened.ok) throw new Error(opened.failure.detail)
-    await using store = opened.value.store
-    await body(t, {
-      store,
-      ctx: makeContext(),
-      write: (writer, options) => store.write(writer, options),
-      read: reader => store.read(reader),
-      now: () => now,
-      pass: milliseconds => {
-        now += milliseconds
-      },
-    })
+    await inRoom(t, `sqlite:${join(dir, 'server.db')}`, dir, body)
+  })
+  testWith(file, `${title} (PostgreSQL)`, postgresNeeds, async t => {
+    postgres ??= startFor(file)
+    const database = await (await postgres).newDatabase(`room${++databases}`)
+    await inRoom(t, database, t.testdir({}), body)
+  })
+}
+
+async function startFor(file: Test): Promise<PostgresServer> {
+  const server = await PostgresServer.start()
+  file.teardown(() => server[Symbol.asyncDispose]())
+  return server
+}
+
+async function inRoom(t: Test, database: string, dir: string, body: Body): Promise<void> {
+  let now = Date.UTC(2026, 0, 1)
+  const keyFile = join(dir, 'server.key')
+  const opened = await openStore({ database, keyFile, clock: { now: () => new Date(now) } })
+  if (!opened.ok) throw new Error(opened.failure.detail)
+  await using store = opened.value.store
+  await body(t, {
+    store,
+    ctx: makeContext(),
+    write: (writer, options) => store.write(writer, options),
+    read: reader => store.read(reader),
+    now: () => now,
+    pass: milliseconds => {
+      now += milliseconds
+    },
   })
 }
