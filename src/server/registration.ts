@@ -13,7 +13,7 @@ import { newToken } from './tokens.ts'
 /** Whose token a registration carries. */
 export type Registrar = { kind: 'registration' } | ({ kind: 'runner' } & Caller)
 
-/** Registrations kept for a first call; of more the oldest can never come in force. */
+/** Registrations kept for a first call; of more the oldest come to nothing. */
 const mostPending = 16
 
 /**
@@ -44,15 +44,15 @@ export async function register(
 
   const dataKey = randomBytes(32).toString('base64')
   const runner = known ?? newRunner(message, publicKey, tx.now)
-  const pending: PendingSession = {
-    session: Math.max(runner.session, runner.pending.at(-1)?.session ?? 0) + 1,
-    data_key: ctx.keys.sealAtRest(dataKey),
-    ...saidBy(message),
-  }
-  tx.putRunner({ ...runner, pending: [...runner.pending, pending].slice(-mostPending) })
-  if (known === undefined) await ensureGroup(tx, groupOf(runner))
-  const { session } = pending
+  const session = Math.max(runner.session, runner.pending.at(-1)?.session ?? 0) + 1
   const token = newToken(tx, ctx, { kind: 'runner', name: message.name, runner_id: runner.id, session })
+  const pending = [
+    ...runner.pending,
+    { session, token_id: token.row.id, data_key: ctx.keys.sealAtRest(dataKey), ...saidBy(message) },
+  ]
+  for (const { token_id } of pending.slice(0, -mostPending)) await tx.deleteToken(token_id)
+  tx.putRunner({ ...runner, pending: pending.slice(-mostPending) })
+  if (known === undefined) await ensureGroup(tx, groupOf(runner))
   const credentials: Credentials = { token: token.text, data_key: dataKey }
   return ok({
     runner_id: runner.id,

@@ -10,6 +10,7 @@ import {
   otherKey,
   registered,
   registration,
+  type Session,
   uuid,
   weakKey,
 } from '../support/runners.ts'
@@ -103,11 +104,13 @@ onEachStore(
   'registrations that nobody uses do not pile up, nor do they end the session in force',
   async (t, room) => {
     const inForce = await connected(room)
-    const pending = []
+    const pending: Session[] = []
     for (let count = 0; count < 20; count++) pending.push(await registered(room))
     t.equal((await room.read(tx => tx.runner(uuid(1))))!.pending.length, 16)
     t.match(await call(room, inForce), { ok: true })
     t.match(await call(room, pending[0]!), { failure: { reason: 'session-superseded' } })
+    t.equal(await room.read(tx => tx.tokenByHash(pending[3]!.token.hash)), undefined)
+    t.match(await room.read(tx => tx.tokenByHash(pending[4]!.token.hash)), { session: 6 })
     t.match(await call(room, pending.at(-1)!), { ok: true })
   },
 )
@@ -195,7 +198,7 @@ onEachStore(
     await fc.assert(
       fc.asyncProperty(steps, async steps => {
         const id = uuid(++count)
-        const sessions: Awaited<ReturnType<typeof registered>>[] = []
+        const sessions: Session[] = []
         let inForce = 0
         for (const step of steps) {
           if (step === 'register') sessions.push(await registered(room, registration({ uuid: id })))

@@ -94,6 +94,7 @@ export interface Said {
 /** A session that its first call brings in force. */
 export interface PendingSession {
   session: number
+  token_id: string
   /** base64, sealed at rest. */
   data_key: string
   name: string
