@@ -37,7 +37,7 @@ export interface LogWrite {
   bytes: Uint8Array
 }
 
-/** What a batch does to the bytes of logs, in this order. */
+/** What a batch does to the bytes of logs before it commits, in this order. */
 export interface LogChanges {
   writes: LogWrite[]
   drops: { id: string; from: number; to: number }[]
@@ -46,10 +46,13 @@ export interface LogChanges {
 
 /** The bytes of logs. */
 export interface LogBytes {
-  /** Puts bytes down early where that can be undone by not counting them: true where it did. */
-  append(query: Query, write: LogWrite): Promise<boolean>
-  /** Before the commit: what stands in `changes`, except for the writes in `done`. */
-  flush(query: Query, changes: LogChanges, done: ReadonlySet<LogWrite>): Promise<void>
+  /**
+   * Puts bytes down early as far as that can be undone by not counting them: those beyond what is committed, and
+   * beyond `counted`, which the batch counts already. Gives what is left for `flush`.
+   */
+  append(query: Query, write: LogWrite, counted: number): Promise<LogWrite | undefined>
+  /** Before the commit: what stands in `changes`. */
+  flush(query: Query, changes: LogChanges): Promise<void>
   /** Bytes from `offset` on up to the first that is not there. */
   read(query: Query, id: string, offset: number, length: number): Promise<Buffer>
   /** In a transaction: all bytes of these logs. */

@@ -14,8 +14,8 @@ interface Piece {
 
 /** Logs as rows of `log_chunks`, in the transactions that count them. */
 export class LogChunks implements LogBytes {
-  async append(): Promise<boolean> {
-    return false
+  async append(_query: Query, write: LogWrite): Promise<LogWrite> {
+    return write
   }
 
   async flush(query: Query, { writes, drops }: LogChanges): Promise<void> {

@@ -10,6 +10,12 @@ import { explainPostgres, sqlState } from './postgres-failure.ts'
 
 /** What everything is in, so that a database can be shared with other programs. */
 const schema = 'runner'
+/**
+ * Every statement is made for an index. Statistics of a queue are never up to date, and a plan that was made while a
+ * table was nearly empty is kept: without this it reads all of the table later.
+ */
+const settings = `SET search_path TO ${schema}; SET enable_seqscan TO off; SET enable_hashjoin TO off;
+  SET enable_mergejoin TO off; SET jit TO off`
 /** The advisory lock of the one server that writes (postgresql.org/docs/15/explicit-locking.html): "rnnr". */
 const lockKey = 0x726e6e72
 const oldest = 150_000
@@ -51,7 +57,7 @@ export async function openPostgres(
   // The next that needs a connection makes another one.
   pool.on('error', () => {})
   pool.on('connect', connected => {
-    execute(connected, `SET search_path TO ${schema}`).catch(() => {})
+    execute(connected, settings).catch(() => {})
   })
   let first: Client | undefined = client
   const connect = async () => {
@@ -101,7 +107,7 @@ class Connections {
           this.#before.started,
         )
       await lock(client)
-      await execute(client, `SET search_path TO ${schema}`)
+      await execute(client, settings)
       const [own] = await query(
         'SELECT pid, CAST(backend_start AS text) AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()',
       )

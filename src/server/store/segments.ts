@@ -22,6 +22,8 @@ type Run = (sql: string, ...params: Value[]) => Answer[]
 export class Segments implements LogBytes {
   readonly #root: string
   readonly #run: Run
+  /** Up to where logs have been dropped, as far as this process knows. */
+  readonly #dropped = new Map<string, number>()
   #trash = true
   #sweeping: Promise<void> | undefined
 
@@ -35,15 +37,17 @@ export class Segments implements LogBytes {
     return join(this.#root, id.slice(0, 2), id)
   }
 
-  async append(query: Query, write: LogWrite): Promise<boolean> {
-    if (write.offset < (await this.#length(query, write.id))) return false
-    explained(() => this.#write(write))
-    return true
+  async append(query: Query, write: LogWrite, counted: number): Promise<LogWrite | undefined> {
+    const { id, offset, bytes } = write
+    const over = Math.max(0, Math.max(counted, await this.#length(query, id)) - offset)
+    if (over < bytes.length)
+      explained(() => this.#write({ id, offset: offset + over, bytes: bytes.subarray(over) }))
+    return over === 0 ? undefined : { id, offset, bytes: bytes.subarray(0, over) }
   }
 
-  async flush(query: Query, changes: LogChanges, done: ReadonlySet<LogWrite>): Promise<void> {
-    for (const write of changes.writes) if (!done.has(write)) explained(() => this.#write(write))
-    for (const { id, from, to } of changes.drops) await this.#discard(query, id, from, to)
+  async flush(query: Query, changes: LogChanges): Promise<void> {
+    for (const write of changes.writes) explained(() => this.#write(write))
+    for (const drop of changes.drops) await this.#drop(query, drop)
     await Promise.all([...changes.syncs].map(id => this.#sync(id))).catch(error => {
       throw explainSqlite(error)
     })
@@ -66,6 +70,7 @@ export class Segments implements LogBytes {
   }
 
   async remove(query: Query, ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#dropped.delete(id)
     for (const id of ids) await this.#discard(query, id, 0, endOfAll)
   }
 
@@ -116,6 +121,14 @@ export class Segments implements LogBytes {
         await file.sync()
       }),
     )
+  }
+
+  /** Gives up the whole segments of a range, as far as that was not done before. */
+  async #drop(query: Query, { id, from, to }: LogChanges['drops'][number]): Promise<void> {
+    const end = to - (to % segmentSize)
+    if (from + segmentSize > end || end <= (this.#dropped.get(id) ?? 0)) return
+    this.#dropped.set(id, end)
+    await this.#discard(query, id, from, end)
   }
 
   async #discard(query: Query, id: string, from: number, to: number): Promise<void> {

@@ -20,7 +20,7 @@ export class Stage implements Access {
   readonly topics: Topic[] = []
   readonly #work: Work
   readonly #puts = new Map<TableName, Map<string, Put>>()
-  readonly #appended = new Set<LogWrite>()
+  readonly #written: LogWrite[] = []
   /** Whether what it changes must be on disk, whatever its options said. */
   durable = false
   #savepoint = false
@@ -91,8 +91,11 @@ export class Stage implements Access {
 
   async writeLog(write: LogWrite): Promise<void> {
     this.#alive()
-    this.logs.writes.push(write)
-    if (await this.#work.logBytes.append(this.#work.query, write)) this.#appended.add(write)
+    this.#written.push(write)
+    const { query, logBytes, written } = this.#work
+    const ends = written.filter(({ id }) => id === write.id).map(({ offset, bytes }) => offset + bytes.length)
+    const left = await logBytes.append(query, write, Math.max(0, ...ends))
+    if (left !== undefined) this.logs.writes.push(left)
   }
 
   async readLog(id: string, offset: number, length: number): Promise<Buffer> {
@@ -100,7 +103,7 @@ export class Stage implements Access {
     const kept = await this.#work.logBytes.read(this.#work.query, id, offset, length)
     const bytes = Buffer.alloc(length)
     let end = kept.copy(bytes)
-    for (const write of [...this.#work.logs.writes, ...this.logs.writes]) {
+    for (const write of [...this.#work.written, ...this.#written]) {
       const from = write.offset - offset
       if (write.id !== id || from > end || from >= length) continue
       const skipped = Math.max(0, -from)
@@ -124,7 +127,7 @@ export class Stage implements Access {
     this.#work.logs.writes.push(...this.logs.writes)
     this.#work.logs.drops.push(...this.logs.drops)
     for (const id of this.logs.syncs) this.#work.logs.syncs.add(id)
-    for (const write of this.#appended) this.#work.appended.add(write)
+    this.#work.written.push(...this.#written)
     this.#work.durable ||= this.durable
     if (this.#savepoint) await this.#work.query('RELEASE SAVEPOINT writer')
   }

@@ -26,7 +26,8 @@ export class Work {
   readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
   /** Whether the commit waits for the disk. */
   durable: boolean
-  readonly appended = new Set<LogWrite>()
+  /** All bytes that have been put, to be seen by those who read them. */
+  readonly written: LogWrite[] = []
   readonly #engine: Engine
   readonly #transaction: Transaction
   readonly #known = Object.fromEntries(tableNames.map(name => [name, new Map()])) as unknown as Known
@@ -170,7 +171,7 @@ export class Work {
 
   async commit(): Promise<void> {
     if (this.#error !== undefined) throw this.#error
-    const logs = this.#engine.logs.flush(this.query, this.logs, this.appended)
+    const logs = this.#engine.logs.flush(this.query, this.logs)
     await Promise.all([logs, this.write()])
     await this.#transaction.commit(this.durable)
   }

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { StoreFailure } from '../../../src/server/store/failure.ts'
 import type { Reader, Store, Topic, Writer } from '../../../src/server/store/store.ts'
+import { logConformance } from './log-conformance.ts'
 import { definition, execution, job, log, runner, token } from './rows.ts'
 
 /** A store of one test, and how its time goes on. */
@@ -349,6 +350,8 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
     await store.write(tx => tx.deleteRunnerTokens('r'))
     t.same(await left(), [false, false, false])
   })
+
+  await logConformance(t, withStore)
 
   await test('a closed store says so, once or many times', async (t, subject) => {
     const { store } = subject
