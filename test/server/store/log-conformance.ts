@@ -69,7 +69,7 @@ export async function logConformance(t: Test, withStore: WithStore): Promise<voi
               if (!(await readAll(store, id, from)).equals(bytes.subarray(from)))
                 throw new Error(`from ${from} other bytes come back`)
         }),
-        { numRuns: 40 },
+        { numRuns: 25 },
       )
       t.pass('whatever was put')
     }),

@@ -6,6 +6,7 @@ import { testWith } from '../../support/require.ts'
 import { conformance, type Subject } from './conformance.ts'
 
 testWith(t, 'PostgreSQL does what a store must', postgresNeeds, async t => {
+  t.setTimeout(120_000)
   await using server = await PostgresServer.start()
   let stores = 0
   await conformance(t, async body => {
