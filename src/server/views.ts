@@ -11,6 +11,10 @@ import { waitingReasons } from './waiting.ts'
 
 /** How much of the end of a log is shown with an execution, in bytes. */
 const shownOfLog = 65_536
+/** And of all logs in one answer: where it has more than a thousand executions, each of them shows less. */
+const shownOfLogs = 1024 * shownOfLog
+/** How many are looked at together: an engine sends what they ask for in one round trip. */
+const atOnce = 50
 
 export async function executionView(tx: Reader, ctx: Context, row: ExecutionRow): Promise<Execution> {
   return (await executionViews(tx, ctx, [row]))[0]!
@@ -24,18 +28,21 @@ export async function executionViews(
 ): Promise<Execution[]> {
   const ended = rows.filter(row => row.result !== null).map(row => row.group)
   const definitions = await tx.definitions([...new Set(ended)])
-  const views: Execution[] = []
+  const shown = Math.min(shownOfLog, Math.floor(shownOfLogs / rows.length))
   const waitingBecause = waitingReasons(tx)
-  for (const row of rows) {
+  const look = async (row: ExecutionRow): Promise<Execution> => {
     const log = await tx.log(row.id)
     const definition = definitions.get(row.group)
-    views.push({
+    return {
       ...viewOf(row, log),
-      output: log === undefined ? '' : await endOfLog(tx, log, row),
+      output: log === undefined ? '' : await endOfLog(tx, log, row, shown),
       output_properties: definition === undefined ? null : await outputProperties(tx, ctx, row, definition),
       waiting_because: row.state === 'queued' ? await waitingBecause(row) : null,
-    })
+    }
   }
+  const views: Execution[] = []
+  for (let from = 0; from < rows.length; from += atOnce)
+    views.push(...(await Promise.all(rows.slice(from, from + atOnce).map(look))))
   return views
 }
 
@@ -88,8 +95,8 @@ function viewOf(
 }
 
 /** The last bytes of a log as text that begins and, as long as more may come, ends with a whole character. */
-async function endOfLog(tx: Reader, log: LogRow, row: ExecutionRow): Promise<string> {
-  const from = Math.max(log.length - shownOfLog, log.tail ?? 0)
+async function endOfLog(tx: Reader, log: LogRow, row: ExecutionRow, shown: number): Promise<string> {
+  const from = Math.max(log.length - shown, log.tail ?? 0)
   const parts: Buffer[] = []
   for (let offset = from; offset < log.length; offset += parts.at(-1)!.length) {
     const bytes = await tx.readLog(row.id, offset, log.length - offset)

@@ -3,6 +3,7 @@ import t from 'tap'
 import { Execution, Runner, type Submit } from '../../src/protocol/messages.ts'
 import { patchGroup } from '../../src/server/groups.ts'
 import { newLog } from '../../src/server/log-rows.ts'
+import { newExecution } from '../../src/server/new-execution.ts'
 import { getRunner, patchRunner } from '../../src/server/runners.ts'
 import type { ExecutionRow, LogRow } from '../../src/server/store/store.ts'
 import { submit } from '../../src/server/submit.ts'
@@ -186,4 +187,19 @@ onEachStore(t, 'a runner is shown as the protocol says', async (t, room) => {
   if (!seen.ok) return
   t.equal(checkOf('body', Runner)(seen.value), undefined)
   t.match(seen.value, { running: [id], metadata: { rack: '7' }, role: null, last_heartbeat_at: null })
+})
+
+onEachStore(t, 'where thousands run, each shows less of its log, and none is left out', async (t, room) => {
+  const ids = await room.write(async tx =>
+    Array.from({ length: 2048 }, () => {
+      const row = newExecution(tx, room.ctx, { body: { image: 'x' }, sealed: '' }, null)
+      tx.putExecution({ ...row, state: 'running' })
+      return row.id
+    }),
+  )
+  await logged(room, ids[0]!, Buffer.alloc(70_000, 'a'))
+  const seen = await room.read(tx => busy(tx, room.ctx))
+  t.equal(new Set(seen.map(execution => execution.id)).size, 2048)
+  t.equal(seen.find(execution => execution.id === ids[0])?.output.length, 32_768)
+  t.equal((await view(room, ids[0]!)).output.length, 65_536)
 })
