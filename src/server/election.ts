@@ -45,9 +45,9 @@ export async function electGroup(tx: Writer, _ctx: Context, name: string): Promi
 
 /**
  * The time as far as the sweep vouches for it: after an outage nobody counts as gone who was not heard of because the
- * server did not listen.
+ * server did not listen, and after a jump of the clock nobody as there who was gone.
  */
 async function vouchedTime(tx: Reader): Promise<number> {
   const tick = await tickOf(tx)
-  return tick === undefined ? tx.now : Math.min(tx.now, tick + longestGap)
+  return tick === undefined ? tx.now : Math.min(Math.max(tx.now, tick), tick + longestGap)
 }

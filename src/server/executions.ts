@@ -90,7 +90,6 @@ export function failWith(row: ExecutionRow, now: number, reason: string, message
 export function confirmed(
   row: ExecutionRow,
   lease_id: string,
-  session: number,
   now: number,
   settings: ServerSettings,
 ): Result<ExecutionRow, Refusal> {
@@ -100,8 +99,8 @@ export function confirmed(
   if (hasEnded(row))
     return row.state === 'lost' ? refuse('superseded') : refuse('reservation-expired', 'It was aborted')
   const deadline = after(now, settings.lease_seconds)
-  if (row.state === 'reserved') return ok({ ...row, state: 'running', session, deadline, started_at: now })
-  return ok(row.state === 'lost' ? revive(row, deadline) : { ...row, session, deadline })
+  if (row.state === 'reserved') return ok({ ...row, state: 'running', deadline, started_at: now })
+  return ok(row.state === 'lost' ? revive(row, deadline) : renew(row, deadline))
 }
 
 /** A lease of its runner that lasts until then. */

@@ -110,6 +110,7 @@ function newRunner(message: Registration, publicKey: string, now: number): Runne
     clock_difference_seconds: null,
     misses: 0,
     unhealthy_until: null,
+    looked_at: now,
     deleted_at: null,
   }
 }

@@ -49,7 +49,7 @@ export class Sweeper {
     const outage = await this.#tick()
     const lost = await this.#expire()
     await this.#watchRunners()
-    if (this.#monotonic() - this.#elected >= electEvery) {
+    if (outage || this.#monotonic() - this.#elected >= electEvery) {
       this.#elected = this.#monotonic()
       await this.#electAll()
       await this.#write(tx => tx.removeStale(tx.now - keysKept))
@@ -100,7 +100,7 @@ export class Sweeper {
       this.#write(async tx => {
         const runners = await tx.dueRunners(piece)
         for (const runner of runners) {
-          tx.putRunner({ ...runner })
+          tx.putRunner({ ...runner, looked_at: tx.now })
           tx.notify({ about: 'slot', runner_id: runner.id })
         }
         for (const group of new Set(runners.map(groupOf))) await electGroup(tx, this.#ctx, group)

@@ -25,7 +25,7 @@ const arrows: Record<string, (row: ExecutionRow) => ExecutionRow | undefined> = 
   requeue: row => attempt(() => executions.requeue(row, now)),
   giveBack: row => attempt(() => executions.giveBack(row, now)),
   waitedTooLong: row => attempt(() => executions.waitedTooLong(row, now)),
-  confirmed: row => value(executions.confirmed(row, testId(1), 2, now, settings)),
+  confirmed: row => value(executions.confirmed(row, testId(1), now, settings)),
   renew: row => attempt(() => executions.renew(row, now + 1)),
   lose: row => attempt(() => executions.lose(row, now, settings)),
   revive: row => (executions.isProvisional(row) ? executions.revive(row, now + 1) : undefined),
@@ -197,7 +197,7 @@ t.test(
 )
 
 t.test('a confirm that comes again keeps the lease, and one that comes too late is told why', async t => {
-  const confirm = (row: ExecutionRow, lease = testId(1)) => executions.confirmed(row, lease, 2, now, settings)
+  const confirm = (row: ExecutionRow, lease = testId(1)) => executions.confirmed(row, lease, now, settings)
   const running = makeExecution({ ...to, state: 'running', deadline: 2001, started_at: 1 })
   t.match(confirm(running), { ok: true, value: { state: 'running', started_at: 1, deadline: 62_000 } })
   t.match(confirm({ ...running, state: 'lost' }), { ok: true, value: { state: 'running' } })

@@ -67,6 +67,7 @@ export function makeRunner(row: Partial<RunnerRow> = {}, now = 0): RunnerRow {
     clock_difference_seconds: null,
     misses: 0,
     unhealthy_until: null,
+    looked_at: now,
     deleted_at: null,
     ...row,
   }

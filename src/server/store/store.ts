@@ -143,6 +143,8 @@ export interface RunnerRow {
   misses: number
   /** Passed over until then. */
   unhealthy_until: number | null
+  /** When the sweep looked at it last; before that, when it was made. */
+  looked_at: number
   deleted_at: number | null
 }
 
@@ -266,7 +268,8 @@ export interface Writer extends Reader {
   dueRunners(limit: number): Promise<RunnerRow[]>
   /**
    * Moves every deadline to `later` after itself, or after now where it has passed: of executions, and of runners
-   * as far as it had not passed at `since`, so that one that was gone before does not come back.
+   * as far as it had not passed at `since`, so that one that was gone before does not come back. A `since` that is yet
+   * to come says that the clock went back: then every deadline goes back as far, first.
    */
   postponeAll(later: number, since: number): Promise<void>
   putDefinition(row: DefinitionRow): void
@@ -357,6 +360,7 @@ export function partsOfQueue(queue: string): Pick<ExecutionRow, 'runner_group' |
 /** When a runner may be something else although nobody has put it: not connected any more, or healthy again. */
 export function checkAt(row: RunnerRow, now: number): number | null {
   const times = [row.seen_until, row.free_slots ? row.reserve_until : 0, row.unhealthy_until ?? 0]
-  const first = Math.min(...times.filter(time => time > now))
+  const looked = Math.min(row.looked_at, now)
+  const first = Math.min(...times.filter(time => time > looked))
   return Number.isFinite(first) ? first : null
 }

@@ -53,6 +53,17 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
   }
 
   async postponeAll(later: number, since: number): Promise<void> {
+    const times = ['seen_until', 'reserve_until', 'back_until', 'check_at']
+    const back = since - this.now
+    if (back > 0) {
+      const moved = (column: string) => `${column} = ${column} - CAST($1 AS double precision)`
+      await this.access.change(
+        ['executions'],
+        `UPDATE executions SET ${moved('deadline')} WHERE deadline IS NOT NULL`,
+        back,
+      )
+      await this.access.change(['runners'], `UPDATE runners SET ${times.map(moved).join(', ')}`, back)
+    }
     const moved = (column: string) =>
       `${column} = CASE WHEN ${column} > $1 THEN ${column} ELSE $1 END + CAST($2 AS double precision)`
     await this.access.change(
@@ -61,13 +72,13 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
       this.now,
       later,
     )
-    for (const column of ['seen_until', 'reserve_until', 'back_until', 'check_at'])
+    for (const column of times)
       await this.access.change(
         ['runners'],
         `UPDATE runners SET ${moved(column)} WHERE ${column} >= $3`,
         this.now,
         later,
-        since,
+        Math.min(since, this.now),
       )
   }
 

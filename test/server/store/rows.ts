@@ -79,6 +79,7 @@ export function runner(more: Partial<RunnerRow> = {}): RunnerRow {
     clock_difference_seconds: null,
     misses: 0,
     unhealthy_until: null,
+    looked_at: 0,
     deleted_at: null,
     ...more,
   }

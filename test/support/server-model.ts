@@ -1,0 +1,308 @@
+/*
+ * What the server should make of what happens, as simply as it can be said: one object, changed in place. It knows
+ * nothing of stores and rows. Times are milliseconds.
+ */
+import type { ExecutionState } from '../../src/protocol/states.ts'
+
+export const lease = 60_000
+export const confirmWithin = 30_000
+export const lateResult = 300_000
+
+export interface ModelRunner {
+  id: string
+  session: number
+  /** Registered, not called yet. */
+  pending: number | null
+  created: number
+  group: string
+  capabilities: string[]
+  capacity: number
+  enabled: boolean
+  tainted: boolean
+  deleted: boolean
+  seenUntil: number
+  pollUntil: number
+  free: number | null
+  state: 'ready' | 'draining' | 'left'
+  misses: number
+  unhealthyUntil: number
+}
+
+export interface ModelExecution {
+  group: string
+  attempt: number
+  created: number
+  runnerGroup: string
+  capabilities: string[]
+  priority: number
+  job: string | null
+  script: boolean
+  retries: number
+  state: ExecutionState
+  ended: boolean
+  deadline: number | null
+  /** How long an attempt may wait, and until when this one may. */
+  wait: number | null
+  queueUntil: number | null
+  runner: string | null
+  session: number | null
+  lease: string | null
+  unconfirmed: number
+  next: ModelExecution | null
+  previous: ModelExecution | null
+  result: string | null
+  /** How often a runner was told to go ahead. */
+  confirms: number
+}
+
+export interface ModelGroup {
+  mode: 'all' | 'leader'
+  leader: string | null
+  pinned: string | null
+}
+
+const held = ['reserved', 'running', 'aborting']
+
+export class Model {
+  now = 1_000_000
+  monotonic = 0
+  tick: number | null = null
+  last: { now: number; monotonic: number } | null = null
+  runners: ModelRunner[] = []
+  /** In the order in which they were made. */
+  executions: ModelExecution[] = []
+  groups = new Map<string, ModelGroup>()
+
+  runner(id: string): ModelRunner {
+    return this.runners.find(runner => runner.id === id)!
+  }
+
+  heldBy(id: string): ModelExecution[] {
+    return this.executions.filter(one => one.runner === id && held.includes(one.state))
+  }
+
+  isActive(job: string): boolean {
+    return this.executions.some(one => one.job === job && !one.ended)
+  }
+
+  // ── runners ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether it could take work, if it led its group; by a time that may be before now. */
+  mayWork(runner: ModelRunner, now = this.now): boolean {
+    const polls = !runner.free || runner.pollUntil > now
+    const connected = runner.seenUntil > now && polls
+    const well = runner.unhealthyUntil <= now && runner.state === 'ready'
+    return !runner.deleted && runner.enabled && !runner.tainted && connected && well
+  }
+
+  mayTakeWork(runner: ModelRunner): boolean {
+    const group = this.groups.get(runner.group)!
+    return this.mayWork(runner) && (group.mode === 'all' || group.leader === runner.id)
+  }
+
+  suits(runner: ModelRunner, execution: ModelExecution): boolean {
+    const has = execution.capabilities.every(name => runner.capabilities.includes(name))
+    return execution.runnerGroup === runner.group && has
+  }
+
+  /** Who should lead. */
+  elect(name: string): string | null {
+    const group = this.groups.get(name)!
+    if (group.mode === 'all') return null
+    const { now, tick } = this
+    const vouched = tick === null ? now : Math.min(Math.max(now, tick), tick + 15_000)
+    const able = this.runners.filter(runner => runner.group === name && this.mayWork(runner, vouched))
+    const ids = able.map(runner => runner.id)
+    for (const id of [group.pinned, group.leader]) if (id !== null && ids.includes(id)) return id
+    return able.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1))[0]?.id ?? null
+  }
+
+  /** A call of a session; whether it is heard. */
+  call(runner: ModelRunner, session: number): boolean {
+    if (runner.deleted) return false
+    if (session === runner.pending) {
+      runner.session = session
+      runner.pending = null
+      Object.assign(runner, { seenUntil: this.now + lease, pollUntil: 0, free: null, state: 'ready' })
+      return true
+    }
+    if (session !== runner.session) return false
+    if (this.now + lease - runner.seenUntil > lease / 6) runner.seenUntil = this.now + lease
+    return true
+  }
+
+  // ── executions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  add(execution: Partial<ModelExecution> & Pick<ModelExecution, 'group'>): ModelExecution {
+    const { wait = null } = execution
+    const queueUntil = wait === null ? null : this.now + wait
+    const one: ModelExecution = {
+      attempt: 1,
+      created: this.now,
+      runnerGroup: 'default',
+      capabilities: [],
+      priority: 0,
+      job: null,
+      script: false,
+      retries: 0,
+      state: 'queued',
+      ended: false,
+      deadline: queueUntil,
+      wait,
+      queueUntil,
+      runner: null,
+      session: null,
+      lease: null,
+      unconfirmed: 0,
+      next: null,
+      previous: null,
+      result: null,
+      confirms: 0,
+      ...execution,
+    }
+    this.executions.push(one)
+    return one
+  }
+
+  reserve(one: ModelExecution, runner: ModelRunner, leaseId: string): void {
+    if (one.previous) this.end(one.previous, 'lost')
+    Object.assign(one, { runner: runner.id, session: runner.session, lease: leaseId })
+    Object.assign(one, { state: 'reserved', deadline: this.now + confirmWithin, previous: null })
+  }
+
+  giveBack(one: ModelExecution): void {
+    if (one.queueUntil !== null && one.queueUntil <= this.now) {
+      this.end(one, 'failed')
+      return
+    }
+    Object.assign(one, {
+      runner: null,
+      session: null,
+      lease: null,
+      state: 'queued',
+      deadline: one.queueUntil,
+    })
+  }
+
+  missed(one: ModelExecution): void {
+    const runner = this.runner(one.runner!)
+    const theirs = runner.session === one.session
+    one.unconfirmed++
+    if (one.script || one.unconfirmed >= 10) this.end(one, 'failed')
+    else this.giveBack(one)
+    if (!theirs) return
+    runner.misses++
+    if (runner.misses >= 3)
+      runner.unhealthyUntil = this.now + Math.min(15, 2 ** (runner.misses - 3)) * 2 * confirmWithin
+  }
+
+  confirm(one: ModelExecution, runner: ModelRunner, leaseId: string | null): boolean {
+    if (one.runner !== runner.id || one.lease !== leaseId || one.ended) return false
+    if (one.state === 'lost') this.comeBack(one)
+    if (one.state === 'reserved') {
+      one.state = 'running'
+      one.confirms++
+    }
+    one.deadline = this.now + lease
+    Object.assign(runner, { misses: 0, unhealthyUntil: 0 })
+    return true
+  }
+
+  comeBack(one: ModelExecution): void {
+    if (one.next) this.end(one.next, 'withdrawn')
+    Object.assign(one, { state: 'running', next: null, deadline: this.now + lease })
+  }
+
+  retry(one: ModelExecution): ModelExecution | null {
+    if (one.retries === 0 || one.script) return null
+    const attempt = Math.max(...this.executions.filter(o => o.group === one.group).map(o => o.attempt)) + 1
+    const { group, runnerGroup, capabilities, priority, job, wait } = one
+    const same = { group, runnerGroup, capabilities, priority, job, wait }
+    return this.add({ ...same, attempt, retries: one.retries - 1 })
+  }
+
+  lose(one: ModelExecution): void {
+    Object.assign(one, { state: 'lost', deadline: this.now + lateResult })
+    one.next = this.retry(one)
+    if (one.next) one.next.previous = one
+  }
+
+  /** Ends it, and what stands beside it no longer does. */
+  end(one: ModelExecution, state: ExecutionState): void {
+    if (one.next) one.next.previous = null
+    if (one.previous) one.previous.next = null
+    Object.assign(one, { state, ended: true, deadline: null, next: null, previous: null })
+  }
+
+  finish(
+    one: ModelExecution,
+    runner: ModelRunner,
+    leaseId: string | null,
+    outcome: 'succeeded' | 'failed' | 'aborted',
+  ): boolean {
+    const result = `${leaseId} ${outcome}`
+    if (one.runner !== runner.id) return false
+    if (one.result !== null) return one.result === result
+    if (one.ended || one.lease !== leaseId) return false
+    if (one.state === 'lost' && one.next) this.end(one.next, 'withdrawn')
+    const aborted = one.state === 'aborting' && outcome !== 'succeeded'
+    one.result = result
+    this.end(one, aborted ? 'aborted' : outcome)
+    if (one.state === 'failed') this.retry(one)
+    return true
+  }
+
+  abort(one: ModelExecution): boolean {
+    if (one.ended) return false
+    if (one.state === 'running' || one.state === 'aborting') {
+      one.state = 'aborting'
+      return true
+    }
+    if (one.state === 'lost' && one.next) this.end(one.next, 'withdrawn')
+    this.end(one, 'aborted')
+    return true
+  }
+
+  deleteRunner(runner: ModelRunner): void {
+    if (runner.deleted) return
+    for (const one of this.executions.filter(one => one.runner === runner.id && !one.ended))
+      this.end(one, one.next ? 'lost' : 'aborted')
+    Object.assign(runner, { deleted: true, seenUntil: 0, pollUntil: 0, pending: null })
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  sweep(): void {
+    const { now, monotonic, tick, last } = this
+    if (tick !== null) {
+      const jump = last === null ? tick - now : Math.abs(now - last.now - (monotonic - last.monotonic))
+      if (now - tick > 15_000 || jump > 5000) this.postpone(tick)
+    }
+    this.tick = now
+    this.last = { now, monotonic }
+    const due = this.executions.filter(one => one.deadline !== null && one.deadline <= now)
+    for (const one of due.sort((a, b) => a.deadline! - b.deadline!)) {
+      if (one.state === 'queued') this.end(one, 'failed')
+      else if (one.state === 'reserved') this.missed(one)
+      else if (one.state === 'running') this.lose(one)
+      else this.end(one, one.state === 'aborting' ? 'aborted' : 'lost')
+    }
+  }
+
+  postpone(tick: number): void {
+    // A clock that went back takes all times with it.
+    const back = Math.max(0, tick - this.now)
+    for (const one of this.executions) if (one.deadline !== null) one.deadline -= back
+    for (const runner of this.runners) {
+      runner.seenUntil -= back
+      runner.pollUntil -= back
+    }
+    const since = tick - back
+    const later = (time: number) => Math.max(time, this.now) + lease
+    for (const one of this.executions) if (one.deadline !== null) one.deadline = later(one.deadline)
+    for (const runner of this.runners) {
+      if (runner.seenUntil >= since) runner.seenUntil = later(runner.seenUntil)
+      if (runner.pollUntil >= since) runner.pollUntil = later(runner.pollUntil)
+    }
+  }
+}
