@@ -21,7 +21,7 @@ export interface OptionFacts {
 }
 
 export interface CommandFacts {
-  /** Empty for the program itself. */
+  /** Empty for the program itself; two words for a command of a group. */
   name: string
   description: string
   /** `[taskdir]` and the like. */
@@ -32,12 +32,46 @@ export interface CommandFacts {
   after: string
 }
 
-/** The program with its global options, then its commands. */
-export function commandLine(): { program: CommandFacts; commands: CommandFacts[] } {
+/** Commands that share their first word. */
+export interface GroupFacts {
+  name: string
+  description: string
+  /** The one that is meant where none is named. */
+  preset?: string
+  commands: CommandFacts[]
+}
+
+/** The program with its global options, then its commands and groups of them in the order of its help. */
+export function commandLine(): {
+  program: CommandFacts
+  words: (CommandFacts | GroupFacts)[]
+  /** All that can be run: the commands, and those of the groups. */
+  commands: CommandFacts[]
+} {
   const program = makeProgram([], async () => {})
+  const words = program.commands.map(command =>
+    command.commands.length > 0 ? groupOf(command) : factsOf(command),
+  )
   return {
     program: { ...factsOf(program), name: '' },
-    commands: program.commands.map(factsOf),
+    words,
+    commands: words.flatMap(word => (isGroup(word) ? word.commands : word)),
+  }
+}
+
+export const isGroup = (word: CommandFacts | GroupFacts): word is GroupFacts => 'commands' in word
+
+function groupOf(group: Command): GroupFacts {
+  // commander tells nobody which one it takes where none is named.
+  const preset = (group as unknown as { _defaultCommandName: string | null })._defaultCommandName
+  return {
+    name: group.name(),
+    description: group.description(),
+    ...(preset === null ? {} : { preset }),
+    commands: group.commands.map(command => ({
+      ...factsOf(command),
+      name: `${group.name()} ${command.name()}`,
+    })),
   }
 }
 
@@ -49,7 +83,7 @@ function factsOf(command: Command): CommandFacts {
     arguments: command.registeredArguments.map(argument =>
       argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
     ),
-    argumentKind: names.includes('taskdir') ? 'directory' : 'other',
+    argumentKind: names.includes('taskdir') ? 'directory' : names.includes('file') ? 'file' : 'other',
     options: command.options.map(option => {
       const value = option.flags.match(/[<[].*[>\]]$/)?.[0]
       const preset = option.defaultValue

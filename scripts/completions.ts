@@ -1,26 +1,31 @@
 /*
  * What shells complete on the command line.
  */
-import { type CommandFacts, commandLine, type OptionFacts, type ValueKind } from './command-line.ts'
+import { type CommandFacts, commandLine, isGroup, type OptionFacts, type ValueKind } from './command-line.ts'
 
 const note = '# Written by scripts/generate.ts: change the definitions in src/cli, not this file.'
 const namesOf = ({ short, long }: OptionFacts) => (short === undefined ? [long] : [short, long])
+const lastWord = ({ name }: CommandFacts) => name.slice(name.indexOf(' ') + 1)
 const flags = (options: readonly OptionFacts[]) => options.flatMap(namesOf).join(' ')
 
 /** For bash, without the help of the package bash-completion. */
 export function bashCompletion(): string {
-  const { program, commands } = commandLine()
+  const { program, words, commands } = commandLine()
+  const groups = words.filter(isGroup)
   const all = [...program.options, ...commands.flatMap(({ options }) => options)]
   const names = (fits: (option: OptionFacts) => boolean) => [...new Set(all.filter(fits).flatMap(namesOf))]
   const withValue = names(({ value }) => value !== undefined)
   const withFile = names(({ kind }) => kind === 'file')
   const cases = commands.map(
     ({ name, options, argumentKind }) =>
-      `    ${name}) options="$options ${flags(options)}"${argumentKind === 'directory' ? ' directories=yes' : ''} ;;`,
+      `    '${name}') options="$options ${flags(options)}"${argumentKind === 'other' ? '' : ` names=-${argumentKind[0]}`} ;;`,
+  )
+  const subcommands = groups.map(
+    ({ name, commands }) => `    ${name}) words='${commands.map(lastWord).join(' ')} help' ;;`,
   )
   return `${note}
 _runner() {
-    local current=\${COMP_WORDS[COMP_CWORD]} command='' directories='' word i
+    local current=\${COMP_WORDS[COMP_CWORD]} command='' names='' words='' word i
     local options='-h --help ${flags(program.options)}'
     COMPREPLY=()
     case \${COMP_WORDS[COMP_CWORD - 1]} in
@@ -35,21 +40,25 @@ _runner() {
         case $word in
         ${withValue.join(' | ')}) ((i++)) ;;
         -*) ;;
-        *) command=$word; break ;;
+        *)
+            [[ -z $command ]] || { command="$command $word"; break; }
+            command=$word
+            case $command in ${groups.map(({ name }) => name).join(' | ')}) ;; *) break ;; esac
+            ;;
         esac
     done
     case $command in
-${cases.join('\n')}
+    '') words='${words.map(({ name }) => name).join(' ')} help' ;;
+    help) words='${words.map(({ name }) => name).join(' ')}' ;;
+${[...subcommands, ...cases].join('\n')}
     esac
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-    elif [[ -z $command ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '${commands.map(({ name }) => name).join(' ')} help' -- "$current")
-    elif [[ $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '${commands.map(({ name }) => name).join(' ')}' -- "$current")
-    elif [[ -n $directories ]]; then
+    elif [[ -n $words ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    elif [[ -n $names ]]; then
         compopt -o filenames 2>/dev/null
-        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+        mapfile -t COMPREPLY < <(compgen "$names" -- "$current")
     fi
 }
 complete -F _runner runner
@@ -58,7 +67,7 @@ complete -F _runner runner
 
 /** For zsh. */
 export function zshCompletion(): string {
-  const { program, commands } = commandLine()
+  const { program, words } = commandLine()
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
   const message = (text: string) => text.replace(/[[\]:\\]/g, '\\$&')
   const actions: Record<ValueKind, string> = { file: '_files', directory: '_files -/', other: '' }
@@ -74,11 +83,30 @@ export function zshCompletion(): string {
   const argument = ({ argumentKind, arguments: [name] }: CommandFacts) =>
     name === undefined ? [] : [quoted(`:${name.slice(1, -1)}:${actions[argumentKind]}`)]
   const help = quoted('(-h --help)'.concat('{-h,--help}[help]')).replace('{-h,--help}', "'{-h,--help}'")
-  const indent = (words: string[]) => words.map(word => `      ${word} \\`).join('\n')
-  const cases = commands.map(
-    command =>
-      `    ${command.name})\n      _arguments -s $globals \\\n${indent([...command.options.flatMap(spec), ...argument(command)]).replace(/ \\$/, '')} ;;`,
-  )
+  const described = (name: string, description: string) => quoted(`${name}:${message(description)}`)
+  const caseOf = (command: CommandFacts, name: string, margin: string) => {
+    const specs = [...command.options.flatMap(spec), ...argument(command)]
+    const lines = specs.map(word => `${margin}  ${word}`).join(' \\\n')
+    return `${margin}${name})\n${margin}  _arguments -s $globals${lines === '' ? '' : ` \\\n${lines}`} ;;`
+  }
+  const cases = words.map(word => {
+    if (!isGroup(word)) return caseOf(word, word.name, '    ')
+    const names = word.commands.map(command => `        ${described(lastWord(command), command.description)}`)
+    return `    ${word.name})
+      local -a subcommands=(
+${names.join('\n')}
+      )
+      if (( CURRENT == 2 )); then
+        _describe -t commands command subcommands
+        return
+      fi
+      local subcommand=$words[2]
+      shift words
+      (( CURRENT-- ))
+      case $subcommand in
+${word.commands.map(command => caseOf(command, lastWord(command), '      ')).join('\n')}
+      esac ;;`
+  })
   return `#compdef runner
 ${note}
 _runner() {
@@ -93,7 +121,7 @@ ${program.options
   .join('\n')}
   )
   commands=(
-${commands.map(({ name, description }) => `    ${quoted(`${name}:${message(description)}`)}`).join('\n')}
+${words.map(({ name, description }) => `    ${described(name, description)}`).join('\n')}
     'help:show the help of a command'
   )
   _arguments -s -C $globals '1: :->command' '*:: :->rest' && return
@@ -113,9 +141,9 @@ _runner "$@"
 
 /** For fish. */
 export function fishCompletion(): string {
-  const { program, commands } = commandLine()
+  const { program, words } = commandLine()
   const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
-  const names = commands.map(({ name }) => name).join(' ')
+  const names = words.map(({ name }) => name).join(' ')
   const none = `not __fish_seen_subcommand_from ${names} help`
   const option = ({ short, long, value, kind, description }: OptionFacts, when: string) =>
     [
@@ -126,23 +154,31 @@ export function fishCompletion(): string {
       ...(value === undefined ? [] : [kind === 'file' ? '-r -F' : '-x']),
       `-d ${quoted(description)}`,
     ].join(' ')
+  const command = ({ options, argumentKind }: CommandFacts, when: string) => {
+    const what = { directory: "-a '(__fish_complete_directories)'", file: '-F', other: '' }[argumentKind]
+    return [
+      ...options.map(facts => option(facts, when)),
+      ...(what === '' ? [] : [`complete -c runner -n ${quoted(when)} ${what}`]),
+    ]
+  }
   return `${[
     note,
     'complete -c runner -f',
     "complete -c runner -s h -l help -d 'show the help'",
     ...program.options.map(facts => option(facts, '')),
-    ...commands.map(
+    ...words.map(
       ({ name, description }) => `complete -c runner -n ${quoted(none)} -a ${name} -d ${quoted(description)}`,
     ),
     `complete -c runner -n ${quoted(none)} -a help -d 'show the help of a command'`,
     `complete -c runner -n '__fish_seen_subcommand_from help' -a ${quoted(names)}`,
-    ...commands.flatMap(({ name, options, argumentKind }) => {
-      const when = `__fish_seen_subcommand_from ${name}`
-      const folders = `complete -c runner -n ${quoted(when)} -a '(__fish_complete_directories)'`
-      return [
-        ...options.map(facts => option(facts, when)),
-        ...(argumentKind === 'directory' ? [folders] : []),
-      ]
+    ...words.flatMap(word => {
+      const when = `__fish_seen_subcommand_from ${word.name}`
+      if (!isGroup(word)) return command(word, when)
+      const none = `${when}; and not __fish_seen_subcommand_from ${word.commands.map(lastWord).join(' ')}`
+      return word.commands.flatMap(one => [
+        `complete -c runner -n ${quoted(none)} -a ${lastWord(one)} -d ${quoted(one.description)}`,
+        ...command(one, `${when}; and __fish_seen_subcommand_from ${lastWord(one)}`),
+      ])
     }),
   ].join('\n')}\n`
 }

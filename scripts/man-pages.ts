@@ -9,7 +9,7 @@ export function runnerPage(version: string): string {
   const { program, commands } = commandLine()
   return page([
     heading('RUNNER', 1, version),
-    section('NAME', 'runner \\- run the chain of tasks of a host'),
+    section('NAME', 'runner \\- run the chain of tasks of a host, and hand jobs out to many'),
     '.SH SYNOPSIS',
     ...commands.map(({ name, arguments: names }) =>
       synopsis('[\\fIoptions\\fR]', `\\fB${name}\\fR`, ...names.map(argument)),
@@ -28,9 +28,18 @@ export function runnerPage(version: string): string {
     '.SH COMMANDS',
     ...commands.map(command),
     section(
+      'OPTIONS FOR A SERVER',
+      text('Every command to a server takes these, wherever it says that it does:'),
+    ),
+    options(serverOptions(commands.find(({ name }) => name === 'submit')!)),
+    section(
       'ENVIRONMENT',
       [
         tagged('RUNNER_CONFIG', 'The configuration file, where `-c` names none.'),
+        tagged(
+          'RUNNER_SERVER, RUNNER_SERVER_TOKEN_FILE, RUNNER_SERVER_CA_FILE',
+          'What the options for a server say.',
+        ),
         tagged('RUNNER_NODE', 'The Node.js to run with, instead of the one that came with runner.'),
         tagged('NO_COLOR, FORCE_COLOR', 'No colours; colours also where there is no terminal.'),
       ].join('\n'),
@@ -158,13 +167,22 @@ function options(
     .join('\n')
 }
 
-function command({ name, arguments: names, description, options: own, after }: CommandFacts): string {
+/** Options that say which server, and how to reach it. */
+const serverNames = ['--server', '--token-file', '--ca-file', '--cert-file', '--key-file', '--proxy']
+
+const serverOptions = ({ options }: CommandFacts) => options.filter(({ long }) => serverNames.includes(long))
+
+function command(facts: CommandFacts): string {
+  const { name, arguments: names, description, options: all, after } = facts
+  const shared = serverOptions(facts)
+  const own = shared.length < serverNames.length ? all : all.filter(option => !shared.includes(option))
   const [, status, example] = after.match(/^((?:(?!Examples:)[\s\S])*)(Examples:[\s\S]*)?$/) ?? []
   const notes = (status ?? '').trim().replace(/\n(?!\n)/g, ' ')
   return [
     `.SS "runner ${[name, ...names].join(' ')}"`,
     inline(`${description[0]!.toUpperCase()}${description.slice(1)}.`),
     ...(own.length > 0 ? [options(own)] : []),
+    ...(own === all ? [] : [text('It takes the options for a server.')]),
     ...(notes === '' ? [] : [text(notes)]),
     ...(example === undefined ? [] : ['.PP\nExamples:', examples(example)]),
   ].join('\n')

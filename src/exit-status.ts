@@ -12,13 +12,23 @@ export const exitStatus = {
   crashed: 6,
   /** Of commands about runs: there is none on record. */
   noRun: 7,
+  /** Of commands to a server: it knows no such job, execution, runner, group or token. */
+  notFound: 7,
+  /** Of commands that wait for a job: it failed without an exit status from 1 to 255 of its own. */
+  jobFailed: 1,
+  /** … it was aborted. */
+  jobAborted: 8,
+  /** … its runner was not heard of again. */
+  jobLost: 9,
   /** `logs --verify` of a log that is not whole; `get --require` of a key that is not there. */
   missing: 1,
   usage: 64,
-  /** Of `server`: its store or its address cannot be had. */
+  /** Of `server`: its store or its address cannot be had. Of commands to one: it cannot be reached. */
   unavailable: 69,
   /** A bug in runner itself, or an edge of it that broke. */
   internal: 70,
+  /** Of commands to a server: it does not do what was asked. */
+  refused: 77,
   config: 78,
   interrupted: { SIGINT: 130, SIGTERM: 143 },
 } as const

@@ -16,6 +16,18 @@ const commands = [
   'explain',
   'graph',
   'server',
+  'job',
+  'submit',
+  'executions',
+  'log',
+  'abort',
+  'rerun',
+  'busy',
+  'runners',
+  'groups',
+  'token',
+  'backup',
+  'restore',
   'help',
 ]
 const withValue = /^(-[vqH]*[cng]|--(config|times|get))$/

@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.ts'
 import { errorCode, errorText } from '../result.ts'
 import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
 import type { GetOptions } from './get.ts'
+import { addOperatorCommands } from './operator-commands.ts'
 import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
 import { sayError } from './say.ts'
 
@@ -272,6 +273,7 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
   addGet(program, done)
   addRecords(program, done)
   addServer(program, done)
+  addOperatorCommands(program, done)
   return program
 }
 

@@ -248,6 +248,7 @@ export const api = {
     path: '/v1/executions/{id}/rerun',
     summary: 'Run the definition of an ended execution again, as it was then',
     access: operator,
+    idempotent: true,
     params: id,
     answers: { 201: m.Execution },
   },

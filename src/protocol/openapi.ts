@@ -35,7 +35,7 @@ const headers = {
     name: 'Idempotency-Key',
     in: 'header',
     description: 'The same key with the same body gives the same execution, for each token and 24 hours.',
-    schema: { type: 'string', minLength: 1, maxLength: 256 },
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
   },
 }
 

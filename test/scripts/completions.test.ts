@@ -10,7 +10,7 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
     const script = `source "$0/runner.bash"; COMP_WORDS=(runner "$@"); COMP_CWORD=$#; _runner; echo "\${COMPREPLY[@]}"`
     return (await command('bash', ['-c', script, folder, ...words])).split(' ')
   }
-  t.same(await complete('ru'), ['run'])
+  t.same(await complete('ru'), ['run', 'runners'])
   t.match(await complete(''), ['run', 'check', 'list', 'get'])
   t.same(await complete('--verb'), ['--verbose'])
   t.same(await complete('-c', 'x.cfg', 'run', '--resu'), ['--resume'], 'a value is no command')
@@ -18,6 +18,10 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
   t.same(await complete('--config', 'completions/runner.b'), ['completions/runner.bash'])
   t.same(await complete('run', 'completi'), ['completions'])
   t.same(await complete('help', 'li'), ['list'])
+  t.same(await complete('job', ''), ['put', 'list', 'show', 'delete', 'run', 'help'])
+  t.same(await complete('job', 'put', '--ima'), ['--image'])
+  t.same(await complete('--server', 'x', 'runners', 'unta'), ['untaint'])
+  t.same(await complete('restore', 'completions/runner.b'), ['completions/runner.bash'])
 })
 
 testWith(t, 'fish completes commands and options', [program('fish')], async t => {
@@ -26,10 +30,13 @@ testWith(t, 'fish completes commands and options', [program('fish')], async t =>
     const said = await command('fish', ['--no-config', '-c', script, folder, line])
     return said.split('\n').map(word => word.split('\t')[0])
   }
-  t.same(await complete('runner ru'), ['run'])
+  t.same(await complete('runner ru'), ['run', 'runners'])
   t.same(await complete('runner run --resu'), ['--resume'])
   t.same(await complete('runner check --resu'), [''])
   t.same(await complete('runner help li'), ['list'])
+  t.same(await complete('runner runners unta'), ['untaint'])
+  t.same(await complete('runner job put --ima'), ['--image'])
+  t.same(await complete('runner job show --ima'), [''])
 })
 
 testWith(t, 'zsh takes the completions', [program('zsh')], async t => {

@@ -1,0 +1,61 @@
+import { exitStatus } from '../../exit-status.ts'
+import { errorText } from '../../result.ts'
+import { sayError } from '../say.ts'
+import { type ConnectOptions, printJson, sayFailure, withClient } from './connect.ts'
+import { readText } from './definition.ts'
+import { replaceFile } from './replace-file.ts'
+
+export interface BackupOptions extends ConnectOptions {
+  /** Standard output without it. */
+  file?: string
+}
+
+/** `runner backup`: the definitions of all jobs, their secrets sealed under the server's key. */
+export function backupCommand(options: BackupOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  return withClient(options, env, async client => {
+    const jobs = await client.call('listJobs', {})
+    if (!jobs.ok) return sayFailure(jobs.failure)
+    const text = `${JSON.stringify(jobs.value, null, options.json ? 0 : 2)}\n`
+    const { file } = options
+    if (file === undefined || file === '-') {
+      process.stdout.write(text)
+      return exitStatus.ok
+    }
+    try {
+      replaceFile(file, text)
+    } catch (error) {
+      sayError(`runner: ${file} cannot be written: ${errorText(error)}\n`)
+      return exitStatus.unavailable
+    }
+    if (!options.quiet) sayError(`runner: ${jobs.value.length} jobs are in ${file}\n`)
+    return exitStatus.ok
+  })
+}
+
+export interface RestoreOptions extends ConnectOptions {
+  file: string
+}
+
+/** `runner restore`: all definitions of a backup, or none and which one was wrong. */
+export async function restoreCommand(options: RestoreOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const text = readText(options.file)
+  if (!text.ok) return refuse(text.failure)
+  let body: unknown
+  try {
+    body = JSON.parse(text.value)
+  } catch (error) {
+    return refuse(`${options.file} is no backup: ${errorText(error)}`)
+  }
+  return withClient(options, env, async client => {
+    const restored = await client.call('restore', { body })
+    if (!restored.ok) return sayFailure(restored.failure)
+    if (options.json) printJson(restored.value)
+    else if (!options.quiet) sayError(`runner: ${restored.value.restored} jobs are restored\n`)
+    return exitStatus.ok
+  })
+}
+
+function refuse(message: string): number {
+  sayError(`runner: ${message}\n`)
+  return exitStatus.usage
+}

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import type { InputContext, Submit } from '../../protocol/messages.ts'
+import { errorText, fail, ok, type Result } from '../../result.ts'
+
+/** What the command line says of a definition. */
+export interface DefinitionOptions {
+  file?: string
+  image?: string
+  /** `prefix.ClassName` of a plugin's task. */
+  type?: string
+  input: string[]
+  secret: string[]
+  env: string[]
+  runnerGroup?: string
+  capability: string[]
+  priority?: number
+  retries?: number
+  maxTime?: number
+  maxQueue?: number
+  abortTimeout?: number
+  abortSignal?: string
+}
+
+/** Reads a file, or standard input where its name is `-`. */
+export function readText(file: string): Result<string, string> {
+  try {
+    return ok(readFileSync(file === '-' ? 0 : file, 'utf8'))
+  } catch (error) {
+    return fail(`${file === '-' ? 'standard input' : file} cannot be read: ${errorText(error)}`)
+  }
+}
+
+/** The definition in a file, with what the options say instead; `command` is what stands behind `--`. */
+export function definitionOf(
+  options: DefinitionOptions,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Result<Submit & { name?: string }, string> {
+  const base = options.file === undefined ? ok({}) : readDefinition(options.file)
+  if (!base.ok) return base
+  const definition = { ...base.value } as Submit
+  if (options.image !== undefined) definition.image = options.image
+  if (definition.image === undefined)
+    return fail('no image is named: say --image, or --file with a definition')
+  if (command.length > 0) definition.command = [...command]
+  const given = {
+    runner_group: options.runnerGroup,
+    priority: options.priority,
+    retries: options.retries,
+    max_time_seconds: options.maxTime,
+    max_queue_seconds: options.maxQueue,
+    abort_timeout_seconds: options.abortTimeout,
+    abort_signal: options.abortSignal,
+    ...(options.capability.length === 0 ? {} : { capabilities: options.capability }),
+  }
+  for (const [key, value] of Object.entries(given))
+    if (value !== undefined) Object.assign(definition, { [key]: value })
+  const variables = pairs('--env', options.env)
+  if (!variables.ok) return variables
+  if (variables.value.size > 0) definition.env = { ...definition.env, ...Object.fromEntries(variables.value) }
+  return withValues(definition, options, env)
+}
+
+function readDefinition(file: string): Result<object, string> {
+  const text = readText(file)
+  if (!text.ok) return text
+  try {
+    const value: unknown = JSON.parse(text.value)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return ok(value)
+  } catch (error) {
+    return fail(`${file} is no JSON: ${errorText(error)}`)
+  }
+  return fail(`${file} has no definition in it: that is a JSON object with an image`)
+}
+
+/** Inputs and secrets: properties of a plugin's task, and a command's secret environment. */
+function withValues(
+  definition: Submit,
+  { type, input, secret, file }: DefinitionOptions,
+  env: NodeJS.ProcessEnv,
+): Result<Submit, string> {
+  const inputs = pairs('--input', input)
+  if (!inputs.ok) return inputs
+  const secrets = secretsOf(secret, env, file === '-')
+  if (!secrets.ok) return secrets
+  const task = definition.input?.task
+  if (type === undefined && task === undefined) {
+    if (inputs.value.size > 0)
+      return fail('--input is for a plugin: name its task by --type prefix.ClassName')
+    if (secrets.value.size === 0) return ok(definition)
+    const secret_env = { ...definition.secret_env, ...Object.fromEntries(secrets.value) }
+    return ok({ ...definition, secret_env })
+  }
+  const properties = [...inputs.value].map(([name, value]) => property(name, value, false))
+  properties.push(...[...secrets.value].map(([name, value]) => property(name, value, true)))
+  const named = new Set(properties.map(({ name }) => name))
+  const kept = (task?.properties ?? []).filter(({ name }) => !named.has(name))
+  const whole: InputContext = {
+    ...definition.input,
+    task: { ...task, type: type ?? task!.type, properties: [...kept, ...properties] },
+  }
+  return ok({ ...definition, input: whole })
+}
+
+/** As the plugins' SDKs need it: with all of its fields. */
+function property(name: string, value: string, password: boolean) {
+  return { name, kind: 'STRING', category: 'input' as const, password, value }
+}
+
+/** `key=value`; the value `@file` is what the file has in it. */
+function pairs(option: string, texts: readonly string[]): Result<Map<string, string>, string> {
+  const all = new Map<string, string>()
+  for (const text of texts) {
+    const at = text.indexOf('=')
+    if (at < 1) return fail(`${option} ${text}: write key=value, or key=@file`)
+    const [key, value] = [text.slice(0, at), text.slice(at + 1)]
+    const read = value.startsWith('@') ? readText(value.slice(1)) : ok(value)
+    if (!read.ok) return fail(`${option} ${key}: ${read.failure}`)
+    all.set(key, read.value)
+  }
+  return ok(all)
+}
+
+const places = 'write key=@file, key=- for standard input, or key=env:NAME for a variable of the environment'
+
+/** Secrets, from where nobody else sees them. */
+function secretsOf(
+  texts: readonly string[],
+  env: NodeJS.ProcessEnv,
+  stdinTaken: boolean,
+): Result<Map<string, string>, string> {
+  const all = new Map<string, string>()
+  let taken = stdinTaken
+  for (const text of texts) {
+    // What stands behind the key may be the secret: it is not repeated.
+    const [, key, place] = /^([^=]+)=(@.+|-|env:.+)$/s.exec(text) ?? []
+    if (key === undefined || place === undefined) {
+      const name = /^[^=]+(?==)/.exec(text)?.[0]
+      const which = name === undefined ? '' : ` ${name}`
+      return fail(
+        `--secret${which}: a secret on the command line can be seen by all users of this host, and stays in the history of the shell; ${places}`,
+      )
+    }
+    if (place === '-' && taken)
+      return fail(`--secret ${key}: standard input has been read already; ${places}`)
+    taken ||= place === '-'
+    const value = place.startsWith('env:') ? variable(place.slice(4), env) : readText(place.replace(/^@/, ''))
+    if (!value.ok) return fail(`--secret ${key}: ${value.failure}`)
+    // An editor's line end is no part of it.
+    all.set(key, place.startsWith('env:') ? value.value : value.value.replace(/\r?\n$/, ''))
+  }
+  return ok(all)
+}
+
+function variable(name: string, env: NodeJS.ProcessEnv): Result<string, string> {
+  const value = env[name]
+  return value === undefined ? fail(`the environment has no ${name}`) : ok(value)
+}

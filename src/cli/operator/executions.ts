@@ -1,0 +1,151 @@
+import { systemClock } from '../../edges.ts'
+import { exitStatus } from '../../exit-status.ts'
+import type { Client } from '../../protocol/client.ts'
+import type { Execution } from '../../protocol/messages.ts'
+import { busyText, executionsText, executionText } from '../../report/executions.ts'
+import { streamOut } from '../../report/stream.ts'
+import { catchSignals } from '../signals.ts'
+import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
+import { followLog } from './follow.ts'
+import { collect } from './pages.ts'
+import { makeAndWait, type WaitOptions } from './wait.ts'
+
+export interface ExecutionsCommandOptions extends ConnectOptions {
+  /** One execution instead of a list. */
+  id?: string
+  state?: string
+  job?: string
+  runner?: string
+  group?: string
+  limit: number
+}
+
+/** `runner executions`: the latest first; or all of one. */
+export function executionsCommand(
+  options: ExecutionsCommandOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  return withClient(options, env, async client => {
+    const now = systemClock.now()
+    if (options.id !== undefined) {
+      const found = await client.call('getExecution', { params: { id: options.id } })
+      if (!found.ok) return sayFailure(found.failure)
+      if (options.json) printJson(found.value)
+      else process.stdout.write(executionText(found.value, now))
+      return exitStatus.ok
+    }
+    const filter = {
+      ...(options.state === undefined ? {} : { state: options.state }),
+      ...(options.job === undefined ? {} : { job_name: options.job }),
+      ...(options.runner === undefined ? {} : { runner_id: options.runner }),
+      ...(options.group === undefined ? {} : { group: options.group }),
+    }
+    const list = await collect(
+      page => client.call('listExecutions', { query: { ...filter, ...page } }),
+      options.limit,
+    )
+    if (!list.ok) return sayFailure(list.failure)
+    if (options.json) printJson(list.value)
+    else process.stdout.write(executionsText(list.value, now, tableWidth()))
+    return exitStatus.ok
+  })
+}
+
+export interface LogCommandOptions extends ConnectOptions {
+  id: string
+  follow: boolean
+  offset: number
+}
+
+/** `runner log`: what an execution wrote, byte for byte; with `follow` until it has ended. */
+export function logCommand(options: LogCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  return withClient(options, env, async client => {
+    using signals = catchSignals()
+    const gone = new AbortController()
+    const out = streamOut(process.stdout, () => gone.abort())
+    const signal = AbortSignal.any([signals.stop, gone.signal])
+    const { id, follow, offset: from } = options
+    const found = await client.call('getExecution', { params: { id }, signal })
+    if (!found.ok) return sayFailure(found.failure)
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+    const take = (bytes: Uint8Array, offset: number) =>
+      out.write(
+        options.json
+          ? `${JSON.stringify({ offset, text: decoder.decode(bytes, { stream: true }) })}\n`
+          : bytes,
+      )
+    const until = follow ? {} : { until: found.value.log.length }
+    const followed = await followLog(client, id, take, { from, signal, ...until })
+    if (!followed.ok) {
+      if (gone.signal.aborted) return exitStatus.ok
+      if (signals.stop.aborted) return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
+      return sayFailure(followed.failure)
+    }
+    const { state, offset } = followed.value
+    if (options.json && state !== undefined) await out.write(`${JSON.stringify({ offset, state })}\n`)
+    return exitStatus.ok
+  })
+}
+
+export interface AbortCommandOptions extends ConnectOptions {
+  ids: string[]
+}
+
+/** `runner abort`: asks for the end of executions; the first one that is refused is said, all are asked. */
+export function abortCommand(options: AbortCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  return withClient(options, env, async client => {
+    let status: number = exitStatus.ok
+    const aborted: Execution[] = []
+    for (const id of options.ids) {
+      const result = await client.call('abort', { params: { id } })
+      if (result.ok) aborted.push(result.value)
+      else status ||= sayFailure(result.failure)
+    }
+    if (options.json) printJson(aborted)
+    else for (const execution of aborted) process.stdout.write(`${execution.id} ${execution.state}\n`)
+    return status
+  })
+}
+
+export interface RerunCommandOptions extends WaitOptions {
+  id: string
+}
+
+/** `runner rerun`: runs again what an execution ran, as it was then. */
+export function rerunCommand(options: RerunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  return withClient(options, env, client =>
+    makeAndWait(client, options, idempotencyKey =>
+      client.call('rerun', { params: { id: options.id }, idempotencyKey }),
+    ),
+  )
+}
+
+export interface BusyCommandOptions extends ConnectOptions {
+  watch: boolean
+}
+
+/** Seconds between two looks of `busy --watch`. */
+const lookEvery = 2
+
+/** `runner busy`: what runs right now. */
+export function busyCommand(options: BusyCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  return withClient(options, env, async client => {
+    if (!options.watch) return showBusy(client, options)
+    using signals = catchSignals()
+    for (;;) {
+      const status = await showBusy(client, options)
+      if (status !== exitStatus.ok) return status
+      await systemClock.sleep(lookEvery, signals.stop)
+      if (signals.stop.aborted) return exitStatus.ok
+    }
+  })
+}
+
+async function showBusy(client: Client, { json, watch }: BusyCommandOptions): Promise<number> {
+  const busy = await client.call('busy', {})
+  if (!busy.ok) return sayFailure(busy.failure)
+  const clear = watch && process.stdout.isTTY ? '\x1b[H\x1b[2J' : ''
+  if (json) printJson(busy.value)
+  else process.stdout.write(`${clear}${busyText(busy.value, systemClock.now(), tableWidth())}`)
+  return exitStatus.ok
+}

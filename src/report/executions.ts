@@ -1,0 +1,98 @@
+import { withoutMarkers } from '../protocol/markers.ts'
+import type { Execution } from '../protocol/messages.ts'
+import { columns } from './columns.ts'
+import { seconds } from './describe.ts'
+import { localTime } from './history.ts'
+
+/** Executions as a table. */
+export function executionsText(executions: readonly Execution[], now: Date, width?: number): string {
+  if (executions.length === 0) return 'no executions\n'
+  const rows = executions.map(execution => [
+    execution.id,
+    nameOf(execution),
+    stateOf(execution),
+    localTime(execution.created_at),
+    took(execution, now),
+    execution.node_name ?? '',
+    why(execution),
+  ])
+  return columns([['execution', 'job', 'state', 'made', 'took', 'runner', ''], ...rows], width)
+}
+
+/** What runs right now, with the last line of what it wrote. */
+export function busyText(executions: readonly Execution[], now: Date, width?: number): string {
+  if (executions.length === 0) return 'nothing runs\n'
+  const rows = executions.map(execution => [
+    execution.id,
+    nameOf(execution),
+    execution.node_name ?? '',
+    took(execution, now),
+    execution.status_line ?? lastLine(execution.output),
+  ])
+  return columns([['execution', 'job', 'runner', 'for', 'says'], ...rows], width)
+}
+
+/** All of one execution but its log. */
+export function executionText(execution: Execution, now: Date): string {
+  const { log } = execution
+  const dropped = log.truncated ? ', of which head and tail are kept' : ''
+  const facts: [name: string, value: string | null][] = [
+    ['execution', execution.id],
+    ['job', execution.job_name],
+    ['image', execution.image],
+    ['state', stateOf(execution)],
+    ['why', why(execution) || null],
+    ['attempt', `${execution.attempt}${execution.group === execution.id ? '' : ` of ${execution.group}`}`],
+    ['runner', execution.node_name],
+    ['group', execution.runner_group],
+    ['made', localTime(execution.created_at)],
+    ['started', execution.started_at && localTime(execution.started_at)],
+    ['took', took(execution, now) || null],
+    ['exit status', execution.exit_code === null ? null : String(execution.exit_code)],
+    ['status line', execution.status_line],
+    ...execution.comments.map((comment): [string, string] => ['comment', comment]),
+    ...Object.entries(execution.output_properties ?? {}).map(([name, value]): [string, string] => [
+      `output ${name}`,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+    ['log', `${log.length} bytes${dropped}${log.complete ? '' : ', not complete'}`],
+  ]
+  const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null)
+  const indent = Math.max(...shown.map(([name]) => name.length)) + 2
+  return shown
+    .map(
+      ([name, value]) => `${name.padEnd(indent)}${safe(value).replaceAll('\n', `\n${' '.repeat(indent)}`)}\n`,
+    )
+    .join('')
+}
+
+/** How an execution ended, in one line. */
+export function endText(execution: Execution): string {
+  const reason = why(execution)
+  return `${nameOf(execution)}: ${stateOf(execution)}${reason === '' ? '' : `: ${safe(reason)}`} (execution ${execution.id})`
+}
+
+export const nameOf = ({ job_name, image }: Execution): string => job_name ?? image
+
+function stateOf({ state, exit_code, finished_at }: Execution): string {
+  if (state === 'failed' && exit_code !== null) return `failed with ${exit_code}`
+  return state === 'lost' && finished_at === null ? 'lost, for now' : state
+}
+
+function why({ waiting_because, error_message, reason, state }: Execution): string {
+  if (state === 'queued') return waiting_because ?? ''
+  return error_message ?? (reason === null || reason === state ? '' : reason.replaceAll('-', ' '))
+}
+
+function took({ started_at, finished_at }: Execution, now: Date): string {
+  if (started_at === null) return ''
+  const end = finished_at === null ? now.getTime() : Date.parse(finished_at)
+  return seconds(Math.max(0, (end - Date.parse(started_at)) / 1000))
+}
+
+function lastLine(output: string): string {
+  return withoutMarkers(output).trimEnd().split('\n').at(-1)!.slice(-1000)
+}
+
+/** Without what would move a cursor; lines stay. */
+export const safe = (text: string): string => text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, ' ')
