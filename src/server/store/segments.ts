@@ -117,8 +117,13 @@ export class Segments implements LogBytes {
     const paths = [...names.map(name => join(directory, name)), directory, dirname(directory), this.#root]
     await Promise.all(
       paths.map(async path => {
-        await using file = await open(path)
-        await file.sync()
+        try {
+          await using file = await open(path)
+          await file.sync()
+        } catch (error) {
+          // Given up meanwhile, since it was dropped from the log.
+          if (errorCode(error) !== 'ENOENT') throw error
+        }
       }),
     )
   }
