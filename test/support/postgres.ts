@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +54,8 @@ export class PostgresServer implements AsyncDisposable {
         '--locale=C',
         '-N',
       )
+      const access = join(server.#data, 'pg_hba.conf')
+      writeFileSync(access, `host all locked all scram-sha-256\n${readFileSync(access, 'utf8')}`)
       await server.startAgain()
       return server
     } catch (error) {

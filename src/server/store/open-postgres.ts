@@ -2,7 +2,6 @@ import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { StoreFailure } from './failure.ts'
-import { LogChunks } from './log-chunks.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import type { Opened, OpenFailure } from './open.ts'
 import { execute, Postgres, queryOn } from './postgres.ts'
@@ -59,14 +58,8 @@ export async function openPostgres(
   pool.on('connect', connected => {
     execute(connected, settings).catch(() => {})
   })
-  let first: Client | undefined = client
-  const connect = async () => {
-    const connected = first ?? (await connections.connect())
-    first = undefined
-    return connected
-  }
   const monotonic = () => clock.monotonic() * 1000
-  const engine = new Postgres(connect, pool, new LogChunks(), { monotonic, instead })
+  const engine = new Postgres(client, () => connections.connect(), pool, { monotonic, instead })
   return ok({ engine, release: () => {} })
 }
 

@@ -14,7 +14,7 @@ import { Sqlite, SqliteConnection } from './sqlite.ts'
 import { explainSqlite } from './sqlite-failure.ts'
 
 /** `application_id` of our files (sqlite.org/pragma.html): "rnnr". */
-const applicationId = 0x726e6e72
+export const applicationId = 0x726e6e72
 
 /** Opens an SQLite file, which is made where there is none. */
 export function openSqlite(

@@ -1,6 +1,6 @@
 import type { Client, Pool, PoolClient } from 'pg'
 import type { Answer, Engine, Query, Transaction } from './engine.ts'
-import type { LogChunks } from './log-chunks.ts'
+import { LogChunks } from './log-chunks.ts'
 import { explainPostgres } from './postgres-failure.ts'
 
 /** A statement is compiled once for each connection, by its name. */
@@ -40,7 +40,7 @@ const begin = 'BEGIN; SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)
 /** PostgreSQL: one connection writes, which holds the lock that keeps other servers away; a few read. */
 export class Postgres implements Engine {
   readonly name = 'postgres'
-  readonly logs: LogChunks
+  readonly logs = new LogChunks()
   readonly #connect: () => Promise<Client>
   readonly #pool: Pool
   readonly #monotonic: () => number
@@ -49,16 +49,16 @@ export class Postgres implements Engine {
   /** Milliseconds between the clock of the database and `monotonic`. */
   #offset = 0
 
-  /** `connect` gives a connection that holds the lock. `monotonic` gives milliseconds. */
+  /** `writes` holds the lock, and so does what `connect` gives in its place. `monotonic` gives milliseconds. */
   constructor(
+    writes: Client,
     connect: () => Promise<Client>,
     pool: Pool,
-    logs: LogChunks,
     clocks: { monotonic: () => number; instead: (() => number) | undefined },
   ) {
     this.#connect = connect
+    this.#use(writes)
     this.#pool = pool
-    this.logs = logs
     this.#monotonic = clocks.monotonic
     this.#testClock = clocks.instead
   }
@@ -83,7 +83,10 @@ export class Postgres implements Engine {
   }
 
   async #open(): Promise<Client> {
-    const client = await this.#connect()
+    return this.#use(await this.#connect())
+  }
+
+  #use(client: Client): Client {
     client.on('error', () => this.#drop(client))
     client.on('end', () => this.#drop(client))
     this.#writes = client

@@ -51,7 +51,7 @@ export class Sqlite implements Engine {
   readonly #path: string
   readonly #writes: SqliteConnection
   readonly #idle: SqliteConnection[] = []
-  readonly #all = new Set<SqliteConnection>()
+  readonly #readers = new Set<SqliteConnection>()
   readonly #now: () => number
   #wal: FileHandle | undefined
 
@@ -61,7 +61,6 @@ export class Sqlite implements Engine {
     this.#writes = writes
     this.logs = logs
     this.#now = now
-    this.#all.add(writes)
   }
 
   async begin(): Promise<Transaction> {
@@ -107,13 +106,15 @@ export class Sqlite implements Engine {
 
   #reading(): SqliteConnection {
     const connection = new SqliteConnection(this.#path, { readOnly: true })
-    this.#all.add(connection)
+    this.#readers.add(connection)
     return connection
   }
 
   async close(): Promise<void> {
     await this.logs.close()
     await this.#wal?.close()
-    for (const { database } of this.#all) if (database.isOpen) database.close()
+    // The one that writes is the last: it brings all that is in the WAL into the database file.
+    for (const { database } of this.#readers) database.close()
+    this.#writes.database.close()
   }
 }

@@ -5,8 +5,9 @@ import { PostgresServer, postgresNeeds } from '../../support/postgres.ts'
 import { testWith } from '../../support/require.ts'
 import { conformance, type Subject } from './conformance.ts'
 
+t.setTimeout(100_000)
 testWith(t, 'PostgreSQL does what a store must', postgresNeeds, async t => {
-  t.setTimeout(120_000)
+  t.setTimeout(100_000)
   await using server = await PostgresServer.start()
   let stores = 0
   await conformance(t, async body => {

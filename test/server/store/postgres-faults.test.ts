@@ -1,0 +1,149 @@
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openStore } from '../../../src/server/store/open.ts'
+import type { Store } from '../../../src/server/store/store.ts'
+import { PostgresServer, postgresNeeds } from '../../support/postgres.ts'
+import { testWith } from '../../support/require.ts'
+import { failureOf } from './conformance.ts'
+import { job } from './rows.ts'
+
+t.setTimeout(100_000)
+testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
+  t.setTimeout(100_000)
+  await using server = await PostgresServer.start()
+  const dir = t.testdir({})
+  let databases = 0
+  const newPlace = async () => ({
+    database: await server.newDatabase(`faults${++databases}`),
+    keyFile: join(mkdtempSync(join(dir, 'key-')), 'server.key'),
+  })
+  const open = async (place: { database: string; keyFile: string }): Promise<Store> => {
+    const opened = await openStore(place)
+    if (!opened.ok) throw new Error(opened.failure.detail)
+    return opened.value.store
+  }
+  /** Why a store cannot be opened. */
+  const refusal = async (database: string, keyFile = join(dir, 'none.key')) => {
+    const opened = await openStore({ database, keyFile })
+    if (opened.ok) {
+      await opened.value.store[Symbol.asyncDispose]()
+      return 'it was opened'
+    }
+    return `${opened.failure.reason}: ${opened.failure.detail}`
+  }
+  const put = (store: Store, name: string) => store.write(async tx => tx.putJob(job(name)))
+  const names = async (store: Store) => (await store.read(tx => tx.listJobs())).map(({ name }) => name)
+
+  await t.test('a second server on the same database is refused', async t => {
+    const place = await newPlace()
+    {
+      await using _store = await open(place)
+      t.match(await refusal(place.database, place.keyFile), /^in-use: another server uses PostgreSQL at 127/)
+    }
+    t.equal(await refusal(place.database, place.keyFile), 'it was opened')
+  })
+
+  await t.test('what keeps a store from being opened is said, without the password', async t => {
+    await server.sql("CREATE ROLE locked LOGIN PASSWORD 'right'")
+    const { port } = server
+    const said = await refusal(`postgres://locked:wrong-secret@127.0.0.1:${port}/postgres`)
+    t.match(
+      said,
+      /^refused: PostgreSQL at 127\.0\.0\.1:\d+, database postgres, does not let us in: password auth/,
+    )
+    t.notMatch(said, /secret/)
+    t.match(await refusal(server.url('missing')), /^refused: .* database "missing" does not exist/)
+    t.match(
+      await refusal('postgres://me:secret@127.0.0.1:1/x'),
+      /^unreachable: .* cannot be reached: .*ECONNREFUSED/,
+    )
+    t.match(await refusal('postgres://me:secret@[/x'), /^database-invalid: /)
+    t.match(
+      await refusal(`postgres://locked:right@127.0.0.1:${port}/postgres`),
+      /^not-accessible: .* permission denied for database/,
+    )
+    await server.sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    t.match(
+      await refusal(server.url('latin')),
+      /^not-a-store: the database has the encoding LATIN1: UTF8 is needed/,
+    )
+    const other = await server.newDatabase('other')
+    await server.sql('CREATE SCHEMA runner; CREATE TABLE runner.jobs (x int)', 'other')
+    t.match(await refusal(other), /^not-a-store: .* schema runner of another program/)
+    const newer = await server.newDatabase('newer')
+    t.equal(await refusal(newer), 'it was opened')
+    await server.sql('INSERT INTO runner.migrations VALUES (99)', 'newer')
+    t.match(
+      await refusal(newer),
+      /^too-new: the database has version 99, and this program knows versions up to/,
+    )
+  })
+
+  await t.test('a store whose key file is away is refused, and no other key is made', async t => {
+    const { database, keyFile } = await newPlace()
+    t.equal(await refusal(database, keyFile), 'it was opened')
+    t.match(await refusal(database, join(dir, 'other.key')), /^key-invalid: the key file .* is not there/)
+  })
+
+  const endings: [string, (t: Test, name: string) => Promise<unknown>][] = [
+    [
+      'its connections are ended',
+      () =>
+        server.sql(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $$runner server$$',
+        ),
+    ],
+    ['it is stopped', () => server.stop()],
+    ['it crashes', () => server.stop('immediate')],
+  ]
+  for (const [title, end] of endings)
+    await t.test(`writers fail clearly when ${title}, and later ones succeed`, async t => {
+      await using store = await open(await newPlace())
+      await put(store, 'before')
+      const during: Promise<string | undefined>[] = []
+      let held: (() => void) | undefined
+      const hold = new Promise<void>(resolve => {
+        held = resolve
+      })
+      // One is in the middle of its transaction.
+      const entered = new Promise<void>(resolve => {
+        during.push(
+          failureOf(
+            store.write(async tx => {
+              tx.putJob(job('during'))
+              await tx.deleteJob('none')
+              resolve()
+              await hold
+              await tx.deleteJob('none')
+            }),
+          ),
+        )
+      })
+      await entered
+      await end(t, title)
+      held!()
+      t.same(await Promise.all(during), ['unavailable'])
+      if (server.pid === undefined) {
+        t.equal(await failureOf(put(store, 'while it is away')), 'unavailable')
+        t.equal(await failureOf(names(store)), 'unavailable')
+        await server.startAgain()
+      }
+      await put(store, 'after')
+      // A connection of the pool may not have noticed; the next one has.
+      while ((await failureOf(names(store))) !== undefined) t.comment('a reader had an old connection')
+      t.same(await names(store), ['after', 'before'])
+    })
+
+  await t.test(
+    'a server that has lost its connection goes on, though the old one still holds the lock',
+    async t => {
+      const place = await newPlace()
+      await using store = await open(place)
+      await put(store, 'before')
+      t.equal(await refusal(place.database, place.keyFile).then(said => said.split(':')[0]), 'in-use')
+      await put(store, 'after')
+      t.same(await names(store), ['after', 'before'])
+    },
+  )
+})

@@ -1,0 +1,229 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import t, { type Test } from 'tap'
+import { openStore } from '../../../src/server/store/open.ts'
+import type { LogRow, Store } from '../../../src/server/store/store.ts'
+import { mounts, testWith } from '../../support/require.ts'
+import { failureOf } from './conformance.ts'
+import { readAll, write } from './log-conformance.ts'
+import { job, log } from './rows.ts'
+
+const mebibyte = 1 << 20
+
+const open = (dir: string) =>
+  openStore({ database: `sqlite:${join(dir, 'server.db')}`, keyFile: join(dir, 'server.key') })
+
+async function storeIn(dir: string): Promise<Store> {
+  const opened = await open(dir)
+  if (!opened.ok) throw new Error(opened.failure.detail)
+  return opened.value.store
+}
+
+/** Why a store cannot be opened. */
+async function refusal(dir: string): Promise<string> {
+  const opened = await open(dir)
+  if (opened.ok) {
+    await opened.value.store[Symbol.asyncDispose]()
+    return 'it was opened'
+  }
+  return `${opened.failure.reason}: ${opened.failure.detail}`
+}
+
+/** A directory with a store that has been closed. */
+async function closedStore(
+  t: Test,
+  fill: (store: Store) => Promise<unknown> = async () => {},
+): Promise<string> {
+  const dir = t.testdir({})
+  await using store = await storeIn(dir)
+  await fill(store)
+  return dir
+}
+
+const segmentsOf = (dir: string, id: string) => join(dir, 'logs', id.slice(0, 2), id)
+
+t.test('nothing of a store can be read by others, and a closed one is in one file and its logs', async t => {
+  const dir = await closedStore(t, store => write(store, 'ab-c', 0, Buffer.from('x')))
+  t.same(readdirSync(dir).sort(), ['locks', 'logs', 'server.db', 'server.key'])
+  // Who holds the lock is no secret, and its directory is closed.
+  for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' }))
+    if (!name.startsWith('locks/')) t.equal(statSync(join(dir, name)).mode & 0o077, 0, name)
+})
+
+t.test('a second server on the same file is refused, and told who has it', async t => {
+  const dir = t.testdir({})
+  {
+    await using _store = await storeIn(dir)
+    t.match(
+      await refusal(dir),
+      new RegExp(`^in-use: another server has .*, process ${process.pid} since \\d{4}-`),
+    )
+  }
+  t.equal(await refusal(dir), 'it was opened')
+})
+
+t.test('what cannot be a store is refused with a reason, and left as it is', async t => {
+  const dir = t.testdir({
+    file: '',
+    text: { 'server.db': 'this is no database\n'.repeat(99) },
+    other: {},
+  })
+  t.match(await refusal(join(dir, 'file')), /^not-accessible: .*server\.db cannot be used: /)
+  t.match(await refusal('/proc/none'), /^not-accessible: /)
+  t.match(await refusal(join(dir, 'text')), /^not-a-store: .*server\.db is no SQLite database/)
+  t.match(readFileSync(join(dir, 'text', 'server.db'), 'utf8'), /^this is no database\n/)
+  const other = new DatabaseSync(join(dir, 'other', 'server.db'))
+  other.exec('CREATE TABLE t (x)')
+  other.close()
+  t.match(await refusal(join(dir, 'other')), /^not-a-store: .* is a database of another program/)
+  const invalid = await openStore({ database: 'mysql://x', keyFile: '' })
+  t.match(invalid, { ok: false, failure: { reason: 'database-invalid' } })
+})
+
+t.test('a store that a newer program has migrated is refused, and left as it is', async t => {
+  const dir = await closedStore(t)
+  const database = new DatabaseSync(join(dir, 'server.db'))
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  t.match(
+    await refusal(dir),
+    /^too-new: .* has version 99, and this program knows versions up to \d+: use the newer/,
+  )
+})
+
+t.test('a damaged store says so, when it is opened or when it is read', async t => {
+  const dir = await closedStore(t, store =>
+    store.write(async tx => {
+      for (let index = 0; index < 2000; index++) tx.putJob(job(`job-${index}`, 'x'.repeat(200)))
+    }),
+  )
+  const file = join(dir, 'server.db')
+  const bytes = readFileSync(file)
+  writeFileSync(file, bytes.fill(0xa5, 40_000, bytes.length - 4096))
+  const opened = await open(dir)
+  if (!opened.ok) return t.equal(opened.failure.reason, 'damaged')
+  await using store = opened.value.store
+  t.equal(await failureOf(store.read(tx => tx.listJobs())), 'damaged')
+})
+
+t.test('a store is opened with its own key only, which others cannot read', async t => {
+  const dir = await closedStore(t)
+  const key = join(dir, 'server.key')
+  const bytes = readFileSync(key)
+  t.equal(bytes.length, 32)
+  t.equal(statSync(key).mode & 0o777, 0o600)
+  chmodSync(key, 0o640)
+  t.match(await refusal(dir), /^key-invalid: others than its owner can use the key file .*: chmod 600 /)
+  rmSync(key)
+  t.match(await refusal(dir), /^key-invalid: the key file .* is not there/)
+  t.notOk(existsSync(key), 'none is made for a store that has one')
+  writeFileSync(key, Buffer.alloc(32), { mode: 0o600 })
+  t.match(await refusal(dir), /^key-invalid: .* is not the one with which the store was made/)
+  writeFileSync(key, Buffer.alloc(31))
+  t.match(await refusal(dir), /^key-invalid: .* does not have 32 bytes/)
+  writeFileSync(key, bytes)
+  t.equal(await refusal(dir), 'it was opened')
+})
+
+t.test('rows and files of logs agree after a crash, whichever had come further', async t => {
+  const rows = new Map<string, LogRow>()
+  const ids = Object.fromEntries(
+    ['longer', 'shorter', 'gone', 'beyond', 'complete', 'tail', 'head', 'whole'].map(name => [
+      name,
+      randomUUID(),
+    ]),
+  ) as Record<string, string>
+  const size = 2 * mebibyte + 10
+  const dir = await closedStore(t, async store => {
+    for (const id of Object.values(ids))
+      for (let at = 0; at < size; at += mebibyte)
+        await write(store, id, at, Buffer.alloc(Math.min(mebibyte, size - at), 'x'))
+    await store.write(async tx => {
+      tx.putLog(log(ids.complete!, size, { complete: true }))
+      for (const name of ['tail', 'head', 'whole'])
+        tx.putLog(log(ids[name]!, size, { head: 100, tail: mebibyte + 100, scanned: size }))
+    })
+  })
+  const file = (name: string, start = 2 * mebibyte) => join(segmentsOf(dir, ids[name]!), String(start))
+  appendFileSync(file('longer'), 'not counted')
+  truncateSync(file('shorter'), 5)
+  rmSync(segmentsOf(dir, ids.gone!), { recursive: true })
+  writeFileSync(file('beyond', 3 * mebibyte), 'not counted')
+  truncateSync(file('complete'), 5)
+  truncateSync(file('tail'), 3)
+  rmSync(file('tail', 0))
+  mkdirSync(join(dir, 'keep'))
+  copyFileSync(file('head', 0), join(dir, 'keep', 'head'))
+  truncateSync(file('head', 0), 50)
+  for (let round = 0; round < 2; round++) {
+    await using store = await storeIn(dir)
+    for (const [name, id] of Object.entries(ids)) rows.set(name, (await store.read(tx => tx.log(id)))!)
+    const lengths = Object.fromEntries([...rows].map(([name, { length }]) => [name, length]))
+    t.same(lengths, {
+      longer: size,
+      shorter: 2 * mebibyte + 5,
+      gone: 0,
+      beyond: size,
+      complete: size,
+      tail: 0,
+      head: 50,
+      whole: size,
+    })
+    t.match(rows.get('head'), { head: null, tail: null, scanned: 50 })
+    t.match(rows.get('whole'), { head: 100, tail: mebibyte + 100 })
+    for (const name of ['longer', 'shorter', 'gone', 'beyond', 'head'])
+      t.equal((await readAll(store, ids[name]!)).length, lengths[name], name)
+    // What comes next stands where it should.
+    const { length } = rows.get('shorter')!
+    if (round === 0) {
+      await write(store, ids.shorter!, length, Buffer.from('next'))
+      t.equal(String(await readAll(store, ids.shorter!, length - 2)), 'xxnext')
+      await store.write(async tx => tx.putLog(log(ids.shorter!, length)))
+    }
+  }
+  t.equal(statSync(file('longer')).size, 10)
+  t.notOk(existsSync(file('beyond', 3 * mebibyte)))
+})
+
+testWith(
+  t,
+  'a full disk and one that cannot be written to fail what needs it, until that is over',
+  [mounts],
+  async t => {
+    const dir = t.testdir({})
+    const script = join(import.meta.dirname, 'full-disk-child.ts')
+    const mounting = 'mount -t tmpfs -o size=3m none "$1" && exec "$2" "$3" "$1"'
+    const child = spawn('unshare', ['-m', 'sh', '-c', mounting, 'sh', dir, process.execPath, script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines = child.stdout.setEncoding('utf8').toArray()
+    t.same(await once(child, 'exit'), [0, null])
+    t.same(JSON.parse((await lines).join('')), {
+      filled: 'disk-full',
+      log: 'disk-full',
+      'a read while it is full': true,
+      'after there is room again': 'fine',
+      'read-only': 'read-only',
+      'a store that is opened now': 'not-accessible',
+      'a read while it is read-only': true,
+      'after it can be written again': 'fine',
+      'what was acknowledged is there': true,
+    })
+  },
+)
