@@ -2,7 +2,7 @@ import t from 'tap'
 import type { GroupPatch } from '../../src/protocol/messages.ts'
 import { getGroup, listGroups, patchGroup } from '../../src/server/groups.ts'
 import { deleteRunner, getRunner, patchRunner } from '../../src/server/runners.ts'
-import { connected, registered, registration, uuid } from '../support/runners.ts'
+import { call, connected, registered, registration, uuid } from '../support/runners.ts'
 import { onEachStore, type ServerRoom } from '../support/server-room.ts'
 
 const patch = (room: ServerRoom, name: string, set: GroupPatch) =>
@@ -97,3 +97,16 @@ onEachStore(t, 'only a runner that is in the group can be pinned', async (t, roo
   await room.write(tx => deleteRunner(tx, room.ctx, uuid(1)))
   t.match(await patch(room, 'g', { pinned_runner_id: uuid(1) }), { failure: { reason: 'deleted' } })
 })
+
+onEachStore(
+  t,
+  'a leader that was not heard of leads again with its next call, if nobody else does',
+  async (t, room) => {
+    const session = await connected(room)
+    await patch(room, 'default', { mode: 'leader' })
+    room.pass(60_000)
+    t.match(await patch(room, 'default', { mode: 'leader' }), { value: { leader_runner_id: null } })
+    await call(room, session)
+    t.equal(await leader(room), uuid(1))
+  },
+)

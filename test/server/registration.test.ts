@@ -221,3 +221,25 @@ onEachStore(
     t.pass()
   },
 )
+
+onEachStore(t, 'a new session says for itself what it is', async (t, room) => {
+  await connected(room)
+  await room.write(async tx =>
+    tx.putRunner({
+      ...(await tx.runner(uuid(1)))!,
+      state: 'left',
+      back_until: tx.now,
+      reserve_until: tx.now + 1,
+      free_slots: 3,
+      executors: [{ image: 'x', state: 'idle' }],
+    }),
+  )
+  await connected(room)
+  t.match(await room.read(tx => tx.runner(uuid(1))), {
+    state: 'ready',
+    back_until: null,
+    reserve_until: 0,
+    free_slots: null,
+    executors: [],
+  })
+})
