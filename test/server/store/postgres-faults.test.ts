@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openStore } from '../../../src/server/store/open.ts'
 import type { Store } from '../../../src/server/store/store.ts'
 import { PostgresServer, postgresNeeds } from '../../support/postgres.ts'
+import { PostgresProxy } from '../../support/postgres-proxy.ts'
 import { testWith } from '../../support/require.ts'
 import { failureOf } from './conformance.ts'
-import { job } from './rows.ts'
+import { definition, execution, job, log, runner } from './rows.ts'
 
 t.setTimeout(100_000)
 testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
@@ -136,14 +138,75 @@ testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
     })
 
   await t.test(
-    'a server that has lost its connection goes on, though the old one still holds the lock',
+    'a server that lost its connection goes on, though the old one still has the lock',
     async t => {
       const place = await newPlace()
-      await using store = await open(place)
+      await using proxy = await PostgresProxy.start(server.port)
+      await using store = await open({ ...place, database: proxy.url(place.database) })
       await put(store, 'before')
-      t.equal(await refusal(place.database, place.keyFile).then(said => said.split(':')[0]), 'in-use')
-      await put(store, 'after')
+      proxy.cut()
+      while ((await failureOf(put(store, 'after'))) !== undefined)
+        t.comment('the connection was still in use')
+      while ((await failureOf(names(store))) !== undefined) t.comment('a reader had an old connection')
       t.same(await names(store), ['after', 'before'])
     },
   )
+
+  await t.test('a hundred writers cost as many statements as one', async t => {
+    const place = await newPlace()
+    await using proxy = await PostgresProxy.start(server.port)
+    await using store = await open({ ...place, database: proxy.url(place.database) })
+    const ids = Array.from({ length: 100 }, () => randomUUID())
+    const submit = (id: string) =>
+      store.write(
+        async tx => {
+          if ((await tx.idempotency('t', id)) !== undefined) throw new Error('it is there already')
+          tx.putIdempotency({ token_id: 't', key: id, body_sha256: '', execution_id: id, created_at: 0 })
+          tx.putDefinition(definition(id))
+          tx.putExecution(execution({ id, runner_id: 'r' }))
+        },
+        { idempotency: [{ token_id: 't', key: id }] },
+      )
+    const confirm = (id: string) =>
+      store.write(async tx => tx.putExecution({ ...(await tx.execution(id))!, state: 'running' }), {
+        executions: [id],
+        runners: ['r'],
+      })
+    const heartbeat = (id: string) =>
+      store.write(
+        async tx => {
+          tx.putRunner(runner({ id: 'r' }))
+          for (const row of await tx.heldBy(['r']))
+            if (row.id === id) tx.putExecution({ ...row, deadline: 1 })
+        },
+        { runners: ['r'], held: ['r'], durable: false },
+      )
+    const appendLog = (id: string) =>
+      store.write(
+        async tx => {
+          const length = (await tx.log(id))?.length ?? 0
+          await tx.writeLog(id, length, Buffer.from('a line\n'))
+          tx.putLog(log(id, length + 7))
+        },
+        { executions: [id], logs: [id], durable: false },
+      )
+    const finish = (id: string) =>
+      store.write(
+        async tx => {
+          tx.putOutput(id, 'sealed')
+          tx.putExecution({ ...(await tx.execution(id))!, state: 'succeeded', finished_at: 1 })
+          tx.putLog({ ...(await tx.log(id))!, final_length: 7 })
+        },
+        { executions: [id], runners: ['r'], definitions: [id], logs: [id] },
+      )
+    for (const [name, step] of Object.entries({ submit, confirm, heartbeat, appendLog, finish })) {
+      const counts: number[] = []
+      for (const some of [ids.slice(0, 1), ids.slice(1)]) {
+        const before = proxy.statements
+        await Promise.all(some.map(step))
+        counts.push(proxy.statements - before)
+      }
+      t.equal(counts[1], counts[0], `${name}: ${counts[0]}`)
+    }
+  })
 })
