@@ -154,7 +154,7 @@ const poisoned = {
 
 /** Those of one queue stay in its order. */
 function byUrgency(one: ExecutionRow, other: ExecutionRow): number {
-  return other.priority - one.priority || one.created_at - other.created_at || (one.id < other.id ? -1 : 1)
+  return other.priority - one.priority || one.created_at - other.created_at
 }
 
 /** The place with the most room, so that work spreads; the first of several. */

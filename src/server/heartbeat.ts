@@ -69,7 +69,7 @@ async function noteHeartbeat(
     state,
     free_slots,
     executors,
-    clock_difference_seconds,
+    clock_difference_seconds: clock_difference_seconds ?? before.clock_difference_seconds,
     seen_until: until,
     reserve_until: polling ? until : before.reserve_until,
     last_heartbeat_at: tx.now,

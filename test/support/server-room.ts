@@ -25,14 +25,23 @@ let databases = 0
 
 /** Runs a test of use cases on a new store of each engine; `file` is tap itself. */
 export function onEachStore(file: Test, title: string, body: Body): void {
+  onEachDatabase(file, title, (t, database, dir) => inRoom(t, database, dir, body))
+}
+
+/** Runs a test on a new database of each engine, with a directory beside it. */
+export function onEachDatabase(
+  file: Test,
+  title: string,
+  body: (t: Test, database: string, dir: string) => Promise<void>,
+): void {
   file.test(`${title} (SQLite)`, async t => {
     const dir = t.testdir({})
-    await inRoom(t, `sqlite:${join(dir, 'server.db')}`, dir, body)
+    await body(t, `sqlite:${join(dir, 'server.db')}`, dir)
   })
   testWith(file, `${title} (PostgreSQL)`, postgresNeeds, async t => {
     postgres ??= startFor(file)
     const database = await (await postgres).newDatabase(`room${++databases}`)
-    await inRoom(t, database, t.testdir({}), body)
+    await body(t, database, t.testdir({}))
   })
 }
 

@@ -1,27 +1,58 @@
 /* The use cases of the server on a real store, in one process, with a clock that a test moves. */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { Submit } from '../../src/protocol/messages.ts'
+import type { Test } from 'tap'
+import type {
+  Heartbeat,
+  HeartbeatAnswer,
+  Reservation,
+  ResultMessage,
+  Submit,
+} from '../../src/protocol/messages.ts'
 import { seal } from '../../src/protocol/seal.ts'
-import type { Result } from '../../src/result.ts'
+import { ok, type Result } from '../../src/result.ts'
+import { abortExecution } from '../../src/server/abort.ts'
+import { confirm } from '../../src/server/confirm.ts'
 import type { Caller, Context, ServerSettings } from '../../src/server/context.ts'
+import { dispatch } from '../../src/server/dispatch.ts'
 import { ensureGroup } from '../../src/server/groups.ts'
+import { heartbeat, type Link } from '../../src/server/heartbeat.ts'
+import { appendLog } from '../../src/server/logs.ts'
 import type { Refusal } from '../../src/server/refusal.ts'
+import { acceptResult } from '../../src/server/results.ts'
 import { callerOf } from '../../src/server/session.ts'
 import { openStore } from '../../src/server/store/open.ts'
 import type { ExecutionRow, RunnerRow, Store, Topic, Writer } from '../../src/server/store/store.ts'
 import { submit } from '../../src/server/submit.ts'
 import { Sweeper } from '../../src/server/sweep.ts'
 import { makeContext } from './context.ts'
+import { onEachDatabase } from './server-room.ts'
 import { makeRunner } from './server-rows.ts'
+
+type Lease = Pick<Reservation, 'execution_id' | 'lease_id'>
+
+export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 const beginning = Date.UTC(2026, 0, 1)
 
-/** A store and what belongs to it; `database` is a path for SQLite, or a URL. */
+/** Runs a test in a new world on each engine; `file` is tap itself. */
+export function onEachWorld(
+  file: Test,
+  title: string,
+  body: (t: Test, world: World) => Promise<void>,
+  settings: Partial<ServerSettings> = {},
+): void {
+  onEachDatabase(file, title, async (t, database, dir) => {
+    await using world = await makeWorld(database, dir, settings)
+    await body(t, world)
+  })
+}
+
+/** A store and what belongs to it; its key is in the directory. */
 export async function makeWorld(
+  database: string,
   directory: string,
   settings: Partial<ServerSettings> = {},
-  database = `sqlite:${join(directory, 'server.db')}`,
 ): Promise<World> {
   const clock = { wall: beginning, monotonic: 0 }
   const opened = await openStore({
@@ -33,6 +64,9 @@ export async function makeWorld(
   const { store, keys } = opened.value
   return new World(store, { ...makeContext(settings), keys }, clock)
 }
+
+/** A runner's place in a world. */
+export type Place = Pick<RunnerRow, 'id' | 'session'>
 
 export class World implements AsyncDisposable {
   readonly store: Store
@@ -87,6 +121,78 @@ export class World implements AsyncDisposable {
       const caller = await callerOf(tx, this.ctx, row, session, runner_id)
       return caller.ok ? work(tx, caller.value) : caller
     })
+  }
+
+  /** What a runner gets that asks for work. */
+  async reserve(runner: Place, slots = 10, again = false): Promise<Reservation[]> {
+    const { id, session } = runner
+    const asking = { runner_id: id, session, slots, again }
+    await this.call(id, session, async () => ok(undefined))
+    return (await this.write(tx => dispatch(tx, this.ctx, [asking]))).get(runner.id) ?? []
+  }
+
+  confirm(runner: Place, { execution_id, lease_id }: Lease): Promise<Result<void, Refusal>> {
+    return this.call(runner.id, runner.session, (tx, caller) =>
+      confirm(tx, this.ctx, caller, execution_id, lease_id),
+    )
+  }
+
+  /** A new execution that this runner has confirmed. */
+  async start(runner: Place, definition: Partial<Submit> = {}): Promise<Reservation> {
+    const id = await this.submit(definition)
+    const reservation = (await this.reserve(runner)).find(one => one.execution_id === id)
+    if (reservation === undefined) throw new Error('it was not handed out')
+    const confirmed = await this.confirm(runner, reservation)
+    if (!confirmed.ok) throw new Error(confirmed.failure.reason)
+    return reservation
+  }
+
+  async heartbeat(
+    runner: Place,
+    executions: readonly string[] = [],
+    more: Partial<Heartbeat & Link> = {},
+  ): Promise<HeartbeatAnswer> {
+    const { polling = false, clock_difference_seconds = null, ...message } = more
+    const link = { polling, clock_difference_seconds }
+    const whole = { state: 'ready' as const, executors: [], free_slots: 0, ...message }
+    const answer = await this.call(runner.id, runner.session, async (tx, caller) =>
+      ok(await heartbeat(tx, this.ctx, caller, { ...whole, executions: [...executions] }, link)),
+    )
+    if (!answer.ok) throw new Error(answer.failure.reason)
+    return answer.value
+  }
+
+  /** A result, by default that of an execution that succeeded and said nothing. */
+  result(
+    runner: Place,
+    { execution_id, lease_id }: Lease,
+    more: Partial<ResultMessage> = {},
+  ): Promise<Result<void, Refusal>> {
+    const time = new Date(this.clock.wall).toISOString()
+    return this.call(runner.id, runner.session, (tx, caller) =>
+      acceptResult(tx, this.ctx, caller, execution_id, {
+        lease_id,
+        outcome: 'succeeded',
+        exit_code: 0,
+        reason: null,
+        error_message: null,
+        output: null,
+        started_at: time,
+        finished_at: time,
+        log_length: 0,
+        log_sha256: sha256(''),
+        ...more,
+      }),
+    )
+  }
+
+  log(runner: Place, { execution_id, lease_id }: Lease, offset: number, bytes: string | Buffer) {
+    const chunk = { execution_id, lease_id, offset, bytes: Buffer.from(bytes as string) }
+    return this.call(runner.id, runner.session, (tx, caller) => appendLog(tx, this.ctx, caller, chunk))
+  }
+
+  abort(id: string) {
+    return this.write(tx => abortExecution(tx, this.ctx, id))
   }
 
   /** A runner whose first session is in force and has just called. */
