@@ -7,6 +7,7 @@ import type { Call, Handlers } from '../call.ts'
 import type { HttpRefusal } from '../http-problems.ts'
 import { listed } from '../pages.ts'
 import { refuse } from '../refusal.ts'
+import type { WriteOptions } from '../store/store.ts'
 import { type AskedBy, rerun, runJob, submit } from '../submit.ts'
 import { busy, executionView, executionViews } from '../views.ts'
 import { json, jsonOf } from './answers.ts'
@@ -17,13 +18,16 @@ export const executionHandlers: Handlers = {
   async runJob(call, { store, context }) {
     const by = askedBy(call)
     if (!by.ok) return by
-    return jsonOf(await store.write(tx => runJob(tx, context, call.params.name!, by.value)), 201)
+    const name = call.params.name!
+    const hints = { jobs: [name], ...hintsFor(by.value) }
+    return jsonOf(await store.write(tx => runJob(tx, context, name, by.value), hints), 201)
   },
 
   async submit(call, { store, context }) {
     const by = askedBy(call)
     if (!by.ok) return by
-    return jsonOf(await store.write(tx => submit(tx, context, call.body as Submit, by.value)), 201)
+    const body = call.body as Submit
+    return jsonOf(await store.write(tx => submit(tx, context, body, by.value), hintsFor(by.value)), 201)
   },
 
   async rerun(call, { store, context }) {
@@ -72,6 +76,10 @@ export const executionHandlers: Handlers = {
   async busy(_, { store, context }) {
     return json(await store.read(tx => busy(tx, context)))
   },
+}
+
+function hintsFor({ token_id, idempotency_key }: AskedBy): WriteOptions {
+  return idempotency_key === undefined ? {} : { idempotency: [{ token_id, key: idempotency_key }] }
 }
 
 /** Who asks for an execution, and how the same question is known when it comes again. */

@@ -25,8 +25,11 @@ export const runnerHandlers: Handlers = {
   },
 
   async commands(call, world) {
-    const opened = await asRunner(call, world, { durable: false }, async (tx, caller) =>
-      ok({ caller, state: await channelState(tx, world.context, caller) }),
+    const opened = await asRunner(
+      call,
+      world,
+      { durable: false, held: ownId(call.token) },
+      async (tx, caller) => ok({ caller, state: await channelState(tx, world.context, caller) }),
     )
     if (!opened.ok) return opened
     const { caller, state } = opened.value
@@ -54,13 +57,18 @@ export const runnerHandlers: Handlers = {
   async heartbeat(call, world) {
     const message = call.body as Heartbeat
     return jsonOf(
-      await asRunner(call, world, { executions: message.executions, durable: false }, async (tx, caller) => {
-        const link = {
-          polling: world.polls.isWaiting(caller),
-          clock_difference_seconds: clockDifference(call, world),
-        }
-        return ok(await heartbeat(tx, world.context, caller, message, link))
-      }),
+      await asRunner(
+        call,
+        world,
+        { executions: message.executions, held: ownId(call.token), durable: false },
+        async (tx, caller) => {
+          const link = {
+            polling: world.polls.isWaiting(caller),
+            clock_difference_seconds: clockDifference(call, world),
+          }
+          return ok(await heartbeat(tx, world.context, caller, message, link))
+        },
+      ),
     )
   },
 
@@ -88,11 +96,16 @@ export const runnerHandlers: Handlers = {
   async leave(call, world) {
     const message = call.body as { back_within_seconds: number }
     return nothingOf(
-      await asRunner(call, world, {}, async (tx, caller) =>
+      await asRunner(call, world, { held: ownId(call.token) }, async (tx, caller) =>
         ok(await leave(tx, world.context, caller, message)),
       ),
     )
   },
+}
+
+/** The id of the runner that calls, if it is one. */
+function ownId(token: Call['token']): string[] {
+  return token?.runner_id == null ? [] : [token.runner_id]
 }
 
 /** Runs a writer as the runner that calls, once it is known that its session is the one in force. */
@@ -102,14 +115,13 @@ function asRunner<T>(
   options: WriteOptions,
   writer: (tx: Writer, caller: Caller) => Promise<Result<T, HttpRefusal>>,
 ): Promise<Result<T, HttpRefusal>> {
-  const own = token!.runner_id
   const inPath = request.url!.startsWith('/v1/runners/') ? params.id : undefined
   return store.write(
     async tx => {
       const caller = await callerOf(tx, context, token!, session, inPath)
       return caller.ok ? writer(tx, caller.value) : caller
     },
-    { ...options, runners: own === null ? [] : [own] },
+    { ...options, runners: ownId(token) },
   )
 }
 
