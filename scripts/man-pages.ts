@@ -50,6 +50,7 @@ export function runnerPage(version: string): string {
       tagged('RUNNER_TRY, RUNNER_RUN_ID', 'The number of the try, and of the run.'),
       tagged('RUNNER_TRY_ID', 'In tasks: what marks the processes of a try.'),
       tagged('RUNNER_HOOK', 'In hooks: `pre` or `post`.'),
+      tagged('RUNNER_HOOK_ID', 'In hooks: what marks the processes of a hook.'),
       tagged('RUNNER_CONFIG_CMD', 'The command that looks a value up: `$RUNNER_CONFIG_CMD -g section.key`.'),
     ].join('\n'),
     section(

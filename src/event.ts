@@ -52,6 +52,22 @@ export interface TryRef {
   try_num: number
 }
 
+/** Which hook of which try. */
+export type HookRef = TryRef & { hook: 'pre' | 'post' }
+
+/** How a hook ended. */
+export interface HookEnd {
+  /** What went wrong, in words that follow `the hook`; absent where nothing did. */
+  failure?: string
+  /** Processes of the hook that runner ended by a signal. */
+  killed: ProcessFact[]
+  /** Processes of the hook that outlived SIGKILL. */
+  survivors: ProcessFact[]
+  log: LogFact
+  /** The last few lines that it wrote, where it failed. */
+  last_lines: string[]
+}
+
 /** How a try ended. */
 export interface TryEnd {
   outcome: Outcome
@@ -144,8 +160,16 @@ export type Event =
   | ({ event: 'try:output'; data: Uint8Array } & TryRef)
   | ({ event: 'try:limit'; max_time: number } & TryRef)
   | ({ event: 'try:ended' } & TryRef & TryEnd)
-  | ({ event: 'hook:output'; hook: 'pre' | 'post'; data: Uint8Array } & TryRef)
-  | ({ event: 'hook:failed'; hook: 'pre' | 'post'; message: string; last_lines: string[] } & TryRef)
+  | ({
+      event: 'hook:started'
+      /** The value of RUNNER_HOOK_ID in its environment. */
+      hook_id: string
+      /** The file for its output. */
+      log?: string
+    } & HookRef)
+  | ({ event: 'hook:running'; pid: number; start_ticks: string } & HookRef)
+  | ({ event: 'hook:output'; data: Uint8Array } & HookRef)
+  | ({ event: 'hook:ended' } & HookRef & HookEnd)
   | {
       event: 'chain:waiting'
       /** Seconds until the next try. */
@@ -159,7 +183,7 @@ export type Event =
       /** What `try_num` counts the tries of. */
       counts: 'chain' | 'task'
     }
-  | ({ event: 'output:late'; bytes: number } & TryRef)
+  | ({ event: 'output:late'; bytes: number; hook?: HookRef['hook'] } & TryRef)
   | { event: 'reboot:asked'; task: string; reboots: number; max_reboots: number; command: string }
   | { event: 'task:given-up'; task: string; tries: number; required: boolean }
   | { event: 'run:stopping'; signal: string; immediately: boolean }

@@ -7,7 +7,7 @@ import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files
 import { lastRunsOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint, rebootsBefore } from '../journal/resume.ts'
-import { openTry, stateOf } from '../journal/runs.ts'
+import { openHook, openTry, stateOf } from '../journal/runs.ts'
 import { sha256OfFile } from '../journal/verify.ts'
 import { type Journal, openJournal } from '../journal/writer.ts'
 import { Outputs } from '../process/output.ts'
@@ -217,7 +217,7 @@ function notResumed(failure: ResumeFailure) {
   }
 }
 
-/** Ends what a run that crashed in this boot has left of its last try, and removes its FIFOs. */
+/** Ends what a run that crashed in this boot has left of its last try or hook, and removes its FIFOs. */
 async function endLeftover(
   last: RunRecord | undefined,
   { state, bootId, configuration, edges, hurry }: RunOptions,
@@ -225,13 +225,14 @@ async function endLeftover(
   const nothing = { killed: [], notices: [] }
   if (last === undefined || last.ended !== undefined || state === undefined) return nothing
   Outputs.sweep(runPath(state, last.started.run_id))
-  const open = openTry(last)
+  const open = openHook(last) ?? openTry(last)
   if (open === undefined || last.started.boot_id !== bootId) return nothing
   const { started, running } = open
+  const id = 'hook_id' in started ? started.hook_id : started.try_id
   const leader = running === undefined ? {} : { leader: running.pid, leaderStarted: running.start_ticks }
   const grace = configuration.runner.kill_grace
   const end = { signal: 'SIGTERM', grace, clock: edges.clock, hurry } as const
-  const { killed, survivors } = await endTree({ tryId: started.try_id, ...leader }, end)
+  const { killed, survivors } = await endTree({ id, ...leader }, end)
   const names = (facts: typeof killed) =>
     facts.map(({ pid, command }) => `${command} (pid ${pid})`).join(', ')
   const run = `run ${last.started.run_id}, which had crashed,`

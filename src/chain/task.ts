@@ -87,12 +87,12 @@ async function startAndWatch(context: TryContext, tryId: string): Promise<Watche
     clock: edges.clock,
     stop,
     hurry,
-    tryId,
+    id: tryId,
     onLimit: () => emit({ event: 'try:limit', ...ref, max_time: settings.max_time }),
   })
   const again = ended.why === 'exit' && outcomeOf(ended.exit, canReboot) === 'RETRY'
   if (again && started.pid !== undefined) {
-    const tree = { leader: started.pid, tryId }
+    const tree = { leader: started.pid, id: tryId }
     const end = { signal: 'SIGTERM', grace: settings.kill_grace, clock: edges.clock, hurry } as const
     Object.assign(ended, await endTree(tree, end))
   }

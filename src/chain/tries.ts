@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { NoticeReason, TryEnd, TryRef } from '../event.ts'
+import type { HookRef, NoticeReason, TryEnd, TryRef } from '../event.ts'
 import { statsOf } from '../hooks/stats.ts'
 import { runHook } from '../hooks/task-hook.ts'
 import { logFileName, type RunDir, removeOldRuns } from '../journal/files.ts'
@@ -28,7 +28,7 @@ export class Tries implements Disposable {
   readonly #outputs: Outputs
   readonly #said = new Set<NoticeReason>()
   /** Logs into which somebody may still write. */
-  readonly #open = new Map<LogFile, TryRef>()
+  readonly #open = new Map<LogFile, TryRef | HookRef>()
   #logs = 0
 
   constructor(options: TriesOptions, runDir: RunDir | undefined, taskDir: string) {
@@ -99,10 +99,25 @@ export class Tries implements Disposable {
     const { edges, emit, stop, hurry } = this.#options
     const { log_limit } = this.#options.configuration.runner
     const log = this.#log(ref.task, String(ref.try_num), log_limit)
+    const output = { log, outputs: this.#outputs, onClosed: this.#closer(log, ref) }
+    return runTry({
+      ref,
+      path,
+      settings,
+      canReboot,
+      env: this.#env(ref),
+      emit,
+      edges,
+      stop,
+      hurry,
+      ...output,
+    })
+  }
+
+  /** To be called when nobody can write into a log any more. */
+  #closer(log: LogFile, ref: TryRef | HookRef): () => void {
     this.#open.set(log, ref)
-    const onClosed = () => this.#close(log)
-    const shared = { outputs: this.#outputs, emit, edges, stop, hurry, onClosed }
-    return runTry({ ref, path, settings, canReboot, env: this.#env(ref), log, ...shared })
+    return () => this.#close(log)
   }
 
   #close(log: LogFile): void {
@@ -113,32 +128,24 @@ export class Tries implements Disposable {
     if (bytes > 0) this.#options.emit({ event: 'output:late', ...ref, bytes })
   }
 
-  async #hook(phase: 'pre' | 'post', ref: TryRef, task: PlannedTask, end?: TryEnd): Promise<void> {
+  async #hook(hook: HookRef['hook'], of: TryRef, task: PlannedTask, end?: TryEnd): Promise<void> {
     const { configuration, edges, emit, stop, hurry } = this.#options
     const { task_hook, hook_time, kill_grace, log_limit } = configuration.runner
     if (task_hook.length === 0) return
-    const log = this.#log(ref.task, `${ref.try_num}.${phase}-hook`, log_limit)
-    const message = await runHook({
-      phase,
+    const ref: HookRef = { ...of, hook }
+    const log = this.#log(of.task, `${of.try_num}.${hook}-hook`, log_limit)
+    const after = end === undefined ? undefined : { end, runId: this.runId }
+    await runHook({
+      ref,
       command: task_hook,
-      stats: statsOf(
-        ref,
-        task.settings.max_tries,
-        end === undefined ? undefined : { end, runId: this.runId },
-      ),
-      env: this.#env(ref),
+      stats: statsOf(of, task.settings.max_tries, after),
+      env: this.#env(of),
       limit: hook_time,
       grace: kill_grace,
-      outputs: this.#outputs,
-      onOutput: data => emit({ event: 'hook:output', hook: phase, ...ref, data }),
-      log,
-      clock: edges.clock,
       // The post hook tells of an interruption too: only a second signal ends it.
-      stop: phase === 'pre' ? stop : hurry,
-      hurry,
+      stop: hook === 'pre' ? stop : hurry,
+      ...{ log, outputs: this.#outputs, onClosed: this.#closer(log, ref), emit, edges, hurry },
     })
-    if (message === undefined) return
-    emit({ event: 'hook:failed', hook: phase, ...ref, message, last_lines: log.lastLines(5) })
   }
 
   #env(ref: TryRef): NodeJS.ProcessEnv {

@@ -323,6 +323,7 @@ export const ownVariables: readonly string[] = [
   'RUN_ID',
   'TRY_ID',
   'HOOK',
+  'HOOK_ID',
 ].map(name => `RUNNER_${name}`)
 
 function checkEnv(entries: ReadonlyMap<string, Setting>): Diagnostic[] {

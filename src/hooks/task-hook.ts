@@ -1,13 +1,18 @@
-import type { Clock } from '../edges.ts'
+import type { Edges } from '../edges.ts'
+import type { Emit, HookRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
-import type { Outputs, Sink } from '../process/output.ts'
-import { type Exit, startProcess } from '../process/start.ts'
-import { watchProcess } from '../process/watch.ts'
+import type { Outputs } from '../process/output.ts'
+import { startProcess } from '../process/start.ts'
+import { startTicks } from '../process/tree.ts'
+import { type Watched, watchProcess } from '../process/watch.ts'
 import type { Stats } from './stats.ts'
+
+/** How many last lines a report of a failure shows. */
+const reportLines = 5
 
 /** One run of the hook. */
 export interface HookRun {
-  phase: 'pre' | 'post'
+  ref: HookRef
   /** Words of the command. */
   command: readonly string[]
   stats: Stats
@@ -17,45 +22,59 @@ export interface HookRun {
   /** Seconds between SIGTERM and SIGKILL. */
   grace: number
   outputs: Outputs
-  onOutput: Sink
   log: LogFile
-  clock: Clock
+  emit: Emit
+  edges: Edges
   /** Ends the hook early; its reason is the signal. */
   stop: AbortSignal
   /** Ends all patience. */
   hurry: AbortSignal
+  /** Called when nobody can write to the output any more. */
+  onClosed: () => void
 }
 
-/** Runs the hook; resolves to what went wrong, if anything did. Never rejects. */
-export async function runHook(hook: HookRun): Promise<string | undefined> {
+/** Runs the hook, from `hook:started` to `hook:ended`. Never rejects. */
+export async function runHook(hook: HookRun): Promise<void> {
+  const { ref, log, emit, edges, limit, grace, stop, hurry } = hook
   const [program, ...args] = hook.command
-  const capture = hook.outputs.open(chunk => {
-    hook.log.write(chunk)
-    return hook.onOutput(chunk)
+  const hookId = edges.chance.id()
+  // Before the process, so that what a crash leaves of it can be found by this id.
+  const file = log.path === undefined ? {} : { log: log.path }
+  emit({ event: 'hook:started', ...ref, hook_id: hookId, ...file })
+  const capture = hook.outputs.open(data => {
+    log.write(data)
+    return emit({ event: 'hook:output', ...ref, data })
   })
   const started = startProcess({
     command: program!,
     args: [...args, JSON.stringify(hook.stats)],
-    env: { ...hook.env, RUNNER_HOOK: hook.phase },
+    env: { ...hook.env, RUNNER_HOOK: ref.hook, RUNNER_HOOK_ID: hookId },
     output: capture.output,
   })
   capture.started(started.pipes)
-  const ended = await watchProcess(started, {
-    limit: hook.limit,
-    grace: hook.grace,
-    clock: hook.clock,
-    stop: hook.stop,
-    hurry: hook.hurry,
-  })
+  if (started.pid !== undefined)
+    emit({ event: 'hook:running', ...ref, pid: started.pid, start_ticks: startTicks(started.pid) })
+  const watch = { limit, grace, clock: edges.clock, stop, hurry, id: hookId }
+  const ended = await watchProcess(started, watch)
   capture.drain()
-  hook.log.settle()
-  capture.closed.then(() => hook.log.close())
-  if (ended.why === 'limit') return `ran longer than hook_time, ${hook.limit} s, and was ended`
-  if (ended.why === 'stop') return 'was ended with the run'
-  return exitMessage(ended.exit)
+  const fact = log.settle()
+  capture.closed.then(() => hook.onClosed())
+  const failure = failureOf(ended, limit)
+  emit({
+    event: 'hook:ended',
+    ...ref,
+    ...(failure === undefined ? {} : { failure }),
+    killed: ended.killed,
+    survivors: ended.survivors,
+    log: fact,
+    last_lines: failure === undefined ? [] : log.lastLines(reportLines),
+  })
 }
 
-function exitMessage(exit: Exit): string | undefined {
+/** What went wrong, in words that follow `the hook`; undefined where nothing did. */
+function failureOf({ why, exit }: Watched, limit: number): string | undefined {
+  if (why === 'limit') return `ran longer than hook_time, ${limit} s, and was ended`
+  if (why === 'stop') return 'was ended with the run'
   if (exit.kind === 'not-started') return `could not be started: ${exit.message}`
   if (exit.kind === 'signalled') return `was ended by ${exit.signal}`
   return exit.code === 0 ? undefined : `ended with status ${exit.code}`

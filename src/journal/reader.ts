@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Event, TryEnd, TryRef } from '../event.ts'
+import type { Event, HookEnd, HookRef, TryEnd, TryRef } from '../event.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { journalFile, lostFile } from './writer.ts'
 
@@ -19,10 +19,19 @@ export interface TryRecord {
   late_bytes: number
 }
 
+/** One run of a hook as the journal knows it. */
+export interface HookRecord {
+  started: RecordedOf<'hook:started'>
+  running?: RecordedOf<'hook:running'>
+  ended?: HookRef & HookEnd & { at: string }
+  late_bytes: number
+}
+
 /** One run, made out from its journal. */
 export interface RunRecord {
   started: RecordedOf<'run:started'>
   tries: TryRecord[]
+  hooks: HookRecord[]
   /** Files of the tasks that are done and need not run again. */
   done: string[]
   /** Which try of the chain is under way. */
@@ -115,6 +124,7 @@ function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): 
   const run: RunRecord = {
     started,
     tries: [],
+    hooks: [],
     done: [...(resumes?.done ?? [])],
     chain_try: resumes?.chain_try ?? 1,
     ...(resumes?.task_try === undefined ? {} : { task_try: resumes.task_try }),
@@ -130,6 +140,7 @@ function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): 
 
 function take(run: RunRecord, event: Recorded): void {
   const current = run.tries.at(-1)
+  const hook = run.hooks.at(-1)
   switch (event.event) {
     case 'try:started':
       run.tries.push({ started: event, late_bytes: 0 })
@@ -146,6 +157,15 @@ function take(run: RunRecord, event: Recorded): void {
       if (event.kind === 'task' && event.outcome === 'EXIT') run.verdict = 'exited'
       if (event.outcome === 'REBOOT') run.reboot = { task: event.task, asked: false }
       break
+    case 'hook:started':
+      run.hooks.push({ started: event, late_bytes: 0 })
+      break
+    case 'hook:running':
+      if (hook !== undefined) hook.running = event
+      break
+    case 'hook:ended':
+      if (hook !== undefined) hook.ended = event
+      break
     case 'task:given-up':
       if (event.required) run.verdict = 'gave-up'
       else taskDone(run, event.task)
@@ -160,7 +180,8 @@ function take(run: RunRecord, event: Recorded): void {
       break
     }
     case 'output:late': {
-      const record = run.tries.find(({ started }) => sameTry(started, event))
+      const records = event.hook === undefined ? run.tries : run.hooks
+      const record = records.find(({ started }) => sameTry(started, event))
       if (record !== undefined) record.late_bytes += event.bytes
       break
     }
@@ -181,6 +202,8 @@ function taskDone(run: RunRecord, task: string): void {
   if (run.task_try?.task === task) delete run.task_try
 }
 
-function sameTry(a: TryRef, b: TryRef): boolean {
-  return a.task === b.task && a.kind === b.kind && a.try_num === b.try_num
+type Ref = TryRef & { hook?: HookRef['hook'] }
+
+function sameTry(a: Ref, b: Ref): boolean {
+  return a.task === b.task && a.kind === b.kind && a.try_num === b.try_num && a.hook === b.hook
 }

@@ -3,7 +3,7 @@ import { startTicks } from '../process/tree.ts'
 import { fail, type Result } from '../result.ts'
 import { readBootId } from './boot-id.ts'
 import { runIds, runPath } from './files.ts'
-import { type RunRecord, readRun, type TryRecord } from './reader.ts'
+import { type HookRecord, type RunRecord, readRun, type TryRecord } from './reader.ts'
 
 /** How a run stands: it runs, it ended for a reason, or its process has gone without a word. */
 export type RunState = 'running' | 'crashed' | RunEnd
@@ -47,6 +47,12 @@ export function usualDuration(task: string, runs: readonly RunRecord[]): number 
 /** The try that is under way, or was when the end came. */
 export function openTry(run: RunRecord): TryRecord | undefined {
   const last = run.tries.at(-1)
+  return last?.ended === undefined ? last : undefined
+}
+
+/** The hook that is under way, or was when the end came. */
+export function openHook(run: RunRecord): HookRecord | undefined {
+  const last = run.hooks.at(-1)
   return last?.ended === undefined ? last : undefined
 }
 

@@ -3,8 +3,8 @@ import type { Clock } from '../edges.ts'
 import type { ProcessFact } from '../event.ts'
 
 /**
- * Names all that a try started: its process group, the descendants of its leader by parent pid, and every
- * process whose environment carries `RUNNER_TRY_ID`. A daemon that left its parents and its group and cleared
+ * Names all that a try or a hook started: its process group, the descendants of its leader by parent pid, and
+ * every process whose environment carries its id. A daemon that left its parents and its group and cleared
  * its environment is out of reach.
  */
 export interface TreeRef {
@@ -12,8 +12,8 @@ export interface TreeRef {
   leader?: number
   /** When the leader started, where its pid may be another process's by now (`startTicks`). */
   leaderStarted?: string
-  /** The value of RUNNER_TRY_ID that its processes carry, if they do. */
-  tryId?: string
+  /** The value of RUNNER_TRY_ID or RUNNER_HOOK_ID that its processes carry, if they do. */
+  id?: string
 }
 
 interface Process {
@@ -28,17 +28,14 @@ interface Process {
  * The living processes of a tree; zombies do not count. Empty where there is no /proc. `seen` remembers them by
  * pid and start: who was found once stays in the tree, also when its parent is gone.
  */
-export function findTree(
-  { leader, leaderStarted, tryId }: TreeRef,
-  seen = new Map<number, string>(),
-): number[] {
+export function findTree({ leader, leaderStarted, id }: TreeRef, seen = new Map<number, string>()): number[] {
   const processes = listProcesses()
   const now = processes.find(({ pid }) => pid === leader)
   if (leaderStarted !== undefined && now !== undefined && now.started !== leaderStarted) leader = undefined
   const found = new Set<number>()
   for (const { pid, group, started } of processes) {
     const known = group === leader || pid === leader || seen.get(pid) === started
-    if (known || (tryId !== undefined && carries(pid, tryId))) found.add(pid)
+    if (known || (id !== undefined && carries(pid, id))) found.add(pid)
   }
   const children = Map.groupBy(processes, process => process.parent)
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child.pid)
@@ -68,8 +65,9 @@ function listProcesses(): Process[] {
   return processes
 }
 
-function carries(pid: number, tryId: string): boolean {
-  return `\0${readProcFile(`${pid}/environ`)}`.includes(`\0RUNNER_TRY_ID=${tryId}\0`)
+function carries(pid: number, id: string): boolean {
+  const environment = `\0${readProcFile(`${pid}/environ`)}`
+  return ['TRY', 'HOOK'].some(what => environment.includes(`\0RUNNER_${what}_ID=${id}\0`))
 }
 
 function commandOf(pid: number): string {

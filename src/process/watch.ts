@@ -13,8 +13,8 @@ export interface Watch {
   stop: AbortSignal
   /** Ends all patience. */
   hurry: AbortSignal
-  /** The value of RUNNER_TRY_ID by which the processes of the tree are known. */
-  tryId?: string
+  /** The value of RUNNER_TRY_ID or RUNNER_HOOK_ID by which the processes of the tree are known. */
+  id?: string
   /** Called when the limit is reached, before anything is ended. */
   onLimit?: () => void
 }
@@ -27,7 +27,7 @@ export interface Watched extends TreeEnd {
 
 /** Waits for the end of a process, and brings it about, with its whole tree, at the limit or when asked to stop. */
 export async function watchProcess(started: Started, watch: Watch): Promise<Watched> {
-  const { clock, limit, grace, stop, hurry, tryId } = watch
+  const { clock, limit, grace, stop, hurry, id } = watch
   const over = new AbortController()
   const waits: Promise<'exit' | 'limit' | 'stop'>[] = [
     started.exited.then(() => 'exit' as const),
@@ -41,7 +41,7 @@ export async function watchProcess(started: Started, watch: Watch): Promise<Watc
 
   if (why === 'limit') watch.onLimit?.()
   const signal = why === 'stop' ? (stop.reason as NodeJS.Signals) : 'SIGTERM'
-  const tree = { leader: started.pid, ...(tryId === undefined ? {} : { tryId }) }
+  const tree = { leader: started.pid, ...(id === undefined ? {} : { id }) }
   const end = await endTree(tree, { signal, grace, clock, hurry })
   const survived = end.survivors.some(({ pid }) => pid === started.pid)
   return { why, exit: survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited, ...end }

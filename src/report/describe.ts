@@ -62,9 +62,10 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
       ]
     case 'try:ended':
       return tryEnded(event, outputShown)
-    case 'hook:failed': {
-      const text = `${one(event.task)}: the ${event.hook} hook ${event.message}`
-      return [line('warning', text), ...quoted('warning', event.last_lines)]
+    case 'hook:ended': {
+      if (event.failure === undefined) return []
+      const text = `${one(event.task)}: the ${event.hook} hook ${event.failure}`
+      return [line('warning', text), ...endedWithIt(event), ...quoted('warning', event.last_lines)]
     }
     case 'chain:waiting': {
       const again =
@@ -87,6 +88,8 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
     case 'run:ended':
       return runEnded(event)
     case 'try:output':
+    case 'hook:started':
+    case 'hook:running':
     case 'hook:output':
       return []
   }
@@ -103,8 +106,7 @@ function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): 
   const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${one(event.task)}: ${event.outcome}`
   const facts = [...(good ? [] : [describeEnding(event)]), seconds(event.duration_seconds)]
   const lines = [line(good ? 'info' : 'warning', `${subject} (${facts.join(', ')})`)]
-  if (event.killed.length > 0) lines.push(line('warning', `  ended with it: ${processes(event.killed)}`))
-  if (event.survivors.length > 0) lines.push(line('err', `  still alive: ${processes(event.survivors)}`))
+  lines.push(...endedWithIt(event))
   if (event.log.left_out > 0) {
     const where = event.log.file === undefined ? '' : ` of ${event.log.file}`
     const text = `  ${event.log.left_out} of ${event.log.bytes} bytes of its output are left out${where} (log_limit)`
@@ -113,6 +115,13 @@ function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): 
   if (event.log.file !== undefined) lines.push(line('debug', `  output: ${event.log.file}`))
   if (!outputShown && !good) lines.push(...quoted('warning', event.last_lines))
   return lines
+}
+
+function endedWithIt({ killed, survivors }: Pick<TryEnd, 'killed' | 'survivors'>): Line[] {
+  return [
+    ...(killed.length > 0 ? [line('warning', `  ended with it: ${processes(killed)}`)] : []),
+    ...(survivors.length > 0 ? [line('err', `  still alive: ${processes(survivors)}`)] : []),
+  ]
 }
 
 function runEnded(event: Event & { event: 'run:ended' }): Line[] {

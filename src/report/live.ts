@@ -221,7 +221,7 @@ const permanent = new Set<Event['event']>([
   'run:not-resumed',
   'try:limit',
   'try:ended',
-  'hook:failed',
+  'hook:ended',
   'chain:waiting',
   'task:given-up',
   'reboot:asked',

@@ -133,7 +133,7 @@ rigTest(
     run.child.kill('SIGTERM')
     t.equal(await run.ended, 143)
     t.same(run.tries, [])
-    t.match(run.all('hook:failed'), [{ hook: 'pre', message: 'was ended with the run' }])
+    t.match(run.hookFailures, [{ hook: 'pre', failure: 'was ended with the run' }])
     t.match(run.all('run:ended'), [{ reason: 'interrupted', task: 'a' }])
     t.equal(rig.lines('stats').length, 1, 'there is no try that a post hook could tell of')
   },
@@ -159,7 +159,7 @@ rigTest(
     })
     run.child.kill('SIGTERM')
     t.equal(await run.ended, 143)
-    t.match(run.all('hook:failed'), [{ hook: 'post' }])
+    t.match(run.hookFailures, [{ hook: 'post' }])
   },
 )
 
@@ -183,7 +183,7 @@ rigTest(
         .join(''),
       'up\ndone\n',
     )
-    t.same(run.all('hook:failed'), [])
+    t.same(run.hookFailures, [])
     t.match(run.all('try:ended'), [{ task: 'a', outcome: 'OK' }])
     t.same(rig.lines('trace'), [])
   },

@@ -27,13 +27,13 @@ rigTest(
     t.equal(failed.text, said('pre') + said('post'))
     const json = start(['run', '--json'], '5')
     t.equal(await json.ended, 0)
-    t.match(json.all('hook:failed'), [
+    t.match(json.hookFailures, [
       {
         hook: 'pre',
         task: '1-a',
         name: 'a',
         try_num: 1,
-        message: 'ended with status 5',
+        failure: 'ended with status 5',
         last_lines: ['pre speaks', 'pre complains'],
       },
       { hook: 'post' },
@@ -54,9 +54,7 @@ rigTest(
     )
     const run = await rig.finish()
     t.equal(run.status, 0)
-    t.match(run.all('hook:failed'), [
-      { hook: 'pre', message: 'ran longer than hook_time, 0.3 s, and was ended' },
-    ])
+    t.match(run.hookFailures, [{ hook: 'pre', failure: 'ran longer than hook_time, 0.3 s, and was ended' }])
     t.same(run.outcomes(), ['OK'])
   },
 )
@@ -76,7 +74,7 @@ rigTest(
     )
     const run = await rig.finish()
     t.equal(run.status, 0)
-    t.same(run.all('hook:failed'), [])
+    t.same(run.hookFailures, [])
     hold.release()
     hold.release()
     await life.gone()
@@ -101,6 +99,6 @@ rigTest(
     rig.file('hook', '#!/bin/sh\n', 0o755)
     const later = await rig.finish()
     t.equal(later.status, 0)
-    t.match(later.all('hook:failed'), [{ hook: 'post', message: /could not be started: .*hook: not found/ }])
+    t.match(later.hookFailures, [{ hook: 'post', failure: /could not be started: .*hook: not found/ }])
   },
 )

@@ -26,7 +26,15 @@ rigTest(
     const times = run.events.map(event => event.at)
     t.same(times, times.toSorted(), 'in order')
     const kinds = [
-      ...['chain:waiting', 'hook:failed', 'hook:output', 'run:ended', 'run:started'],
+      ...[
+        'chain:waiting',
+        'hook:ended',
+        'hook:output',
+        'hook:running',
+        'hook:started',
+        'run:ended',
+        'run:started',
+      ],
       ...['task:given-up', 'try:ended', 'try:limit', 'try:output', 'try:running', 'try:started'],
     ]
     t.same([...new Set(run.events.map(event => event.event))].sort(), kinds)

@@ -142,6 +142,11 @@ export class Run {
       .map(end => end.outcome)
   }
 
+  /** The hooks in which something went wrong. */
+  get hookFailures(): ToldOf<'hook:ended'>[] {
+    return this.all('hook:ended').filter(({ failure }) => failure !== undefined)
+  }
+
   /** The file names of all tries in their order. */
   get tries(): string[] {
     return this.all('try:started').map(start => start.task)

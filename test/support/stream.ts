@@ -17,7 +17,7 @@ const anywhere = new Set<Told['event']>(['notice', 'run:stopping', 'try:output']
 
 /**
  * What is wrong with the stream of events of a program that has ended by itself: each run begins and ends, each
- * try that starts ends exactly once and before anything else starts, and nothing follows the end.
+ * try and each hook that starts ends exactly once and before anything else starts, and nothing follows the end.
  */
 export function streamProblems(events: readonly Told[]): string[] {
   const problems: string[] = []
@@ -31,12 +31,12 @@ export function streamProblems(events: readonly Told[]): string[] {
       if (inRun) complain('a run has begun in a run')
       inRun = true
     } else if (!inRun && !anywhere.has(kind)) complain('outside of a run')
-    if (kind === 'try:started') {
+    if (kind === 'try:started' || kind === 'hook:started') {
       if (open !== undefined) complain(`${open} has not ended`)
       open = keyOf(event)
     }
     if (kind === 'try:limit' && open !== keyOf(event)) complain('of a try that does not run')
-    if (kind === 'try:ended') {
+    if (kind === 'try:ended' || kind === 'hook:ended') {
       if (open !== keyOf(event)) complain('of a try that does not run')
       open = undefined
     }
@@ -49,6 +49,7 @@ export function streamProblems(events: readonly Told[]): string[] {
   return problems
 }
 
-function keyOf({ task, kind, try_num }: { task: string; kind: string; try_num: number }): string {
-  return `${kind} ${task}, try ${try_num}`
+function keyOf(event: { task: string; kind: string; try_num: number; hook?: string }): string {
+  const { task, kind, try_num, hook = '' } = event
+  return `${kind} ${task}, try ${try_num} ${hook}`
 }
