@@ -1,9 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type RunRecord, readRun, type TryRecord } from '../journal/reader.ts'
 import { stateOf } from '../journal/runs.ts'
 import { verifyLog } from '../journal/verify.ts'
+import { leftOutNotice } from '../process/log-file.ts'
+import { LogReader } from '../process/log-reader.ts'
 import { one } from '../report/describe.ts'
 import { type Out, streamOut } from '../report/stream.ts'
 import { findRecords, findRun, type RecordOptions } from './records.ts'
@@ -67,25 +68,30 @@ async function print(
   { follow, json }: LogsCommandOptions,
   out: Out,
 ): Promise<void> {
-  const positions = new Map<string, number>()
-  const decoders = new Map<string, TextDecoder>()
+  const logs = new Map<string, { reader: LogReader; decoder: TextDecoder }>()
   let last: string | undefined
   for (;;) {
     const running = stateOf(run) === 'running'
-    for (const record of run.tries.filter(wanted)) {
-      const file = record.ended?.log.file ?? record.started.log
+    for (const { started, ended } of run.tries.filter(wanted)) {
+      const file = ended?.log.file ?? started.log
       if (file === undefined) continue
-      for (const piece of piecesOf(file, positions)) {
-        const { task, try_num } = record.started
+      const log = logs.get(file) ?? {
+        reader: new LogReader(file),
+        decoder: new TextDecoder('utf-8', { ignoreBOM: true }),
+      }
+      logs.set(file, log)
+      const { task, try_num } = started
+      for (const piece of log.reader.read(ended?.log.file === undefined ? undefined : ended.log)) {
         if (json) {
-          const decoder = decoders.get(file) ?? new TextDecoder('utf-8', { ignoreBOM: true })
-          decoders.set(file, decoder)
-          const text = decoder.decode(piece, { stream: true })
-          await out.write(`${JSON.stringify({ task, try_num, text })}\n`)
+          const said =
+            typeof piece === 'number'
+              ? { left_out: piece }
+              : { text: log.decoder.decode(piece, { stream: true }) }
+          await out.write(`${JSON.stringify({ task, try_num, ...said })}\n`)
         } else {
           if (last !== file)
             await out.write(`${last === undefined ? '' : '\n'}==> ${one(task)}, try ${try_num} <==\n`)
-          await out.write(piece)
+          await out.write(typeof piece === 'number' ? leftOutNotice(piece) : piece)
         }
         last = file
       }
@@ -94,27 +100,5 @@ async function print(
     await systemClock.sleep(lookEvery)
     const again = readRun(run.started.run_dir ?? '')
     if (again.ok) run = again.value
-  }
-}
-
-/** What has come since the last look, in pieces. */
-function* piecesOf(file: string, positions: Map<string, number>): Generator<Buffer> {
-  let fd: number
-  try {
-    fd = openSync(file, 'r')
-  } catch {
-    return
-  }
-  try {
-    for (;;) {
-      const at = positions.get(file) ?? 0
-      const buffer = Buffer.allocUnsafe(65536)
-      const length = readSync(fd, buffer, 0, buffer.length, at)
-      if (length === 0) return
-      positions.set(file, at + length)
-      yield buffer.subarray(0, length)
-    }
-  } finally {
-    closeSync(fd)
   }
 }

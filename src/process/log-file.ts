@@ -1,17 +1,21 @@
 import type { Hash } from 'node:crypto'
-import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { LogFact } from '../event.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
 const lastSize = 8192
 const copySize = 1024 * 1024
+/** Bytes of a file for what comes behind `limit`, at least: it must not cost a file for every line. */
+const leastPiece = 65536
 const newline = 10
 const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /**
  * Keeps what a process wrote in a file of about `limit` bytes at the most: all of it, or its head and its tail
- * with a line between them that says how much is missing. Until `settle`, the tail goes round in the second half
- * of the file; what comes later is put behind it, up to `limit` once more. A disk that is full costs the record,
+ * with a line between them that says how much is missing. Nothing is written over while the process runs, so that
+ * a log can be read as it grows (log-reader.ts): what comes behind `limit` goes into pieces, files that are called
+ * by their offset in the output, and pieces that are older than the tail are removed. `settle` joins head and tail;
+ * what comes later is put behind it, up to `limit` once more. A disk that is full costs the record,
  * never the process: `onLost` is told once, and no more is kept.
  */
 export class LogFile {
@@ -20,6 +24,8 @@ export class LogFile {
   readonly #half: number
   readonly #onLost: (error: unknown) => void
   #fd: number | undefined
+  /** The last two pieces, of which the second is being written. */
+  #pieces: { fd: number; path: string; base: number }[] = []
   #bytes = 0
   #lines = 0
   #hash: Hash | undefined
@@ -67,12 +73,29 @@ export class LogFile {
   }
 
   #keep(fd: number, chunk: Uint8Array, at: number): void {
-    for (let done = 0; done < chunk.length; ) {
-      const offset = at + done
-      const place = offset < this.#half ? offset : this.#half + ((offset - this.#half) % this.#half)
-      const room = offset < this.#half ? this.#half - offset : 2 * this.#half - place
-      done += writeSync(fd, chunk, done, Math.min(room, chunk.length - done), place)
+    const head = Math.max(0, Math.min(chunk.length, 2 * this.#half - at))
+    writeAll(fd, chunk.subarray(0, head), at)
+    for (let done = head; done < chunk.length; ) {
+      const { piece, room } = this.#pieceAt(fd, at + done)
+      const part = chunk.subarray(done, done + room)
+      writeAll(piece.fd, part)
+      done += part.length
     }
+  }
+
+  /** The piece for what comes at an offset, and how much more it takes. What is older than the tail goes. */
+  #pieceAt(fd: number, offset: number) {
+    const size = Math.max(this.#half, leastPiece)
+    const base = offset - ((offset - 2 * this.#half) % size)
+    let piece = this.#pieces.at(-1)
+    if (piece?.base !== base) {
+      if (piece !== undefined) ftruncateSync(fd, this.#half)
+      if (this.#pieces.length === 2) removePiece(this.#pieces.shift()!)
+      const path = `${this.path}.${base}`
+      piece = { fd: openSync(path, 'wx+', 0o600), path, base }
+      this.#pieces.push(piece)
+    }
+    return { piece, room: base + size - offset }
   }
 
   /** To be called when the process has ended: puts the file in order, and says what it holds. Once is enough. */
@@ -110,8 +133,7 @@ export class LogFile {
   #arrange(left_out: number): { sha256: string; size: number } {
     const path = this.path!
     const from = this.#fd!
-    const oldest = this.#half + (this.#bytes % this.#half)
-    const notice = `\n[runner: ${left_out} of ${this.#bytes} bytes are left out here (log_limit)]\n`
+    const notice = Buffer.from(leftOutNotice(`${left_out} of ${this.#bytes}`))
     const to = openSync(`${path}.tmp`, 'wx+', 0o600)
     try {
       const hash = newHash()
@@ -120,13 +142,17 @@ export class LogFile {
         writeAll(to, bytes)
       }
       readPieces(from, 0, this.#half, add)
-      add(Buffer.from(notice))
-      readPieces(from, oldest, 2 * this.#half, add)
-      readPieces(from, this.#half, oldest, add)
+      add(notice)
+      const tail = this.#bytes - this.#half
+      readPieces(from, tail, 2 * this.#half, add)
+      for (const { fd, base } of this.#pieces)
+        readPieces(fd, Math.max(0, tail - base), this.#bytes - base, add)
       renameSync(`${path}.tmp`, path)
       closeSync(from)
       this.#fd = to
-      return { sha256: hash.digest('hex'), size: 2 * this.#half + Buffer.byteLength(notice) }
+      // The last one first: who finds one that is gone shall find none behind it.
+      for (const piece of this.#pieces.splice(0).reverse()) removePiece(piece)
+      return { sha256: hash.digest('hex'), size: 2 * this.#half + notice.length }
     } catch (error) {
       closeSync(to)
       rmSync(`${path}.tmp`, { force: true })
@@ -138,11 +164,22 @@ export class LogFile {
     try {
       action()
     } catch (error) {
-      if (this.#fd !== undefined) closeSync(this.#fd)
+      for (const fd of [this.#fd, ...this.#pieces.splice(0).map(({ fd }) => fd)])
+        if (fd !== undefined) closeSync(fd)
       this.#fd = undefined
       this.#onLost(error)
     }
   }
+}
+
+/** The line that stands where bytes are missing. */
+export function leftOutNotice(count: string | number): string {
+  return `\n[runner: ${count} bytes are left out here (log_limit)]\n`
+}
+
+function removePiece({ fd, path }: { fd: number; path: string }): void {
+  closeSync(fd)
+  rmSync(path, { force: true })
 }
 
 /** Loaded with the first output: it costs a start five milliseconds. */
