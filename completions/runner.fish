@@ -55,6 +55,7 @@ complete -c runner -n '__fish_seen_subcommand_from status' -l json -d 'print one
 complete -c runner -n '__fish_seen_subcommand_from status' -l task-dir -x -d 'the chain of this directory, not that of the configuration'
 complete -c runner -n '__fish_seen_subcommand_from history' -l json -d 'print a JSON array'
 complete -c runner -n '__fish_seen_subcommand_from history' -l task-dir -x -d 'the chain of this directory, not that of the configuration'
+complete -c runner -n '__fish_seen_subcommand_from logs' -l hook -d 'what the hooks wrote, not the tasks'
 complete -c runner -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on until the run has ended'
 complete -c runner -n '__fish_seen_subcommand_from logs' -l verify -d 'say of each log whether it is whole'
 complete -c runner -n '__fish_seen_subcommand_from logs' -l json -d 'print JSON'

@@ -1,6 +1,6 @@
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
-import { type RunRecord, readRun, type TryRecord } from '../journal/reader.ts'
+import { type HookRecord, type RunRecord, readRun, type TryRecord } from '../journal/reader.ts'
 import { stateOf } from '../journal/runs.ts'
 import { verifyLog } from '../journal/verify.ts'
 import { leftOutNotice } from '../process/log-file.ts'
@@ -14,15 +14,19 @@ export interface LogsCommandOptions extends RecordOptions {
   run?: number
   /** File name or name; all tasks without it. */
   task?: string
+  /** What the hooks wrote, not the tasks. */
+  hook: boolean
   follow: boolean
   verify: boolean
   json: boolean
 }
 
+type LogRecord = TryRecord | HookRecord
+
 /** Seconds between two looks at a log that grows. */
 const lookEvery = 0.1
 
-/** `runner logs`: what the tasks of a run wrote. */
+/** `runner logs`: what the tasks of a run wrote, or its hooks. */
 export async function logsCommand(options: LogsCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const records = findRecords(options, env)
   const run = records.ok ? findRun(records.value, options.run) : records
@@ -30,73 +34,85 @@ export async function logsCommand(options: LogsCommandOptions, env: NodeJS.Proce
     sayError(`runner: ${run.failure}\n`)
     return records.ok ? exitStatus.noRun : exitStatus.config
   }
-  const wanted = ({ started }: TryRecord) =>
-    options.task === undefined || started.task === options.task || started.name === options.task
-  if (options.task !== undefined && !run.value.tries.some(wanted) && !options.follow) {
-    sayError(`runner: run ${run.value.started.run_id} has no try of ${options.task}\n`)
+  if (options.task !== undefined && chosen(run.value, options).length === 0 && !options.follow) {
+    const what = options.hook ? 'hook' : 'try'
+    sayError(`runner: run ${run.value.started.run_id} has no ${what} of ${options.task}\n`)
     return exitStatus.noRun
   }
-  if (options.verify) return verify(run.value, wanted, options)
-  await print(run.value, wanted, options, streamOut(process.stdout))
+  if (options.verify) return verify(run.value, options)
+  await print(run.value, options, streamOut(process.stdout))
   return exitStatus.ok
 }
 
-function verify(
-  run: RunRecord,
-  wanted: (record: TryRecord) => boolean,
-  { json }: LogsCommandOptions,
-): number {
-  const results = run.tries.filter(wanted).map(record => {
-    const { task, try_num, kind } = record.started
-    return { task, kind, try_num, ...verifyLog(record, run.ended !== undefined) }
-  })
-  const bad = results.filter(({ verdict }) => verdict !== 'whole' && verdict !== 'open')
-  if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
-  else
-    for (const { task, try_num, verdict, late_bytes, message } of results) {
-      const late = late_bytes > 0 ? `, and ${late_bytes} bytes that came later from the background` : ''
-      const why = message === undefined ? '' : ` (${message})`
-      process.stdout.write(`${one(task)} try ${try_num}: ${verdict}${why}${late}\n`)
-    }
-  return bad.length === 0 ? exitStatus.ok : exitStatus.missing
+/** The logs that are asked for. */
+function chosen({ tries, hooks }: RunRecord, { task, hook }: LogsCommandOptions): LogRecord[] {
+  const wanted = ({ started }: LogRecord) =>
+    task === undefined || started.task === task || started.name === task
+  return hook ? hooks.filter(wanted) : tries.filter(wanted)
 }
 
-/** Prints the logs of tries one after the other; when following, also what comes until the run has ended. */
-async function print(
-  run: RunRecord,
-  wanted: (record: TryRecord) => boolean,
-  { follow, json }: LogsCommandOptions,
-  out: Out,
-): Promise<void> {
+/** Whose log it is, as JSON and in words. */
+function ownerOf({ started }: LogRecord) {
+  const { task, kind, try_num } = started
+  const hook = 'hook' in started ? { hook: started.hook } : {}
+  return { task, kind, try_num, ...hook }
+}
+
+function title(record: LogRecord, separator: string): string {
+  const { task, try_num, hook } = ownerOf(record)
+  return [one(task), `try ${try_num}`, ...(hook === undefined ? [] : [`${hook} hook`])].join(separator)
+}
+
+function verify(run: RunRecord, options: LogsCommandOptions): number {
+  const results = chosen(run, options).map(record => ({
+    record,
+    found: verifyLog(record, run.ended !== undefined),
+  }))
+  if (options.json) {
+    const facts = results.map(({ record, found }) => ({ ...ownerOf(record), ...found }))
+    process.stdout.write(`${JSON.stringify(facts)}\n`)
+  } else
+    for (const { record, found } of results) {
+      const { verdict, late_bytes, message } = found
+      const late = late_bytes > 0 ? `, and ${late_bytes} bytes that came later from the background` : ''
+      const why = message === undefined ? '' : ` (${message})`
+      process.stdout.write(`${title(record, ' ')}: ${verdict}${why}${late}\n`)
+    }
+  const good = results.every(({ found }) => found.verdict === 'whole' || found.verdict === 'open')
+  return good ? exitStatus.ok : exitStatus.missing
+}
+
+/** Prints logs one after the other; when following, also what comes until the run has ended. */
+async function print(run: RunRecord, options: LogsCommandOptions, out: Out): Promise<void> {
   const logs = new Map<string, { reader: LogReader; decoder: TextDecoder }>()
   let last: string | undefined
   for (;;) {
     const running = stateOf(run) === 'running'
-    for (const { started, ended } of run.tries.filter(wanted)) {
-      const file = ended?.log.file ?? started.log
+    for (const record of chosen(run, options)) {
+      const ended = record.ended?.log.file === undefined ? undefined : record.ended.log
+      const file = ended?.file ?? record.started.log
       if (file === undefined) continue
-      const log = logs.get(file) ?? {
-        reader: new LogReader(file),
-        decoder: new TextDecoder('utf-8', { ignoreBOM: true }),
+      let log = logs.get(file)
+      if (log === undefined) {
+        log = { reader: new LogReader(file), decoder: new TextDecoder('utf-8', { ignoreBOM: true }) }
+        logs.set(file, log)
       }
-      logs.set(file, log)
-      const { task, try_num } = started
-      for (const piece of log.reader.read(ended?.log.file === undefined ? undefined : ended.log)) {
-        if (json) {
+      for (const piece of log.reader.read(ended)) {
+        if (options.json) {
           const said =
             typeof piece === 'number'
               ? { left_out: piece }
               : { text: log.decoder.decode(piece, { stream: true }) }
-          await out.write(`${JSON.stringify({ task, try_num, ...said })}\n`)
+          await out.write(`${JSON.stringify({ ...ownerOf(record), ...said })}\n`)
         } else {
           if (last !== file)
-            await out.write(`${last === undefined ? '' : '\n'}==> ${one(task)}, try ${try_num} <==\n`)
+            await out.write(`${last === undefined ? '' : '\n'}==> ${title(record, ', ')} <==\n`)
           await out.write(typeof piece === 'number' ? leftOutNotice(piece) : piece)
         }
         last = file
       }
     }
-    if (!follow || !running) return
+    if (!options.follow || !running) return
     await systemClock.sleep(lookEvery)
     const again = readRun(run.started.run_dir ?? '')
     if (again.ok) run = again.value

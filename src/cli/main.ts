@@ -146,6 +146,7 @@ Examples:
     .argument('[run]', 'number of the run (default: the last)')
     .argument('[task]', 'file name or name of a task')
     .description('print what the tasks of a run wrote')
+    .option('--hook', 'what the hooks wrote, not the tasks', false)
     .option('-f, --follow', 'go on until the run has ended', false)
     .option('--verify', 'say of each log whether it is whole', false)
     .option('--json', 'print JSON', false)
@@ -159,6 +160,7 @@ Examples:
   runner logs -f
   runner logs disk
   runner logs 12 disk
+  runner logs disk --hook
   runner logs --verify`,
     )
     .action(async (first: string | undefined, second: string | undefined, _, command: Command) => {

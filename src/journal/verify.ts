@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { errorCode, errorText } from '../result.ts'
-import type { TryRecord } from './reader.ts'
+import type { HookRecord, TryRecord } from './reader.ts'
 
 /** What can be said of the log of a try. */
 export interface Verdict {
@@ -13,7 +13,7 @@ export interface Verdict {
 }
 
 /** Holds a log against what the journal says of it. */
-export function verifyLog({ ended, late_bytes }: TryRecord, runEnded: boolean): Verdict {
+export function verifyLog({ ended, late_bytes }: TryRecord | HookRecord, runEnded: boolean): Verdict {
   if (ended === undefined) return { verdict: 'open', late_bytes: 0 }
   const { file, size, sha256 } = ended.log
   if (file === undefined || size === undefined)

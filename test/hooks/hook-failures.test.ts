@@ -22,6 +22,17 @@ rigTest(
     t.match(verbose.text, /\npost speaks\npost complains\n/)
     const failed = start(['run', '-q'], '5')
     t.equal(await failed.ended, 0, 'a failure of a hook changes nothing')
+    const logs = rig.start(['logs', 'a', '--hook'])
+    t.equal(await logs.ended, 0)
+    const printed = (phase: string) =>
+      `==> 1-a, try 1, ${phase} hook <==\n${phase} speaks\n${phase} complains\n`
+    t.equal(logs.text, `${printed('pre')}\n${printed('post')}`)
+    const verified = rig.start(['logs', '--hook', '--verify', '--json'])
+    t.equal(await verified.ended, 0)
+    t.match(JSON.parse(verified.text), [
+      { task: '1-a', try_num: 1, hook: 'pre', verdict: 'whole' },
+      { task: '1-a', try_num: 1, hook: 'post', verdict: 'whole' },
+    ])
     const said = (phase: string) =>
       `runner: 1-a: the ${phase} hook ended with status 5\nrunner:   | ${phase} speaks\nrunner:   | ${phase} complains\n`
     t.equal(failed.text, said('pre') + said('post'))
@@ -78,6 +89,33 @@ rigTest(
     hold.release()
     hold.release()
     await life.gone()
+  },
+)
+
+rigTest(
+  t,
+  'what the background of a hook writes after its end is kept, and named as such',
+  {
+    runner: {
+      task_hook: `sh -c '[ $RUNNER_HOOK = post ] || { echo early; (read x < "$DIR/go"; echo late; echo > "$DIR/done") & }'`,
+    },
+    tasks: { a: 'echo > "$DIR/go"; read x < "$DIR/done"' },
+  },
+  async (t, rig) => {
+    rig.hold('go')
+    rig.hold('done')
+    const run = await rig.finish()
+    t.equal(run.status, 0)
+    t.match(run.all('output:late'), [{ task: 'a', hook: 'pre', bytes: 5 }])
+    const verified = rig.start(['logs', '--hook', '--verify'])
+    t.equal(await verified.ended, 0)
+    t.equal(
+      verified.text,
+      'a try 1 pre hook: whole, and 5 bytes that came later from the background\na try 1 post hook: whole\n',
+    )
+    const logs = rig.start(['logs', '--hook'])
+    await logs.ended
+    t.equal(logs.text, '==> a, try 1, pre hook <==\nearly\nlate\n')
   },
 )
 
