@@ -3,6 +3,7 @@ import type { Configuration } from '../config/load.ts'
 import type { Edges } from '../edges.ts'
 import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
+import type { Asides } from '../journal/asides.ts'
 import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files.ts'
 import { lastRunsOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
@@ -37,6 +38,8 @@ export interface RunOptions {
   haltAfter: boolean
   edges: Edges
   emit: Emit
+  /** Gets the journal of the run. */
+  asides: Asides
   /** Ends the run; its reason is the signal that asked for it. */
   stop: AbortSignal
   /** Ends all patience. */
@@ -63,9 +66,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
   const { killed, notices } = await endLeftover(last.any, options)
 
   const runDir = openRun(options)
-  const recorded = record(options, runDir)
-  await using journal = recorded.journal
-  const { emit } = recorded
+  const { emit, journal } = record(options, runDir)
   using tries = new Tries({ ...options, emit, flush: journal.flush }, runDir, taskDir)
   emit({
     event: 'run:started',
@@ -82,6 +83,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
     ...(partial ? { partial } : {}),
     ...(point === undefined ? {} : { resumes: resumeFact(point, killed) }),
   })
+  await options.asides.begin(journal)
   for (const notice of notices) emit(notice)
   if (decision?.ok === false) emit({ event: 'run:not-resumed', ...notResumed(decision.failure) })
   using _ = tellStops(options, emit)
@@ -98,6 +100,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
     duration_seconds: Math.round((edges.clock.monotonic() - begun) * 1000) / 1000,
     ...failureOf(end),
   })
+  await journal.flush()
   if (state !== undefined) removeOldRuns(state, options.configuration.runner.keep_runs, taskDir)
   return exit_status
 }

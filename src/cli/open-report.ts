@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Clock } from '../edges.ts'
-import type { Emit } from '../event.ts'
+import type { Emit, Event, NoticeReason } from '../event.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { isJournal, journaldReporter, journalSocket } from '../report/journald.ts'
 import { jsonReporter } from '../report/json.ts'
@@ -16,6 +16,9 @@ export interface ReportOptions {
   verbosity: Verbosity
 }
 
+/** Tells that a report cannot be made. */
+type Lost = (reason: NoticeReason, message: string, show: Emit) => void
+
 /** A report that is open: hears of a run, until there will be no more. */
 export interface Report {
   emit: Emit
@@ -24,19 +27,26 @@ export interface Report {
 
 /**
  * Opens all that shows a run as it goes, and tells the system of it. `usual`: seconds that a task usually takes.
+ * `record` gets what is to be told of the reports themselves, before it is shown.
  */
 export async function openReport(
   options: ReportOptions,
   clock: Clock,
   env: NodeJS.ProcessEnv,
   usual: (task: string) => number | undefined,
+  record: (event: Event) => void,
 ): Promise<Report> {
+  const lost: Lost = (reason, message, show) => {
+    const event = { event: 'notice', reason, message } as const
+    record(event)
+    void show(event)
+  }
   const inJournal = !options.json && isJournal(process.stdout.fd, env)
-  const view = inJournal ? journalView(options, clock) : await openView(options, clock, env, usual)
+  const view = inJournal ? journalView(options, clock, lost) : await openView(options, clock, env, usual)
   const reports = [view]
-  if (options.syslog && !inJournal) reports.unshift(openSystemLog(options, view.emit, clock))
+  if (options.syslog && !inJournal) reports.unshift(openSystemLog(options, view.emit, clock, lost))
   if (env.NOTIFY_SOCKET) {
-    const lose = (message: string) => void view.emit({ event: 'notice', reason: 'systemd-lost', message })
+    const lose = (message: string) => lost('systemd-lost', message, view.emit)
     reports.unshift(systemdReporter(env, lose, clock))
   }
   if (reports.length === 1) return view
@@ -78,12 +88,12 @@ async function openView(
 }
 
 /** Standard output is the journal: what happens are entries with fields, and the output of tasks plain lines. */
-function journalView({ verbosity }: ReportOptions, clock: Clock): Report {
+function journalView({ verbosity }: ReportOptions, clock: Clock, lost: Lost): Report {
   const out = streamOut(process.stdout)
   const output = outputReporter(out, verbosity)
   const instead = (message: string) => {
     const lines = terminalReporter(out, verbosity)
-    lines({ event: 'notice', reason: 'syslog-lost', message })
+    lost('syslog-lost', message, lines)
     return lines
   }
   const journal = journaldReporter(verbosity, instead, clock)
@@ -98,10 +108,10 @@ function journalView({ verbosity }: ReportOptions, clock: Clock): Report {
 }
 
 /** `--syslog`: entries with fields where there is a journal, else lines for syslog. */
-function openSystemLog({ verbosity }: ReportOptions, shown: Emit, clock: Clock): Report {
+function openSystemLog({ verbosity }: ReportOptions, shown: Emit, clock: Clock, lost: Lost): Report {
   let close = () => {}
   const lines = () => {
-    const lose = (message: string) => void shown({ event: 'notice', reason: 'syslog-lost', message })
+    const lose = (message: string) => lost('syslog-lost', message, shown)
     const syslog = syslogReporter(verbosity, lose, clock)
     close = syslog.close
     return syslog.emit

@@ -9,6 +9,7 @@ import { type Configuration, ownVariables } from '../config/load.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import type { Emit } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
+import { Asides } from '../journal/asides.ts'
 import { readBootId } from '../journal/boot-id.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { usualDuration } from '../journal/runs.ts'
@@ -44,19 +45,24 @@ export interface RunCommandOptions extends ChainOptions {
 export async function runCommand(options: RunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const edges: Edges = { clock: systemClock, chance: systemChance }
   const usual = usualDurations(options, env)
-  const report = await openReport(options, edges.clock, env, usual)
+  const asides = new Asides()
+  const report = await openReport(options, edges.clock, env, usual, event => asides.write(event))
+  const tell: Emit = event => {
+    asides.write(event)
+    return report.emit(event)
+  }
   using signals = catchSignals()
-  using places = new Places(edges.clock, report.emit)
+  using places = new Places(edges.clock, tell)
   const meters = new Map<string | undefined, Emit>()
   const metered = (file: string | undefined) => {
-    const emit = meters.get(file) ?? withMetrics(report.emit, file, edges.clock)
+    const emit = meters.get(file) ?? withMetrics(report.emit, file, edges.clock, tell)
     meters.set(file, emit)
     return emit
   }
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
-      const world = { edges, emit: report.emit, metered, places, ...signals }
+      const world = { edges, metered, asides, places, ...signals }
       const status = await iterate(options, { last, first: iteration === 1 }, world, env)
       if (status !== exitStatus.ok || last || options.dryRun) return status
       if (signals.stop.aborted) return interruptedBy(signals.stop)
@@ -90,9 +96,9 @@ function interruptedBy(stop: AbortSignal): number {
 
 interface World {
   edges: Edges
-  emit: Emit
-  /** The same, with metrics into a file. */
+  /** The report, with metrics into a file. */
   metered(file: string | undefined): Emit
+  asides: Asides
   places: Places
   stop: AbortSignal
   hurry: AbortSignal
@@ -134,7 +140,7 @@ async function iterate(
     }
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
-  const { edges, stop, hurry } = world
+  const { edges, asides, stop, hurry } = world
   const emit = world.metered(configuration.runner.metrics_file)
   const status = await runOnce({
     chain: selected.value,
@@ -146,7 +152,7 @@ async function iterate(
     partial: options.only.length > 0 || options.from !== undefined,
     resume: options.resume && first,
     haltAfter: options.haltAfter && last,
-    ...{ edges, emit, stop, hurry },
+    ...{ edges, emit, asides, stop, hurry },
   })
   // A chain of nothing, run again and again, must not keep a processor busy.
   const idle = selected.value.tasks.length === 0 && status === exitStatus.ok && !last

@@ -21,9 +21,9 @@ type Metric = keyof typeof metrics
 /**
  * Hears of a run before `emit` does, and writes `file` after each try of a task and at the end of the run, whole
  * or not at all. What the file says of runs before, and of tasks that are still in the plan, stays. A file that
- * cannot be written costs one notice, never the run. For all runs of a process, lest one writes over another.
+ * cannot be written costs one notice, which `tell` gets, never the run. For all runs of a process, lest one writes over another.
  */
-export function withMetrics(emit: Emit, file: string | undefined, clock: Clock): Emit {
+export function withMetrics(emit: Emit, file: string | undefined, clock: Clock, tell: Emit): Emit {
   if (file === undefined) return emit
   const metrics = new Metrics(clock)
   let lost = false
@@ -32,7 +32,7 @@ export function withMetrics(emit: Emit, file: string | undefined, clock: Clock):
       await replace(file, metrics.text())
     } catch (error) {
       const message = `no metrics are written to ${file}: ${errorText(error)}`
-      if (!lost) void emit({ event: 'notice', reason: 'metrics-lost', message })
+      if (!lost) void tell({ event: 'notice', reason: 'metrics-lost', message })
       lost = true
     }
   })

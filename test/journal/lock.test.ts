@@ -32,6 +32,7 @@ rigTest(t, '--wait waits for the end of the other run', held, async (t, rig) => 
   await second.event('try:running')
   hold.release()
   t.equal(await second.ended, 0)
+  t.match(rig.notices(2), [/another run of .* is under way/])
 })
 
 rigTest(t, 'a signal ends the wait for the lock', held, async (t, rig) => {

@@ -64,5 +64,13 @@ rigTest(
     const reasons = run.all('notice').map(({ reason, message }) => `${reason} ${message}`)
     t.match(reasons, [/^metrics-lost no metrics are written to .*\/no\/such\/folder\.prom: no such file/])
     t.equal(reasons.length, 1)
+    rig.configure({ metrics_file: 'no/such/folder.prom' })
+    const last = await rig.finish('--only', 'a')
+    t.same(
+      rig.notices(2),
+      last.all('notice').map(({ message }) => message),
+      'also when the run has ended',
+    )
+    t.equal(rig.notices(2).length, 1)
   },
 )

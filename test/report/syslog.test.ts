@@ -99,6 +99,7 @@ for (const [what, script, message] of [
       t.equal(await run.ended, 0)
       t.match(run.all('notice'), [{ reason: 'syslog-lost', message }])
       t.equal(run.all('notice').length, 1)
+      t.match(rig.notices(), [message])
     },
   )
 
@@ -116,6 +117,7 @@ rigTest(
     hold.release()
     t.equal(await run.ended, 0)
     t.match(run.all('notice'), [{ reason: 'syslog-lost', message: /logger\(1\) is not installed/ }])
+    t.match(rig.notices(), [/logger\(1\) is not installed/])
   },
 )
 

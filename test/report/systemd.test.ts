@@ -78,5 +78,6 @@ rigTest(
     const message = 'systemd is not told how the run goes: systemd-notify(1) ended with status 1'
     t.match(run.all('notice'), [{ reason: 'systemd-lost', message }])
     t.equal(run.all('notice').length, 1)
+    t.same(rig.notices(), [message])
   },
 )

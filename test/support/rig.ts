@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import { type Hold, type Lifeline, makeHold, makeLifeline } from './fifo.ts'
 import { processesWith } from './processes.ts'
 import { type Component, testWith } from './require.ts'
-import { Run } from './run.ts'
+import { Run, type Told } from './run.ts'
 import { streamProblems } from './stream.ts'
 
 const checkout = resolve(import.meta.dirname, '..', '..')
@@ -192,6 +192,20 @@ export class Rig {
   /** The bytes of a log of a run: `log('001-a.1.log')`. */
   log(name: string, run = 1): Buffer {
     return readFileSync(this.path('state', 'runs', String(run), name))
+  }
+
+  /** The events of a run as they stand in its journal. */
+  journal(run = 1, state = this.path('state')): Told[] {
+    const text = readFileSync(join(state, 'runs', String(run), 'events.jsonl'), 'utf8')
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line) as Told)
+  }
+
+  /** The notices of a run as they stand in its journal. */
+  notices(run = 1, state = this.path('state')): string[] {
+    return this.journal(run, state).flatMap(event => (event.event === 'notice' ? event.message : []))
   }
 
   /** What should have gone with the run: processes, temporary files, FIFOs. */
