@@ -142,6 +142,9 @@ export type Event =
       tasks: PlannedTaskFact[]
       /** How many reboots in a row the chain has had before it. */
       reboots: number
+      max_reboots?: number
+      /** Where that comes from; absent for the default. */
+      max_reboots_from?: string
       /** Present where only some of the tasks were asked for. */
       partial?: true
       /** Present where it goes on with an earlier run. */

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs'
-import type { Configuration } from '../config/load.ts'
+import type { Configuration, Setting } from '../config/load.ts'
 import type { Edges } from '../edges.ts'
 import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -80,6 +80,8 @@ export async function runOnce(options: RunOptions): Promise<number> {
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
     tasks,
     reboots,
+    max_reboots: options.configuration.runner.max_reboots,
+    ...known({ max_reboots_from: placeOf(options.configuration.texts.get('max_reboots')) }),
     ...(partial ? { partial } : {}),
     ...(point === undefined ? {} : { resumes: resumeFact(point, killed) }),
   })
@@ -190,17 +192,24 @@ async function runTasks(
 }
 
 function planFact({ file, name, path, texts }: Chain['tasks'][number]): PlannedTaskFact {
-  const from = (key: string) => {
-    const origin = texts.get(key)?.origin
-    return origin === undefined ? undefined : `${origin.file}:${origin.line}`
-  }
   const facts = {
     sha256: sha256OfFile(path),
-    max_time_from: from('max_time'),
-    max_tries_from: from('max_tries'),
+    max_time_from: placeOf(texts.get('max_time')),
+    max_tries_from: placeOf(texts.get('max_tries')),
   }
-  const known = Object.entries(facts).filter(([, value]) => value !== undefined)
-  return { task: file, name, ...Object.fromEntries(known) }
+  return { task: file, name, ...known(facts) }
+}
+
+function placeOf(setting: Setting | undefined): string | undefined {
+  const origin = setting?.origin
+  return origin === undefined ? undefined : `${origin.file}:${origin.line}`
+}
+
+/** Less what is undefined. */
+function known<Key extends string>(facts: Record<Key, string | undefined>): { [key in Key]?: string } {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as {
+    [key in Key]?: string
+  }
 }
 
 function decide(

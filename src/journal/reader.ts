@@ -159,6 +159,7 @@ function take(run: RunRecord, event: Recorded): void {
       break
     case 'hook:started':
       run.hooks.push({ started: event, late_bytes: 0 })
+      delete run.waiting
       break
     case 'hook:running':
       if (hook !== undefined) hook.running = event

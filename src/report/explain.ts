@@ -1,5 +1,5 @@
 import type { RunRecord, TryRecord } from '../journal/reader.ts'
-import { openTry, stateOf } from '../journal/runs.ts'
+import { openHook, openTry, stateOf } from '../journal/runs.ts'
 import { describeEnding, one, processes, seconds } from './describe.ts'
 import { localTime } from './history.ts'
 
@@ -15,7 +15,9 @@ export interface Explanation {
   /** What happened to the last try of that task. */
   ending?: string
   /** The setting that set the limit, and where it stands. */
-  limit?: { key: 'max_time' | 'max_tries'; value: number; from: string }
+  limit?: { key: 'max_time' | 'max_tries' | 'max_reboots'; value: number; from: string }
+  /** What runs or ran when the end came, where it is no try of that task. */
+  under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
   killed: { pid: number; command: string }[]
   survivors: { pid: number; command: string }[]
   last_lines: string[]
@@ -26,8 +28,10 @@ export interface Explanation {
 
 export function explain(run: RunRecord): Explanation {
   const state = stateOf(run)
-  const task = run.ended?.task ?? openTry(run)?.started.task
-  const last = run.tries.findLast(({ started }) => started.task === task && started.kind === 'task')
+  const under_way = underWay(run)
+  const tries = run.tries.filter(({ started }) => started.kind === 'task')
+  const task = run.ended === undefined ? (openHook(run) ?? tries.at(-1))?.started.task : run.ended.task
+  const last = tries.findLast(({ started }) => started.task === task)
   const limit = last === undefined ? undefined : limitOf(run, last, state)
   return {
     run_id: run.started.run_id,
@@ -38,6 +42,7 @@ export function explain(run: RunRecord): Explanation {
     ...(last === undefined ? {} : { try_num: last.started.try_num, max_tries: last.started.max_tries }),
     ...(last?.ended === undefined ? {} : { ending: describeEnding(last.ended) }),
     ...(limit === undefined ? {} : { limit }),
+    ...(under_way === undefined ? {} : { under_way }),
     killed: last?.ended?.killed ?? [],
     survivors: last?.ended?.survivors ?? [],
     last_lines: last?.ended?.last_lines ?? [],
@@ -47,8 +52,25 @@ export function explain(run: RunRecord): Explanation {
   }
 }
 
+/** What was begun and has not ended, but for a try of a task. */
+function underWay(run: RunRecord): Explanation['under_way'] {
+  const hook = openHook(run)?.started
+  if (hook !== undefined) return { what: `${hook.hook} hook`, task: hook.task, try_num: hook.try_num }
+  const halt = openTry(run)?.started
+  if (halt?.kind === 'halt') return { what: 'halt task', task: halt.task, try_num: halt.try_num }
+  return undefined
+}
+
 /** The setting by which the try, or else the chain, was ended. */
 function limitOf(run: RunRecord, { started, ended }: TryRecord, state: string): Explanation['limit'] {
+  const { reboots, max_reboots, max_reboots_from } = run.started
+  if (
+    state === 'gave-up' &&
+    ended?.outcome === 'REBOOT' &&
+    max_reboots !== undefined &&
+    reboots >= max_reboots
+  )
+    return { key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }
   const fact = run.started.tasks.find(({ task }) => task === started.task)
   const key =
     ended?.failure?.reason === 'timed-out'
@@ -63,10 +85,16 @@ function limitOf(run: RunRecord, { started, ended }: TryRecord, state: string): 
 /** On one screen. */
 export function explainText(facts: Explanation): string {
   const lines = [`run ${facts.run_id}, started ${localTime(facts.started_at)}: ${verdict(facts)}`]
+  const be = facts.state === 'running' ? 'is' : 'was'
   if (facts.resumes !== undefined) lines.push(`It went on with run ${facts.resumes}.`)
   if (facts.task !== undefined && facts.try_num !== undefined) {
-    const ending = facts.ending === undefined ? 'was under way' : facts.ending
+    const ending = facts.ending ?? `${be} under way`
     lines.push(`${one(facts.task)}, try ${facts.try_num} of ${facts.max_tries}: ${ending}.`)
+  }
+  if (facts.under_way !== undefined) {
+    const { what, task, try_num } = facts.under_way
+    const of = what === 'halt task' ? ` ${one(task)}` : ` of ${one(task)}, try ${try_num},`
+    lines.push(`The ${what}${of} ${be} under way.`)
   }
   if (facts.limit !== undefined) {
     const { key, value, from } = facts.limit

@@ -1,5 +1,5 @@
 import type { RunRecord } from '../journal/reader.ts'
-import { openTry, secondsBetween, stateOf, usualDuration } from '../journal/runs.ts'
+import { openHook, openTry, secondsBetween, stateOf, usualDuration } from '../journal/runs.ts'
 import { describeEnding, one, seconds } from './describe.ts'
 
 /** A run in one line of a table, and as JSON. */
@@ -8,6 +8,8 @@ export interface RunSummary {
   state: string
   started_at: string
   duration_seconds: number
+  /** Present where its end is not on record: it took at least `duration_seconds`. */
+  duration_at_least?: true
   tasks: number
   tasks_done: number
   tries: number
@@ -20,12 +22,13 @@ export interface RunSummary {
 export function summarize(run: RunRecord, now: Date): RunSummary {
   const state = stateOf(run)
   const until = state === 'running' ? now : run.last_at
-  const task = run.ended?.task ?? openTry(run)?.started.task
+  const task = run.ended?.task ?? (openHook(run) ?? openTry(run))?.started.task
   return {
     run_id: run.started.run_id,
     state,
     started_at: run.started.at,
     duration_seconds: run.ended?.duration_seconds ?? secondsBetween(run.started.at, until),
+    ...(state === 'crashed' ? { duration_at_least: true } : {}),
     tasks: run.started.tasks.length,
     tasks_done: run.done.length,
     tries: run.tries.length,
@@ -56,11 +59,15 @@ function rowOf(run: RunSummary): string[] {
   return [
     String(run.run_id),
     localTime(run.started_at),
-    seconds(run.duration_seconds),
+    took(run),
     `${run.tasks_done}/${run.tasks}`,
     String(run.tries),
     `${run.state}${task}${resumes}`,
   ]
+}
+
+function took({ duration_seconds, duration_at_least }: RunSummary): string {
+  return `${duration_at_least ? 'at least ' : ''}${seconds(duration_seconds)}`
 }
 
 function table(rows: readonly string[][]): string {
@@ -99,6 +106,15 @@ export function statusFacts(run: RunRecord, earlier: readonly RunRecord[], now: 
       try_num: waiting.try_num,
     }
   }
+  const hook = openHook(run)?.started
+  if (hook !== undefined)
+    return {
+      ...summary,
+      try_num: hook.try_num,
+      hook: hook.hook,
+      hook_started_at: hook.at,
+      hook_seconds: secondsBetween(hook.at, now),
+    }
   if (open === undefined) return summary
   const { task, try_num, max_tries, at } = open.started
   const usual = usualDuration(task, earlier)
@@ -122,13 +138,15 @@ export function statusText(run: RunRecord, earlier: readonly RunRecord[], now: D
     const by = facts.task === undefined ? '' : ` at ${one(facts.task)}${why}`
     const what =
       facts.state === 'crashed'
-        ? 'ended without a word: runner was killed, or the machine went down'
-        : facts.state
-    return `run ${facts.run_id}: ${what}${by}; ${progress}; started ${localTime(facts.started_at)}, took ${seconds(facts.duration_seconds)}\n`
+        ? `ended without a word${by}: runner was killed, or the machine went down`
+        : `${facts.state}${by}`
+    return `run ${facts.run_id}: ${what}; ${progress}; started ${localTime(facts.started_at)}, took ${took(facts)}\n`
   }
   const head = `run ${facts.run_id}: running since ${localTime(facts.started_at)}, for ${seconds(facts.duration_seconds)}; ${progress}\n`
   if ('next_task' in facts)
     return `${head}  waiting ${seconds(facts.waiting_seconds)} more before try ${facts.try_num}, from ${one(facts.next_task)}\n`
+  if ('hook' in facts)
+    return `${head}  ${one(facts.task ?? '')}: ${facts.hook} hook of try ${facts.try_num}, for ${seconds(facts.hook_seconds)}\n`
   if (!('task_seconds' in facts)) return head
   const usual =
     facts.usual_seconds === undefined ? 'no usual time known' : `usually ${seconds(facts.usual_seconds)}`

@@ -40,11 +40,60 @@ rigTest(
     await rig.run().ended
     const { status, text } = await say(rig, 'status', '--wait')
     t.equal(status, 6)
-    t.match(text, 'run 1: ended without a word')
-    t.match((await say(rig, 'history')).text, /1 .* 0\/1 +1 +crashed \(a\)/)
+    t.match(text, 'run 1: ended without a word at a: runner was killed')
+    t.match(text, /took at least \d/)
+    t.match((await say(rig, 'history')).text, /1 .* at least \d+ ms +0\/1 +1 +crashed \(a\)/)
+    t.match(JSON.parse((await say(rig, 'status', '--json')).text), {
+      state: 'crashed',
+      duration_at_least: true,
+    })
     t.match((await say(rig, 'explain')).text, /ended without a word.*\na, try 1 of \d+: was under way\./)
     rig.file('go', '')
     t.equal((await rig.finish()).status, 0)
+    t.notMatch((await say(rig, 'status')).text, 'at least')
+    t.notHas(JSON.parse((await say(rig, 'status', '--json')).text), { duration_at_least: true })
+  },
+)
+
+rigTest(
+  t,
+  'explain names what was under way when runner was killed: the halt task, and a hook',
+  {
+    runner: { max_tries: 1, task_hook: `sh -c '[ $RUNNER_HOOK != "$KILL" ] || kill -9 $PPID'` },
+    tasks: { a: 'echo why; exit 2', 'halt.sh': 'kill -9 $PPID' },
+  },
+  async (t, rig) => {
+    await rig.run().ended
+    t.match(
+      (await say(rig, 'explain')).text,
+      /ended without a word.*\na, try 1 of 1: exit status 2\.\nThe halt task halt\.sh was under way\.\nIts last lines:\n {2}\| why\n/,
+    )
+    for (const hook of ['pre', 'post']) {
+      await rig.start(['run', '--json'], { env: { KILL: hook } }).ended
+      t.match((await say(rig, 'explain')).text, `The ${hook} hook of a, try 1, was under way.\n`)
+      t.match((await say(rig, 'status')).text, 'ended without a word at a: runner was killed')
+    }
+    rig.task('halt.sh', 'exit 0')
+    t.equal((await rig.finish()).status, 2)
+  },
+)
+
+rigTest(
+  t,
+  'status and explain say which hook runs',
+  {
+    runner: { task_hook: `sh -c '[ $RUNNER_HOOK = pre ] || { echo up; read x < "$DIR/hold"; }'` },
+    tasks: { a: '' },
+  },
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    const run = rig.run()
+    await run.event('hook:output')
+    t.match((await say(rig, 'status')).text, /\n {2}a: post hook of try 1, for \d+/)
+    t.match(JSON.parse((await say(rig, 'status', '--json')).text), { task: 'a', hook: 'post', try_num: 1 })
+    t.match((await say(rig, 'explain')).text, 'The post hook of a, try 1, is under way.\n')
+    hold.release()
+    t.equal(await run.ended, 0)
   },
 )
 

@@ -139,6 +139,12 @@ rigTest(
     const statuses: unknown[] = []
     for (const boot of ['one', 'two', 'three']) statuses.push((await inBoot(rig, boot, '--resume')).status)
     t.same(statuses, [5, 5, 1])
+    const explained = rig.start(['explain'])
+    await explained.ended
+    t.match(
+      explained.text,
+      /\nc, try 1 of \d+: exit status 194\.\nThe limit is max_reboots = 2, from .*runner\.cfg:\d+\.\n/,
+    )
     t.same(rig.lines('ran'), ['halt.sh'])
   },
 )
