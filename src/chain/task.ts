@@ -3,9 +3,8 @@ import type { Edges } from '../edges.ts'
 import type { Emit, TryEnd, TryRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
-import { startProcess } from '../process/start.ts'
-import { endTree, startTicks } from '../process/tree.ts'
-import { type Watched, watchProcess } from '../process/watch.ts'
+import { runProcess } from '../process/run-process.ts'
+import type { Watched } from '../process/watch.ts'
 import { outcomeOf } from './outcome.ts'
 import { checkStartable } from './startable.ts'
 
@@ -60,46 +59,31 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
 
 /** Starts the task, unless the kernel would refuse it, and leaves nothing of a try that is to be repeated. */
 async function startAndWatch(context: TryContext, tryId: string): Promise<Watched> {
-  const { ref, path, settings, canReboot, env, log, outputs, emit, edges, stop, hurry } = context
+  const { ref, path, settings, canReboot, env, log, outputs, onClosed } = context
+  const { emit, edges, stop, hurry } = context
   const startable = checkStartable(path, settings.interpreter.length > 0)
   if (!startable.ok) {
     log.close()
     const exit = { kind: 'not-started', message: `${path} ${startable.failure.message}` } as const
     return { why: 'exit', exit, killed: [], survivors: [] }
   }
-  const capture = outputs.open(data => {
-    log.write(data)
-    return emit({ event: 'try:output', ...ref, data })
-  })
   const [program, ...args] = [...settings.interpreter, path]
-  const started = startProcess({
-    command: program!,
-    args,
-    env: { ...env, RUNNER_TRY_ID: tryId },
-    output: capture.output,
+  return await runProcess({
+    start: { command: program!, args, env: { ...env, RUNNER_TRY_ID: tryId } },
+    watch: {
+      limit: settings.max_time,
+      grace: settings.kill_grace,
+      clock: edges.clock,
+      stop,
+      hurry,
+      id: tryId,
+      onLimit: () => emit({ event: 'try:limit', ...ref, max_time: settings.max_time }),
+      leavesNothing: exit => outcomeOf(exit, canReboot) === 'RETRY',
+    },
+    ...{ outputs, log, onClosed },
+    onOutput: data => emit({ event: 'try:output', ...ref, data }),
+    onRunning: running => emit({ event: 'try:running', ...ref, ...running }),
   })
-  capture.started(started.pipes)
-  if (started.pid !== undefined)
-    emit({ event: 'try:running', ...ref, pid: started.pid, start_ticks: startTicks(started.pid) })
-  const ended = await watchProcess(started, {
-    limit: settings.max_time,
-    grace: settings.kill_grace,
-    clock: edges.clock,
-    stop,
-    hurry,
-    id: tryId,
-    onLimit: () => emit({ event: 'try:limit', ...ref, max_time: settings.max_time }),
-  })
-  const again = ended.why === 'exit' && outcomeOf(ended.exit, canReboot) === 'RETRY'
-  if (again && started.pid !== undefined) {
-    const tree = { leader: started.pid, id: tryId }
-    const end = { signal: 'SIGTERM', grace: settings.kill_grace, clock: edges.clock, hurry } as const
-    Object.assign(ended, await endTree(tree, end))
-  }
-  capture.drain()
-  log.settle()
-  capture.closed.then(() => context.onClosed())
-  return ended
 }
 
 function exitFacts({ why, exit, survivors }: Watched, settings: TrySettings): Partial<TryEnd> {

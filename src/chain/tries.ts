@@ -6,8 +6,7 @@ import { runHook } from '../hooks/task-hook.ts'
 import { logFileName, type RunDir, removeOldRuns } from '../journal/files.ts'
 import { LogFile } from '../process/log-file.ts'
 import { Outputs } from '../process/output.ts'
-import { startProcess } from '../process/start.ts'
-import { watchProcess } from '../process/watch.ts'
+import { runProcess } from '../process/run-process.ts'
 import { errorText } from '../result.ts'
 import { taskName } from './names.ts'
 import type { PlannedTask } from './prepare.ts'
@@ -74,13 +73,9 @@ export class Tries implements Disposable {
     emit({ event: 'reboot:asked', task, reboots, max_reboots, command: reboot_command.join(' ') })
     await flush()
     const log = this.#log(task, 'reboot', log_limit)
-    const capture = this.#outputs.open(chunk => log.write(chunk))
-    const started = startProcess({ command, args, env, output: capture.output })
-    capture.started(started.pipes)
     const watch = { limit: hook_time, grace: kill_grace, clock: edges.clock, stop, hurry }
-    const { why, exit } = await watchProcess(started, watch)
-    capture.drain()
-    log.settle()
+    const start = { command, args, env }
+    const { why, exit } = await runProcess({ start, watch, log, outputs: this.#outputs })
     log.close()
     if (why === 'stop' || (exit.kind === 'exited' && exit.code === 0)) return undefined
     const last = log.lastLines(1).map(line => `: ${line}`)

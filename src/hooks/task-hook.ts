@@ -2,9 +2,8 @@ import type { Edges } from '../edges.ts'
 import type { Emit, HookRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
-import { startProcess } from '../process/start.ts'
-import { startTicks } from '../process/tree.ts'
-import { type Watched, watchProcess } from '../process/watch.ts'
+import { runProcess } from '../process/run-process.ts'
+import type { Watched } from '../process/watch.ts'
 import type { Stats } from './stats.ts'
 
 /** How many last lines a report of a failure shows. */
@@ -35,30 +34,23 @@ export interface HookRun {
 
 /** Runs the hook, from `hook:started` to `hook:ended`. Never rejects. */
 export async function runHook(hook: HookRun): Promise<void> {
-  const { ref, log, emit, edges, limit, grace, stop, hurry } = hook
+  const { ref, outputs, log, onClosed, emit, edges, limit, grace, stop, hurry } = hook
   const [program, ...args] = hook.command
   const hookId = edges.chance.id()
   // Before the process, so that what a crash leaves of it can be found by this id.
   const file = log.path === undefined ? {} : { log: log.path }
   emit({ event: 'hook:started', ...ref, hook_id: hookId, ...file })
-  const capture = hook.outputs.open(data => {
-    log.write(data)
-    return emit({ event: 'hook:output', ...ref, data })
+  const ended = await runProcess({
+    start: {
+      command: program!,
+      args: [...args, JSON.stringify(hook.stats)],
+      env: { ...hook.env, RUNNER_HOOK: ref.hook, RUNNER_HOOK_ID: hookId },
+    },
+    watch: { limit, grace, clock: edges.clock, stop, hurry, id: hookId },
+    ...{ outputs, log, onClosed },
+    onOutput: data => emit({ event: 'hook:output', ...ref, data }),
+    onRunning: running => emit({ event: 'hook:running', ...ref, ...running }),
   })
-  const started = startProcess({
-    command: program!,
-    args: [...args, JSON.stringify(hook.stats)],
-    env: { ...hook.env, RUNNER_HOOK: ref.hook, RUNNER_HOOK_ID: hookId },
-    output: capture.output,
-  })
-  capture.started(started.pipes)
-  if (started.pid !== undefined)
-    emit({ event: 'hook:running', ...ref, pid: started.pid, start_ticks: startTicks(started.pid) })
-  const watch = { limit, grace, clock: edges.clock, stop, hurry, id: hookId }
-  const ended = await watchProcess(started, watch)
-  capture.drain()
-  const fact = log.settle()
-  capture.closed.then(() => hook.onClosed())
   const failure = failureOf(ended, limit)
   emit({
     event: 'hook:ended',
@@ -66,7 +58,7 @@ export async function runHook(hook: HookRun): Promise<void> {
     ...(failure === undefined ? {} : { failure }),
     killed: ended.killed,
     survivors: ended.survivors,
-    log: fact,
+    log: log.settle(),
     last_lines: failure === undefined ? [] : log.lastLines(reportLines),
   })
 }

@@ -17,6 +17,8 @@ export interface Watch {
   id?: string
   /** Called when the limit is reached, before anything is ended. */
   onLimit?: () => void
+  /** Whether a process that ended so may leave nothing of its tree: what it has left is ended, too. */
+  leavesNothing?: (exit: Exit) => boolean
 }
 
 /** Why a process ended, how, and what became of its tree. */
@@ -36,13 +38,17 @@ export async function watchProcess(started: Started, watch: Watch): Promise<Watc
   if (limit > 0) waits.push(clock.sleep(limit, over.signal).then(() => 'limit' as const))
   const why = await Promise.race(waits)
   over.abort()
-  if (why === 'exit' || started.pid === undefined)
-    return { why: 'exit', exit: await started.exited, killed: [], survivors: [] }
+  const endAll = (leader: number, signal: NodeJS.Signals) =>
+    endTree({ leader, ...(id === undefined ? {} : { id }) }, { signal, grace, clock, hurry })
+  if (why === 'exit' || started.pid === undefined) {
+    const exit = await started.exited
+    const all = started.pid !== undefined && watch.leavesNothing?.(exit)
+    const end = all ? await endAll(started.pid!, 'SIGTERM') : { killed: [], survivors: [] }
+    return { why: 'exit', exit, ...end }
+  }
 
   if (why === 'limit') watch.onLimit?.()
-  const signal = why === 'stop' ? (stop.reason as NodeJS.Signals) : 'SIGTERM'
-  const tree = { leader: started.pid, ...(id === undefined ? {} : { id }) }
-  const end = await endTree(tree, { signal, grace, clock, hurry })
+  const end = await endAll(started.pid, why === 'stop' ? (stop.reason as NodeJS.Signals) : 'SIGTERM')
   const survived = end.survivors.some(({ pid }) => pid === started.pid)
   return { why, exit: survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited, ...end }
 }

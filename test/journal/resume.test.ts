@@ -16,11 +16,11 @@ async function inBoot(rig: Rig, bootId: string, ...args: string[]) {
 rigTest(
   t,
   'a run that a signal ended is gone on with from the task that ran, which counts as not done',
-  { tasks: { a: ran, b: `${ran}; [ -e "$DIR/go" ] || read x < "$DIR/hold"`, c: ran } },
+  { tasks: { a: ran, b: `${ran}; [ -e "$DIR/go" ] || { echo up; read x < "$DIR/hold"; }`, c: ran } },
   async (t, rig) => {
     rig.hold('hold')
     const run = rig.run()
-    await run.event('try:running', ({ task }) => task === 'b')
+    await run.output('up')
     run.child.kill('SIGTERM')
     t.equal(await run.ended, 143)
     rig.file('go', '')
