@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Event, HookEnd, HookRef, TryEnd, TryRef } from '../event.ts'
+import type { Event, HookRef, TryRef } from '../event.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { journalFile, lostFile } from './writer.ts'
 
@@ -8,24 +8,18 @@ import { journalFile, lostFile } from './writer.ts'
 export type Recorded = Event & { at: string }
 type RecordedOf<Name extends Event['event']> = Extract<Event, { event: Name }> & { at: string }
 
-/** One try as the journal knows it. */
-export interface TryRecord {
-  started: RecordedOf<'try:started'>
+/** A try, or a run of a hook, as the journal knows it. */
+interface ProcessRecord<Kind extends 'try' | 'hook'> {
+  started: RecordedOf<`${Kind}:started`>
   /** Absent where it could not be started, and where the end came first. */
-  running?: RecordedOf<'try:running'>
+  running?: RecordedOf<`${Kind}:running`>
   /** Absent while it runs, and where the journal ends before it. */
-  ended?: TryRef & TryEnd & { at: string }
+  ended?: RecordedOf<`${Kind}:ended`>
   /** What a process that it left in the background wrote after its end. */
   late_bytes: number
 }
-
-/** One run of a hook as the journal knows it. */
-export interface HookRecord {
-  started: RecordedOf<'hook:started'>
-  running?: RecordedOf<'hook:running'>
-  ended?: HookRef & HookEnd & { at: string }
-  late_bytes: number
-}
+export type TryRecord = ProcessRecord<'try'>
+export type HookRecord = ProcessRecord<'hook'>
 
 /** One run, made out from its journal. */
 export interface RunRecord {
@@ -139,18 +133,18 @@ function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): 
 }
 
 function take(run: RunRecord, event: Recorded): void {
-  const current = run.tries.at(-1)
-  const hook = run.hooks.at(-1)
+  const atTry = run.tries.at(-1)
+  const atHook = run.hooks.at(-1)
   switch (event.event) {
     case 'try:started':
       run.tries.push({ started: event, late_bytes: 0 })
       delete run.waiting
       break
     case 'try:running':
-      if (current !== undefined) current.running = event
+      if (atTry !== undefined) atTry.running = event
       break
     case 'try:ended':
-      if (current !== undefined) current.ended = event
+      if (atTry !== undefined) atTry.ended = event
       if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT'))
         taskDone(run, event.task)
       if (event.kind === 'task' && event.outcome === 'HALT') run.verdict = 'halted'
@@ -162,10 +156,10 @@ function take(run: RunRecord, event: Recorded): void {
       delete run.waiting
       break
     case 'hook:running':
-      if (hook !== undefined) hook.running = event
+      if (atHook !== undefined) atHook.running = event
       break
     case 'hook:ended':
-      if (hook !== undefined) hook.ended = event
+      if (atHook !== undefined) atHook.ended = event
       break
     case 'task:given-up':
       if (event.required) run.verdict = 'gave-up'

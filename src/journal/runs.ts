@@ -45,15 +45,13 @@ export function usualDuration(task: string, runs: readonly RunRecord[]): number 
 }
 
 /** The try that is under way, or was when the end came. */
-export function openTry(run: RunRecord): TryRecord | undefined {
-  const last = run.tries.at(-1)
-  return last?.ended === undefined ? last : undefined
+export function openTry({ tries }: RunRecord): TryRecord | undefined {
+  return tries.at(-1)?.ended === undefined ? tries.at(-1) : undefined
 }
 
 /** The hook that is under way, or was when the end came. */
-export function openHook(run: RunRecord): HookRecord | undefined {
-  const last = run.hooks.at(-1)
-  return last?.ended === undefined ? last : undefined
+export function openHook({ hooks }: RunRecord): HookRecord | undefined {
+  return hooks.at(-1)?.ended === undefined ? hooks.at(-1) : undefined
 }
 
 /** Seconds from one time of the journal to another. */

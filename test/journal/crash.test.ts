@@ -10,31 +10,40 @@ t.setTimeout(3_600_000)
 /** How many chains are killed and resumed; `npm run soak` asks for more. */
 const chains = Number(process.env.RUNNER_TEST_CRASHES || 60)
 
-/** Complains if the task before it still runs, and does its work in a child. */
-const task = `
+/** Complains if the task or hook before it still runs, and does its work in a child. */
+const work = `
 previous=$(cat "$DIR/current" 2>/dev/null) && [ -e /proc/$previous ] &&
   ! grep -q '^State:.Z' /proc/$previous/status 2>/dev/null && echo "$previous" >> "$DIR/overlaps"
 echo $$ > "$DIR/current"
 sleep 60 & child=$!
-echo "$RUNNER_TASK_FILE" >> "$DIR/ran"
 kill $child
 rm -f "$DIR/current"
 `
+const task = `${work}echo "$RUNNER_TASK_FILE" >> "$DIR/ran"\n`
 const tasks = { '1-a': task, '2-b': `${task}[ "$RUNNER_TRY" -ge 2 ]`, '3-c': task }
 
-/** Where a run is killed: at one of the sixteen writes to its journal. */
-const kill = fc.record({
-  place: fc.constantFrom('before', 'half', 'after'),
-  at: fc.integer({ min: 1, max: 16 }),
-})
+/** Where a run is killed: at one of the writes to its journal, of which there are more with a hook. */
+const kill = (hooked: boolean) =>
+  fc.record({
+    place: fc.constantFrom('before', 'half', 'after'),
+    at: fc.integer({ min: 1, max: hooked ? 40 : 16 }),
+  })
+const plan = fc
+  .boolean()
+  .chain(hooked =>
+    fc.record({ hooked: fc.constant(hooked), kills: fc.array(kill(hooked), { minLength: 1, maxLength: 8 }) }),
+  )
+const settings = { retry_from: 'failed', keep_runs: 100000, kill_grace: 1 }
 
 rigTest(
   t,
   'whenever runner is killed, resumed runs end with each task exactly once OK, in order, and never two at once',
-  { runner: { retry_from: 'failed', keep_runs: 100000, kill_grace: 1 }, tasks },
+  { tasks },
   async (t, rig) => {
     let before = 0
-    const property = fc.asyncProperty(fc.array(kill, { minLength: 1, maxLength: 8 }), async kills => {
+    rig.file('hook', `#!/bin/sh\n${work}`, 0o755)
+    const property = fc.asyncProperty(plan, async ({ hooked, kills }) => {
+      rig.configure({ ...settings, ...(hooked ? { task_hook: './hook' } : {}) })
       for (const { place, at } of kills) {
         const status = await rig.start(['run', '--json', '--resume'], killAt(`${place}:${at}`)).ended
         if (status !== 'SIGKILL') break
