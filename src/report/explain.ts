@@ -32,7 +32,7 @@ export function explain(run: RunRecord): Explanation {
   const tries = run.tries.filter(({ started }) => started.kind === 'task')
   const task = run.ended === undefined ? (openHook(run) ?? tries.at(-1))?.started.task : run.ended.task
   const last = tries.findLast(({ started }) => started.task === task)
-  const limit = last === undefined ? undefined : limitOf(run, last, state)
+  const limit = limitOf(run, last, state)
   return {
     run_id: run.started.run_id,
     state,
@@ -62,15 +62,14 @@ function underWay(run: RunRecord): Explanation['under_way'] {
 }
 
 /** The setting by which the try, or else the chain, was ended. */
-function limitOf(run: RunRecord, { started, ended }: TryRecord, state: string): Explanation['limit'] {
-  const { reboots, max_reboots, max_reboots_from } = run.started
-  if (
-    state === 'gave-up' &&
-    ended?.outcome === 'REBOOT' &&
-    max_reboots !== undefined &&
-    reboots >= max_reboots
-  )
+function limitOf(run: RunRecord, last: TryRecord | undefined, state: string): Explanation['limit'] {
+  const { reboots, max_reboots = Number.POSITIVE_INFINITY, max_reboots_from } = run.started
+  // With no try at all, a run that gives up had only the reboot of an earlier one left to ask for.
+  const wanted = last === undefined || last.ended?.outcome === 'REBOOT'
+  if (state === 'gave-up' && wanted && reboots >= max_reboots)
     return { key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }
+  if (last === undefined) return undefined
+  const { started, ended } = last
   const fact = run.started.tasks.find(({ task }) => task === started.task)
   const key =
     ended?.failure?.reason === 'timed-out'
@@ -91,6 +90,8 @@ export function explainText(facts: Explanation): string {
     const ending = facts.ending ?? `${be} under way`
     lines.push(`${one(facts.task)}, try ${facts.try_num} of ${facts.max_tries}: ${ending}.`)
   }
+  if (facts.task !== undefined && facts.try_num === undefined && facts.under_way === undefined)
+    lines.push(`It was at ${one(facts.task)}.`)
   if (facts.under_way !== undefined) {
     const { what, task, try_num } = facts.under_way
     const of = what === 'halt task' ? ` ${one(task)}` : ` of ${one(task)}, try ${try_num},`

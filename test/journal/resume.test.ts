@@ -207,6 +207,28 @@ rigTest(
 
 rigTest(
   t,
+  'such a reboot that max_reboots forbids is explained, with the place of the setting',
+  {
+    needs: [mounts],
+    runner: {
+      reboot_command: 'true',
+      max_reboots: 1,
+      task_hook: `sh -c '[ $RUNNER_TASK$RUNNER_HOOK != bpost ] || kill -9 $PPID'`,
+    },
+    tasks: { a: 'exit 194', b: 'exit 194' },
+  },
+  async (t, rig) => {
+    t.equal((await inBoot(rig, 'one')).status, 5)
+    t.equal((await inBoot(rig, 'two', '--resume')).status, 'SIGKILL')
+    t.equal((await inBoot(rig, 'two', '--resume')).status, 1)
+    const explained = rig.start(['explain'])
+    await explained.ended
+    t.match(explained.text, /\nIt was at b\.\nThe limit is max_reboots = 1, from .*runner\.cfg:\d+\.\n/)
+  },
+)
+
+rigTest(
+  t,
   'a chain that had come to its verdict when runner was killed is not gone on with',
   {
     runner: { max_tries: 1 },
