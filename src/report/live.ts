@@ -163,9 +163,11 @@ export class LiveView {
    */
   #draw(lines: readonly string[], picture: boolean): void {
     const size = this.#terminal.size
-    const rows = this.#drawn.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / size.columns)),
-      0,
+    const broken = this.#drawn.map(line => Math.max(1, Math.ceil(stringWidth(line) / size.columns)))
+    // What is out of sight cannot be taken away; more rows than there are would be pushed out, too.
+    const rows = Math.min(
+      broken.reduce((sum, count) => sum + count, 0),
+      size.rows - 1,
     )
     const away = rows === 0 ? '' : `\x1b[${rows}A\r${'\x1b[2K\n'.repeat(rows)}\x1b[${rows}A`
     this.#drawn = picture && this.#tasks.length > 0 ? this.#picture(size) : []

@@ -36,6 +36,11 @@ class Screen implements AsyncDisposable {
     return this.#tmux('capture-pane', '-p').trimEnd()
   }
 
+  /** With what has been pushed out of sight. */
+  get all(): string {
+    return this.#tmux('capture-pane', '-p', '-S', '-').trimEnd()
+  }
+
   resize(columns: number, rows: number): void {
     this.#tmux('resize-window', '-x', String(columns), '-y', String(rows))
   }
@@ -106,5 +111,22 @@ rigTest(
     const after = await screen.has(/status 0/)
     t.notMatch(after, /\| line|to come|tasks done/, 'of the picture nothing is left')
     t.match(after, /runner: b: RETRY \(exit status 1, .*\nrunner: {3}\| why\n/, 'why it failed stays')
+  },
+)
+
+rigTest(
+  t,
+  'a picture that is broken into more rows than the screen has is taken away without scrolling',
+  { needs: [tmux], tasks: { a: `${lines}; read x < "$DIR/hold"` } },
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    rig.hold('end')
+    await using screen = new Screen(rig, 120, 12)
+    await screen.has(/line 8 of a, and so much more that a narrow window does not take it/)
+    screen.resize(15, 12)
+    await screen.has(/^ {4}\| line 8 of$/m)
+    hold.release()
+    await screen.has(/status 0/)
+    t.notMatch(screen.all, /\n\n/, 'no empty rows are left behind')
   },
 )
