@@ -101,7 +101,7 @@ async function print(run: RunRecord, options: LogsCommandOptions, out: Out): Pro
         if (options.json) {
           const said =
             typeof piece === 'number'
-              ? { left_out: piece }
+              ? { text: log.decoder.decode(), left_out: piece }
               : { text: log.decoder.decode(piece, { stream: true }) }
           await out.write(`${JSON.stringify({ ...ownerOf(record), ...said })}\n`)
         } else {

@@ -87,6 +87,15 @@ rigTest(
     await follow.says('all\n')
     const late = rig.start(['logs'])
     await late.ended
+    const json = rig.start(['logs', '--json'])
+    await json.ended
+    const told = json.text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line))
+    const missing = told.reduce((sum, { left_out = 0 }) => sum + left_out, 0)
+    t.ok(missing > 0)
+    t.equal(told.map(({ text }) => text).join('').length + missing, 9 + 60000 * 8 + 4)
     hold.release()
     t.equal(await run.ended, 0)
     t.equal(await follow.ended, 0)
