@@ -110,6 +110,8 @@ export interface ResumeFact {
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
   task_try?: { task: string; try_num: number }
+  /** The end of its last try, a failure from which nothing has followed yet. */
+  failed?: TryRef & TryEnd
   /** What was left of its last try, and has been ended. */
   killed: ProcessFact[]
 }

@@ -37,7 +37,7 @@ export interface ChainOptions {
   tasks: readonly PlannedTask[]
   retry_from: 'beginning' | 'failed'
   /** Where to go on; absent for a run from the beginning. */
-  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try'>
+  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try' | 'failed'>
 }
 
 /** How a chain ended: the reason, how many of its tasks were done, and who decided it. */
@@ -60,11 +60,16 @@ export async function runChain(
   let counted = resume?.task_try?.task === tasks[position]?.file ? (resume?.task_try?.try_num ?? 1) : 1
   /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
   let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted
+  /** A try of the interrupted run from whose failure nothing had followed yet: it is not repeated, but counts. */
+  let failed: TryEnd | undefined = resume?.failed
   while (position < tasks.length) {
     const task = tasks[position]!
     const { required, max_tries } = task.settings
-    const end = required ? await deps.attempt(task, tryNum) : await tryAlone(task, counted, deps)
+    const end = required
+      ? (failed ?? (await deps.attempt(task, tryNum)))
+      : await tryAlone(task, counted, failed, deps)
     counted = 1
+    failed = undefined
     if (end === undefined || end.outcome === 'INTERRUPTED' || deps.stop.aborted)
       return { reason: 'interrupted', done: position, task: task.file, ...(end === undefined ? {} : { end }) }
     const decided = { done: position, task: task.file, end }
@@ -93,10 +98,18 @@ export async function runChain(
   return { reason: 'succeeded', done: tasks.length }
 }
 
-/** A task that is not required is tried alone, up to its own `max_tries`; its last end says how it went. */
-async function tryAlone(task: PlannedTask, first: number, deps: ChainDeps): Promise<TryEnd | undefined> {
+/**
+ * A task that is not required is tried alone, up to its own `max_tries`; its last end says how it went. `failed`:
+ * the end of its first try, where that has been.
+ */
+async function tryAlone(
+  task: PlannedTask,
+  first: number,
+  failed: TryEnd | undefined,
+  deps: ChainDeps,
+): Promise<TryEnd | undefined> {
   for (let tryNum = first; ; tryNum++) {
-    const end = await deps.attempt(task, tryNum)
+    const end = tryNum === first && failed !== undefined ? failed : await deps.attempt(task, tryNum)
     if (end?.outcome !== 'RETRY') return end
     // What outlives SIGKILL ends the chain, required or not.
     const stuck = end.survivors.length > 0

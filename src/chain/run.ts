@@ -5,7 +5,7 @@ import type { Emit, Event, PlannedTaskFact, ResumeFact, RunEnd, TryEnd } from '.
 import { exitStatus } from '../exit-status.ts'
 import type { Asides } from '../journal/asides.ts'
 import { newRunDir, type RunDir, removeOldRuns, runPath } from '../journal/files.ts'
-import { lastRunsOf } from '../journal/last-run.ts'
+import { type LastRuns, lastRunsOf } from '../journal/last-run.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint, rebootsBefore } from '../journal/resume.ts'
 import { openHook, openTry, stateOf } from '../journal/runs.ts'
@@ -53,6 +53,8 @@ export async function runOnce(options: RunOptions): Promise<number> {
   const taskDir = realPath(chain.directory)
   const tasks = chain.tasks.map(planFact)
   const last = state === undefined ? {} : lastRunsOf(state, taskDir)
+  // One of this process that has lost its record is over all the same.
+  if (last.any !== undefined && isOwn(last.any, bootId)) delete last.any
   if (last.any !== undefined && stateOf(last.any) === 'running') return refuse(last.any, options)
   const decision = options.resume ? decide(last.whole, tasks, options) : undefined
   if (decision?.ok === false && decision.failure.reason === 'reboot-pending') {
@@ -63,7 +65,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
   const point = decision?.ok ? decision.value : undefined
   const whole = last.whole?.ok ? last.whole.value : undefined
   const reboots = rebootsBefore(whole, bootId, point !== undefined)
-  const { killed, notices } = await endLeftover(last.any, options)
+  const { killed, notices } = await endLeftover(last, options)
 
   const runDir = openRun(options)
   const { emit, journal } = record(options, runDir)
@@ -231,14 +233,17 @@ function notResumed(failure: ResumeFailure) {
 
 /** Ends what a run that crashed in this boot has left of its last try or hook, and removes its FIFOs. */
 async function endLeftover(
-  last: RunRecord | undefined,
+  { any: last, problem }: LastRuns,
   { state, bootId, configuration, edges, hurry }: RunOptions,
 ): Promise<{ killed: ResumeFact['killed']; notices: Event[] }> {
-  const nothing = { killed: [], notices: [] }
-  if (last === undefined || last.ended !== undefined || state === undefined) return nothing
+  if (last === undefined || last.ended !== undefined || state === undefined)
+    return { killed: [], notices: [] }
   Outputs.sweep(runPath(state, last.started.run_id))
+  if (last.started.boot_id !== bootId) return { killed: [], notices: [] }
+  const doubt = `run ${last.started.run_id}: ${problem}; something of it may be left, and still run`
+  const notices = problem === undefined ? [] : [leftOver(doubt)]
   const open = openHook(last) ?? openTry(last)
-  if (open === undefined || last.started.boot_id !== bootId) return nothing
+  if (open === undefined) return { killed: [], notices }
   const { started, running } = open
   const id = 'hook_id' in started ? started.hook_id : started.try_id
   const leader = running === undefined ? {} : { leader: running.pid, leaderStarted: running.start_ticks }
@@ -252,7 +257,16 @@ async function endLeftover(
     ...(killed.length > 0 ? [`ended what ${run} had left: ${names(killed)}`] : []),
     ...(survivors.length > 0 ? [`still alive of ${run}: ${names(survivors)}`] : []),
   ]
-  return { killed, notices: messages.map(message => ({ event: 'notice', reason: 'left-over', message })) }
+  return { killed, notices: [...notices, ...messages.map(leftOver)] }
+}
+
+function leftOver(message: string): Event {
+  return { event: 'notice', reason: 'left-over', message }
+}
+
+/** Whether it was a run of this very process. */
+function isOwn({ started: { boot_id, pid, start_ticks } }: RunRecord, bootId: string): boolean {
+  return boot_id === bootId && pid === process.pid && start_ticks === startTicks(pid)
 }
 
 function openRun({ state, emit }: RunOptions): RunDir | undefined {

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { HookRef, NoticeReason, TryEnd, TryRef } from '../event.ts'
 import { statsOf } from '../hooks/stats.ts'
@@ -23,6 +23,8 @@ export class Tries implements Disposable {
   readonly runId: number
   readonly #options: TriesOptions
   readonly #dir: string | undefined
+  /** Of the directory: under its name there may be another one's by and by. */
+  readonly #inode: number | undefined
   readonly #taskDir: string
   readonly #outputs: Outputs
   readonly #said = new Set<NoticeReason>()
@@ -35,6 +37,7 @@ export class Tries implements Disposable {
     this.#taskDir = taskDir
     this.runId = runDir?.id ?? 0
     this.#dir = runDir?.path
+    this.#inode = runDir?.inode
     this.#outputs = new Outputs(runDir?.path ?? options.temporary)
   }
 
@@ -167,6 +170,7 @@ export class Tries implements Disposable {
       return bavail * bsize >= min_free
     }
     try {
+      if (statSync(dir).ino !== this.#inode) throw new Error('it has been removed or moved')
       if (isEnough()) return true
       removeOldRuns(dirname(dirname(dir)), 1, this.#taskDir)
       if (isEnough()) return true

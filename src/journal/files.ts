@@ -73,6 +73,7 @@ function temporary(): { path?: string } {
 export interface RunDir {
   id: number
   path: string
+  inode: number
 }
 
 /** The directory of a run. */
@@ -86,7 +87,7 @@ export function newRunDir(state: string): RunDir {
     const path = runPath(state, id)
     try {
       mkdirSync(path, { mode: 0o700 })
-      return { id, path }
+      return { id, path, inode: statSync(path).ino }
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
     }

@@ -6,18 +6,24 @@ import { runsOf } from './runs.ts'
 export interface LastRuns {
   /** The last one, whatever it was of; of it something may be left. */
   any?: RunRecord
+  /** Why no more is known of that one. */
+  problem?: string
   /** The last one of the whole chain, which can be gone on with; a message where it cannot be read. */
   whole?: Result<RunRecord, string>
 }
 
 /** A run that came no further than its directory did nothing, and does not count. */
 export function lastRunsOf(state: string, taskDir: string): LastRuns {
-  let any: RunRecord | undefined
-  for (const { id, run } of runsOf(state, taskDir)) {
-    if (run.ok) any ??= run.value
+  const last: LastRuns = {}
+  for (const { id, run, rest } of runsOf(state, taskDir)) {
+    const known = run.ok ? run.value : rest
+    if (last.any === undefined && known !== undefined) {
+      last.any = known
+      if (!run.ok) last.problem = run.failure
+    }
     if (run.ok && run.value.started.partial) continue
-    const whole = run.ok ? ok(run.value) : fail(`run ${id}: ${run.failure}`)
-    return { ...(any === undefined ? {} : { any }), whole }
+    last.whole = run.ok ? ok(run.value) : fail(`run ${id}: ${run.failure}`)
+    break
   }
-  return any === undefined ? {} : { any }
+  return last
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Event, HookRef, TryRef } from '../event.ts'
+import type { Event, HookRef, TryEnd, TryRef } from '../event.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { journalFile, lostFile } from './writer.ts'
 
@@ -32,6 +32,8 @@ export interface RunRecord {
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
   task_try?: { task: string; try_num: number }
+  /** The last try, which has failed, while nothing has followed from that yet. */
+  failed?: TryRef & TryEnd
   waiting?: RecordedOf<'chain:waiting'>
   /** The task that asked for a reboot, and whether the reboot was asked of the system. */
   reboot?: { task: string; asked: boolean }
@@ -49,6 +51,8 @@ export interface Unreadable {
   begun: boolean
   message: string
   taskDir?: string
+  /** What can be made out all the same. */
+  rest?: RunRecord
 }
 
 /** Reads the journal of a run. A last line that is half written is no error. */
@@ -73,21 +77,17 @@ export function readRun(runDir: string): Result<RunRecord, Unreadable> {
     return fail({ begun: true, message, taskDir })
   }
   const broken = rest.indexOf(undefined)
-  if (broken !== -1)
-    return fail({ begun: true, message: `line ${broken + 2} of its journal is no event`, taskDir })
-  try {
-    return ok(fold(first, rest as Recorded[]))
-  } catch {
-    return fail({ begun: true, message: 'an event of its journal lacks what it should say', taskDir })
-  }
+  const run = fold(first, rest)
+  if (broken === -1) return ok(run)
+  return fail({ begun: true, message: `line ${broken + 2} of its journal is no event`, taskDir, rest: run })
 }
 
 /** The journal may have been put aside when it could be kept no longer. */
 function withoutJournal(runDir: string): Unreadable {
   try {
-    const first = parse(readFileSync(join(runDir, lostFile), 'utf8').split('\n')[0]!)
-    const taskDir = isBeginning(first) ? { taskDir: first.task_dir } : {}
-    return { begun: true, message: 'its record was lost on the way', ...taskDir }
+    const [first, ...rest] = readFileSync(join(runDir, lostFile), 'utf8').split('\n').map(parse)
+    const known = isBeginning(first) ? { taskDir: first.task_dir, rest: fold(first, rest) } : {}
+    return { begun: true, message: 'its record was lost on the way', ...known }
   } catch {
     return { begun: false, message: 'it had not begun' }
   }
@@ -107,13 +107,14 @@ function isBeginning(event: Recorded | undefined): event is RecordedOf<'run:star
 function parse(line: string): Recorded | undefined {
   try {
     const value = JSON.parse(line)
-    return typeof value === 'object' && value !== null && typeof value.event === 'string' ? value : undefined
+    return typeof value.event === 'string' && !Number.isNaN(Date.parse(value.at)) ? value : undefined
   } catch {
     return undefined
   }
 }
 
-function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): RunRecord {
+/** What the events come to, less those that cannot be read. */
+function fold(started: RecordedOf<'run:started'>, events: readonly (Recorded | undefined)[]): RunRecord {
   const { resumes } = started
   const run: RunRecord = {
     started,
@@ -122,10 +123,12 @@ function fold(started: RecordedOf<'run:started'>, events: readonly Recorded[]): 
     done: [...(resumes?.done ?? [])],
     chain_try: resumes?.chain_try ?? 1,
     ...(resumes?.task_try === undefined ? {} : { task_try: resumes.task_try }),
+    ...(resumes?.failed === undefined ? {} : { failed: resumes.failed }),
     last_at: started.at,
     notices: [],
   }
   for (const event of events) {
+    if (event === undefined) continue
     run.last_at = event.at
     take(run, event)
   }
@@ -139,6 +142,7 @@ function take(run: RunRecord, event: Recorded): void {
     case 'try:started':
       run.tries.push({ started: event, late_bytes: 0 })
       delete run.waiting
+      delete run.failed
       break
     case 'try:running':
       if (atTry !== undefined) atTry.running = event
@@ -149,6 +153,10 @@ function take(run: RunRecord, event: Recorded): void {
         taskDone(run, event.task)
       if (event.kind === 'task' && event.outcome === 'HALT') run.verdict = 'halted'
       if (event.kind === 'task' && event.outcome === 'EXIT') run.verdict = 'exited'
+      if (event.kind === 'task' && event.outcome === 'RETRY') {
+        const { event: _, at: __, ...failed } = event
+        run.failed = failed
+      }
       if (event.outcome === 'REBOOT') run.reboot = { task: event.task, asked: false }
       break
     case 'hook:started':
@@ -162,11 +170,13 @@ function take(run: RunRecord, event: Recorded): void {
       if (atHook !== undefined) atHook.ended = event
       break
     case 'task:given-up':
+      delete run.failed
       if (event.required) run.verdict = 'gave-up'
       else taskDone(run, event.task)
       break
     case 'chain:waiting': {
       run.waiting = event
+      delete run.failed
       const order = run.started.tasks.map(({ task }) => task)
       run.done = order.slice(0, order.indexOf(event.next_task))
       delete run.task_try
@@ -188,6 +198,7 @@ function take(run: RunRecord, event: Recorded): void {
       break
     case 'notice':
       run.notices.push(event.message)
+      if (event.reason === 'no-reboot') run.verdict = 'gave-up'
       break
   }
 }

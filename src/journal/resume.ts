@@ -4,7 +4,7 @@ import type { RunRecord } from './reader.ts'
 
 /** Where a run that goes on begins. */
 export type ResumePoint = Omit<ResumeFact, 'killed'> & {
-  /** The task that asked for a reboot which could not be asked of the system any more. */
+  /** The task that asked for a reboot which may not have been asked of the system any more. */
   reboot?: string
 }
 
@@ -38,7 +38,8 @@ export function decideResume(
     return fail({ reason: 'ended', message: `${run} ended by itself: ${ended.reason}` })
   if (verdict !== undefined)
     return fail({ reason: 'ended', message: `${run} had come to its end: ${verdict}` })
-  if (reboot?.asked && sameBoot)
+  // One that crashed as it asked cannot know whether it was heard; asked twice, a host reboots once.
+  if (ended !== undefined && reboot?.asked && sameBoot)
     return fail({
       reason: 'reboot-pending',
       message: `${run} has asked for a reboot, which has not come yet`,
@@ -57,6 +58,7 @@ export function decideResume(
     done: last.done,
     chain_try: last.chain_try,
     ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
+    ...(last.failed === undefined ? {} : { failed: last.failed }),
     ...(reboot !== undefined && sameBoot ? { reboot: reboot.task } : {}),
   })
 }
@@ -86,6 +88,7 @@ function planChange(
 export function rebootsBefore(last: RunRecord | undefined, bootId: string, resumes: boolean): number {
   if (last === undefined) return 0
   const came = last.reboot !== undefined && last.started.boot_id !== bootId
-  if (came && (last.ended === undefined || last.ended.reason === 'reboot')) return last.started.reboots + 1
+  if (came && last.verdict === undefined && (last.ended === undefined || last.ended.reason === 'reboot'))
+    return last.started.reboots + 1
   return resumes ? last.started.reboots : 0
 }

@@ -12,6 +12,8 @@ export type RunState = 'running' | 'crashed' | RunEnd
 export interface RunOnRecord {
   id: number
   run: Result<RunRecord, string>
+  /** What can be made out of one that cannot be read as a whole. */
+  rest?: RunRecord
 }
 
 /**
@@ -24,7 +26,7 @@ export function* runsOf(state: string, taskDir: string): Generator<RunOnRecord> 
     if (run.ok) {
       if (run.value.started.task_dir === taskDir) yield { id, run }
     } else if (run.failure.begun && (run.failure.taskDir ?? taskDir) === taskDir)
-      yield { id, run: fail(run.failure.message) }
+      yield { id, run: fail(run.failure.message), ...(run.failure.rest ? { rest: run.failure.rest } : {}) }
   }
 }
 

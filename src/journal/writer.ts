@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, fsync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, fsync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../edges.ts'
@@ -22,15 +22,22 @@ export interface Journal extends AsyncDisposable {
 
 /** Begins the journal of a run. Throws system errors. */
 export function openJournal(runDir: string, clock: Clock, onLost: (error: unknown) => void): Journal {
-  const fd = openSync(join(runDir, journalFile), 'ax', 0o600)
+  const path = join(runDir, journalFile)
+  const fd = openSync(path, 'ax', 0o600)
+  const { dev, ino } = fstatSync(fd)
+  /** Whether it is to be found under its name: not where the directory has been removed, moved or replaced. */
+  const isThere = () => {
+    const now = statSync(path, { throwIfNoEntry: false })
+    return now?.ino === ino && now.dev === dev
+  }
   let lost = false
   const lose = (error: unknown) => {
     if (lost) return
     lost = true
     try {
-      renameSync(join(runDir, journalFile), join(runDir, lostFile))
+      if (isThere()) renameSync(path, join(runDir, lostFile))
     } catch {
-      // It has gone with its directory.
+      // Its directory cannot be written either.
     }
     onLost(error)
   }
@@ -60,7 +67,7 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
       const line = Buffer.from(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
       try {
         for (let done = 0; done < line.length; ) done += writeSync(fd, line, done)
-        if (fstatSync(fd).nlink === 0) throw new Error('it has been removed')
+        if (!isThere()) throw new Error('it has been removed or moved')
       } catch (error) {
         return lose(error)
       }

@@ -18,6 +18,8 @@ export interface Explanation {
   limit?: { key: 'max_time' | 'max_tries' | 'max_reboots'; value: number; from: string }
   /** What runs or ran when the end came, where it is no try of that task. */
   under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
+  /** The task for which the reboot_command ran when the end came. */
+  reboot_asked_by?: string
   killed: { pid: number; command: string }[]
   survivors: { pid: number; command: string }[]
   last_lines: string[]
@@ -43,6 +45,7 @@ export function explain(run: RunRecord): Explanation {
     ...(last?.ended === undefined ? {} : { ending: describeEnding(last.ended) }),
     ...(limit === undefined ? {} : { limit }),
     ...(under_way === undefined ? {} : { under_way }),
+    ...(run.ended === undefined && run.reboot?.asked ? { reboot_asked_by: run.reboot.task } : {}),
     killed: last?.ended?.killed ?? [],
     survivors: last?.ended?.survivors ?? [],
     last_lines: last?.ended?.last_lines ?? [],
@@ -92,6 +95,8 @@ export function explainText(facts: Explanation): string {
   }
   if (facts.task !== undefined && facts.try_num === undefined && facts.under_way === undefined)
     lines.push(`It was at ${one(facts.task)}.`)
+  if (facts.reboot_asked_by !== undefined)
+    lines.push(`${one(facts.reboot_asked_by)} had asked for a reboot, with the reboot_command.`)
   if (facts.under_way !== undefined) {
     const { what, task, try_num } = facts.under_way
     const of = what === 'halt task' ? ` ${one(task)}` : ` of ${one(task)}, try ${try_num},`
