@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, write
 import type { LogFact } from '../event.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
-const lastSize = 8192
+export const lastSize = 8192
 const copySize = 1024 * 1024
 /** Bytes of a file for what comes behind `limit`, at least: it must not cost a file for every line. */
 const leastPiece = 65536
@@ -115,11 +115,8 @@ export class LogFile {
 
   /** The last `count` lines until `settle`, as text without control characters. */
   lastLines(count: number): string[] {
-    const known = this.#last.subarray(Math.max(0, lastSize - (this.#settled?.bytes ?? this.#bytes)))
-    const lines = new TextDecoder().decode(known).split('\n')
-    if (lines.at(-1) === '') lines.pop()
-    if (this.#bytes > lastSize && lines.length > 1) lines.shift()
-    return lines.slice(-count).map(printable)
+    const bytes = this.#settled?.bytes ?? this.#bytes
+    return linesOf(this.#last.subarray(Math.max(0, lastSize - bytes)), bytes > lastSize).slice(-count)
   }
 
   /** No more is kept after it. The bytes that came since `settle`. */
@@ -187,9 +184,25 @@ function newHash(): Hash {
   return process.getBuiltinModule('node:crypto').createHash('sha256')
 }
 
-/** Removes what would move the cursor or change the colours of a terminal. */
+/** The end of an output as printable lines; `cut`: there was more before it. */
+export function linesOf(bytes: Uint8Array, cut: boolean): string[] {
+  const lines = new TextDecoder().decode(bytes).split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  if (cut && lines.length > 1) lines.shift()
+  return lines.map(printable)
+}
+
+/**
+ * What a terminal would be left with of a line, about: what follows the last carriage return, without what would
+ * move the cursor, change colours, set titles or turn the direction of the text.
+ */
 export function printable(line: string): string {
-  return line.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
+  return line
+    .replace(/\r+$/, '')
+    .replace(/^.*\r/s, '')
+    .replace(/\x1b\][^\x07\x1b]*(\x07|\x1b\\)?/g, '')
+    .replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, '')
+    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '')
 }
 
 /** Without a position, behind what was written so before. */

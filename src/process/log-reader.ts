@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { LogFact } from '../event.ts'
+import { lastSize, linesOf } from './log-file.ts'
 
 /**
  * Reads a log (log-file.ts) as it grows, each byte once and in order. A log is one file and the pieces behind it
@@ -29,7 +30,7 @@ export class LogReader {
       this.#inode ??= inode
       if (inode === this.#inode) {
         // Looked for before the file is read: with a piece there, all before it has been written.
-        const pieces = ended === undefined ? this.#pieces() : []
+        const pieces = ended === undefined ? piecesOf(this.#path) : []
         yield* this.#readFrom(file, 0)
         for (const { path, base } of pieces) {
           const piece = open(path)
@@ -61,17 +62,30 @@ export class LogReader {
       yield buffer.subarray(0, length)
     }
   }
+}
 
-  #pieces(): { path: string; base: number }[] {
-    const name = `${basename(this.#path)}.`
-    const bases = list(dirname(this.#path))
-      .filter(file => file.startsWith(name))
-      .map(file => file.slice(name.length))
-      .filter(rest => /^\d+$/.test(rest))
-    return bases
-      .map(base => ({ path: `${this.#path}.${base}`, base: Number(base) }))
-      .sort((a, b) => a.base - b.base)
+/** The last `count` lines of a log that nobody has settled, as far as they are kept; none where it is not there. */
+export function lastLinesOf(path: string, count: number): string[] {
+  const fd = open(piecesOf(path).at(-1)?.path ?? path)
+  if (fd === undefined) return []
+  try {
+    const { size } = fstatSync(fd)
+    const end = Buffer.alloc(Math.min(size, lastSize))
+    const length = readSync(fd, end, 0, end.length, size - end.length)
+    return linesOf(end.subarray(0, length), size > lastSize).slice(-count)
+  } finally {
+    closeSync(fd)
   }
+}
+
+/** The files behind a log, with their offsets in the output. */
+function piecesOf(path: string): { path: string; base: number }[] {
+  const name = `${basename(path)}.`
+  const bases = list(dirname(path))
+    .filter(file => file.startsWith(name))
+    .map(file => file.slice(name.length))
+    .filter(rest => /^\d+$/.test(rest))
+  return bases.map(base => ({ path: `${path}.${base}`, base: Number(base) })).sort((a, b) => a.base - b.base)
 }
 
 /** Undefined where there is no such file, or not any more. */

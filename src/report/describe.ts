@@ -12,6 +12,9 @@ export interface Line {
   text: string
 }
 
+/** Processes that a line names at the most. */
+const mostProcesses = 8
+
 type Ending = Pick<TryEnd, 'exit_code' | 'signal' | 'failure'>
 
 /** What a person reads of an event; the output of tasks is not among it. */
@@ -180,8 +183,11 @@ function times(number: number): string {
   return number === 1 ? 'once' : number === 2 ? 'twice' : `${number} times`
 }
 
+/** Names processes, the first of many. */
 export function processes(facts: readonly ProcessFact[]): string {
-  return facts.map(({ pid, command }) => `${one(command)} (pid ${pid})`).join(', ')
+  const names = facts.slice(0, mostProcesses).map(({ pid, command }) => `${one(command)} (pid ${pid})`)
+  const more = facts.length - names.length
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** A duration for a person: `4 ms`, `1.25 s`, `12.3 s`, `3 min 5 s`, `2 h 4 min`. */

@@ -1,7 +1,12 @@
 import type { RunRecord, TryRecord } from '../journal/reader.ts'
 import { openHook, openTry, stateOf } from '../journal/runs.ts'
+import { lastLinesOf } from '../process/log-reader.ts'
 import { describeEnding, one, processes, seconds } from './describe.ts'
 import { localTime } from './history.ts'
+
+/** How many last lines are shown, and how many characters of each. */
+const reportLines = 5
+const longestLine = 200
 
 /** Everything about why a run ended, as JSON. */
 export interface Explanation {
@@ -20,6 +25,8 @@ export interface Explanation {
   under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
   /** The task for which the reboot_command ran when the end came. */
   reboot_asked_by?: string
+  /** The task from which the chain is or was to be tried again after a wait. */
+  waiting_for?: { task: string; try_num: number }
   killed: { pid: number; command: string }[]
   survivors: { pid: number; command: string }[]
   last_lines: string[]
@@ -35,6 +42,10 @@ export function explain(run: RunRecord): Explanation {
   const task = run.ended === undefined ? (openHook(run) ?? tries.at(-1))?.started.task : run.ended.task
   const last = tries.findLast(({ started }) => started.task === task)
   const limit = limitOf(run, last, state)
+  // The end of what was cut off is not on record, but in its log.
+  const open = last?.ended === undefined ? last?.started.log : undefined
+  const lines = open === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(open, reportLines)
+  const log = last?.ended?.log.file ?? (lines.length > 0 ? open : undefined)
   return {
     run_id: run.started.run_id,
     state,
@@ -46,10 +57,13 @@ export function explain(run: RunRecord): Explanation {
     ...(limit === undefined ? {} : { limit }),
     ...(under_way === undefined ? {} : { under_way }),
     ...(run.ended === undefined && run.reboot?.asked ? { reboot_asked_by: run.reboot.task } : {}),
+    ...(run.ended === undefined && run.waiting !== undefined
+      ? { waiting_for: { task: run.waiting.next_task, try_num: run.waiting.try_num } }
+      : {}),
     killed: last?.ended?.killed ?? [],
     survivors: last?.ended?.survivors ?? [],
-    last_lines: last?.ended?.last_lines ?? [],
-    ...(last?.ended?.log.file === undefined ? {} : { log: last.ended.log.file }),
+    last_lines: lines,
+    ...(log === undefined ? {} : { log }),
     notices: run.notices,
     ...(run.started.resumes === undefined ? {} : { resumes: run.started.resumes.run_id }),
   }
@@ -102,6 +116,8 @@ export function explainText(facts: Explanation): string {
     const of = what === 'halt task' ? ` ${one(task)}` : ` of ${one(task)}, try ${try_num},`
     lines.push(`The ${what}${of} ${be} under way.`)
   }
+  if (facts.waiting_for !== undefined)
+    lines.push(`It ${be} waiting for try ${facts.waiting_for.try_num}, from ${one(facts.waiting_for.task)}.`)
   if (facts.limit !== undefined) {
     const { key, value, from } = facts.limit
     const amount = key === 'max_time' ? seconds(value) : String(value)
@@ -110,10 +126,15 @@ export function explainText(facts: Explanation): string {
   if (facts.killed.length > 0) lines.push(`Ended with it: ${processes(facts.killed)}.`)
   if (facts.survivors.length > 0) lines.push(`Still alive after SIGKILL: ${processes(facts.survivors)}.`)
   if (facts.last_lines.length > 0)
-    lines.push('Its last lines:', ...facts.last_lines.map(line => `  | ${line}`))
+    lines.push('Its last lines:', ...facts.last_lines.map(line => `  | ${cut(line)}`))
   if (facts.log !== undefined) lines.push(`All of its output: ${facts.log}`)
   for (const notice of facts.notices) lines.push(`Notice: ${notice}`)
   return `${lines.join('\n')}\n`
+}
+
+/** As much of a line as leaves the whole on one screen; the log has the rest. */
+function cut(line: string): string {
+  return line.length > longestLine ? `${line.slice(0, longestLine)} …` : line
 }
 
 function verdict({ state, exit_status }: Explanation): string {

@@ -19,10 +19,15 @@ export function graphText(tasks: readonly GraphNode[]): string {
 /** The chain as a Mermaid flow chart: the order as dotted arrows, dependencies as solid ones. */
 export function graphMermaid(tasks: readonly GraphNode[]): string {
   const id = (file: string) => `t${tasks.findIndex(task => task.file === file) + 1}`
-  const nodes = tasks.map(({ file }) => `  ${id(file)}["${one(file).replaceAll('"', '#quot;')}"]`)
+  const nodes = tasks.map(({ file }) => `  ${id(file)}["${escapeLabel(one(file))}"]`)
   const order = tasks.slice(1).map(({ file }, index) => `  ${id(tasks[index]!.file)} -.-> ${id(file)}`)
   const needs = tasks.flatMap(({ file, dependencies }) =>
     dependencies.map(other => `  ${id(other)} --> ${id(file)}`),
   )
   return `${['flowchart TD', ...nodes, ...order, ...needs].join('\n')}\n`
+}
+
+/** Mermaid takes `#` for the beginning of an entity, and HTML for what it means. */
+function escapeLabel(text: string): string {
+  return text.replace(/["#&<>]/g, character => `#${character.charCodeAt(0)};`)
 }

@@ -189,9 +189,7 @@ export class LiveView {
 
   #outputTail(count: number): string[] {
     const lines = this.#tail.at(-1) === '' ? this.#tail.slice(0, -1) : this.#tail
-    // What follows the last carriage return is what a terminal would show.
-    const shown = (line: string) =>
-      printable(line.replace(/\r+$/, '').replace(/^.*\r/, '')).replaceAll('\t', ' ')
+    const shown = (line: string) => printable(line).replaceAll('\t', ' ')
     return lines.slice(Math.max(0, lines.length - Math.max(0, count))).map(line => `    | ${shown(line)}`)
   }
 

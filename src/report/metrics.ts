@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { open, rename, unlink } from 'node:fs/promises'
 import type { Clock } from '../edges.ts'
 import type { Emit, Event, Outcome, RunEnd } from '../event.ts'
@@ -125,7 +125,8 @@ class Metrics {
 
 function textOf(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    // Of a FIFO there might never be an end.
+    return statSync(file).isFile() ? readFileSync(file, 'utf8') : ''
   } catch {
     return ''
   }

@@ -80,6 +80,44 @@ rigTest(
 
 rigTest(
   t,
+  'explain shows the last lines of a task that was cut off, and of one that runs',
+  {
+    runner: { log_limit: 1000 },
+    tasks: {
+      a: 'printf "get 1%%\\rget 99%%\\n"; seq -f %05g 20000; printf "%400s\\n" long; echo up; read x < "$DIR/hold"',
+    },
+  },
+  async (t, rig) => {
+    const hold = rig.hold('hold')
+    const run = rig.run()
+    await run.output('up')
+    const now = (await say(rig, 'explain')).text
+    t.match(now, /: it is running\.\na, try 1 of \d+: is under way\.\nIts last lines:\n/)
+    t.match(
+      now,
+      /\n {2}\| 19999\n {2}\| 20000\n {2}\| {202}…\n {2}\| up\nAll of its output: .*001-a\.1\.log\n/,
+    )
+    run.child.kill('SIGKILL')
+    await run.ended
+    t.match((await say(rig, 'explain')).text, /: was under way\.\nIts last lines:\n.*\n {2}\| up\n/s)
+    hold.release()
+    rig.task('a', '[ -e "$DIR/again" ] && exec echo done; : > "$DIR/again"; exit 1')
+    rig.configure({ sleep_time: 600 })
+    const waits = rig.run()
+    await waits.event('chain:waiting')
+    waits.child.kill('SIGKILL')
+    await waits.ended
+    t.match(
+      (await say(rig, 'explain')).text,
+      /a, try 1 of \d+: exit status 1\.\nIt was waiting for try 2, from a\.\n/,
+    )
+    rig.configure({})
+    t.equal((await rig.finish()).status, 0)
+  },
+)
+
+rigTest(
+  t,
   'status and explain say which hook runs',
   {
     runner: { task_hook: `sh -c '[ $RUNNER_HOOK = pre ] || { echo up; read x < "$DIR/hold"; }'` },
@@ -175,6 +213,15 @@ rigTest(
     t.match(mermaid, /^flowchart TD\n/)
     t.match(mermaid, ' t1["b"]\n')
     t.match(mermaid, ' t1 --> t2\n')
+  },
+)
+
+rigTest(
+  t,
+  'a name that means something to Mermaid is shown as it is',
+  { tasks: { '1-<b>&"#': 'exit 0' } },
+  async (t, rig) => {
+    t.match((await say(rig, 'graph', '--mermaid')).text, ' t1["1-#60;b#62;#38;#34;#35;"]\n')
   },
 )
 

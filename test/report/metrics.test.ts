@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import t from 'tap'
 import { readSamples } from '../../src/report/prometheus.ts'
@@ -51,6 +52,17 @@ rigTest(
     t.notHas(samples(rig), 'runner_task_tries a', 'what is not in the plan is dropped')
     t.same(readdirSync(rig.path('metrics')), ['runner.prom'])
     t.equal(statSync(rig.path('metrics/runner.prom')).mode & 0o777, 0o644)
+  },
+)
+
+rigTest(
+  t,
+  'a metrics_file that is a FIFO keeps nothing waiting',
+  { tasks: { '1-a': '' }, runner: { metrics_file: 'fifo.prom' } },
+  async (t, rig) => {
+    execFileSync('mkfifo', [rig.path('fifo.prom')])
+    t.equal((await rig.finish()).status, 0)
+    t.ok(statSync(rig.path('fifo.prom')).isFile(), 'it is replaced as any other file')
   },
 )
 
