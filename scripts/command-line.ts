@@ -75,6 +75,8 @@ function groupOf(group: Command): GroupFacts {
   }
 }
 
+const kinds: Record<string, ValueKind> = { '<file>': 'file', '<directory>': 'directory' }
+
 function factsOf(command: Command): CommandFacts {
   const names = command.registeredArguments.map(argument => argument.name())
   return {
@@ -91,7 +93,7 @@ function factsOf(command: Command): CommandFacts {
         ...(option.short === undefined ? {} : { short: option.short }),
         long: option.long!,
         ...(value === undefined ? {} : { value }),
-        kind: value === '<file>' ? 'file' : 'other',
+        kind: kinds[value ?? ''] ?? 'other',
         repeats: Array.isArray(preset),
         description: option.description,
         ...(typeof preset === 'number' || typeof preset === 'string' ? { preset: String(preset) } : {}),

@@ -16,6 +16,8 @@ export function bashCompletion(): string {
   const names = (fits: (option: OptionFacts) => boolean) => [...new Set(all.filter(fits).flatMap(namesOf))]
   const withValue = names(({ value }) => value !== undefined)
   const withFile = names(({ kind }) => kind === 'file')
+  const withDirectory = names(({ kind }) => kind === 'directory')
+  const withOther = withValue.filter(name => ![...withFile, ...withDirectory].includes(name))
   const cases = commands.map(
     ({ name, options, argumentKind }) =>
       `    '${name}') options="$options ${flags(options)}"${argumentKind === 'other' ? '' : ` names=-${argumentKind[0]}`} ;;`,
@@ -33,7 +35,11 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return ;;
-    ${withValue.filter(name => !withFile.includes(name)).join(' | ')}) return ;;
+    ${withDirectory.join(' | ')})
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+        return ;;
+    ${withOther.join(' | ')}) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=\${COMP_WORDS[i]}
@@ -145,13 +151,18 @@ export function fishCompletion(): string {
   const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   const names = words.map(({ name }) => name).join(' ')
   const none = `not __fish_seen_subcommand_from ${names} help`
+  const values: Record<ValueKind, string> = {
+    file: '-r -F',
+    directory: "-x -a '(__fish_complete_directories)'",
+    other: '-x',
+  }
   const option = ({ short, long, value, kind, description }: OptionFacts, when: string) =>
     [
       'complete -c runner',
       ...(when === '' ? [] : [`-n ${quoted(when)}`]),
       ...(short === undefined ? [] : [`-s ${short.slice(1)}`]),
       `-l ${long.slice(2)}`,
-      ...(value === undefined ? [] : [kind === 'file' ? '-r -F' : '-x']),
+      ...(value === undefined ? [] : [values[kind]]),
       `-d ${quoted(description)}`,
     ].join(' ')
   const command = ({ options, argumentKind }: CommandFacts, when: string) => {

@@ -20,7 +20,7 @@ export const exitStatus = {
   jobAborted: 8,
   /** … its runner was not heard of again. */
   jobLost: 9,
-  /** `logs --verify` of a log that is not whole; `get --require` of a key that is not there. */
+  /** `logs` of a log that is not there, with `--verify` of one that is not whole; `get --require` of a key that is not there. */
   missing: 1,
   usage: 64,
   /** Of `server`: its store or its address cannot be had. Of commands to one: it cannot be reached. */

@@ -78,13 +78,14 @@ export async function runOnce(options: RunOptions): Promise<number> {
     pid: process.pid,
     start_ticks: startTicks(process.pid),
     ...(options.configuration.file === undefined ? {} : { config_file: options.configuration.file }),
+    // Both stand before what may be long: files.ts looks for them at the beginning.
+    ...(partial ? { partial } : {}),
     task_dir: taskDir,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
     tasks,
     reboots,
     max_reboots: options.configuration.runner.max_reboots,
     ...known({ max_reboots_from: placeOf(options.configuration.texts.get('max_reboots')) }),
-    ...(partial ? { partial } : {}),
     ...(point === undefined ? {} : { resumes: resumeFact(point, killed) }),
   })
   await options.asides.begin(journal)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import { type HookRecord, type RunRecord, readRun, type TryRecord } from '../journal/reader.ts'
@@ -34,14 +35,29 @@ export async function logsCommand(options: LogsCommandOptions, env: NodeJS.Proce
     sayError(`runner: ${run.failure}\n`)
     return records.ok ? exitStatus.noRun : exitStatus.config
   }
-  if (options.task !== undefined && chosen(run.value, options).length === 0 && !options.follow) {
+  const comes = options.follow && stateOf(run.value) === 'running'
+  if (options.task !== undefined && chosen(run.value, options).length === 0 && !comes) {
     const what = options.hook ? 'hook' : 'try'
     sayError(`runner: run ${run.value.started.run_id} has no ${what} of ${options.task}\n`)
     return exitStatus.noRun
   }
   if (options.verify) return verify(run.value, options)
   await print(run.value, options, streamOut(process.stdout))
-  return exitStatus.ok
+  return tellMissing(run.value, options) ? exitStatus.missing : exitStatus.ok
+}
+
+/** Says which logs are not there though something was written; that is no empty output. */
+function tellMissing(run: RunRecord, options: LogsCommandOptions): boolean {
+  const gone = chosen(run, options).filter(({ ended }) => {
+    const { file, bytes = 0 } = ended?.log ?? {}
+    return bytes > 0 && (file === undefined || !existsSync(file))
+  })
+  for (const record of gone) {
+    const { file, bytes } = record.ended!.log
+    const why = file === undefined ? 'were not kept' : `are gone with ${file}`
+    sayError(`runner: ${title(record, ', ')}: its ${bytes} bytes of output ${why}\n`)
+  }
+  return gone.length > 0
 }
 
 /** The logs that are asked for. */

@@ -154,7 +154,7 @@ Examples:
     .addHelpText(
       'after',
       `
-Exit status: 0; 7 no such run or task; with --verify 1 where a log is not whole.
+Exit status: 0; 1 a log is not there, or with --verify not whole; 7 no such run or task.
 
 Examples:
   runner logs -f

@@ -96,14 +96,16 @@ export function newRunDir(state: string): RunDir {
 
 /**
  * Removes the oldest runs of a task directory, so that `keep` are left, and what is older than these and nobody's
- * any more. Runs of other chains in the same state directory stay. What cannot be removed stays.
+ * any more. Runs of other chains in the same state directory stay, and the last run of the whole chain, which may
+ * be gone on with. What cannot be removed stays.
  */
 export function removeOldRuns(state: string, keep: number, taskDir: string): void {
-  const owners = runIds(state).map(id => ({ id, owner: ownerOf(runPath(state, id)) }))
-  const own = owners.filter(({ owner }) => owner === taskDir)
+  const runs = runIds(state).map(id => ({ id, ...beginningOf(runPath(state, id)) }))
+  const own = runs.filter(run => run.taskDir === taskDir)
   const oldest = own.at(-keep)?.id ?? 0
-  for (const { id, owner } of owners) {
-    if (id >= oldest || (owner !== undefined && owner !== taskDir)) continue
+  const whole = own.findLast(({ partial }) => !partial)?.id
+  for (const { id, taskDir: owner } of runs) {
+    if (id >= oldest || id === whole || (owner !== undefined && owner !== taskDir)) continue
     try {
       rmSync(runPath(state, id), { recursive: true, force: true })
     } catch {
@@ -112,21 +114,24 @@ export function removeOldRuns(state: string, keep: number, taskDir: string): voi
   }
 }
 
-/** The task directory of a run, from the beginning of its journal; undefined where that does not say. */
-function ownerOf(runDir: string): string | undefined {
+/** The task directory of a run, and whether it was of some tasks only, as far as the beginning of its journal says. */
+function beginningOf(runDir: string): { taskDir?: string; partial: boolean } {
   let fd: number
   try {
     fd = openSync(join(runDir, 'events.jsonl'), 'r')
   } catch {
-    return undefined
+    return { partial: false }
   }
   try {
     const beginning = Buffer.alloc(16384)
     const text = beginning.toString('utf8', 0, readSync(fd, beginning))
-    const quoted = text.match(/"task_dir":("(?:[^"\\]|\\.)*")/)?.[1]
-    return quoted === undefined ? undefined : (JSON.parse(quoted) as string)
+    const [, partial, quoted] = text.match(/"(partial":true,")?task_dir":("(?:[^"\\]|\\.)*")/) ?? []
+    return {
+      ...(quoted === undefined ? {} : { taskDir: JSON.parse(quoted) }),
+      partial: partial !== undefined,
+    }
   } catch {
-    return undefined
+    return { partial: false }
   } finally {
     closeSync(fd)
   }

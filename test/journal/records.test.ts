@@ -235,6 +235,11 @@ rigTest(
     t.equal(run.taskOutput('a'), 'shown\n')
     t.match(run.all('notice'), [{ reason: 'log-lost', message: /shown, but no longer kept.*min_free/ }])
     t.match((await say(rig, 'logs', '--verify')).text, 'a try 1: not-kept')
+    t.match(await say(rig, 'logs', 'a'), {
+      status: 1,
+      text: 'runner: a, try 1: its 6 bytes of output were not kept\n',
+    })
+    t.match(await say(rig, 'logs', '-f', '1', 'b'), { status: 7, text: 'runner: run 1 has no try of b\n' })
   },
 )
 

@@ -17,6 +17,7 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
   t.same(await complete('check', '--resu'), [''])
   t.same(await complete('--config', 'completions/runner.b'), ['completions/runner.bash'])
   t.same(await complete('run', 'completi'), ['completions'])
+  t.same(await complete('status', '--task-dir', 'completi'), ['completions'])
   t.same(await complete('help', 'li'), ['list'])
   t.same(await complete('job', ''), ['put', 'list', 'show', 'delete', 'run', 'help'])
   t.same(await complete('job', 'put', '--ima'), ['--image'])
@@ -37,6 +38,7 @@ testWith(t, 'fish completes commands and options', [program('fish')], async t =>
   t.same(await complete('runner runners unta'), ['untaint'])
   t.same(await complete('runner job put --ima'), ['--image'])
   t.same(await complete('runner job show --ima'), [''])
+  t.same(await complete('runner status --task-dir completi'), ['completions/'])
 })
 
 testWith(t, 'zsh takes the completions', [program('zsh')], async t => {
