@@ -147,6 +147,8 @@ export type Event =
       max_reboots?: number
       /** Where that comes from; absent for the default. */
       max_reboots_from?: string
+      /** The last run before it, where that ended without a word. */
+      after_crash_of?: number
       /** Present where only some of the tasks were asked for. */
       partial?: true
       /** Present where it goes on with an earlier run. */

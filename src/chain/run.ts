@@ -56,6 +56,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
   // One of this process that has lost its record is over all the same.
   if (last.any !== undefined && isOwn(last.any, bootId)) delete last.any
   if (last.any !== undefined && stateOf(last.any) === 'running') return refuse(last.any, options)
+  const crashed = last.problem === undefined && last.any?.ended === undefined ? last.any : undefined
   const decision = options.resume ? decide(last.whole, tasks, options) : undefined
   if (decision?.ok === false && decision.failure.reason === 'reboot-pending') {
     const message = `${decision.failure.message}; nothing is started`
@@ -83,6 +84,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
     task_dir: taskDir,
     ...(runDir === undefined ? {} : { run_dir: runDir.path }),
     tasks,
+    ...(crashed === undefined ? {} : { after_crash_of: crashed.started.run_id }),
     reboots,
     max_reboots: options.configuration.runner.max_reboots,
     ...known({ max_reboots_from: placeOf(options.configuration.texts.get('max_reboots')) }),

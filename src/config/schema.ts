@@ -136,7 +136,7 @@ const runnerOnly = {
   metrics_file: {
     $ref: kind('path'),
     description:
-      "File for node_exporter's textfile collector, written anew after each try and at the end of the run.",
+      "File for node_exporter's textfile collector, written anew when a run begins, after each try and at its end.",
   },
 } as const satisfies Record<string, Key>
 

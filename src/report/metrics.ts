@@ -12,6 +12,7 @@ export const metrics = {
   runner_task_last_end_timestamp_seconds: 'When the last try of the task ended.',
   runner_task_tries: 'Tries of the task in the last run that had any.',
   runner_runs_total: 'Runs by their result.',
+  runner_last_run_start_timestamp_seconds: 'When the last run began.',
   runner_last_run_result: 'How the last run ended: 1 with the label of its result.',
   runner_last_run_duration_seconds: 'How long the last run took.',
   runner_last_run_end_timestamp_seconds: 'When the last run ended.',
@@ -19,8 +20,8 @@ export const metrics = {
 type Metric = keyof typeof metrics
 
 /**
- * Hears of a run before `emit` does, and writes `file` after each try of a task and at the end of the run, whole
- * or not at all. What the file says of runs before, and of tasks that are still in the plan, stays. A file that
+ * Hears of a run before `emit` does, and writes `file` when it begins, after each try of a task and at its end,
+ * whole or not at all. What the file says of runs before, and of tasks that are still in the plan, stays. A file that
  * cannot be written costs one notice, which `tell` gets, never the run. For all runs of a process, lest one writes over another.
  */
 export function withMetrics(emit: Emit, file: string | undefined, clock: Clock, tell: Emit): Emit {
@@ -56,7 +57,8 @@ class Metrics {
   }
 
   /** Takes over what is known of this chain, at first from the file. */
-  begin(file: string, { task_dir, tasks, partial }: Event & { event: 'run:started' }): void {
+  begin(file: string, event: Event & { event: 'run:started' }): void {
+    const { task_dir, tasks, partial, after_crash_of } = event
     const before = this.#directory === task_dir ? this.#samples : readSamples(textOf(file))
     const names = new Set(tasks.map(({ name }) => name))
     this.#directory = task_dir
@@ -64,9 +66,12 @@ class Metrics {
     this.#samples = before.filter(
       ({ metric, labels }) =>
         metric in metrics &&
+        metric !== 'runner_last_run_start_timestamp_seconds' &&
         labels.task_dir === task_dir &&
         (partial || labels.task === undefined || names.has(labels.task)),
     )
+    this.#set('runner_last_run_start_timestamp_seconds', this.#now())
+    if (after_crash_of !== undefined) this.#count('crashed')
   }
 
   /** Whether an event has changed anything. */
@@ -76,7 +81,7 @@ class Metrics {
       return true
     }
     if (event.event === 'run:ended') this.#ran(event.reason, event.duration_seconds)
-    return event.event === 'run:ended'
+    return event.event === 'run:started' || event.event === 'run:ended'
   }
 
   #tried(task: string, result: Outcome, duration: number): void {
@@ -90,19 +95,22 @@ class Metrics {
   }
 
   #ran(result: RunEnd, duration: number): void {
-    const counted = (label: string) =>
-      this.#samples.find(({ metric, labels }) => metric === 'runner_runs_total' && labels.result === label)
-        ?.value ?? 0
-    const total = counted(result) + 1
-    this.#samples = this.#samples.filter(
-      ({ metric, labels }) =>
-        !metric.startsWith('runner_last_run_') &&
-        !(metric === 'runner_runs_total' && labels.result === result),
+    const last = ['result', 'duration_seconds', 'end_timestamp_seconds'].map(
+      what => `runner_last_run_${what}`,
     )
-    this.#set('runner_runs_total', total, { result })
+    this.#samples = this.#samples.filter(({ metric }) => !last.includes(metric))
+    this.#count(result)
     this.#set('runner_last_run_result', 1, { result })
     this.#set('runner_last_run_duration_seconds', duration)
     this.#set('runner_last_run_end_timestamp_seconds', this.#now())
+  }
+
+  /** One run more with this result. */
+  #count(result: RunEnd | 'crashed'): void {
+    const isIt = ({ metric, labels }: Sample) => metric === 'runner_runs_total' && labels.result === result
+    const before = this.#samples.find(isIt)?.value ?? 0
+    this.#samples = this.#samples.filter(sample => !isIt(sample))
+    this.#set('runner_runs_total', before + 1, { result })
   }
 
   #set(metric: Metric, value: number, labels: Record<string, string> = {}): void {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import t from 'tap'
 import { readSamples } from '../../src/report/prometheus.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
@@ -52,6 +52,27 @@ rigTest(
     t.notHas(samples(rig), 'runner_task_tries a', 'what is not in the plan is dropped')
     t.same(readdirSync(rig.path('metrics')), ['runner.prom'])
     t.equal(statSync(rig.path('metrics/runner.prom')).mode & 0o777, 0o644)
+  },
+)
+
+rigTest(
+  t,
+  'a run that was killed shows by its start, and is counted by the next',
+  { tasks: { '1-a': '[ -e "$DIR/go" ] || kill -9 $PPID' }, runner },
+  async (t, rig) => {
+    mkdirSync(rig.path('metrics'))
+    rig.file('go', '')
+    await rig.finish()
+    rmSync(rig.path('go'))
+    t.equal(await rig.start(['run', '--json']).ended, 'SIGKILL')
+    rig.file('go', '')
+    const next = await rig.finish('--resume')
+    t.equal(next.all('run:started')[0]?.after_crash_of, 2)
+    const now = samples(rig)
+    t.match(now, { 'runner_runs_total succeeded': 2, 'runner_runs_total crashed': 1 })
+    t.ok(now.runner_last_run_start_timestamp_seconds! <= now.runner_last_run_end_timestamp_seconds!)
+    await rig.finish()
+    t.match(samples(rig), { 'runner_runs_total succeeded': 3, 'runner_runs_total crashed': 1 })
   },
 )
 
