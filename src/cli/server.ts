@@ -5,6 +5,7 @@ import { parseAddress, type ServerConfiguration } from '../config/server-section
 import { findConfigFile } from '../config/sources.ts'
 import { systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { makeDirectory } from '../journal/files.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { type Notifier, systemdNotifier } from '../report/systemd.ts'
 import { errorCode, errorText } from '../result.ts'
@@ -96,6 +97,11 @@ async function start(
   log: Log,
 ): Promise<Started | number> {
   const { database, data_dir, key_file, listen } = configuration
+  try {
+    makeDirectory(data_dir)
+  } catch (error) {
+    return failure(`the directory ${data_dir} cannot be made: ${errorText(error)}`)
+  }
   const opened = await openStore({
     database: database.engine === 'sqlite' ? `sqlite:${database.path}` : database.url,
     dataDir: data_dir,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
+import type { Clock } from '../edges.ts'
 import { beginEvents, commentText, eventText, writeOrDrop } from './event-stream.ts'
-import { droppedNotice, isLogOver, type LogPart, logPart } from './log-reader.ts'
+import { droppedNotice, type LogPart, logPart, moreWithin } from './log-reader.ts'
 import type { Store, Topic } from './store/store.ts'
 
 interface Follower {
@@ -14,14 +15,16 @@ interface Follower {
 /** Those who follow logs, each at its own speed: what one has not read yet stays in the store. */
 export class Followers {
   readonly #store: Store
+  readonly #clock: Clock
   /** Milliseconds that the rest of a log is waited for after its execution has ended. */
   readonly #patience: number
   readonly #onError: (error: unknown) => void
   readonly #followers = new Set<Follower>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(store: Store, patienceSeconds: number, onError: (error: unknown) => void) {
+  constructor(store: Store, clock: Clock, patienceSeconds: number, onError: (error: unknown) => void) {
     this.#store = store
+    this.#clock = clock
     this.#patience = patienceSeconds * 1000
     this.#onError = onError
   }
@@ -52,12 +55,9 @@ export class Followers {
     for (const follower of this.#followers) if (follower.execution_id === topic.id) follower.wake()
   }
 
-  /** For proxies that cut a connection on which nothing is said; and time passes for those who wait for a rest. */
+  /** For proxies that cut a connection on which nothing is said. */
   comment(): void {
-    for (const { response, wake } of this.#followers) {
-      if (response.headersSent) writeOrDrop(response, commentText)
-      wake()
-    }
+    for (const { response } of this.#followers) writeOrDrop(response, commentText)
   }
 
   tokens(): Set<string> {
@@ -83,29 +83,24 @@ export class Followers {
     let offset = from
     while (!response.writableEnded && !response.destroyed) {
       // Whatever comes from here on wakes it.
-      let woken = false
-      const more = new Promise<void>(resolve => {
-        follower.wake = () => {
-          woken = true
-          resolve()
-        }
-      })
+      const woken = new AbortController()
+      follower.wake = () => woken.abort()
       const seen = await this.#store.read(async tx => {
         const log = await tx.log(execution_id)
         const part = log === undefined ? undefined : await logPart(tx, log, offset)
         const execution = await tx.execution(execution_id)
-        const over = execution === undefined || isLogOver(execution, log, tx.now - this.#patience)
-        return { part, over, state: execution?.state }
+        const within = execution === undefined ? 0 : moreWithin(execution, log, tx.now, this.#patience)
+        return { part, within, state: execution?.state }
       })
       if (response.writableEnded || response.destroyed) return
       if (seen.part !== undefined) {
         const room = response.write(logEvent(seen.part))
         offset = seen.part.next
         if (!room) await drained(response)
-      } else if (seen.over) {
+      } else if (seen.within === 0) {
         response.end(eventText('end', { state: seen.state ?? null }))
         return
-      } else if (!woken) await more
+      } else await this.#clock.sleep(seen.within / 1000, woken.signal)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { endStates } from '../protocol/states.ts'
+import { hasEnded } from './executions.ts'
 import type { ExecutionRow, LogRow, Reader } from './store/store.ts'
 
 /** Bytes of a log that are read at once. */
@@ -24,10 +24,18 @@ export async function logPart(tx: Reader, row: LogRow, offset: number): Promise<
   return { offset, next: offset + bytes.length, bytes }
 }
 
-/** Whether nothing more will come: the execution has ended, and its log is whole or is not waited for any more. */
-export function isLogOver(execution: ExecutionRow, log: LogRow | undefined, waitedUntil: number): boolean {
-  const { state, finished_at } = execution
-  const ended = endStates.includes(state) || (state === 'lost' && finished_at !== null)
-  if (!ended) return false
-  return log === undefined || log.final_length === null || log.complete || (finished_at ?? 0) < waitedUntil
+/**
+ * Milliseconds for which more may come: none where the execution has ended and its log is whole, or has been waited
+ * for long enough; Infinity as long as it has not ended.
+ */
+export function moreWithin(
+  execution: ExecutionRow,
+  log: LogRow | undefined,
+  now: number,
+  patience: number,
+): number {
+  const { finished_at } = execution
+  if (!hasEnded(execution) || finished_at === null) return Number.POSITIVE_INFINITY
+  if (log === undefined || log.final_length === null || log.length >= log.final_length) return 0
+  return Math.max(0, finished_at + patience - now)
 }

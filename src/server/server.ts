@@ -57,7 +57,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = makeMetrics(store)
   const polls = new Polls(serveWaiters(store, context, metrics), clock, stop, failed('handing work out'))
   const channels = new CommandChannels(statesOfChannels(store, context), failed('a command channel'))
-  const followers = new Followers(store, context.settings.lease_seconds, failed('following a log'))
+  const followers = new Followers(store, clock, context.settings.lease_seconds, failed('following a log'))
   metrics.connections('reserve', () => polls.size)
   metrics.connections('command-channel', () => channels.size)
   metrics.connections('follower', () => followers.size)

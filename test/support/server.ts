@@ -172,6 +172,8 @@ export class TestRunner {
   readonly session: number
   readonly token: string
   readonly dataKey: Buffer
+  /** What it has begun, and not ended. */
+  readonly holds = new Set<string>()
 
   constructor(server: TestServer, registered: Registered, credentials: Credentials) {
     this.server = server
@@ -214,16 +216,16 @@ export class TestRunner {
   }
 
   heartbeat(given: Record<string, unknown> = {}): Promise<Answered> {
-    const body = { state: 'ready', executions: [], executors: [], free_slots: 4, ...given }
+    const body = { state: 'ready', executions: [], executors: [], free_slots: 0, ...given }
     return this.call('POST', `/v1/runners/${this.id}/heartbeat`, { body })
   }
 
   /** Keeps it connected, and the leases of what it holds, until it is disposed of. */
-  alive(holds: () => string[] = () => []): AsyncDisposable {
+  alive(): AsyncDisposable {
     const over = new AbortController()
     const beating = (async () => {
       while (!over.signal.aborted) {
-        await this.heartbeat({ executions: holds() }).catch(() => {})
+        await this.heartbeat({ executions: [...this.holds], free_slots: 0 }).catch(() => {})
         await systemClock.sleep(quick.lease_seconds / 5, over.signal)
       }
     })()
@@ -255,6 +257,7 @@ export class TestRunner {
     const reservation = await this.take(wait_seconds)
     const answer = await this.confirm(reservation)
     if (answer.status !== 204) throw new Error(`${answer.status} ${answer.text}`)
+    this.holds.add(reservation.execution_id)
     return reservation
   }
 
@@ -298,6 +301,7 @@ export function serverTest(
   { settings = {}, stores = [sqlite] }: { settings?: Record<string, string | number>; stores?: StoreKind[] },
   body: (t: Test, server: TestServer) => Promise<unknown>,
 ): void {
+  t.setTimeout(120_000)
   for (const store of stores)
     rigTest(t, `${title} (${store.name})`, { needs: store.needs }, async (t, rig) => {
       const place = await store.open(rig)
