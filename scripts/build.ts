@@ -100,8 +100,18 @@ function licences(inputs: readonly string[]): string {
   )
   const texts = [...packages].sort().map(name => {
     const [file] = globSync(`node_modules/${name}/{LICENSE,LICENCE,license}*`)
-    if (file === undefined) throw new Error(`${name} has no licence file`)
+    if (file === undefined) return `${name}\n\n${statement(name)}\n`
     return `${name}\n\n${readFileSync(file, 'utf8').trim()}\n`
   })
   return texts.join(`\n${'-'.repeat(78)}\n\n`)
+}
+
+/** What a package without a licence file says of its licence. */
+function statement(name: string): string {
+  const { license, author, homepage } = JSON.parse(
+    readFileSync(`node_modules/${name}/package.json`, 'utf8'),
+  ) as { license?: string; author?: string | { name: string }; homepage?: string }
+  if (license === undefined) throw new Error(`${name} says nothing of its licence`)
+  const by = typeof author === 'object' ? author.name : author
+  return [`Licence: ${license}`, ...(by ? [`Author: ${by}`] : []), ...(homepage ? [homepage] : [])].join('\n')
 }

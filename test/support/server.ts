@@ -221,11 +221,11 @@ export class TestRunner {
   }
 
   /** Keeps it connected, and the leases of what it holds, until it is disposed of. */
-  alive(): AsyncDisposable {
+  alive(also: () => string[] = () => []): AsyncDisposable {
     const over = new AbortController()
     const beating = (async () => {
       while (!over.signal.aborted) {
-        await this.heartbeat({ executions: [...this.holds], free_slots: 0 }).catch(() => {})
+        await this.heartbeat({ executions: [...this.holds, ...also()], free_slots: 0 }).catch(() => {})
         await systemClock.sleep(quick.lease_seconds / 5, over.signal)
       }
     })()
