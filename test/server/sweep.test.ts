@@ -1,0 +1,153 @@
+import t from 'tap'
+import { patchGroup } from '../../src/server/groups.ts'
+import { onEachWorld } from '../support/server-world.ts'
+
+t.setTimeout(120_000)
+
+onEachWorld(
+  t,
+  'what is not confirmed in time goes back to the queue, as the same attempt',
+  async (t, world) => {
+    const runner = await world.addRunner()
+    const id = await world.submit()
+    const [reservation] = await world.reserve(runner)
+    await world.wait(25)
+    t.match(await world.execution(id), { state: 'reserved' })
+    await world.wait(5)
+    t.match(await world.execution(id), { state: 'queued', attempt: 1, unconfirmed: 1, lease_id: null })
+    t.match(await world.confirm(runner, reservation!), { failure: { reason: 'reservation-expired' } })
+    t.match(await world.runner(runner.id), { misses: 1, unhealthy_until: null })
+  },
+)
+
+onEachWorld(t, 'what waits longer than it may fails, and is not tried again', async (t, world) => {
+  const id = await world.submit({ max_queue_seconds: 20, retries: 2 })
+  await world.wait(15)
+  t.match(await world.execution(id), { state: 'queued' })
+  await world.wait(5)
+  t.match(await world.attempts(id), [{ state: 'failed', reason: 'queued-too-long', finished_at: Number }])
+})
+
+onEachWorld(
+  t,
+  'an outage of the server loses no lease and no reservation (ROCm/spur PR 624)',
+  async (t, world) => {
+    const runner = await world.addRunner()
+    const running = await world.start(runner)
+    await world.submit()
+    const [reserved] = await world.reserve(runner)
+    await world.sweeper.sweep()
+    world.pass(3600)
+    t.match(await world.sweeper.sweep(), { outage: true, lost: 0 })
+    const { wall } = world.clock
+    t.match(await world.execution(running.execution_id), { state: 'running', deadline: wall + 60_000 })
+    t.match(await world.execution(reserved!.execution_id), { state: 'reserved', deadline: wall + 60_000 })
+    t.same((await world.heartbeat(runner, [running.execution_id])).leases, { [running.execution_id]: 60 })
+    t.ok((await world.confirm(runner, reserved!)).ok)
+  },
+)
+
+onEachWorld(
+  t,
+  'a restart after more than fifteen seconds is an outage, a quick one is not',
+  async (t, world) => {
+    await world.sweeper.sweep()
+    world.pass(15)
+    world.restart()
+    t.match(await world.sweeper.sweep(), { outage: false })
+    world.pass(16)
+    world.restart()
+    t.match(await world.sweeper.sweep(), { outage: true })
+  },
+)
+
+onEachWorld(t, 'a wall clock that jumps ends no lease, and makes none last for hours', async (t, world) => {
+  const runner = await world.addRunner()
+  const { execution_id: id } = await world.start(runner)
+  await world.sweeper.sweep()
+  for (const jump of [7200, -7200]) {
+    world.clock.wall += jump * 1000
+    world.pass(5)
+    t.match(await world.sweeper.sweep(), { outage: true, lost: 0 })
+    t.match(await world.execution(id), { state: 'running' })
+    const { deadline } = await world.execution(id)
+    t.ok(deadline! <= world.clock.wall + 120_000, `${deadline! - world.clock.wall}`)
+    await world.heartbeat(runner, [id])
+  }
+})
+
+onEachWorld(
+  t,
+  'the leader keeps its place over an outage, and nobody who was gone gets it',
+  async (t, world) => {
+    const gone = await world.addRunner({ created_at: 1, seen_until: 5 })
+    const leader = await world.addRunner({ created_at: 2 })
+    const other = await world.addRunner({ created_at: 3 })
+    await world.sweeper.sweep()
+    await world.write(tx => patchGroup(tx, world.ctx, 'default', { mode: 'leader' }))
+    const leads = async () => (await world.store.read(tx => tx.group('default')))?.leader_runner_id
+    t.equal(await leads(), leader.id)
+    world.pass(3600)
+    await world.heartbeat(other)
+    t.equal(await leads(), leader.id, 'who calls first after an outage gains nothing')
+    await world.sweeper.sweep()
+    t.equal(await leads(), leader.id)
+    await world.heartbeat(gone)
+    t.equal(await leads(), leader.id)
+  },
+)
+
+onEachWorld(t, 'a leader that falls silent is replaced by the next sweep', async (t, world) => {
+  const leader = await world.addRunner({ created_at: 1 })
+  const next = await world.addRunner({ created_at: 2 })
+  await world.write(tx => patchGroup(tx, world.ctx, 'default', { mode: 'leader' }))
+  await world.wait(30)
+  await world.heartbeat(next)
+  await world.wait(25)
+  t.equal((await world.store.read(tx => tx.group('default')))?.leader_runner_id, leader.id)
+  world.topics.length = 0
+  await world.wait(5)
+  t.equal((await world.store.read(tx => tx.group('default')))?.leader_runner_id, next.id)
+  await new Promise(setImmediate)
+  const told = world.topics.flatMap(topic => (topic.about === 'runner' ? topic.id : []))
+  t.same(told.toSorted(), [leader.id, next.id].toSorted())
+})
+
+onEachWorld(
+  t,
+  'what ended long ago is removed with its log, what runs is not',
+  async (t, world) => {
+    const runner = await world.addRunner()
+    const [old, running] = [await world.start(runner), await world.start(runner)]
+    await world.log(runner, old, 0, 'said')
+    await world.result(runner, old, { log_length: 4 })
+    for (let count = 0; count < 120; count++) await world.abort(await world.submit())
+    for (let hours = 0; hours < 25; hours++) {
+      world.pass(3600)
+      await world.sweeper.sweep()
+    }
+    const left = await world.store.read(tx => tx.listExecutions({}, { limit: 200 }))
+    t.same(
+      left.map(row => row.id),
+      [running.execution_id],
+    )
+    await world.store.read(async tx => {
+      t.equal(await tx.log(old.execution_id), undefined)
+      t.equal(await tx.definition(old.group), undefined)
+      t.equal((await tx.readLog(old.execution_id, 0, 10)).length, 0)
+    })
+  },
+  { retention_days: 1 },
+)
+
+onEachWorld(t, 'hundreds of leases that end together are all lost, in pieces', async (t, world) => {
+  const runner = await world.addRunner({ set: { capacity: 300 } })
+  for (let count = 0; count < 250; count++) await world.submit({ retries: 1 })
+  const reservations = await world.reserve(runner, 300)
+  t.equal(reservations.length, 250)
+  for (const reservation of reservations) await world.confirm(runner, reservation)
+  await world.wait(55)
+  world.pass(5)
+  t.match(await world.sweeper.sweep(), { lost: 250 })
+  t.same(await world.store.read(tx => tx.countExecutions()), { lost: 250, queued: 250 })
+})
