@@ -12,7 +12,7 @@ export async function ownExecution(
   const row = await tx.execution(id)
   if (row === undefined) return refuse('not-found')
   if (row.runner_id === caller.runner_id) return ok(row)
-  return row.runner_id === null && row.state === 'queued'
+  return row.runner_id === null
     ? refuse('reservation-expired', 'It was not confirmed in time and went back to the queue')
     : refuse('not-yours')
 }
