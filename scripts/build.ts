@@ -75,6 +75,7 @@ const { metafile } = await build({
     'explain',
     'graph',
     'server',
+    'server-backup',
     'operator',
   ].map(name => `src/cli/${name}.ts`),
   outdir: 'dist',

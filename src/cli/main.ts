@@ -223,7 +223,7 @@ Examples:
 }
 
 function addServer(program: Command, done: Done): void {
-  program
+  const server = program
     .command('server')
     .description('serve: the control plane that hands jobs to attached runners')
     .option('--listen <address>', 'address and port, instead of listen in [server]', parseListen)
@@ -243,6 +243,43 @@ Examples:
       const { serverCommand } = await import('./server.ts')
       const verbosity = verbosityOf(options)
       await done(serverCommand({ ...options, verbosity, version: version() } as never, process.env))
+    })
+  addServerBackup(server, done)
+}
+
+function addServerBackup(server: Command, done: Done): void {
+  server
+    .command('backup <file>')
+    .description('copy the whole store, its logs and its key into one file, while the server runs or not')
+    .addHelpText(
+      'after',
+      `
+Who has the file can read every secret in it: it has mode 0600. A store in PostgreSQL is copied by pg_dump; how, is
+said. \`runner backup\` copies the definitions of jobs alone.
+
+Exit status: 0; 69 it could not be made, and a file of that name is as it was; 78 configuration error.
+
+Examples:
+  runner server backup /backup/runner-server`,
+    )
+    .action(async (file: string, _, command: Command) => {
+      const { serverBackupCommand } = await import('./server-backup.ts')
+      await done(serverBackupCommand({ ...command.optsWithGlobals<Options>(), file } as never, process.env))
+    })
+  server
+    .command('restore <file>')
+    .description('make the store anew from such a file, where there is none')
+    .addHelpText(
+      'after',
+      `
+Exit status: 0; 69 it could not be restored, or there is a store already; 78 configuration error.
+
+Examples:
+  runner server restore /backup/runner-server && systemctl start runner-server`,
+    )
+    .action(async (file: string, _, command: Command) => {
+      const { serverRestoreCommand } = await import('./server-backup.ts')
+      await done(serverRestoreCommand({ ...command.optsWithGlobals<Options>(), file } as never, process.env))
     })
 }
 

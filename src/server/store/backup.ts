@@ -32,7 +32,7 @@ export interface Places {
 
 /** Files of the data directory that belong to the store. */
 const tokenFiles = ['admin.token', 'registration.token']
-const keyName = 'server.key'
+const keyName = 'key'
 
 /**
  * Writes a backup, mode 0600, whether or not a server runs: all of it on disk when this resolves, or no file (one of

@@ -333,7 +333,7 @@ export interface Store extends AsyncDisposable {
   readonly engine: 'sqlite' | 'postgres'
   /**
    * Runs a writer once; resolves when what it changed is on disk. Throws what the writer throws, and a `StoreFailure`
-   * where the store does not work: then nothing was changed, unless the connection broke during the commit itself.
+   * where the store does not work: then nothing was changed, unless it was the commit itself that failed.
    */
   write<T>(writer: (tx: Writer) => Promise<T>, options?: WriteOptions): Promise<T>
   /** Reads what is committed, all of it as it was at one moment. Throws a `StoreFailure` where that cannot be done. */

@@ -1,0 +1,44 @@
+import { renameSync, statSync } from 'node:fs'
+import t from 'tap'
+import { serverTest } from '../support/server.ts'
+
+serverTest(
+  t,
+  'a whole server can be copied while it runs, and made anew from that',
+  {},
+  async (t, server) => {
+    const { rig } = server
+    const runner = await server.runner()
+    const submitted = await server.submit({ command: ['true'], secret_env: { TOKEN: 'hush-hush' } })
+    const reservation = await runner.begin()
+    await runner.log(reservation, 0, 'some output\n')
+    const told = await server.call('PUT', '/v1/jobs/one', {
+      body: { image: 'img', secret_env: { A: 'hush' } },
+    })
+    t.equal(told.status, 201, told.text)
+    const jobs = (await server.call('GET', '/v1/jobs')).json
+
+    const backup = rig.start(['server', 'backup', 'copy'])
+    t.equal(await backup.ended, 0, backup.text)
+    t.equal(statSync(rig.path('copy')).mode & 0o777, 0o600)
+    const early = rig.start(['server', 'restore', 'copy'])
+    t.equal(await early.ended, 69)
+    t.match(early.text, /there is a store in .* already: move it away first/)
+
+    t.equal(await server.stop(), 0)
+    renameSync(rig.path('state', 'server'), rig.path('away'))
+    const restored = rig.start(['server', 'restore', 'copy'])
+    t.equal(await restored.ended, 0, restored.text)
+    await server.restart()
+    const again = (await server.call('GET', '/v1/jobs')).json
+    t.same(
+      again.map(({ name }: { name: string }) => name),
+      jobs.map(({ name }: { name: string }) => name),
+    )
+    // Sealed before, and opened by the key that was restored.
+    const put = await server.call('PUT', '/v1/jobs/one', { body: jobs[0] })
+    t.equal(put.status, 200, put.text)
+    t.equal((await server.execution(submitted.id)).output, 'some output\n')
+    t.equal((await runner.heartbeat({ executions: [submitted.id] })).status, 200, 'its runner goes on')
+  },
+)
