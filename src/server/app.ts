@@ -9,7 +9,7 @@ import {
   fastify,
 } from 'fastify'
 import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
-import { errorText } from '../result.ts'
+import { errorCode, errorText } from '../result.ts'
 import { bodyLimit } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
@@ -147,13 +147,19 @@ export async function makeApp(
 
 /** The content of the field `file` of a form, be it a file or a plain field. */
 async function formFile(request: FastifyRequest): Promise<Buffer | undefined> {
-  for await (const part of request.parts()) {
-    if (part.type === 'file') {
-      const content = await part.toBuffer()
-      if (part.fieldname === 'file') return content
-    } else if (part.fieldname === 'file') return Buffer.from(String(part.value))
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === 'file') {
+        const content = await part.toBuffer()
+        if (part.fieldname === 'file') return content
+      } else if (part.fieldname === 'file') return Buffer.from(String(part.value))
+    }
+    return undefined
+  } catch (error) {
+    // The parser's own errors have no code.
+    if (errorCode(error) !== 'unknown') throw error
+    throw new Invalid(`the form cannot be read: ${errorText(error)}`)
   }
-  return undefined
 }
 
 function send(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
