@@ -6,8 +6,11 @@ import { type Key, runnerKeys, serverKeys } from '../src/config/schema.ts'
 const width = 100
 
 export function sampleConfiguration(): string {
-  const keys = Object.entries(runnerKeys).map(entry)
-  const server = Object.entries(serverKeys).map(entry)
+  const keys = Object.entries(runnerKeys).map(key => entry(key))
+  const server = Object.entries(serverKeys).map(([name, key]) =>
+    // Where runner-server.service may write, and commands of root find its token.
+    entry([name, key], name === 'database' ? 'sqlite:/var/lib/runner-server/server.db' : undefined),
+  )
   return `# Configuration of the chain that runner.service runs at boot: see runner.cfg(5).
 # What is commented out shows the default. \`runner check\` says what is wrong with this file.
 
@@ -24,10 +27,12 @@ ${server.join('\n')}
 `
 }
 
-function entry([name, { default: preset, description }]: [string, Key]): string {
+/** A key with its default as a comment, or with a value. */
+function entry([name, { default: preset, description }]: [string, Key], value?: string): string {
   const comment = wrap(description.replaceAll('`', ''))
     .map(line => `# ${line}\n`)
     .join('')
+  if (value !== undefined) return `${comment}${name} = ${value}\n`
   return `${comment}#${name} =${preset === undefined ? '' : ` ${preset}`}\n`
 }
 

@@ -74,18 +74,23 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.match(await sh('runner --version'), /^\d+\.\d+\.\d+$/)
     t.equal(await sh('systemctl is-enabled runner || true'), 'disabled')
     t.equal(await sh('stat -c %a /var/lib/runner'), '700')
-    t.equal(await sh('systemd-analyze verify --man=no runner.service runner@site.service 2>&1'), '')
+    t.equal(
+      await sh(
+        'systemd-analyze verify --man=no runner.service runner@site.service runner-server.service 2>&1',
+      ),
+      '',
+    )
   })
 
-  await step('the unit gives a reason for each exposure', async t => {
-    const unit = await sh('cat /lib/systemd/system/runner.service')
-    const said = await sh(
-      'systemd-analyze security --offline=yes --json=short /lib/systemd/system/runner.service',
-    )
-    const settings = JSON.parse(said) as { set: boolean | null; name: string; exposure: string | null }[]
-    const exposed = settings.filter(({ set, exposure }) => set === false && Number(exposure) > 0)
-    for (const name of new Set(exposed.map(({ name }) => name.replace(/=.*/, '='))))
-      t.match(unit, new RegExp(`^(#  .*\\b)?${name}`, 'm'), name)
+  await step('each unit gives a reason for each exposure', async t => {
+    for (const file of ['runner.service', 'runner-server.service']) {
+      const unit = await sh(`cat /lib/systemd/system/${file}`)
+      const said = await sh(`systemd-analyze security --offline=yes --json=short /lib/systemd/system/${file}`)
+      const settings = JSON.parse(said) as { set: boolean | null; name: string; exposure: string | null }[]
+      const exposed = settings.filter(({ set, exposure }) => set === false && Number(exposure) > 0)
+      for (const name of new Set(exposed.map(({ name }) => name.replace(/[=/].*/, '='))))
+        t.match(unit, new RegExp(`^(#  .*\\b)?${name}`, 'm'), `${file}: ${name}`)
+    }
   })
 
   await step('an empty chain is a chain', async t => {
@@ -205,6 +210,26 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal((await done()).at(-1), 'site')
     t.equal(await sh('systemctl is-active runner@site'), 'active')
     await sh('rm -r /etc/runner/site')
+  })
+
+  await step('the control plane serves, confined, and is started again after a crash', async t => {
+    const server = (property: string) => sh(`systemctl show --property=${property} --value runner-server`)
+    await machine.write(
+      '/etc/runner/runner.cfg',
+      '[server]\ndatabase = sqlite:/var/lib/runner-server/server.db\n',
+    )
+    await sh('systemctl start runner-server')
+    t.equal(await server('StatusText'), 'listens on http://127.0.0.1:8080')
+    t.equal(await sh('runner busy --json'), '[]')
+    t.not(await sh(`stat -c %u /proc/${await server('MainPID')}`), '0')
+    await sh(`kill -KILL ${await server('MainPID')}`)
+    const status = 'systemctl show --property=StatusText,NRestarts --value runner-server'
+    await sh(
+      `until ${status} | tr '\\n' ' ' | grep -q '1.*listens on\\|listens on.*1 $'; do sleep 0.05; done`,
+    )
+    t.equal(await sh('runner busy --json'), '[]')
+    await sh('systemctl stop runner-server')
+    t.equal(await server('Result'), 'success')
   })
 
   await step('removed, it has ended; purged, nothing is left but what is the administrator’s', async t => {
