@@ -3,10 +3,12 @@
  * to code, and the shell look-up beside it.
  */
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, build, type Plugin } from 'esbuild'
 import { envSchema, runnerSchema, serverSchema, taskSchema } from '../src/config/schema.ts'
+import { api, type Call } from '../src/protocol/api.ts'
 
 /** CommonJS; its types say otherwise. */
 const compile = standalone as unknown as (ajv: Ajv, names: object) => string
@@ -59,6 +61,49 @@ const noSubprograms: Plugin = {
   },
 }
 
+/** Of undici the client takes one call; loading all the rest costs a start 30 ms. Proxies are loaded where used. */
+const lightUndici: Plugin = {
+  name: 'light-undici',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'light-undici' }))
+    onLoad({ filter: /.*/, namespace: 'light-undici' }, () => ({
+      contents: `
+        const Dispatcher = require('undici/lib/dispatcher/dispatcher.js')
+        Dispatcher.prototype.request = require('undici/lib/api/api-request.js')
+        exports.Agent = require('undici/lib/dispatcher/agent.js')
+        Object.defineProperty(exports, 'ProxyAgent', { get: () => require('undici/lib/dispatcher/proxy-agent.js') })
+        Object.defineProperty(exports, 'EnvHttpProxyAgent', {
+          get: () => require('undici/lib/dispatcher/env-http-proxy-agent.js'),
+        })`,
+      resolveDir: resolve('.'),
+    }))
+  },
+}
+
+/** The client needs no schemas, which are slow to build: method, path and kinds of answers will do. */
+const plainCalls: Plugin = {
+  name: 'plain-calls',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/api\.ts$/ }, ({ importer }) =>
+      importer.endsWith('/src/protocol/client.ts') ? { path: 'api', namespace: 'plain-calls' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'plain-calls' }, () => {
+      const calls = (Object.entries(api) as [string, Call][]).map(
+        ([name, { method, path, bodyType, answers }]) => [
+          name,
+          {
+            method,
+            path,
+            bodyType,
+            answers: Object.fromEntries(Object.keys(answers).map(status => [status, null])),
+          },
+        ],
+      )
+      return { contents: `export const api = ${JSON.stringify(Object.fromEntries(calls))}` }
+    })
+  },
+}
+
 rmSync('dist', { recursive: true, force: true })
 // CommonJS, because an ES module pays for a facade of each module of Node's that it imports: a third of a start.
 const { metafile } = await build({
@@ -86,7 +131,7 @@ const { metafile } = await build({
   supported: { 'dynamic-import': false },
   define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
   minify: true,
-  plugins: [compiledSchemas, commands, noSubprograms],
+  plugins: [compiledSchemas, commands, noSubprograms, lightUndici, plainCalls],
 })
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')

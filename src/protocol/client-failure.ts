@@ -63,8 +63,8 @@ const timeouts = new Set([
 const untrusted =
   /^(CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO)/
 
-/** Classifies what undici threw while it talked to a server; `server` is its address. */
-export function networkFailure(error: unknown, server: URL): ClientFailure {
+/** Classifies what undici threw while it talked to a server, perhaps through a proxy. */
+export function networkFailure(error: unknown, server: URL, through?: string): ClientFailure {
   const at = server.origin
   const found = causes(error)
   const code = found.map(errorCode).find(code => code !== 'unknown') ?? 'unknown'
@@ -82,6 +82,11 @@ export function networkFailure(error: unknown, server: URL): ClientFailure {
     return {
       reason: 'timed-out',
       message: `${at} does not answer in time; is it up, and does a firewall let you through?`,
+    }
+  if (through !== undefined && any(code => refused.has(code) || names.has(code) || unreachable.has(code)))
+    return {
+      reason: 'proxy-failed',
+      message: `the proxy ${through}, or ${at} without it, cannot be reached (${code}); NO_PROXY says what needs none`,
     }
   if (any(code => refused.has(code)))
     return {

@@ -6,7 +6,7 @@ import type { Clock } from '../edges.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { api, type Call, type CallName } from './api.ts'
 import { answerFailure, type ClientFailure, mediaType, networkFailure, notAServer } from './client-failure.ts'
-import { openTransport, type Transport, type TransportOptions } from './transport.ts'
+import { openTransport, proxyOf, type Transport, type TransportOptions } from './transport.ts'
 
 type Spec<N extends CallName> = (typeof api)[N]
 type Part<N extends CallName, K extends string> =
@@ -226,7 +226,8 @@ export class Client implements AsyncDisposable {
 
   #failureOf(error: unknown, signal: AbortSignal | undefined): ClientFailure {
     if (signal?.aborted) return { reason: 'stopped', message: 'the call was ended' }
-    return networkFailure(error, this.#options.server)
+    const { server, env } = this.#options
+    return networkFailure(error, server, proxyOf(server, this.#options, env))
   }
 
   /** Ends what is under way and closes all connections. */

@@ -28,6 +28,19 @@ export function serverUrl(text: string): Result<URL, string> {
 const isHere = ({ hostname }: URL) =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 
+const variable = (env: NodeJS.ProcessEnv, name: string) => env[name.toLowerCase()] || env[name] || undefined
+
+/** The proxy that requests may go through, without what is secret in its address. */
+export function proxyOf(
+  server: URL,
+  { proxy }: TransportOptions,
+  env: NodeJS.ProcessEnv,
+): string | undefined {
+  const name = server.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY'
+  const used = proxy ?? (isHere(server) ? undefined : variable(env, name))
+  return used === undefined ? undefined : (URL.parse(used)?.host ?? 'with no address')
+}
+
 /** What sends requests to a server; closed by `destroy`. Loads undici. */
 export async function openTransport(server: URL, options: TransportOptions, env: NodeJS.ProcessEnv) {
   const undici = await import('undici')
@@ -41,14 +54,13 @@ export async function openTransport(server: URL, options: TransportOptions, env:
   const common = { connect: { ...tls, timeout: connectSeconds * 1000 }, allowH2: false }
   const behind = { ...common, requestTls: { ...tls, timeout: connectSeconds * 1000 } }
   if (options.proxy !== undefined) return new undici.ProxyAgent({ ...behind, uri: options.proxy })
-  const variable = (name: string) => env[name.toLowerCase()] || env[name] || undefined
-  const [httpProxy, httpsProxy] = [variable('HTTP_PROXY'), variable('HTTPS_PROXY')]
+  const [httpProxy, httpsProxy] = [variable(env, 'HTTP_PROXY'), variable(env, 'HTTPS_PROXY')]
   if (isHere(server) || (httpProxy ?? httpsProxy) === undefined) return new undici.Agent(common)
   return new undici.EnvHttpProxyAgent({
     ...behind,
     ...(httpProxy === undefined ? {} : { httpProxy }),
     ...(httpsProxy === undefined ? {} : { httpsProxy }),
-    noProxy: variable('NO_PROXY') ?? '',
+    noProxy: variable(env, 'NO_PROXY') ?? '',
   })
 }
 

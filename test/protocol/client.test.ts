@@ -182,6 +182,8 @@ t.test('a proxy is used where one is named, and never for this machine unless it
   const named = clientOf(t, `http://${server}`, { proxy: `http://${at}` })
   t.ok((await named.call('health', {})).ok)
   t.same(seen, [`http://${server}/health`])
+  const nowhere = await clientOf(t, `http://${server}`, { proxy: 'http://127.0.0.1:1' }).call('health', {})
+  t.match(nowhere, { ok: false, failure: { reason: 'proxy-failed', message: /the proxy 127\.0\.0\.1:1/ } })
   const secret = clientOf(t, 'https://far.example', { proxy: `http://user:secret@${at}` })
   const refused = await secret.call('health', {})
   t.equal(seen[1], 'far.example:443')
