@@ -12,12 +12,12 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return ;;
-    -n | --times | --only | --from | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
+    -n | --times | --only | --from | --listen | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir | --file | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --task-dir | --listen | --file | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
         -*) ;;
         *)
             [[ -z $command ]] || { command="$command $word"; break; }
@@ -29,7 +29,7 @@ _runner() {
     case $command in
     '') words='run check list get status history logs explain graph server job submit executions log abort rerun busy runners groups token backup restore help' ;;
     help) words='run check list get status history logs explain graph server job submit executions log abort rerun busy runners groups token backup restore' ;;
-    server) words='backup restore help' ;;
+    server) words='backup restore help' options="$options --listen --insecure-http" ;;
     job) words='put list show delete run help' ;;
     runners) words='list enable disable delete undelete taint untaint capacity help' ;;
     groups) words='list mode leader pin unpin help' ;;

@@ -66,6 +66,8 @@ complete -c runner -n '__fish_seen_subcommand_from graph' -l mermaid -d 'as a Me
 complete -c runner -n '__fish_seen_subcommand_from graph' -l json -d 'print one JSON object'
 complete -c runner -n '__fish_seen_subcommand_from graph' -l insecure-permissions -d 'as root, accept what others may change'
 complete -c runner -n '__fish_seen_subcommand_from graph' -a '(__fish_complete_directories)'
+complete -c runner -n '__fish_seen_subcommand_from server' -l listen -x -d 'address and port, instead of listen in [server]'
+complete -c runner -n '__fish_seen_subcommand_from server' -l insecure-http -d 'listen beyond this machine without TLS, behind a proxy of your own'
 complete -c runner -n '__fish_seen_subcommand_from server; and not __fish_seen_subcommand_from backup restore' -a backup -d 'copy the whole store, its logs and its key into one file, while the server runs or not'
 complete -c runner -n '__fish_seen_subcommand_from server; and __fish_seen_subcommand_from backup' -F
 complete -c runner -n '__fish_seen_subcommand_from server; and not __fish_seen_subcommand_from backup restore' -a restore -d 'make the store anew from such a file, where there is none'

@@ -36,8 +36,8 @@ export interface CommandFacts {
 export interface GroupFacts {
   name: string
   description: string
-  /** The one that is meant where none is named. */
-  preset?: string
+  /** What the word does without another one, where it does something of its own. */
+  own?: CommandFacts
   commands: CommandFacts[]
 }
 
@@ -55,19 +55,22 @@ export function commandLine(): {
   return {
     program: { ...factsOf(program), name: '' },
     words,
-    commands: words.flatMap(word => (isGroup(word) ? word.commands : word)),
+    commands: words.flatMap(word => (isGroup(word) ? [...ownOf(word), ...word.commands] : word)),
   }
 }
 
 export const isGroup = (word: CommandFacts | GroupFacts): word is GroupFacts => 'commands' in word
 
+/** What a word of a group does without another one. */
+export const ownOf = ({ own }: GroupFacts): CommandFacts[] => (own === undefined ? [] : [own])
+
 function groupOf(group: Command): GroupFacts {
-  // commander tells nobody which one it takes where none is named.
-  const preset = (group as unknown as { _defaultCommandName: string | null })._defaultCommandName
+  // commander tells nobody whether a group has an action of its own.
+  const { _actionHandler: action } = group as unknown as { _actionHandler: unknown }
   return {
     name: group.name(),
     description: group.description(),
-    ...(preset === null ? {} : { preset }),
+    ...(action ? { own: factsOf(group) } : {}),
     commands: group.commands.map(command => ({
       ...factsOf(command),
       name: `${group.name()} ${command.name()}`,

@@ -1,7 +1,14 @@
 /*
  * What shells complete on the command line.
  */
-import { type CommandFacts, commandLine, isGroup, type OptionFacts, type ValueKind } from './command-line.ts'
+import {
+  type CommandFacts,
+  commandLine,
+  isGroup,
+  type OptionFacts,
+  ownOf,
+  type ValueKind,
+} from './command-line.ts'
 
 const note = '# Written by scripts/generate.ts: change the definitions in src/cli, not this file.'
 const namesOf = ({ short, long }: OptionFacts) => (short === undefined ? [long] : [short, long])
@@ -18,13 +25,15 @@ export function bashCompletion(): string {
   const withFile = names(({ kind }) => kind === 'file')
   const withDirectory = names(({ kind }) => kind === 'directory')
   const withOther = withValue.filter(name => ![...withFile, ...withDirectory].includes(name))
-  const cases = commands.map(
+  const alone = commands.filter(({ name }) => !groups.some(group => group.name === name))
+  const cases = alone.map(
     ({ name, options, argumentKind }) =>
       `    '${name}') options="$options ${flags(options)}"${argumentKind === 'other' ? '' : ` names=-${argumentKind[0]}`} ;;`,
   )
-  const subcommands = groups.map(
-    ({ name, commands }) => `    ${name}) words='${commands.map(lastWord).join(' ')} help' ;;`,
-  )
+  const subcommands = groups.map(group => {
+    const own = ownOf(group).map(({ options }) => ` options="$options ${flags(options)}"`)
+    return `    ${group.name}) words='${group.commands.map(lastWord).join(' ')} help'${own.join('')} ;;`
+  })
   return `${note}
 _runner() {
     local current=\${COMP_WORDS[COMP_CWORD]} command='' names='' words='' word i
@@ -104,7 +113,9 @@ ${names.join('\n')}
       )
       if (( CURRENT == 2 )); then
         _describe -t commands command subcommands
-        return
+${ownOf(word)
+  .map(own => `        _arguments -s $globals ${own.options.flatMap(spec).join(' ')}\n`)
+  .join('')}        return
       fi
       local subcommand=$words[2]
       shift words
@@ -186,10 +197,12 @@ export function fishCompletion(): string {
       const when = `__fish_seen_subcommand_from ${word.name}`
       if (!isGroup(word)) return command(word, when)
       const none = `${when}; and not __fish_seen_subcommand_from ${word.commands.map(lastWord).join(' ')}`
-      return word.commands.flatMap(one => [
+      const own = ownOf(word).flatMap(one => command(one, when))
+      const all = word.commands.flatMap(one => [
         `complete -c runner -n ${quoted(none)} -a ${lastWord(one)} -d ${quoted(one.description)}`,
         ...command(one, `${when}; and __fish_seen_subcommand_from ${lastWord(one)}`),
       ])
+      return [...own, ...all]
     }),
   ].join('\n')}\n`
 }

@@ -21,6 +21,8 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
   t.same(await complete('help', 'li'), ['list'])
   t.same(await complete('job', ''), ['put', 'list', 'show', 'delete', 'run', 'help'])
   t.same(await complete('job', 'put', '--ima'), ['--image'])
+  t.same(await complete('server', 'ba'), ['backup'])
+  t.same(await complete('server', '--lis'), ['--listen'])
   t.same(await complete('--server', 'x', 'runners', 'unta'), ['untaint'])
   t.same(await complete('restore', 'completions/runner.b'), ['completions/runner.bash'])
 })
