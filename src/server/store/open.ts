@@ -4,6 +4,7 @@ import { fail, ok, type Result } from '../../result.ts'
 import type { Keys } from '../context.ts'
 import { openKeys } from '../keys.ts'
 import type { Engine } from './engine.ts'
+import { StoreFailure } from './failure.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { SqlStore } from './sql-store.ts'
@@ -59,14 +60,21 @@ export async function openStore(
   if (!opened.ok) return opened
   const { engine, release } = opened.value
   const store = new SqlStore(engine, systemClock, release)
-  const check = await store.read(tx => tx.meta('key_check'))
-  const keys = openKeys(options.keyFile, check)
-  if (!keys.ok) {
+  try {
+    const check = await store.read(tx => tx.meta('key_check'))
+    const keys = openKeys(options.keyFile, check)
+    if (!keys.ok) {
+      await store[Symbol.asyncDispose]()
+      return fail({ reason: 'key-invalid', detail: keys.failure })
+    }
+    if (check === undefined) await store.write(async tx => tx.setMeta('key_check', keys.value.check))
+    return ok({ store, keys: keys.value })
+  } catch (error) {
     await store[Symbol.asyncDispose]()
-    return fail({ reason: 'key-invalid', detail: keys.failure })
+    if (!(error instanceof StoreFailure)) throw error
+    const reason = error.reason === 'damaged' ? 'damaged' : 'failed'
+    return fail({ reason, detail: error.message })
   }
-  if (check === undefined) await store.write(async tx => tx.setMeta('key_check', keys.value.check))
-  return ok({ store, keys: keys.value })
 }
 
 async function openEngine({ database, dataDir, clock }: StoreOptions): Promise<Result<Opened, OpenFailure>> {

@@ -5,6 +5,8 @@ import { explainPostgres } from './postgres-failure.ts'
 
 /** A statement is compiled once for each connection, by its name. */
 const names = new Map<string, { name: string; text: string }>()
+/** How many: of listings there are as many as combinations of filters. */
+const mostNames = 300
 
 /** Statements of a connection. Those that are started together are sent together (`pipeline`). */
 export function queryOn(client: Client | PoolClient): Query {
@@ -15,7 +17,8 @@ export function queryOn(client: Client | PoolClient): Query {
         .replace(/\bEACH\((\$\d+)\)/g, 'jsonb_array_elements($1::jsonb)')
         .replace(/\bTEXTS\((\$\d+)\)/g, 'jsonb_array_elements_text($1::jsonb)')
       statement = { name: `s${names.size}`, text }
-      names.set(sql, statement)
+      if (names.size < mostNames) names.set(sql, statement)
+      else statement = { name: '', text }
     }
     try {
       return (await client.query<Answer>({ ...statement, values })).rows

@@ -4,6 +4,9 @@ import type { Answer, Engine, Query, Transaction, Value } from './engine.ts'
 import type { Segments } from './segments.ts'
 import { explainSqlite } from './sqlite-failure.ts'
 
+/** How many compiled statements a connection keeps: of listings there are as many as combinations of filters. */
+const mostStatements = 300
+
 /** A connection; each text of a statement is compiled once. */
 export class SqliteConnection {
   readonly database: DatabaseSync
@@ -36,6 +39,7 @@ export class SqliteConnection {
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
+      if (this.#statements.size >= mostStatements) this.#statements.clear()
       const own = sql.replace(/\b(?:EACH|TEXTS)\(/g, 'json_each(').replace(/\$(\d+)/g, '?$1')
       statement = this.database.prepare(own)
       this.#statements.set(sql, statement)
@@ -44,6 +48,9 @@ export class SqliteConnection {
   }
 }
 
+/** How many connections read at most. */
+const mostReaders = 8
+
 /** SQLite: one connection writes, others read beside it (WAL). */
 export class Sqlite implements Engine {
   readonly name = 'sqlite'
@@ -51,6 +58,8 @@ export class Sqlite implements Engine {
   readonly #path: string
   readonly #writes: SqliteConnection
   readonly #idle: SqliteConnection[] = []
+  /** Readers for whom there is no connection yet. */
+  readonly #waiting: (() => void)[] = []
   readonly #readers = new Set<SqliteConnection>()
   readonly #now: () => number
   #wal: FileHandle | undefined
@@ -94,6 +103,8 @@ export class Sqlite implements Engine {
   }
 
   async snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T> {
+    while (this.#idle.length === 0 && this.#readers.size >= mostReaders)
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
     const connection = this.#idle.pop() ?? this.#reading()
     try {
       connection.exec('BEGIN')
@@ -101,6 +112,7 @@ export class Sqlite implements Engine {
     } finally {
       if (connection.database.isTransaction) connection.exec('ROLLBACK')
       this.#idle.push(connection)
+      this.#waiting.shift()?.()
     }
   }
 

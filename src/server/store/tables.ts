@@ -4,6 +4,7 @@
  */
 import { endStates } from '../../protocol/states.ts'
 import type { Answer, Value } from './engine.ts'
+import { StoreFailure } from './failure.ts'
 import type {
   DefinitionRow,
   ExecutionRow,
@@ -134,11 +135,19 @@ export function encode<T extends TableName>(table: T, row: Rows[T], now: number)
   return encoded
 }
 
-/** The row of an answer that has the columns of `columnsOf`. */
+/** The row of an answer that has the columns of `columnsOf`. Throws a `StoreFailure` where it cannot be read. */
 export function decode<T extends TableName>(table: T, answer: Answer): Rows[T] {
-  const row = JSON.parse(answer.body as string) as Rows[T]
+  const row = parsed(table, answer) as Rows[T]
   for (const name of tables[table].kept) Object.assign(row, { [name]: answer[name] })
   return row
+}
+
+function parsed(table: TableName, { id, body }: Answer): unknown {
+  try {
+    return JSON.parse(body as string)
+  } catch {
+    throw new StoreFailure('damaged', `the row ${id} of ${table} cannot be read`)
+  }
 }
 
 /** What is selected where rows are to be decoded. */

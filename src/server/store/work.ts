@@ -80,11 +80,13 @@ export class Work {
       ],
     ]
     const held = [...new Set(hints.flatMap(({ held = [] }) => held))]
-    const [now] = await Promise.all([
-      this.#transaction.begun,
-      ...wanted.map(([table, ids]) => this.loadAll(table, ids)),
-      held.length === 0 ? undefined : this.#loadHeld(held),
-    ])
+    const loads = wanted.map(([table, ids]) => this.loadAll(table, ids))
+    if (held.length > 0) loads.push(this.#loadHeld(held))
+    const begun = this.#transaction.begun
+    // A row that cannot be read is the failure of the writer that asks for it, not of those beside it.
+    await Promise.allSettled([begun, ...loads])
+    const now = await begun
+    if (this.#error !== undefined) throw this.#error
     this.#now = now
   }
 

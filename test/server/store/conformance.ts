@@ -351,6 +351,34 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
     t.same(await left(), [false, false, false])
   })
 
+  await test('many can read at once, beside one that writes', async (t, { store }) => {
+    await store.write(async tx => tx.setMeta('n', '0'))
+    const writing = Promise.all(
+      Array.from({ length: 50 }, () =>
+        store.write(async tx => tx.setMeta('n', String(Number(await tx.meta('n')) + 1))),
+      ),
+    )
+    const reads = await Promise.all(
+      Array.from({ length: 100 }, () => store.read(async tx => [await tx.meta('n'), await tx.meta('n')])),
+    )
+    await writing
+    t.ok(reads.every(([first, second]) => first === second))
+    t.equal(await store.read(tx => tx.meta('n')), '50')
+  })
+
+  await test('it says how long transactions take, and whether it can be written to', async (t, { store }) => {
+    const seen: number[] = []
+    store.onTransaction((seconds, writers) => {
+      t.ok(seconds >= 0)
+      seen.push(writers)
+    })
+    await Promise.all([store.check(), store.check()])
+    t.equal(
+      seen.reduce((sum, writers) => sum + writers, 0),
+      2,
+    )
+  })
+
   await logConformance(t, withStore)
 
   await test('a closed store says so, once or many times', async (t, subject) => {

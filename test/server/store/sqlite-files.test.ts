@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { openStore } from '../../../src/server/store/open.ts'
 import type { LogRow, Store } from '../../../src/server/store/store.ts'
@@ -107,19 +108,58 @@ t.test('a store that a newer program has migrated is refused, and left as it is'
   )
 })
 
-t.test('a damaged store says so, when it is opened or when it is read', async t => {
+t.test('a damaged store says so, when it is opened or when it is used', async t => {
   const dir = await closedStore(t, store =>
     store.write(async tx => {
-      for (let index = 0; index < 2000; index++) tx.putJob(job(`job-${index}`, 'x'.repeat(200)))
+      for (let index = 0; index < 500; index++) {
+        tx.putJob(job(`job-${index}`, 'x'.repeat(200)))
+        tx.putLog(log(`log-${index}`, 0))
+      }
     }),
   )
   const file = join(dir, 'server.db')
   const bytes = readFileSync(file)
-  writeFileSync(file, bytes.fill(0xa5, 40_000, bytes.length - 4096))
-  const opened = await open(dir)
-  if (!opened.ok) return t.equal(opened.failure.reason, 'damaged')
-  await using store = opened.value.store
-  t.equal(await failureOf(store.read(tx => tx.listJobs())), 'damaged')
+  const pages = bytes.length / 4096
+  const said = new Set<string>()
+  const damage = fc.record({
+    page: fc.nat(pages - 1),
+    count: fc.integer({ min: 1, max: pages }),
+    with: fc.nat(255),
+  })
+  await fc.assert(
+    fc.asyncProperty(damage, async ({ page, count, with: value }) => {
+      writeFileSync(file, Buffer.from(bytes).fill(value, page * 4096, Math.min(pages, page + count) * 4096))
+      for (const rest of ['-wal', '-shm']) rmSync(file + rest, { force: true })
+      const opened = await open(dir)
+      if (!opened.ok) return void said.add(opened.failure.reason)
+      await using store = opened.value.store
+      said.add((await failureOf(store.read(tx => tx.listJobs()))) ?? 'fine')
+      said.add((await failureOf(store.write(async tx => tx.putJob(job('another'))))) ?? 'fine')
+    }),
+    { numRuns: 60, seed: 1 },
+  )
+  t.ok(said.has('damaged'))
+  const expected = ['damaged', 'failed', 'fine', 'not-a-store', 'key-invalid']
+  t.same(
+    [...said].filter(reason => !expected.includes(reason)),
+    [],
+  )
+})
+
+t.test('a row that cannot be read fails those who ask for it, and nobody else', async t => {
+  const dir = await closedStore(t, store =>
+    store.write(async tx => {
+      for (const name of ['good', 'bad']) tx.putJob(job(name))
+    }),
+  )
+  const database = new DatabaseSync(join(dir, 'server.db'))
+  database.exec(`UPDATE jobs SET body = '{' WHERE id = 'bad'`)
+  database.close()
+  await using store = await storeIn(dir)
+  const touch = (name: string) =>
+    store.write(async tx => tx.putJob({ ...(await tx.job(name))!, sealed: 'touched' }), { jobs: [name] })
+  t.same(await Promise.all([failureOf(touch('bad')), failureOf(touch('good'))]), ['damaged', undefined])
+  t.equal((await store.read(tx => tx.job('good')))?.sealed, 'touched')
 })
 
 t.test('a store is opened with its own key only, which others cannot read', async t => {
