@@ -108,8 +108,6 @@ export async function makeApp(
         }, next)
       },
       handler: async (request, reply) => {
-        if (handler === undefined)
-          return void answerProblem(world, request, reply, { reason: 'unavailable', detail: 'not yet' })
         await run(name, spec, handler, request, reply)
         return reply
       },

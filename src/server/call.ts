@@ -31,4 +31,4 @@ export type Answer =
   | 'taken'
 
 export type Handler = (call: Call, world: World) => Promise<Result<Answer, HttpRefusal>>
-export type Handlers = Partial<Record<CallName, Handler>>
+export type Handlers = Record<CallName, Handler>

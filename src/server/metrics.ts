@@ -76,6 +76,28 @@ export function makeMetrics(store: Store): Metrics {
       for (const state of executionStates) this.set({ state }, counts[state] ?? 0)
     },
   })
+  const groupGauges = {
+    depth: new Gauge({
+      name: 'runner_server_queue_depth',
+      help: 'Executions that wait for a runner, by runner group.',
+      labelNames: ['runner_group'],
+      registers,
+    }),
+    age: new Gauge({
+      name: 'runner_server_queue_age_seconds',
+      help: 'For how long the oldest execution of a runner group has existed that waits for a runner.',
+      labelNames: ['runner_group'],
+      registers,
+    }),
+  }
+  const lookAtQueues = async () => {
+    const { now, waiting } = await store.read(async tx => ({ now: tx.now, waiting: await tx.waiting() }))
+    for (const gauge of Object.values(groupGauges)) gauge.reset()
+    for (const { runner_group, count, since } of waiting) {
+      groupGauges.depth.set({ runner_group }, count)
+      groupGauges.age.set({ runner_group }, Math.max(0, now - since) / 1000)
+    }
+  }
   store.onTransaction((seconds, count) => {
     transactions.observe(seconds)
     writers.inc(count)
@@ -86,6 +108,9 @@ export function makeMetrics(store: Store): Metrics {
     reserved: count => reservations.inc(count),
     lost: count => losses.inc(count),
     connections: (kind, count) => void kinds.set(kind, count),
-    text: () => registry.metrics(),
+    async text() {
+      await lookAtQueues()
+      return registry.metrics()
+    },
   }
 }

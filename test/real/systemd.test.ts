@@ -60,7 +60,9 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
         await body(t)
       } catch (error) {
         t.comment(
-          await sh('systemctl status runner; journalctl -q -b --no-pager -u runner -n 60').catch(String),
+          await sh(
+            'systemctl status runner runner-server; journalctl -q -b --no-pager -u runner -u runner-server -n 60',
+          ).catch(String),
         )
         throw error
       }

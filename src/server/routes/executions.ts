@@ -14,7 +14,7 @@ import { json, jsonOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
 /** Executions, as operators make and see them. */
-export const executionHandlers: Handlers = {
+export const executionHandlers = {
   async runJob(call, { store, context }) {
     const by = askedBy(call)
     if (!by.ok) return by
@@ -76,7 +76,7 @@ export const executionHandlers: Handlers = {
   async busy(_, { store, context }) {
     return json(await store.read(tx => busy(tx, context)))
   },
-}
+} satisfies Partial<Handlers>
 
 function hintsFor({ token_id, idempotency_key }: AskedBy): WriteOptions {
   return idempotency_key === undefined ? {} : { idempotency: [{ token_id, key: idempotency_key }] }

@@ -7,7 +7,7 @@ import { refuse } from '../refusal.ts'
 import { json, jsonOf, nothingOf } from './answers.ts'
 
 /** Definitions, and their backup. */
-export const jobHandlers: Handlers = {
+export const jobHandlers = {
   async putJob({ params, body }, { store, context }) {
     const put = await store.write(tx => putJob(tx, context, params.name!, body as JobBody))
     return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
@@ -30,7 +30,7 @@ export const jobHandlers: Handlers = {
     if (!backup.ok) return backup
     return jsonOf(await store.write(tx => restore(tx, context, backup.value)))
   },
-}
+} satisfies Partial<Handlers>
 
 /** The body, or what the file in the form field `file` has in it. */
 async function backupOf({ body, form }: Call): Promise<Result<unknown, HttpRefusal>> {

@@ -5,7 +5,7 @@ import { refuse } from '../refusal.ts'
 import type { Store } from '../store/store.ts'
 
 /** Logs, as operators read them. */
-export const logHandlers: Handlers = {
+export const logHandlers = {
   async readLog({ params, query, token, request, response }, { store, followers }) {
     const id = params.id!
     const { offset = 0, follow = false } = query as { offset?: number; follow?: boolean }
@@ -18,7 +18,7 @@ export const logHandlers: Handlers = {
     followers.follow(id, token!.id, response, from)
     return ok('taken')
   },
-}
+} satisfies Partial<Handlers>
 
 /** A log from an offset to what is its end now, with a notice in place of what was dropped. */
 async function* textOf(store: Store, id: string, from: number): AsyncGenerator<Buffer> {

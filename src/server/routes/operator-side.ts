@@ -7,7 +7,7 @@ import { json, jsonOf, nothingOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
 /** Runners, groups and tokens. */
-export const operatorHandlers: Handlers = {
+export const operatorHandlers = {
   async listRunners({ query }, { store, context }) {
     const group = query.runner_group as string | undefined
     return json(await store.read(tx => listRunners(tx, context, pageOf(query), group)))
@@ -48,4 +48,4 @@ export const operatorHandlers: Handlers = {
   async revokeToken({ params }, { store, context }) {
     return nothingOf(await store.write(tx => revokeToken(tx, context, params.id!)))
   },
-}
+} satisfies Partial<Handlers>

@@ -6,6 +6,7 @@ import type { Caller } from '../context.ts'
 import { channelState, heartbeat, leave } from '../heartbeat.ts'
 import type { HttpRefusal } from '../http-problems.ts'
 import { appendLog } from '../logs.ts'
+import { refuse } from '../refusal.ts'
 import { register } from '../registration.ts'
 import { acceptResult } from '../results.ts'
 import { callerOf } from '../session.ts'
@@ -14,7 +15,7 @@ import type { World } from '../world.ts'
 import { jsonOf, nothingOf } from './answers.ts'
 
 /** The calls of runners. */
-export const runnerHandlers: Handlers = {
+export const runnerHandlers = {
   async register({ body, token }, { store, context }) {
     const by =
       token!.kind === 'runner'
@@ -32,6 +33,7 @@ export const runnerHandlers: Handlers = {
       async (tx, caller) => ok({ caller, state: await channelState(tx, world.context, caller) }),
     )
     if (!opened.ok) return opened
+    if (world.stop.aborted) return refuse('unavailable', 'the server stops')
     const { caller, state } = opened.value
     world.channels.open({ ...caller, token_id: call.token!.id, response: call.response }, state)
     return ok('taken')
@@ -101,7 +103,7 @@ export const runnerHandlers: Handlers = {
       ),
     )
   },
-}
+} satisfies Partial<Handlers>
 
 /** The id of the runner that calls, if it is one. */
 function ownId(token: Call['token']): string[] {

@@ -10,7 +10,7 @@ import { json } from './answers.ts'
 const defaultWait = 50
 
 /** Scripts, pushed to one runner. */
-export const scriptHandlers: Handlers = {
+export const scriptHandlers = {
   async script({ body, response }, world) {
     const { store, context } = world
     const script = body as Script
@@ -27,7 +27,7 @@ export const scriptHandlers: Handlers = {
     })
     return execution === undefined ? json({ id }, 202) : json(execution)
   },
-}
+} satisfies Partial<Handlers>
 
 /** Resolves when an execution has ended, after `seconds`, or when `stop` aborts. */
 async function ended({ store, clock }: World, id: string, seconds: number, stop: AbortSignal): Promise<void> {

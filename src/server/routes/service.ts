@@ -4,7 +4,7 @@ import type { Handlers } from '../call.ts'
 import { json } from './answers.ts'
 
 /** What is said of the server itself. */
-export const serviceHandlers: Handlers = {
+export const serviceHandlers = {
   async health(_, { store, version }) {
     const works = await store.check().then(
       () => true,
@@ -21,4 +21,4 @@ export const serviceHandlers: Handlers = {
   async metrics(_, { metrics }) {
     return ok({ status: 200, text: await metrics.text(), type: 'text/plain; version=0.0.4; charset=utf-8' })
   },
-}
+} satisfies Partial<Handlers>

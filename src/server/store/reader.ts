@@ -95,6 +95,23 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return Object.fromEntries(counts.map(({ state, n }) => [state, n]))
   }
 
+  async waiting(): ReturnType<Reader['waiting']> {
+    // For each queue, of which few groups have more than a handful.
+    const sql = `SELECT others.n AS n, executions.id AS id FROM (
+        SELECT CAST(count(*) AS double precision) AS n, min(seq) AS first FROM executions
+        WHERE state = 'queued' AND kind <> 'script' GROUP BY queue
+      ) AS others JOIN executions ON executions.seq = others.first ORDER BY executions.seq`
+    const queues = await this.access.query(['executions'], sql)
+    const counts = new Map(queues.map(({ id, n }) => [id as string, n as number]))
+    const groups = new Map<string, { runner_group: string; count: number; since: number }>()
+    for (const row of await this.access.getAll('executions', [...counts.keys()])) {
+      const { count, since } = groups.get(row.runner_group) ?? { count: 0, since: row.created_at }
+      const sum = { count: count + (counts.get(row.id) ?? 0), since: Math.min(since, row.created_at) }
+      groups.set(row.runner_group, { runner_group: row.runner_group, ...sum })
+    }
+    return [...groups.values()]
+  }
+
   definition(group: string): Promise<DefinitionRow | undefined> {
     return this.access.get('definitions', group)
   }

@@ -226,6 +226,8 @@ export interface Reader {
   countBefore(row: ExecutionRow, limit: number): Promise<number>
   /** Executions by state, for the metrics; ended ones that are still kept among them. */
   countExecutions(): Promise<Partial<Record<ExecutionState, number>>>
+  /** How many executions wait in each runner group where one does, and since when the oldest was made. */
+  waiting(): Promise<{ runner_group: string; count: number; since: number }[]>
   definition(group: string): Promise<DefinitionRow | undefined>
   /** Many at once, by group. */
   definitions(groups: readonly string[]): Promise<Map<string, DefinitionRow>>

@@ -200,6 +200,10 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
       )
       t.same(await tx.listExecutions({ runner_id: 'r' }, { limit: 9 }), [rows[4]])
       t.same(await tx.countExecutions(), { queued: 3, running: 2, failed: 2 })
+      const queued = rows.filter(row => row.state === 'queued')
+      const { runner_group } = queued[0]!
+      const since = Math.min(...queued.map(row => row.created_at))
+      t.same(await tx.waiting(), [{ runner_group, count: 3, since }])
     })
   })
 
