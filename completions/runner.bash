@@ -12,23 +12,24 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return ;;
-    -n | --times | --only | --from | --listen | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
+    -n | --times | --only | --from | --type | --input | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --server | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir | --listen | --file | --image | --type | --input | --secret | --env | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --abort-signal | --concurrency | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --task-dir | --type | --input | --secret | --output | --secret-output | --file | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
         -*) ;;
         *)
             [[ -z $command ]] || { command="$command $word"; break; }
             command=$word
-            case $command in server | job | runners | groups | token) ;; *) break ;; esac
+            case $command in plugin | server | job | runners | groups | token) ;; *) break ;; esac
             ;;
         esac
     done
     case $command in
-    '') words='run check list get status history logs explain graph server job submit executions log abort rerun busy runners groups token backup restore help' ;;
-    help) words='run check list get status history logs explain graph server job submit executions log abort rerun busy runners groups token backup restore' ;;
+    '') words='run check list get status history logs explain graph plugin server job submit executions log abort rerun busy runners groups token backup restore help' ;;
+    help) words='run check list get status history logs explain graph plugin server job submit executions log abort rerun busy runners groups token backup restore' ;;
+    plugin) words='run help' ;;
     server) words='backup restore help' options="$options --listen --insecure-http" ;;
     job) words='put list show delete run help' ;;
     runners) words='list enable disable delete undelete taint untaint capacity help' ;;
@@ -43,6 +44,7 @@ _runner() {
     'logs') options="$options --hook -f --follow --verify --json --task-dir" ;;
     'explain') options="$options --json --task-dir" ;;
     'graph') options="$options --mermaid --json --insecure-permissions" names=-d ;;
+    'plugin run') options="$options --type --input --secret --output --secret-output --file --env --plain --max-time --abort-timeout --abort-signal --pull --network --json" ;;
     'server backup') options="$options " names=-f ;;
     'server restore') options="$options " names=-f ;;
     'job put') options="$options --file --image --type --input --secret --env --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --concurrency --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;

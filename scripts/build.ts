@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, build, type Plugin } from 'esbuild'
-import { envSchema, runnerSchema, serverSchema, taskSchema } from '../src/config/schema.ts'
+import { envSchema, executorSchema, runnerSchema, serverSchema, taskSchema } from '../src/config/schema.ts'
 import { api, type Call } from '../src/protocol/api.ts'
 
 /** CommonJS; its types say otherwise. */
@@ -19,18 +19,20 @@ const compiledSchemas: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /src\/config\/validate\.ts$/ }, ({ path }) => {
       const ajv = new Ajv({ allErrors: true, code: { source: true, esm: true } })
-      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema]) ajv.addSchema(schema)
+      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema, executorSchema])
+        ajv.addSchema(schema)
       const names = {
         runner: runnerSchema.$id,
         task: taskSchema.$id,
         env: envSchema.$id,
         server: serverSchema.$id,
+        executor: executorSchema.$id,
       }
       const code = compile(ajv, names)
       const source = readFileSync(path, 'utf8')
       const replaced = source
         .replace(/^import .* from '(ajv|\.\/schema\.ts)'$/gm, '')
-        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env, server }')
+        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env, server, executor }')
       if (replaced.includes('Ajv'))
         throw new Error('src/config/validate.ts has changed: mend scripts/build.ts')
       return { contents: `${code.replace(/^export const /gm, 'const ')}\n${replaced}`, loader: 'ts' }
@@ -122,11 +124,15 @@ const { metafile } = await build({
     'server',
     'server-backup',
     'operator',
+    'plugin-run',
   ].map(name => `src/cli/${name}.ts`),
   outdir: 'dist',
   bundle: true,
   format: 'cjs',
   platform: 'node',
+  // Of ssh2, which dockerode can do without: a binary, and one that is loaded in a try.
+  external: ['cpu-features'],
+  loader: { '.node': 'empty' },
   target: 'node24',
   supported: { 'dynamic-import': false },
   define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
@@ -135,6 +141,7 @@ const { metafile } = await build({
 })
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
+copyFileSync('src/remote/executors/supervisor.sh', 'dist/supervisor.sh')
 writeFileSync('dist/THIRD-PARTY-LICENSES', licences(Object.keys(metafile.inputs)))
 
 if (process.argv.includes('--analyze')) console.log(await analyzeMetafile(metafile))

@@ -21,6 +21,7 @@ const packages: Record<string, string[]> = {
   ajv: ['config', 'server'],
   chalk: ['report'],
   commander: ['cli'],
+  dockerode: ['remote'],
   'eventsource-parser': ['protocol'],
   fastify: ['server'],
   leven: ['config'],

@@ -1,7 +1,15 @@
 /*
  * The man pages, in roff (man(7)).
  */
-import { type Key, kindOf, kindTexts, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
+import {
+  executorKeys,
+  type Key,
+  kindOf,
+  kindTexts,
+  runnerKeys,
+  serverKeys,
+  taskKeys,
+} from '../src/config/schema.ts'
 import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
 
 /** runner(1). */
@@ -81,6 +89,8 @@ export function configPage(version: string): string {
     ),
     section('[runner]', keys(runnerKeys)),
     section('[env]', text('The environment of every task and hook.')),
+    section('[executor]', text('What jobs in containers get.')),
+    keys(executorKeys),
     section('[server]', text('What `runner server` goes by.')),
     keys(serverKeys),
     section('SECTIONS OF TASKS', text('A section with the name of a task sets for that task alone:')),

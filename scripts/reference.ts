@@ -4,7 +4,15 @@
  * up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type Key, kindOf, kindTexts, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
+import {
+  executorKeys,
+  type Key,
+  kindOf,
+  kindTexts,
+  runnerKeys,
+  serverKeys,
+  taskKeys,
+} from '../src/config/schema.ts'
 import { statsSchema } from '../src/hooks/stats.ts'
 
 function table(keys: Record<string, Key>): string {
@@ -21,6 +29,7 @@ const parts: Record<string, Record<string, string>> = {
     'keys of [runner]': table(runnerKeys),
     'keys of a task': table(taskKeys),
     'keys of [server]': table(serverKeys),
+    'keys of [executor]': table(executorKeys),
   },
   'docs/hooks.md': { 'schema of the stats': json(statsSchema) },
 }

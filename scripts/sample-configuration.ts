@@ -1,7 +1,7 @@
 /*
  * The configuration that the Debian package installs: every key with its default, as comments.
  */
-import { type Key, runnerKeys, serverKeys } from '../src/config/schema.ts'
+import { executorKeys, type Key, runnerKeys, serverKeys } from '../src/config/schema.ts'
 
 const width = 100
 
@@ -11,6 +11,7 @@ export function sampleConfiguration(): string {
     // Where runner-server.service may write, and commands of root find its token.
     entry([name, key], name === 'database' ? 'sqlite:/var/lib/runner-server/server.db' : undefined),
   )
+  const executor = Object.entries(executorKeys).map(key => entry(key))
   return `# Configuration of the chain that runner.service runs at boot: see runner.cfg(5).
 # What is commented out shows the default. \`runner check\` says what is wrong with this file.
 
@@ -22,6 +23,9 @@ ${keys.join('\n')}
 # What \`runner server\` goes by, on a host that hands jobs out.
 [server]
 ${server.join('\n')}
+# What jobs in containers get.
+[executor]
+${executor.join('\n')}
 # Settings of one task stand in a section of its name, such as [mount] for tasks.d/20-mount.sh: max_time, max_tries,
 # depends_on and others. All other sections are for the tasks to look up: $RUNNER_CONFIG_CMD -g section.key
 `

@@ -14,6 +14,7 @@ const commands = [
   'history',
   'logs',
   'explain',
+  'plugin',
   'graph',
   'server',
   'job',

@@ -8,6 +8,7 @@ import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
 import type { GetOptions } from './get.ts'
 import { addOperatorCommands } from './operator-commands.ts'
 import { type Done, lookUp, parseTimes, verbosityOf, withGlobalOptions } from './options.ts'
+import { addPluginCommands } from './plugin-commands.ts'
 import { sayError } from './say.ts'
 
 /**
@@ -311,6 +312,7 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
   addList(program, done)
   addGet(program, done)
   addRecords(program, done)
+  addPluginCommands(program, done)
   addServer(program, done)
   addOperatorCommands(program, done)
   return program

@@ -3,7 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { fail, ok, type Result } from '../result.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { nearest, oneEditAway } from './did-you-mean.ts'
+import { checkExecutor, type ExecutorConfiguration, executorConfiguration } from './executor-section.ts'
 import {
+  executorKeys,
   type Key,
   kindOf,
   kindTexts,
@@ -75,6 +77,7 @@ export interface Configuration {
   files: string[]
   runner: RunnerSettings
   server: ServerConfiguration
+  executor: ExecutorConfiguration
   /** `[env]`. */
   env: Record<string, string>
   /** The text in force of each key of `[runner]` that has a value. */
@@ -121,6 +124,7 @@ function build(
   const base = main ?? resolve('runner.cfg')
   const runner = checkValues('runner', section('runner'))
   const server = checkValues('server', section('server'))
+  const executor = checkValues('executor', section('executor'))
   const envSection = section('env')
   const names = sources?.sections() ?? []
   const texts = new Map<string, Setting>()
@@ -135,6 +139,7 @@ function build(
     files: sources?.files ?? [],
     runner: settings,
     server: serverConfiguration(server.valid, settings.state_dir, base, parseSize),
+    executor: executorConfiguration(executor.valid, base, parseSize),
     env: Object.fromEntries([...envSection].map(([key, { value }]) => [key, value])),
     texts,
     sections: names,
@@ -158,6 +163,9 @@ function build(
       ...server.findings,
       ...checkServer(server.valid),
       ...checkKeys('server', serverKeys, section('server')),
+      ...executor.findings,
+      ...checkExecutor(executor.valid, parseSize),
+      ...checkKeys('executor', executorKeys, section('executor')),
       ...checkEnv(envSection),
       ...checkSectionNames(names, section),
     ],
@@ -258,8 +266,8 @@ function parseSize(text: string): number {
 }
 
 /** The values of a section that have the form of their kind, and complaints about the others. */
-function checkValues(kind: 'runner' | 'task' | 'server', entries: ReadonlyMap<string, Setting>) {
-  const keys = { runner: runnerKeys, task: taskKeys, server: serverKeys }[kind]
+function checkValues(kind: 'runner' | 'task' | 'server' | 'executor', entries: ReadonlyMap<string, Setting>) {
+  const keys = { runner: runnerKeys, task: taskKeys, server: serverKeys, executor: executorKeys }[kind]
   const findings: Diagnostic[] = []
   const valid = new Map(entries)
   const complain = (key: string, message: string, hint: string) => {
@@ -288,7 +296,7 @@ function hintFor(key: string, keys: Record<string, Key>): string {
 }
 
 function checkKeys(
-  section: 'runner' | 'server',
+  section: 'runner' | 'server' | 'executor',
   keys: Record<string, Key>,
   entries: ReadonlyMap<string, Setting>,
 ): Diagnostic[] {
@@ -353,7 +361,7 @@ function checkSectionNames(
   section: (name: string) => ReadonlyMap<string, Setting>,
 ): Diagnostic[] {
   return sections.flatMap(name => {
-    const meant = ['runner', 'env', 'server'].find(known => oneEditAway(name, known))
+    const meant = ['runner', 'env', 'server', 'executor'].find(known => oneEditAway(name, known))
     const first = [...section(name).values()][0]?.origin
     if (meant === undefined || sections.includes(meant)) return []
     const message = `[${name}] is a section for tasks to look up; runner does not read it`

@@ -18,6 +18,10 @@ export const definitions = {
   days: { type: 'string', pattern: '^\\d{1,6}(\\.\\d{0,9})?$' },
   address: { type: 'string', pattern: '^(\\[[0-9A-Fa-f:.%a-z]+\\]|[^\\s:\\[\\]/]*):\\d{1,5}$' },
   database: { type: 'string', pattern: '^(sqlite:.|postgres(ql)?://.)' },
+  engine: { type: 'string', pattern: '^((unix://)?/.+|(tcp|http)://[^/]+:\\d{1,5}/?)$' },
+  pull: { type: 'string', enum: ['missing', 'always', 'never'] },
+  number: { type: 'string', pattern: '^(\\d{1,6}(\\.\\d{0,9})?|\\.\\d{1,9})$' },
+  word: { type: 'string', pattern: '^\\S+$' },
 } as const
 
 export type Kind = keyof typeof definitions
@@ -36,6 +40,10 @@ export const kindTexts: Record<Kind, string> = {
   days: 'a number of days, 0 or more',
   address: 'an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080 for all addresses',
   database: 'sqlite:PATH or postgres://USER@HOST/NAME',
+  engine: 'unix:///PATH or tcp://HOST:PORT',
+  pull: 'missing, always or never',
+  number: 'a number, such as 2 or 0.5',
+  word: 'a word without spaces',
 }
 
 export interface Key {
@@ -221,13 +229,82 @@ const server = {
   },
 } as const satisfies Record<string, Key>
 
+const executor = {
+  docker_host: {
+    $ref: kind('engine'),
+    description:
+      "The socket of Docker or podman, on this host. Without it `DOCKER_HOST`, else Docker's usual socket, else podman's.",
+  },
+  images: {
+    $ref: kind('names'),
+    default: '*',
+    description:
+      'Patterns of the images that may run, such as `registry.example/ops/*`; `*` stands for anything.',
+  },
+  max_jobs_per_executor: {
+    $ref: kind('count'),
+    default: '100',
+    description: 'Jobs after which a container that is used again is replaced.',
+  },
+  pull: {
+    $ref: kind('pull'),
+    default: 'missing',
+    description: 'When to fetch an image from its registry: when it is not there, before each job, or never.',
+  },
+  memory: {
+    $ref: kind('size'),
+    default: '2G',
+    description: 'Memory of a container; what is in its `/tmp` and `/dev/shm` counts.',
+  },
+  cpus: {
+    $ref: kind('number'),
+    default: '2',
+    description: 'Processors of a container; no more than the host has.',
+  },
+  pids: { $ref: kind('count'), default: '512', description: 'Processes and threads of a container.' },
+  network: {
+    $ref: kind('word'),
+    default: 'bridge',
+    description: "The container's network: a name that the engine knows, or `none`.",
+  },
+  user: {
+    $ref: kind('word'),
+    description: "User, or user:group, of the job. Without it the image's own.",
+  },
+  read_only: {
+    $ref: kind('flag'),
+    default: 'no',
+    description: "`yes`: the image's files cannot be changed; `/tmp`, `/dev/shm` and its volumes can.",
+  },
+  cap_add: {
+    $ref: kind('names'),
+    description: 'Capabilities that jobs get, such as `NET_RAW`; without it none.',
+  },
+  registry_auth_file: {
+    $ref: kind('path'),
+    description: 'Credentials of registries, in a file as `docker login` writes it.',
+  },
+  disk_limit: {
+    $ref: kind('size'),
+    default: '10G',
+    description: 'Disk that one job may fill; it is ended when it has more.',
+  },
+  host_work_dir: {
+    $ref: kind('word'),
+    description:
+      'Where the engine finds the work directory, if runner is in a container itself and the path is another one there.',
+  },
+} as const satisfies Record<string, Key>
+
 export const serverKeys: Record<string, Key> = server
+export const executorKeys: Record<string, Key> = executor
 export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly }
 export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
 
 export type PerTaskKey = keyof typeof perTask
 export type RunnerKey = PerTaskKey | keyof typeof runnerOnly
 export type ServerKey = keyof typeof server
+export type ExecutorKey = keyof typeof executor
 export type TaskKey = PerTaskKey | keyof typeof taskOnly
 export const perTaskKeys = Object.keys(perTask) as PerTaskKey[]
 
@@ -244,6 +321,7 @@ const section = (name: string, properties: Record<string, Key>) => ({
 
 export const runnerSchema = section('runner-section', runnerKeys)
 export const serverSchema = section('server-section', serverKeys)
+export const executorSchema = section('executor-section', executorKeys)
 export const taskSchema = section('task-section', taskKeys)
 export const envSchema = {
   $id: 'https://runner.invalid/env-section.json',

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command } from './command.ts'
@@ -12,9 +21,14 @@ export const engineNeeds: Component[] = [root, program('dockerd'), program('dock
 const daemon = `
 set -e
 mount -t tmpfs none "$1/data"
-dockerd --data-root "$1/data" --exec-root "$1/data/exec" -p "$1/data/pid" -H "unix://$1/docker.sock" \\
-  --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$2" > "$1/log" 2>&1 &
-wait $!
+ip link set lo up 2>/dev/null || :
+while :; do
+  dockerd --data-root "$1/data" --exec-root "$1/data/exec" -p "$1/data/pid" -H "unix://$1/docker.sock" \\
+    --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$2" $3 >> "$1/log" 2>&1 &
+  wait $! || :
+  [ -e "$1/again" ] || break
+  rm -f "$1/again" "$1/data/pid"
+done
 `
 
 const prefix = 'runner-test-'
@@ -30,12 +44,12 @@ export class Engine implements AsyncDisposable {
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
 
-  private constructor() {
+  private constructor(options: string) {
     sweep()
     this.#parent = `${prefix}${process.pid}`
     this.#dir = mkdtempSync(join(tmpdir(), `${this.#parent}-`))
     mkdirSync(join(this.#dir, 'data'))
-    const shell = ['sh', '-c', daemon, 'sh', this.#dir, this.#parent]
+    const shell = ['sh', '-c', daemon, 'sh', this.#dir, this.#parent, options]
     const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
     this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...shell], {
       stdio: 'ignore',
@@ -44,22 +58,50 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Starts one; rejects where it does not answer in time. */
-  static async start(): Promise<Engine> {
-    const engine = new Engine()
+  static async start(...options: string[]): Promise<Engine> {
+    const engine = new Engine(options.join(' '))
     try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          await engine.docker('version')
-          return engine
-        } catch (error) {
-          if (attempt === 100) throw error
-          await new Promise(resolve => setTimeout(resolve, 100))
-        }
-      }
+      await engine.answers()
+      return engine
     } catch (error) {
       await engine[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** Waits until it answers. */
+  async answers(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.docker('version')
+        return
+      } catch (error) {
+        if (attempt === 100) throw error
+        await new Promise(resolve => setTimeout(resolve, 100))
+      }
+    }
+  }
+
+  /** Sends a signal to the daemon itself, which is started again if that ends it. */
+  signal(name: NodeJS.Signals): void {
+    writeFileSync(join(this.#dir, 'again'), '')
+    const option = `\0--data-root\0${this.#dir}/data\0`
+    for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name)))
+      if (read(`/proc/${pid}/cmdline`).includes(option)) process.kill(Number(pid), name)
+  }
+
+  /** Its network, for nsenter(1). */
+  get network(): string {
+    const [shell] = readFileSync(
+      `/proc/${this.#process.pid}/task/${this.#process.pid}/children`,
+      'utf8',
+    ).split(' ')
+    return `/proc/${shell}/ns/net`
+  }
+
+  /** Its socket. */
+  get socket(): string {
+    return join(this.#dir, 'docker.sock')
   }
 
   /** A directory for files that containers are to see. */
@@ -69,7 +111,7 @@ export class Engine implements AsyncDisposable {
 
   /** One call of docker(1). */
   docker(...args: string[]): Promise<string> {
-    return command('docker', ['-H', `unix://${join(this.#dir, 'docker.sock')}`, ...args])
+    return command('docker', ['-H', `unix://${this.socket}`, ...args])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,6 +125,14 @@ export class Engine implements AsyncDisposable {
     await this.#ended
     removeGroups(this.#parent)
     rmSync(this.#dir, { recursive: true, force: true })
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
   }
 }
 

@@ -39,7 +39,7 @@ export class Run {
 
   constructor({ command, args, cwd, env, stdio = ['ignore', 'pipe', 'pipe'], lasting = false }: Launch) {
     this.child = spawn(command, args, { cwd, env, stdio })
-    const json = args.includes('run') && args.includes('--json')
+    const json = args.includes('run') && args.includes('--json') && !args.includes('plugin')
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.out.push(chunk)
       if (json) this.#read(chunk)

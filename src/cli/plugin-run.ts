@@ -1,0 +1,168 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { formatDiagnostic } from '../config/diagnostic.ts'
+import type { ExecutorConfiguration } from '../config/executor-section.ts'
+import { loadConfiguration } from '../config/load.ts'
+import { findConfigFile } from '../config/sources.ts'
+import { type Edges, systemChance, systemClock } from '../edges.ts'
+import { exitStatus } from '../exit-status.ts'
+import type { InputContext } from '../protocol/messages.ts'
+import { passwordOutputs } from '../remote/plugin.ts'
+import { runPlugin } from '../remote/plugin-run.ts'
+import type { Job, JobEnd } from '../remote/spool.ts'
+import { JobLog } from '../report/job-log.ts'
+import { endLines, pullText, shownOutputs } from '../report/plugin-run.ts'
+import { streamOut } from '../report/stream.ts'
+import { fail, ok, type Result } from '../result.ts'
+import { type DefinitionOptions, definitionOf } from './operator/definition.ts'
+import type { GlobalOptions } from './options.ts'
+import { sayError } from './say.ts'
+import { catchSignals } from './signals.ts'
+
+export interface PluginRunOptions
+  extends GlobalOptions,
+    Omit<DefinitionOptions, 'image' | 'capability' | 'runnerGroup' | 'priority' | 'retries' | 'maxQueue'> {
+  image: string
+  command: string[]
+  /** Names of properties that the plugin sets. */
+  output: string[]
+  /** … which are passwords. */
+  secretOutput: string[]
+  /** No session key: input and output as plain JSON. */
+  plain: boolean
+  pull?: ExecutorConfiguration['pull']
+  network?: string
+  json: boolean
+}
+
+/** Seconds between the signal and KILL, where nothing else is said; bytes that an output may have. */
+const defaults = { abortTimeout: 30, maxOutput: 33_554_432 }
+
+/** `runner plugin run`: resolves to the exit status. */
+export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const configuration = loadConfiguration(findConfigFile(options.config, env), env)
+  const findings = configuration.ok ? configuration.value.findings : configuration.failure
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  for (const error of errors) sayError(`runner: ${formatDiagnostic(error)}\n`)
+  if (!configuration.ok || errors.length > 0) return exitStatus.config
+  const job = jobOf(options, env)
+  if (!job.ok) {
+    sayError(`runner: ${job.failure}\n`)
+    return exitStatus.usage
+  }
+
+  const edges: Edges = { clock: systemClock, chance: systemChance }
+  const { executor, runner } = configuration.value
+  const { pull = executor.pull, network = executor.network } = options
+  using signals = catchSignals()
+  const out = streamOut(process.stdout)
+  const log = new JobLog(options.json ? { write: () => {} } : out)
+  const tell = (event: string, facts: object) => out.write(`${JSON.stringify({ event, ...facts })}\n`)
+  const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
+  const pulling = pullReport(options, text => (process.stderr.isTTY ? sayError(text) : undefined))
+  const ended = await runPlugin({
+    job: job.value,
+    settings: { ...executor, pull, network },
+    stateDir: runner.state_dir,
+    ...{ env, edges, stop: signals.stop, hurry: signals.hurry },
+    onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
+    onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),
+    onLeft: message => void sayError(`runner: something is left behind: ${message}\n`),
+    onLog: (bytes, offset) => {
+      const shown = log.write(bytes)
+      return options.json ? tell('job:log', { offset, text: Buffer.from(bytes).toString() }) : shown
+    },
+  })
+  await log.end()
+  if (!ended.ok) {
+    if (options.json) tell('job:not-run', { message: ended.failure })
+    sayError(`runner: it has not been run: ${ended.failure}\n`)
+    return exitStatus.unavailable
+  }
+  const end = ended.value
+  const passwords = new Set([
+    ...options.secretOutput,
+    ...(job.value.input === undefined ? [] : passwordOutputs(job.value.input)),
+  ])
+  if (options.json) {
+    const output = end.output && { ...end.output, outputProperties: shownOutputs(end, passwords) }
+    const { comments, statusLine = null } = log
+    tell('job:ended', { ...end, output, comments, status_line: statusLine })
+  } else for (const line of endLines(end, passwords, log.statusLine)) say(line)
+  return statusOf(end, signals.stop)
+}
+
+function pullReport({ quiet }: PluginRunOptions, write: (text: string) => void): (text: string) => void {
+  let said = ''
+  return text => {
+    if (quiet || text === said) return
+    said = text
+    write(`\r\x1b[Krunner: ${text}\r\x1b[K`)
+  }
+}
+
+/** Its own exit code; where it has none from 1 to 255, 1. */
+function statusOf({ outcome, exit_code }: JobEnd, stop: AbortSignal): number {
+  if (outcome === 'succeeded') return exitStatus.ok
+  if (outcome === 'aborted')
+    return stop.aborted ? exitStatus.interrupted[stop.reason as 'SIGINT' | 'SIGTERM'] : exitStatus.jobAborted
+  return exit_code !== null && exit_code >= 1 && exit_code <= 255 ? exit_code : exitStatus.jobFailed
+}
+
+/** What is to be run, from the command line alone. */
+function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, string> {
+  const definition = definitionOf({ ...options, capability: [] }, options.command, env)
+  if (!definition.ok) return definition
+  const { image, input, command, args, secret_env = {} } = definition.value
+  const {
+    max_time_seconds = 0,
+    abort_timeout_seconds = defaults.abortTimeout,
+    abort_signal,
+  } = definition.value
+  if (input === undefined && command === undefined)
+    return fail(
+      'say what to run: --type prefix.ClassName for the task of a plugin, or a command of the image behind --',
+    )
+  const execution_id = randomUUID()
+  return ok({
+    execution_id,
+    kind: input === undefined ? 'command' : 'plugin',
+    image,
+    runner_group: 'default',
+    ...(command === undefined ? {} : { command }),
+    ...(args === undefined ? {} : { args }),
+    env: definition.value.env ?? {},
+    secret_env,
+    ...(input === undefined ? {} : { input: wholeInput(input, execution_id, options) }),
+    secrets: [],
+    session_key: input === undefined || options.plain ? '' : randomBytes(32).toString('base64'),
+    release_url: `http://${hostname()}`,
+    max_time_seconds,
+    abort_timeout_seconds,
+    ...(abort_signal === undefined ? {} : { abort_signal }),
+    max_output_bytes: defaults.maxOutput,
+  })
+}
+
+/** An input with all that the plugins' SDKs look for. */
+function wholeInput(
+  input: InputContext,
+  id: string,
+  { output, secretOutput }: PluginRunOptions,
+): InputContext {
+  const property = (name: string, password: boolean) => ({
+    ...{ name, kind: 'STRING', category: 'output' as const, password, value: null },
+  })
+  const outputs = [
+    ...output.filter(name => !secretOutput.includes(name)).map(name => property(name, false)),
+    ...secretOutput.map(name => property(name, true)),
+  ]
+  const { release, task } = input
+  return {
+    release: {
+      id: release?.id ?? 'Applications/Release0',
+      automatedTaskAsUser: { username: null, password: null, ...release?.automatedTaskAsUser },
+    },
+    task: { ...task, id: task.id ?? id, properties: [...task.properties, ...outputs] },
+  }
+}

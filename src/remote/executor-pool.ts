@@ -1,0 +1,190 @@
+import type { Edges } from '../edges.ts'
+import { fail, ok, type Result } from '../result.ts'
+import type { Executor, ExecutorFailure, Executors } from './executors/executor.ts'
+import type { ImageFacts } from './executors/order.ts'
+import {
+  type Choice,
+  choose,
+  expired,
+  freeSlots,
+  mayStay,
+  nextExpiry,
+  type PoolSettings,
+  type Seat,
+} from './pool.ts'
+
+/** Longest pause, in seconds, between two tries to remove a container that the engine does not let go of. */
+const longestPause = 60
+
+/**
+ * The executors of this process: takes one for each job, looks it over when the job has ended, evicts idle ones.
+ * What pool.ts decides is done here.
+ */
+export class ExecutorPool implements AsyncDisposable {
+  readonly #executors: Executors
+  readonly #edges: Edges
+  readonly #seats = new Map<string, Seat & { executor: Executor | undefined }>()
+  readonly #work = new Set<Promise<unknown>>()
+  readonly #closing = new AbortController()
+  #settings: PoolSettings
+  #changed = Promise.withResolvers<void>()
+  #watch: AbortController | undefined
+  #launches = 0
+  #shut = false
+
+  constructor(executors: Executors, settings: PoolSettings, edges: Edges) {
+    this.#executors = executors
+    this.#settings = settings
+    this.#edges = edges
+  }
+
+  get seats(): readonly Seat[] {
+    return [...this.#seats.values()]
+  }
+
+  get freeSlots(): number {
+    return freeSlots(this.seats, this.#settings)
+  }
+
+  /** The server's word, which may change at any time. */
+  set settings(settings: PoolSettings) {
+    this.#settings = settings
+    this.#notify()
+  }
+
+  /** Takes an executor for a job: an idle one, else a new one, else one in the place of another. Waits for room. */
+  async take(
+    image: ImageFacts,
+    group: string,
+    signal: AbortSignal,
+  ): Promise<Result<Executor, ExecutorFailure>> {
+    for (;;) {
+      if (signal.aborted || this.#shut)
+        return fail({ reason: 'executor-not-started', message: 'it was asked to end before it had started' })
+      const choice: Choice = choose(this.seats, { image_id: image.id, group }, this.#settings)
+      if ('use' in choice) {
+        const seat = this.#seats.get(choice.use)!
+        if (seat.executor?.lives()) {
+          seat.state = 'busy'
+          seat.jobs++
+          return ok(seat.executor)
+        }
+        this.#stop(seat)
+        continue
+      }
+      if ('launch' in choice) return this.#launch(image, group)
+      if ('evict' in choice) this.#stop(this.#seats.get(choice.evict)!)
+      await this.#change(signal)
+    }
+  }
+
+  async #launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>> {
+    const key = `launch ${++this.#launches}`
+    const seat = { executor_id: key, image_id: image.id, group, jobs: 1, idle_since: 0 }
+    this.#seats.set(key, { ...seat, state: 'starting', executor: undefined })
+    const launched = await this.#executors.launch(image, group)
+    this.#seats.delete(key)
+    if (launched.ok) {
+      const executor = launched.value
+      this.#seats.set(executor.id, { ...seat, executor_id: executor.id, state: 'busy', executor })
+    } else this.#notify()
+    return launched
+  }
+
+  /** Takes over one of an earlier process, for the job that runs in it; it is not used again after that. */
+  adopt(executor: Executor): void {
+    const { id, image_id, group } = executor
+    const seat = { executor_id: id, image_id, group, jobs: Number.POSITIVE_INFINITY, idle_since: 0 }
+    this.#seats.set(id, { ...seat, state: 'busy', executor })
+  }
+
+  /** The job has ended, and its leaf is out of it: looks the executor over, and keeps it or removes it. */
+  giveBack(executor: Executor): void {
+    const seat = this.#seats.get(executor.id)
+    if (seat === undefined || seat.state !== 'busy') return
+    if (!mayStay(seat, this.#settings)) {
+      this.#stop(seat)
+      return
+    }
+    seat.state = 'checking'
+    this.#track(
+      executor.sweep().then(clean => {
+        if (!clean || this.#shut) {
+          this.#stop(seat)
+          return
+        }
+        seat.state = 'idle'
+        seat.idle_since = this.#edges.clock.monotonic()
+        this.#notify()
+      }),
+    )
+  }
+
+  /** Removes an executor, whatever it is at; resolves when it is gone. */
+  async discard(executor: Executor): Promise<void> {
+    const seat = this.#seats.get(executor.id)
+    if (seat === undefined) return void (await executor.remove())
+    this.#stop(seat)
+    while (this.#seats.has(executor.id)) await this.#change(this.#closing.signal)
+  }
+
+  #stop(seat: Seat & { executor: Executor | undefined }): void {
+    if (seat.state === 'stopping') return
+    seat.state = 'stopping'
+    this.#track(this.#remove(seat))
+  }
+
+  async #remove(seat: Seat & { executor: Executor | undefined }): Promise<void> {
+    for (let pause = 1; ; pause = Math.min(pause * 2, longestPause)) {
+      const removed = await seat.executor?.remove()
+      // What the engine does not let go of when we end is swept up at the next start.
+      if (removed?.ok !== false || this.#closing.signal.aborted) break
+      await this.#edges.clock.sleep(pause, this.#closing.signal)
+    }
+    this.#seats.delete(seat.executor_id)
+    this.#notify()
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#work.add(work)
+    void work.finally(() => this.#work.delete(work))
+  }
+
+  #notify(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+    this.#watch?.abort()
+    if (this.#closing.signal.aborted) return
+    const watch = new AbortController()
+    this.#watch = watch
+    const wait = nextExpiry(this.seats, this.#edges.clock.monotonic(), this.#settings)
+    if (wait === undefined) return
+    void this.#edges.clock.sleep(wait, watch.signal).then(() => {
+      if (!watch.signal.aborted) this.#evict()
+    })
+  }
+
+  #evict(): void {
+    for (const id of expired(this.seats, this.#edges.clock.monotonic(), this.#settings))
+      this.#stop(this.#seats.get(id)!)
+    this.#notify()
+  }
+
+  async #change(signal: AbortSignal): Promise<void> {
+    const over = Promise.withResolvers<void>()
+    const stop = () => over.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    await Promise.race([this.#changed.promise, over.promise])
+    signal.removeEventListener('abort', stop)
+  }
+
+  /** Removes the idle ones and waits for what is under way; those that are busy run on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#shut = true
+    for (const seat of this.#seats.values()) if (seat.state === 'idle') this.#stop(seat)
+    while (this.#work.size > 0) await Promise.allSettled([...this.#work])
+    this.#closing.abort()
+    this.#watch?.abort()
+    this.#changed.resolve()
+  }
+}

@@ -1,0 +1,94 @@
+/*
+ * The places where jobs run. An executor outlives the runner: all that passes between them is files, so what is said
+ * here in words of calls is, below them, a directory (`control/`, `jobs/`) that the next runner finds again.
+ */
+import type { Result } from '../../result.ts'
+import type { ImageFailure, PullProgress } from './images.ts'
+import type { Leaf, LeafIdentity } from './leaf.ts'
+import type { ImageFacts } from './order.ts'
+
+/** One job, as an executor is handed it. */
+export interface Order {
+  /** The name of its leaf. */
+  execution_id: string
+  /** What only who gives the order and the supervisor know. */
+  nonce: string
+  /** The file that says what to run (order.ts). */
+  program: string
+  /** The sealed input of a plugin. */
+  input?: string
+  /** Seconds; 0: for ever. */
+  limit: number
+  /** Seconds between the signal and KILL. */
+  grace: number
+  /** `SIGTERM`. */
+  signal: string
+}
+
+/** Where a job is: what another process needs to find it again. */
+export interface Place {
+  executor_id: string
+  nonce: string
+  leaf: LeafIdentity
+}
+
+export interface ExecutorFailure {
+  reason: 'executor-not-started' | 'executor-lost' | ImageFailure['reason']
+  message: string
+}
+
+/** What an engine says of the container of an executor. */
+export interface ContainerFacts {
+  running: boolean
+  /** Absent as long as it runs, and where it is gone. */
+  exit_code?: number
+  out_of_memory?: boolean
+  /** What the engine could not do. */
+  error?: string
+}
+
+/** A container in which jobs run one after the other. */
+export interface Executor {
+  readonly id: string
+  readonly image_id: string
+  readonly group: string
+  /** Made by an earlier process: what it has run before is not known. */
+  readonly adopted: boolean
+  /** Makes the leaf of a job. Throws system errors. */
+  makeLeaf(order: Order): Leaf
+  /** Opens the leaf of a job that was handed over, here or by an earlier process. */
+  openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure>
+  /** Hands it over. Once. */
+  start(order: Order): Result<void, ExecutorFailure>
+  /** Asks for the end of the job that runs; false where nobody hears it. Twice is once. */
+  cancel(nonce: string): boolean
+  /** Whether somebody lives there to take orders; asks no engine. */
+  lives(): boolean
+  /** Takes the leaf out of the container's sight, to `path` on the same disk. Throws system errors. */
+  takeLeaf(executionId: string, path: string): void
+  /** After a job: empties what jobs share; false where not all is as it was, and the executor has to go. */
+  sweep(): Promise<boolean>
+  facts(): Promise<Result<ContainerFacts, ExecutorFailure>>
+  /** Whether the kernel ended something in it for want of memory, since then. */
+  ranOutOfMemory(since: Date): Promise<boolean>
+  /** Bytes that a job has on disk: its leaf and what it changed of the image. Undefined: not known. */
+  diskUse(executionId: string): Promise<number | undefined>
+  /** Ends it at once; it is still to be removed. */
+  kill(): Promise<Result<void, ExecutorFailure>>
+  /** Removes container and files; an executor that is gone is fine. */
+  remove(): Promise<Result<void, ExecutorFailure>>
+}
+
+/** A kind of place: an engine on this host. */
+export interface Executors {
+  /** Gets an image, if need be from its registry. */
+  prepare(
+    reference: string,
+    onProgress?: (progress: PullProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<Result<ImageFacts, ImageFailure>>
+  /** Starts an executor; resolves when it takes orders. */
+  launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>>
+  /** Those of earlier processes: all that carry this runner's name, alive or dead. */
+  adopt(): Promise<Result<Executor[], ExecutorFailure>>
+}

@@ -1,0 +1,246 @@
+# PID 1 of an executor container: `busybox sh supervise.sh VOLUME...`, in any image, with nothing from it.
+#
+# It takes orders, a line each, from the FIFO `orders` beside this file, and does one at a time:
+#
+#   run LEAF NONCE LIMIT GRACE SIGNAL OPEN   start the program of jobs/LEAF/order; LIMIT and GRACE in 1/100 s, LIMIT 0:
+#                                            none; OPEN 1: let any user read and remove what it leaves
+#   abort NONCE                              end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
+#   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
+#
+# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by rename. Every line
+# of those names the NONCE, which only the one who gave the order and this process know.
+#
+# A job may be hostile. It can signal every process but this one, so whatever has to happen happens here, by shell
+# builtins: where a job has used up its processes, nothing can be forked. Names begin with rnr_ so that no variable of
+# an image is overwritten.
+
+rnr_control=/.runner/control
+rnr_box=$rnr_control/busybox
+rnr_jobs=/.runner/jobs
+
+# Hundredths of a second on a clock that only grows.
+rnr_clock() {
+  read -r rnr_now rnr_rest </proc/uptime
+  rnr_now=${rnr_now%.*}${rnr_now#*.}
+}
+
+# Waits for a line of the FIFO for at most $1 seconds; a child that ends cuts it short.
+rnr_listen() {
+  rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6=''
+  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 <&3
+}
+
+# Whether process $1 lives; a zombie does not.
+rnr_alive() {
+  read -r rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
+  case ${rnr_stat##*) } in Z* | X* | '') return 1 ;; esac
+}
+
+# The program of the job: finds it over the job's own PATH, as an engine does, and becomes it. In the shell of busybox
+# a bare `ls` is busybox's, so the path is made absolute; the name stays what it was.
+rnr_become() {
+  rnr_odd=''
+  . ./order
+  unset OLDPWD SHLVL PWD
+  cd -- "$rnr_workdir" 2>/dev/null || rnr_refuse "its working directory $rnr_workdir is not there"
+  unset OLDPWD PWD
+  rnr_found=''
+  case $rnr_program in
+    */*) rnr_found=$rnr_program ;;
+    *)
+      rnr_folders=$PATH:
+      while [ -z "$rnr_found" ] && [ -n "$rnr_folders" ]; do
+        rnr_folder=${rnr_folders%%:*} rnr_folders=${rnr_folders#*:}
+        rnr_folder=${rnr_folder:-.}
+        [ -f "$rnr_folder/$rnr_program" ] && [ -x "$rnr_folder/$rnr_program" ] && rnr_found=$rnr_folder/$rnr_program
+      done
+      [ -n "$rnr_found" ] || rnr_refuse "there is no program $rnr_program in $PATH"
+      ;;
+  esac
+  [ -e "$rnr_found" ] || rnr_refuse "there is no program $rnr_found"
+  [ -d "$rnr_found" ] && rnr_refuse "the program $rnr_found is a directory"
+  [ -x "$rnr_found" ] || rnr_refuse "the program $rnr_found is not executable"
+  # The shell would take anything else for a script of its own.
+  if [ -r "$rnr_found" ]; then
+    IFS='' read -r -n 4 rnr_magic 2>/dev/null <"$rnr_found"
+    case $rnr_magic in
+      '#!'* | ?ELF) ;;
+      *) rnr_refuse "the program $rnr_found is neither a binary of this system nor a script that begins with #!" ;;
+    esac
+  fi
+  [ -n "$rnr_odd" ] && eval "exec \"\$rnr_box\" env $rnr_odd \"\$rnr_found\" \"\$@\" 3>&-"
+  exec -a "$rnr_program" "$rnr_found" "$@" 3>&-
+}
+
+rnr_refuse() {
+  echo "runner: the job cannot be started: $1" >&2
+  echo "refused $rnr_nonce" 1>&3
+  exit 127
+}
+
+# Starts the program in the background. `&` would have it ignore SIGINT and SIGQUIT for good, so a substitution starts
+# the one that waits for it, and is ended by that one; the waiter is then a child of PID 1.
+rnr_launch() {
+  rnr_nothing=$(
+    (
+      read -r rnr_rest rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+      # Its own words about the end of a child are none of the job's.
+      exec </dev/null >&6 2>/dev/null 5<&- 6>&- 7>&-
+      kill -PIPE "$rnr_parent"
+      umask 022
+      (
+        read -r rnr_self rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+        echo "program $rnr_nonce $rnr_self $rnr_parent" >&3
+        exec 2>&1
+        rnr_become
+      )
+      echo "ended $rnr_nonce $?" >&3
+    )
+    :
+  )
+}
+
+# Kills whatever lives beside this process and the pump; what outlives that is counted in rnr_left.
+rnr_kill_all() {
+  rnr_clock
+  rnr_until=$((rnr_now + 1000)) rnr_stopped=''
+  while :; do
+    jobs -p >/dev/null
+    rnr_left=0
+    for rnr_pid in /proc/[0-9]*; do
+      rnr_pid=${rnr_pid#/proc/}
+      case $rnr_pid in 1 | "$rnr_pump") continue ;; esac
+      rnr_alive "$rnr_pid" || continue
+      rnr_left=$((rnr_left + 1))
+      # One call stops them all, so that none forks while the others are killed.
+      [ -n "$rnr_stopped" ] || kill -STOP -1 2>/dev/null
+      rnr_stopped=1
+      kill -KILL "$rnr_pid" 2>/dev/null
+    done
+    [ $rnr_left -eq 0 ] && break
+    rnr_clock
+    [ $rnr_now -ge $rnr_until ] && break
+    rnr_listen 0.002
+  done
+  [ -n "$rnr_stopped" ] && kill -CONT "$rnr_pump" 2>/dev/null
+  jobs -p >/dev/null
+}
+
+rnr_run() {
+  rnr_leaf=$rnr_1 rnr_nonce=$rnr_2 rnr_limit=$rnr_3 rnr_grace=$rnr_4 rnr_signal=$rnr_5 rnr_open=$rnr_6
+  cd "$rnr_jobs/$rnr_leaf" || return 1
+  # The job's output: a pipe with one reader. This process holds the reading end too, until the very end.
+  "$rnr_box" mkfifo output.pipe || return 1
+  exec 4<>output.pipe 5<output.pipe 6>output.pipe 7>>log 4>&-
+  "$rnr_box" rm -f output.pipe
+  "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- &
+  rnr_pump=$!
+  rnr_clock
+  rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_waiter='' rnr_sent='' rnr_refused=0 rnr_hard=0
+  [ "$rnr_limit" -gt 0 ] && rnr_end=$((rnr_now + rnr_limit))
+  echo "$rnr_nonce" >started
+  rnr_launch
+  exec 6>&-
+
+  while [ -z "$rnr_code" ]; do
+    rnr_clock
+    rnr_wait=50
+    for rnr_time in $rnr_end $rnr_kill; do
+      [ "$rnr_time" -gt 0 ] && [ $((rnr_time - rnr_now)) -lt $rnr_wait ] && rnr_wait=$((rnr_time - rnr_now))
+    done
+    [ $rnr_wait -lt 1 ] && rnr_wait=1
+    [ $rnr_wait -lt 10 ] && rnr_wait=0$rnr_wait
+    rnr_listen 0.$rnr_wait
+    rnr_hear
+    if [ -z "$rnr_verb" ] && [ -n "$rnr_waiter" ]; then
+      # A child may have ended. Where the one that waits for the program has been killed, the job is over.
+      jobs -p >/dev/null
+      if ! rnr_alive "$rnr_waiter"; then
+        rnr_listen 0.01
+        rnr_hear
+        rnr_code=${rnr_code:-137}
+      fi
+    fi
+    [ -z "$rnr_code" ] || break
+    rnr_clock
+    [ "$rnr_end" -gt 0 ] && [ "$rnr_now" -ge "$rnr_end" ] && [ $rnr_why = exit ] && rnr_why=limit
+    if [ $rnr_why != exit ] && [ -n "$rnr_main" ] && [ -z "$rnr_sent" ]; then
+      rnr_sent=1 rnr_end=0 rnr_kill=$((rnr_now + rnr_grace))
+      kill -s "$rnr_signal" "$rnr_main" 2>/dev/null
+    fi
+    [ "$rnr_kill" -gt 0 ] && [ "$rnr_now" -ge "$rnr_kill" ] && rnr_code=137 rnr_hard=1
+  done
+
+  rnr_kill_all
+  if [ $rnr_left -eq 0 ]; then
+    # All writers are gone. Where the job has killed the pump, what is left in the pipe is still here.
+    while wait "$rnr_pump"; rnr_status=$?; [ $rnr_status -gt 128 ] && rnr_alive "$rnr_pump"; do :; done
+    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7
+  fi
+  exec 5<&- 7>&-
+  "$rnr_box" rm -f input order
+  [ "$rnr_open" = 1 ] && "$rnr_box" chmod -R a+rwX . 2>/dev/null
+  echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" >exit.new || return 1
+  "$rnr_box" mv -f exit.new exit || return 1
+  cd /
+  [ $rnr_left -eq 0 ]
+}
+
+# What a line of the FIFO says of this job; others may write to it too, but do not know the nonce.
+rnr_hear() {
+  [ "$rnr_1" = "$rnr_nonce" ] || return 0
+  case $rnr_verb in
+    program) [ -n "$rnr_main" ] || rnr_main=$rnr_2 rnr_waiter=$rnr_3 ;;
+    refused) rnr_refused=1 ;;
+    ended) rnr_code=$rnr_2 ;;
+    abort) [ $rnr_why = exit ] && rnr_why=abort ;;
+  esac
+}
+
+# What jobs share beside the image: /dev and /tmp by name, the volumes with what is in them, IPC of System V. A file that
+# was changed has another time of change, which nobody can set back.
+rnr_print() {
+  "$rnr_box" find /dev /tmp -exec "$rnr_box" stat -c '%n %f %u %g' {} + 2>/dev/null
+  for rnr_volume in "$@"; do
+    "$rnr_box" find "$rnr_volume" -type d -exec "$rnr_box" stat -c '%n %f %u %g' {} + 2>/dev/null
+    "$rnr_box" find "$rnr_volume" ! -type d -exec "$rnr_box" stat -c '%n %f %u %g %s %Z' {} + 2>/dev/null
+  done
+  "$rnr_box" cat /proc/sysvipc/* 2>/dev/null
+}
+
+# Whether a directory is empty.
+rnr_empty() {
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+  [ $# -eq 3 ] && [ ! -e "$1" ] && [ ! -L "$1" ] && [ ! -e "$2" ] && [ ! -L "$2" ] && [ ! -e "$3" ]
+}
+
+rnr_sweep() {
+  rnr_leaf=$rnr_1 rnr_nonce=$rnr_2
+  for rnr_folder in /tmp /dev/shm /dev/mqueue "$@"; do
+    rnr_empty "$rnr_folder" && continue
+    # A volume in which the image has something is left as it is.
+    case $rnr_full in *"|$rnr_folder|"*) continue ;; esac
+    "$rnr_box" chmod -R u+rwX "$rnr_folder" 2>/dev/null
+    "$rnr_box" find "$rnr_folder" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} + 2>/dev/null
+  done
+  cd "$rnr_jobs/$rnr_leaf" || return 1
+  rnr_verdict=changed
+  [ "$(rnr_print "$@")" = "$rnr_blank" ] && rnr_verdict=clean
+  echo "$rnr_nonce $rnr_verdict" >exit.new && "$rnr_box" mv -f exit.new exit || return 1
+  cd /
+}
+
+umask 0
+cd / || exit 1
+trap : CHLD
+rnr_blank=$(rnr_print "$@")
+rnr_full='|'
+for rnr_folder in "$@"; do rnr_empty "$rnr_folder" || rnr_full="$rnr_full$rnr_folder|"; done
+exec 3<>"$rnr_control/orders"
+while :; do
+  rnr_listen 3600
+  case $rnr_verb in
+    run) rnr_run || exit 1 ;;
+    sweep) rnr_sweep "$@" || exit 1 ;;
+  esac
+done

@@ -1,0 +1,180 @@
+/*
+ * The executor contract: what a plugin gets, what it leaves, and what follows from that.
+ */
+import { join } from 'node:path'
+import type { InputContext, Outcome } from '../protocol/messages.ts'
+import { seal, unseal } from '../protocol/seal.ts'
+import { fail, ok, type Result } from '../result.ts'
+import type { ExitFacts } from './executors/order.ts'
+
+export type JobKind = 'plugin' | 'command' | 'script'
+
+/** What a plugin leaves. */
+export interface OutputContext {
+  exitCode: number
+  jobErrorMessage: string
+  outputProperties: Record<string, unknown>
+  reportingRecords: unknown[] | null
+}
+
+/** Where a container finds the leaf of its execution. */
+const leafInside = (executionId: string, name: string) => join('/.runner/jobs', executionId, name)
+
+/** The variables of the contract. An empty session key: input and output are plain JSON. */
+export function contractVariables(
+  executionId: string,
+  sessionKey: string,
+  releaseUrl: string,
+): Record<string, string> {
+  return {
+    INPUT_LOCATION: leafInside(executionId, 'input'),
+    OUTPUT_LOCATION: leafInside(executionId, 'output'),
+    SESSION_KEY: sessionKey,
+    RELEASE_URL: releaseUrl,
+  }
+}
+
+/** The input as its file has it. */
+export function sealInput(input: InputContext, sessionKey: string): string {
+  const text = JSON.stringify(input)
+  return sessionKey === '' ? text : seal(text, Buffer.from(sessionKey, 'base64'))
+}
+
+/** Every value in an input that must not be shown: of password properties, nested ones too, and the user's. */
+export function secretsOf(input: InputContext): string[] {
+  const secrets = new Set<string>()
+  const take = (value: unknown): void => {
+    if (typeof value === 'string') secrets.add(value)
+    else if (typeof value === 'number') secrets.add(String(value))
+    else if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) take(part)
+  }
+  const search = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    const { password, value: inner } = value as { password?: unknown; value?: unknown }
+    if (password === true) take(inner)
+    for (const part of Object.values(value)) search(part)
+  }
+  search(input)
+  const password = input.release?.automatedTaskAsUser?.password
+  if (typeof password === 'string') secrets.add(password)
+  secrets.delete('')
+  return [...secrets]
+}
+
+/** The names of the outputs that are passwords, as the properties in the input say. */
+export function passwordOutputs(input: InputContext): Set<string> {
+  const outputs = input.task.properties.filter(
+    ({ category, password }) => category === 'output' && password === true,
+  )
+  return new Set(outputs.map(({ name }) => name))
+}
+
+/** Opens and checks what a plugin left; plain JSON is taken too. Fails with a sentence. */
+export function readOutput(bytes: Uint8Array, sessionKey: string): Result<OutputContext, string> {
+  let text = Buffer.from(bytes).toString().trim()
+  if (text === '') return fail('its output is empty')
+  if (!text.startsWith('{')) {
+    if (sessionKey === '') return fail('its output is no JSON object')
+    const opened = unseal(text, Buffer.from(sessionKey, 'base64'))
+    if (!opened.ok) return fail('its output is neither sealed under its SESSION_KEY nor JSON')
+    text = opened.value.toString()
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return fail('its output is no JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail('its output is no JSON object')
+  const { exitCode, jobErrorMessage, outputProperties, reportingRecords } = value as Record<string, unknown>
+  if (!Number.isInteger(exitCode) || Math.abs(exitCode as number) > 2 ** 31)
+    return fail('the exitCode of its output is no whole number')
+  const properties = outputProperties ?? {}
+  if (typeof properties !== 'object' || Array.isArray(properties))
+    return fail('the outputProperties of its output are no JSON object')
+  return ok({
+    exitCode: exitCode as number,
+    jobErrorMessage: typeof jobErrorMessage === 'string' ? jobErrorMessage : '',
+    outputProperties: properties as Record<string, unknown>,
+    reportingRecords: Array.isArray(reportingRecords) ? reportingRecords : null,
+  })
+}
+
+export type EndReason =
+  | 'plugin-failed'
+  | 'exit-status'
+  | 'no-output'
+  | 'output-invalid'
+  | 'not-startable'
+  | 'timed-out'
+  | 'aborted'
+  | 'out-of-memory'
+  | 'disk-full'
+  | 'executor-lost'
+
+/** What an execution came to. */
+export interface Verdict {
+  outcome: Outcome
+  exit_code: number | null
+  /** Null where it succeeded. */
+  reason: EndReason | null
+  error_message: string | null
+  output: OutputContext | null
+}
+
+export interface Evidence {
+  kind: JobKind
+  /** Undefined: the container ended without one. */
+  exit: ExitFacts | undefined
+  /** Of a plugin: what it left, or what is wrong with that; undefined where it left nothing. */
+  output: Result<OutputContext, string> | undefined
+  /** It was asked to end, whether it has heard it or not. */
+  abortAsked: boolean
+  outOfMemory: boolean
+  /** Why runner itself ended it. */
+  ended?: 'disk-full' | undefined
+  /** Seconds it was given. */
+  limit: number
+  /** What is known of the end of a container that ended without a word. */
+  lost?: string
+}
+
+/** A valid output wins over the exit status; an abort counts only where nothing was done before it. */
+export function judge(evidence: Evidence): Verdict {
+  const { kind, exit, output, limit } = evidence
+  const context = exit !== undefined && output?.ok === true ? output.value : null
+  const code = context?.exitCode ?? exit?.code ?? null
+  const verdict = (outcome: Outcome, reason: EndReason | null, error_message: string | null): Verdict => ({
+    ...{ outcome, exit_code: code, reason, error_message, output: context },
+  })
+  const byOutput = kind === 'plugin' || context !== null
+  const succeeded = byOutput ? context?.exitCode === 0 : exit?.code === 0 && exit.why === 'exit'
+  if (succeeded) return verdict('succeeded', null, null)
+  const said = context?.jobErrorMessage || null
+
+  if (evidence.ended === 'disk-full')
+    return verdict('failed', 'disk-full', 'it had more on disk than disk_limit allows')
+  if (exit?.why === 'abort' || (evidence.abortAsked && exit?.why !== 'limit'))
+    return verdict('aborted', 'aborted', said)
+  if (exit?.why === 'limit')
+    return verdict('failed', 'timed-out', said ?? `it had not ended after ${limit} s`)
+  if (context !== null)
+    return verdict('failed', 'plugin-failed', said ?? `it ended with exit code ${context.exitCode}`)
+  if (evidence.outOfMemory)
+    return verdict('failed', 'out-of-memory', 'it was ended because it used more memory than it may')
+  if (exit === undefined)
+    return verdict(
+      'failed',
+      'executor-lost',
+      `its container ended while it ran${evidence.lost === undefined ? '' : `: ${evidence.lost}`}`,
+    )
+  if (exit.refused)
+    return verdict('failed', 'not-startable', 'its program could not be started; the end of its log says why')
+  const ended = exit.code > 128 ? `by signal ${exit.code - 128}` : `with exit status ${exit.code}`
+  if (output?.ok === false)
+    return verdict('failed', 'output-invalid', `it ended ${ended}, and ${output.failure}`)
+  if (kind === 'plugin')
+    return verdict('failed', 'no-output', `it ended ${ended} and left no output at OUTPUT_LOCATION`)
+  return verdict('failed', 'exit-status', `it ended ${ended}`)
+}

@@ -1,0 +1,176 @@
+/*
+ * What is known of each execution, on disk: a directory for each, apart from the leaf, in which every step is a file
+ * written by rename after fsync. A runner that is killed at any moment leaves what the next one needs.
+ *
+ *   job.json     what is to be done, secrets too                    it is this runner's
+ *   place.json   where it runs; written before the order is given   it may have started
+ *   leaf/        its leaf, once it has ended; then only `log`       nothing writes to it any more
+ *   end.json     what it came to                                    to be delivered
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { makeDirectory } from '../journal/files.ts'
+import type { InputContext } from '../protocol/messages.ts'
+import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { syncDirectory, writeDurably } from './durable.ts'
+import type { Place } from './executors/executor.ts'
+import { removeTree } from './executors/remove-tree.ts'
+import type { LogEnd } from './log-follower.ts'
+import type { JobKind, Verdict } from './plugin.ts'
+
+/** A job as an executor gets it. */
+export interface Job {
+  execution_id: string
+  kind: JobKind
+  image: string
+  runner_group: string
+  command?: string[]
+  args?: string[]
+  env: Record<string, string>
+  secret_env: Record<string, string>
+  input?: InputContext
+  /** What must not be shown, beside what stands in `secret_env`. */
+  secrets: string[]
+  /** base64 of 32 bytes, for this execution alone; empty: input and output are plain. */
+  session_key: string
+  release_url: string
+  /** Seconds; 0: for ever. */
+  max_time_seconds: number
+  abort_timeout_seconds: number
+  /** Absent: the image's stop signal, else SIGTERM. */
+  abort_signal?: string
+  max_output_bytes: number
+}
+
+export interface JobEnd extends Verdict, LogEnd {
+  /** RFC 3339, UTC. */
+  started_at: string
+  finished_at: string
+}
+
+/** One execution on disk. */
+export class Execution {
+  readonly directory: string
+  readonly job: Job
+
+  constructor(directory: string, job: Job) {
+    this.directory = directory
+    this.job = job
+  }
+
+  get id(): string {
+    return this.job.execution_id
+  }
+
+  /** Where it runs or ran; undefined as long as no order was given. */
+  get place(): Place | undefined {
+    return readJson<Place>(join(this.directory, 'place.json'))
+  }
+
+  get end(): JobEnd | undefined {
+    return readJson<JobEnd>(join(this.directory, 'end.json'))
+  }
+
+  /** Where its leaf goes when it has ended. */
+  get leaf(): string {
+    return join(this.directory, 'leaf')
+  }
+
+  /** Throws system errors: without it no order may be given. */
+  writePlace(place: Place): void {
+    writeDurably(join(this.directory, 'place.json'), JSON.stringify(place))
+  }
+
+  /** Throws system errors; it can be tried again. */
+  writeEnd(end: JobEnd): void {
+    writeDurably(join(this.directory, 'end.json'), JSON.stringify(end))
+  }
+
+  /** Once it has ended: keeps the log of what was its leaf, and nothing else. It can be tried again. */
+  async tidy(): Promise<Result<void, string>> {
+    try {
+      renameSync(join(this.leaf, 'log'), join(this.directory, 'log'))
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR')
+        return fail(`the log of ${this.directory} cannot be kept: ${errorText(error)}`)
+    }
+    return removeTree(this.leaf)
+  }
+
+  /** Opens its log, as the job wrote it, once it has ended; the caller closes it. */
+  openLog(): Result<number, string> {
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    for (const path of [join(this.directory, 'log'), join(this.leaf, 'log')]) {
+      try {
+        const fd = openSync(path, flags)
+        if (fstatSync(fd).isFile()) return ok(fd)
+        closeSync(fd)
+      } catch {
+        // The other one.
+      }
+    }
+    return fail(`${this.directory} has no log`)
+  }
+
+  /** Delivered and acknowledged, or of no use to anybody. */
+  remove(): Promise<Result<void, string>> {
+    return removeTree(this.directory)
+  }
+}
+
+/** All executions of a runner. */
+export class Spool {
+  readonly #root: string
+
+  /** Throws system errors where the directory cannot be made. */
+  constructor(root: string) {
+    this.#root = root
+    makeDirectory(root)
+  }
+
+  /** Puts an execution on record; one that is there already stays as it is. Throws system errors. */
+  add(job: Job): Execution {
+    const directory = join(this.#root, job.execution_id)
+    try {
+      mkdirSync(directory, { mode: 0o700 })
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+    const known = readJson<Job>(join(directory, 'job.json'))
+    if (known !== undefined) return new Execution(directory, known)
+    writeDurably(join(directory, 'job.json'), JSON.stringify(job))
+    syncDirectory(this.#root)
+    return new Execution(directory, job)
+  }
+
+  /** All that can be read; `damaged` names the others, which nothing is done with. */
+  all(): { executions: Execution[]; damaged: string[] } {
+    const damaged: string[] = []
+    const executions = readdirSync(this.#root).flatMap(name => {
+      const directory = join(this.#root, name)
+      const job = readJson<Job>(join(directory, 'job.json'))
+      if (job !== undefined) return [new Execution(directory, job)]
+      damaged.push(directory)
+      return []
+    })
+    return { executions, damaged }
+  }
+}
+
+/** Undefined where there is none, or none that is whole. */
+function readJson<T>(path: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as T
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,46 @@
+import { scanMarkers, withoutMarkers } from '../protocol/markers.ts'
+import type { Out } from './stream.ts'
+
+/**
+ * Shows the log of a job as it comes, as people read it, and keeps what its markers say. Only what may be the
+ * beginning of a marker is held back.
+ */
+export class JobLog {
+  readonly comments: string[] = []
+  statusLine: string | undefined
+  readonly #out: Out
+  #unread = Buffer.alloc(0)
+  #unshown = ''
+  #atLineStart = true
+
+  constructor(out: Out) {
+    this.#out = out
+  }
+
+  /** The bytes may be reused once this has returned. */
+  write(bytes: Uint8Array): void | Promise<void> {
+    this.#unread = Buffer.concat([this.#unread, bytes])
+    const { comments, status_line, scanned } = scanMarkers(this.#unread)
+    this.comments.push(...comments)
+    this.statusLine = status_line ?? this.statusLine
+    this.#unread = this.#unread.subarray(scanned)
+    const text = this.#unshown + Buffer.from(bytes).toString('latin1')
+    const open = text.slice(text.lastIndexOf('\n') + 1).match(/#(#(\[[a-z: ]{0,20})?)?$/)
+    const end = open === null ? text.length : text.length - open[0].length
+    this.#unshown = text.slice(end)
+    return this.#show(text.slice(0, end))
+  }
+
+  /** Ends a line that has no end, so that other words can follow. */
+  end(): void | Promise<void> {
+    const rest = this.#unshown
+    this.#unshown = ''
+    return this.#show(this.#atLineStart && rest === '' ? '' : `${rest}${rest.endsWith('\n') ? '' : '\n'}`)
+  }
+
+  #show(text: string): void | Promise<void> {
+    if (text === '') return
+    this.#atLineStart = text.endsWith('\n')
+    return this.#out.write(Buffer.from(withoutMarkers(text), 'latin1'))
+  }
+}

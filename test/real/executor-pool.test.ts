@@ -1,0 +1,92 @@
+import t, { type Test } from 'tap'
+import { ExecutorPool } from '../../src/remote/executor-pool.ts'
+import { edges, executorNeeds, value, World } from '../support/executors.ts'
+import { makeImage, withBusybox } from '../support/images.ts'
+import { testWith } from '../support/require.ts'
+
+t.setTimeout(120_000)
+
+testWith(t, 'the pool of executors', executorNeeds, async t => {
+  await using world = await World.start()
+  for (const name of ['box', 'other'])
+    await makeImage(world.engine, name, { fill: withBusybox, changes: [`ENV N=${name}`] })
+  const images = { box: await world.image('box'), other: await world.image('other') }
+  const never = new AbortController().signal
+  const test = (title: string, more: object, body: (t: Test, pool: ExecutorPool) => Promise<void>) =>
+    t.test(title, async t => {
+      const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 3, ...more }
+      {
+        await using pool = new ExecutorPool(world.executors(), settings, edges)
+        await body(t, pool)
+      }
+      t.same(await world.leftovers(), [], 'nothing is left')
+    })
+  const job = async (pool: ExecutorPool, name: 'box' | 'other', script: string) => {
+    const executor = value(await pool.take(images[name], 'default', never))
+    const end = await world.run(executor, name, { command: ['sh', '-c', script] })
+    pool.giveBack(executor)
+    return { id: executor.id, ...end }
+  }
+  const settled = async (pool: ExecutorPool) => {
+    while (pool.seats.some(({ state }) => state === 'checking' || state === 'stopping'))
+      await edges.clock.sleep(0.01)
+  }
+
+  await test(
+    'daemon mode: the next job of an image gets the idle executor, up to its last',
+    {},
+    async (t, pool) => {
+      const ids = []
+      for (let i = 0; i < 4; i++) {
+        ids.push((await job(pool, 'box', 'echo $N')).id)
+        await settled(pool)
+      }
+      t.equal(new Set(ids.slice(0, 3)).size, 1)
+      t.not(ids[3], ids[0], 'replaced after three jobs')
+      t.equal(pool.seats.length, 1)
+    },
+  )
+
+  await test('one that is not clean is not used again', {}, async (t, pool) => {
+    const { id } = await job(pool, 'box', 'echo x >/etc/x')
+    await settled(pool)
+    t.same(pool.seats, [])
+    t.not((await job(pool, 'box', 'true')).id, id)
+  })
+
+  await test('normal mode: one job, then gone', { eviction_time_seconds: 0 }, async (t, pool) => {
+    const one = await job(pool, 'box', 'true')
+    const two = await job(pool, 'box', 'true')
+    t.not(one.id, two.id)
+    await settled(pool)
+    t.same(pool.seats, [])
+  })
+
+  await test('one that is idle too long is evicted', { eviction_time_seconds: 0.2 }, async (t, pool) => {
+    await job(pool, 'box', 'true')
+    while (pool.seats.length > 0) await edges.clock.sleep(0.01)
+    t.equal(pool.freeSlots, 2)
+  })
+
+  await test(
+    'another image gets the place of an idle executor; a busy one is waited for',
+    { capacity: 1 },
+    async (t, pool) => {
+      await job(pool, 'box', 'true')
+      await settled(pool)
+      t.equal((await job(pool, 'other', 'echo $N')).log, 'other\n')
+      const busy = value(await pool.take(images.box, 'default', never))
+      t.equal(pool.freeSlots, 0)
+      const waiting = pool.take(images.other, 'default', never)
+      const ended = await world.run(busy, 'box', { command: ['true'] })
+      t.equal(ended.outcome, 'succeeded')
+      pool.giveBack(busy)
+      const got = value(await waiting)
+      t.not(got.id, busy.id)
+      await pool.discard(got)
+      const stop = new AbortController()
+      stop.abort()
+      t.match(await pool.take(images.box, 'default', stop.signal), { ok: false })
+    },
+  )
+})

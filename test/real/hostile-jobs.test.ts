@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { executorNeeds, taskInput, World } from '../support/executors.ts'
+import { makeImage, withBusybox } from '../support/images.ts'
+import { testWith } from '../support/require.ts'
+
+t.setTimeout(300_000)
+
+testWith(t, 'hostile jobs', executorNeeds, async t => {
+  await using world = await World.start()
+  await makeImage(world.engine, 'box', { fill: withBusybox })
+  const test = (title: string, body: (t: Test) => Promise<void>) =>
+    t.test(title, async t => {
+      await body(t)
+      t.same(await world.leftovers(), [], 'nothing is left')
+    })
+  /** A plugin that is a script. */
+  const plugin = (script: string, more = {}) => ({
+    ...{ command: ['sh', '-c', script], input: taskInput('test.Hostile', {}), ...more },
+  })
+
+  await test('links, pipes and devices in its leaf are not followed', async t => {
+    const executor = await world.launch('box')
+    writeFileSync(
+      join(world.engine.directory, 'secret'),
+      '{"exitCode": 0, "outputProperties": {"stolen": 1}}',
+    )
+    for (const [script, said] of [
+      ['ln -s /etc/passwd "$OUTPUT_LOCATION"', 'output is not a regular file'],
+      [`ln -s ${world.engine.directory}/secret "$OUTPUT_LOCATION"`, 'output is not a regular file'],
+      ['mkfifo "$OUTPUT_LOCATION"', 'output is not a regular file'],
+      ['mkdir "$OUTPUT_LOCATION"', 'output is not a regular file'],
+      ['dd if=/dev/zero of="$OUTPUT_LOCATION" bs=1M count=3 2>/dev/null', 'output has 3145728 bytes'],
+      ['echo "{" >"$OUTPUT_LOCATION"', 'its output is no JSON'],
+      ['echo x >"$OUTPUT_LOCATION"', 'neither sealed under its SESSION_KEY nor JSON'],
+    ] as const) {
+      const end = await world.run(executor, 'box', plugin(script))
+      t.match(end, { outcome: 'failed', reason: 'output-invalid', output: null }, script)
+      t.ok(end.error_message?.includes(said), end.error_message ?? '')
+    }
+    await executor.remove()
+  })
+
+  await test('it cannot say how it ended, or that it has', async t => {
+    const script = `
+cd "\${INPUT_LOCATION%/*}"
+echo '00 0 exit 0 0 0' >exit; sleep 0.3; rm exit; ln -s /etc/passwd exit; sleep 0.2; mkdir -p d; rm exit
+echo "ended 00 0" >/.runner/control/orders; echo "abort 00" >/.runner/control/orders; printf 'run ' >/.runner/control/orders
+echo >/.runner/control/orders; sleep 0.3; echo still here; exit 4`
+    const end = await world.runAlone('box', { ...plugin(script) })
+    t.match(end, { outcome: 'failed', exit_code: 4, log: 'still here\n' })
+  })
+
+  await test('it may move its directories, its log and its neighbours', async t => {
+    for (const [title, script, expected] of [
+      ['its leaf', 'cd /.runner/jobs && mv * moved && echo moved', { log: 'moved\n', exit_code: 0 }],
+      [
+        'its log',
+        'cd /.runner/jobs/*; rm log; ln -s /etc/passwd log; echo gone',
+        { log: 'gone\n', exit_code: 0 },
+      ],
+      ['everything', 'rm -rf /.runner/jobs/*; echo gone', { log: 'gone\n', reason: 'executor-lost' }],
+      ['its working directory', 'mkdir /w; cd /w; rmdir /w; echo gone', { log: 'gone\n', exit_code: 0 }],
+    ] as const) {
+      const executor = await world.launch('box')
+      t.match(await world.run(executor, 'box', { command: ['sh', '-c', script] }), expected, title)
+      if (title === 'its leaf') t.notOk(await executor.sweep(), 'the executor is not used again')
+      await executor.remove()
+    }
+  })
+
+  await test('a fork bomb ends with its job', async t => {
+    const executor = await world.launch('box')
+    const end = await world.run(executor, 'box', {
+      ...{ command: ['sh', '-c', 'echo on; b() { b & b & wait; }; b 2>/dev/null'], max_time_seconds: 1 },
+      abort_timeout_seconds: 0.5,
+    })
+    t.match(end.log, /^on\n/)
+    t.ok(await executor.sweep(), 'the executor can be used again')
+    t.match(await world.run(executor, 'box', { command: ['ps', '-o', 'args'] }), { log: /^COMMAND\n/ })
+    const bomb = 'trap "" TERM; b() { trap "" TERM; b & b & wait; }; b 2>/dev/null'
+    const limited = await world.run(executor, 'box', {
+      ...{ command: ['sh', '-c', bomb], max_time_seconds: 0.5, abort_timeout_seconds: 0.5 },
+    })
+    t.ok(limited.exit_code !== null, 'it ended')
+    t.ok(await executor.sweep(), 'after a bomb that ignores TERM too')
+    await executor.remove()
+  })
+
+  await test('it may kill all that it can reach: that is its own end', async t => {
+    const executor = await world.launch('box')
+    const end = await world.run(executor, 'box', {
+      command: ['sh', '-c', 'sleep 1000 & echo before; sleep 0.1; kill -9 -1; kill -9 1; sleep 1000'],
+    })
+    t.match(end, { outcome: 'failed', log: 'before\n' })
+    t.ok(await executor.sweep(), 'the executor can be used again')
+    const stopped = await world.run(executor, 'box', {
+      command: ['sh', '-c', 'echo before; kill -STOP -1; kill -STOP $$'],
+      ...{ max_time_seconds: 0.5, abort_timeout_seconds: 0.3 },
+    })
+    t.match(stopped, { outcome: 'failed', reason: 'timed-out', log: 'before\n' })
+    await executor.remove()
+  })
+
+  await test('what it leaves running is killed: daemons, those that ignore TERM, thousands of them', async t => {
+    const executor = await world.launch('box', { pids: 400 })
+    const script = `
+trap "" TERM HUP INT
+for i in $(seq 100); do setsid sh -c 'trap "" TERM; while :; do sleep 1000; done' & done
+i=0; while [ $i -lt 600 ]; do true & i=$((i+1)); done
+sleep 0.2; echo done`
+    const end = await world.run(executor, 'box', { command: ['sh', '-c', script] })
+    t.match(end, { outcome: 'succeeded', log: 'done\n' })
+    const { log } = await world.run(executor, 'box', { command: ['ps', '-o', 'args'] })
+    t.notMatch(log, /sleep/)
+    await executor.remove()
+  })
+
+  await test('some hundred megabytes of log come whole', async t => {
+    const size = 300_000_000
+    const executor = await world.launch('box', { disk_limit: 2 ** 31 })
+    const job = await world.start(executor, 'box', {
+      command: ['sh', '-c', `yes 0123456789abcdef | head -c ${size}`],
+    })
+    // Kept by its digest, not by the test.
+    job.hear = () => {}
+    const watched = await job.watch.ended
+    const hash = createHash('sha256')
+    const piece = Buffer.from('0123456789abcdef\n'.repeat(100_000))
+    for (let left = size; left > 0; left -= piece.length)
+      hash.update(piece.subarray(0, Math.min(left, piece.length)))
+    t.match(watched, { end: { outcome: 'succeeded', log_length: size, log_sha256: hash.digest('hex') } })
+    await job.watch.tidied
+    await executor.remove()
+  })
+
+  await test('a file may not grow beyond the disk limit', async t => {
+    const executor = await world.launch('box', { disk_limit: 10 * 1024 ** 2 })
+    const end = await world.run(executor, 'box', {
+      command: [
+        'sh',
+        '-c',
+        'dd if=/dev/zero of=/big bs=1M count=50 2>/dev/null; echo $?; ls -l /big | wc -l; stat -c %s /big',
+      ],
+    })
+    t.match(end.log, /^[1-9]\d*\n1\n10485760\n$/)
+    await executor.remove()
+  })
+
+  await test('deep and unreadable directories go with their job', async t => {
+    const deep =
+      'i=0; while [ $i -lt 400 ]; do mkdir dddddddddddddddd && cd -P dddddddddddddddd; i=$((i+1)); done 2>/dev/null'
+    const own = await world.runAlone(
+      'box',
+      {
+        ...plugin(`cd "\${OUTPUT_LOCATION%/*}"; mkdir a; chmod 0 a; ${deep}; echo deep`),
+      },
+      { user: '1000' },
+    )
+    t.equal(own.log, 'deep\n')
+    t.notOk(existsSync(own.execution.leaf))
+    t.same(readdirSync(own.execution.directory).sort(), ['end.json', 'job.json', 'log', 'place.json'])
+  })
+})

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type PullProgress, pullLimits } from '../../src/remote/executors/images.ts'
+import { executorNeeds, World } from '../support/executors.ts'
+import { makeImage, withBusybox } from '../support/images.ts'
+import { program, testWith } from '../support/require.ts'
+
+t.setTimeout(300_000)
+
+/** A registry in the network of an engine, whose loopback it shares. */
+class Registry implements AsyncDisposable {
+  readonly #process: ChildProcess
+  readonly #ended: Promise<unknown>
+
+  constructor(world: World, port: number, more: string[] = []) {
+    const directory = join(world.engine.directory, `registry-${port}`)
+    mkdirSync(directory)
+    const config = [
+      'version: 0.1',
+      `storage: { filesystem: { rootdirectory: ${directory} } }`,
+      `http: { addr: "127.0.0.1:${port}" }`,
+      ...more,
+    ]
+    writeFileSync(join(directory, 'config.yml'), config.join('\n'))
+    const args = [`--net=${world.engine.network}`, 'docker-registry', 'serve', join(directory, 'config.yml')]
+    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', 'nsenter', ...args], { stdio: 'ignore' })
+    this.#ended = new Promise(resolve => this.#process.on('exit', resolve))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#ended
+  }
+}
+
+const needs = [...executorNeeds, program('docker-registry'), program('nsenter')]
+
+testWith(t, 'images', needs, async t => {
+  await using world = await World.start()
+  const { engine } = world
+  const name = '127.0.0.1:5000/team/box:1'
+  await makeImage(engine, name, { fill: withBusybox, changes: ['CMD ["true"]'] })
+  const prepare = (reference: string, changes = {}, onProgress?: (progress: PullProgress) => void) =>
+    world.executors(changes).prepare(reference, onProgress)
+  const test = (title: string, body: (t: Test) => Promise<void>) => t.test(title, body)
+
+  await test('a missing image is pulled, with progress; never and always do what they say', async t => {
+    await using _registry = new Registry(world, 5000)
+    await eventually(() => engine.docker('push', '--quiet', name))
+    await engine.docker('rmi', name)
+    t.match(await prepare(name), { failure: { reason: 'image-missing' } }, 'never')
+    const seen: PullProgress[] = []
+    const found = await prepare(name, { pull: 'missing' }, progress => seen.push({ ...progress }))
+    t.match(found, { ok: true, value: { command: ['true'], reference: name } })
+    t.match(seen.at(-1), { image: name, layers: 1, layers_done: 1 })
+    t.match(await prepare(name, { pull: 'always' }), { ok: true })
+    t.match(await prepare('127.0.0.1:5000/team/box:2', { pull: 'missing' }), {
+      failure: { reason: 'image-not-pulled', message: /team\/box:2 .*(not found|unknown)/ },
+    })
+  })
+
+  await test('two jobs that want the same image at once pull it once', async t => {
+    await using _registry = new Registry(world, 5001)
+    const other = '127.0.0.1:5001/team/box:1'
+    await engine.docker('tag', name, other)
+    await eventually(() => engine.docker('push', '--quiet', other))
+    await engine.docker('rmi', other)
+    const executors = world.executors({ pull: 'missing' })
+    const both = await Promise.all([executors.prepare(other), executors.prepare(other)])
+    t.match(both, [{ ok: true }, { ok: true }])
+  })
+
+  await test('a registry that is not there, or says nothing, is a failure that says so', async t => {
+    t.match(await prepare('127.0.0.1:5009/x:1', { pull: 'missing' }), {
+      failure: { reason: 'image-not-pulled', message: /connection refused/ },
+    })
+    const { silence } = pullLimits
+    pullLimits.silence = 1
+    try {
+      const gone = await prepare('10.255.255.1:5000/x:1', { pull: 'missing' })
+      t.match(gone, { ok: false, failure: { reason: 'image-not-pulled' } })
+    } finally {
+      pullLimits.silence = silence
+    }
+  })
+})
+
+async function eventually<T>(action: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action()
+    } catch (error) {
+      if (attempt === 50) throw error
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+  }
+}

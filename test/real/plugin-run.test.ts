@@ -1,0 +1,160 @@
+import { existsSync, readdirSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { Engine } from '../support/engine.ts'
+import { executorNeeds } from '../support/executors.ts'
+import { makeImage, pluginImage, withBusybox } from '../support/images.ts'
+import { testWith } from '../support/require.ts'
+import { type Rig, rigTest } from '../support/rig.ts'
+
+t.setTimeout(300_000)
+
+testWith(t, 'runner plugin run', executorNeeds, async t => {
+  await using engine = await Engine.start()
+  await makeImage(engine, 'box', { fill: withBusybox })
+  await pluginImage(engine, 'plugin')
+  const config = `[executor]\ndocker_host = unix://${engine.socket}\nnetwork = none\npull = never\nmemory = 256M\n`
+  const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>) =>
+    rigTest(t, title, { config }, async (t, rig) => {
+      rig.file('pw', 's3cr3t-w0rd\n', 0o600)
+      await body(t, rig)
+      t.equal(await engine.docker('ps', '-aq'), '', 'no container is left')
+      const all = rig.path('state', 'remote', 'plugin-run')
+      t.same(existsSync(all) ? readdirSync(all) : [], [], 'no file either')
+    })
+  const run = async (rig: Rig, ...args: string[]) => {
+    const run = rig.start(['plugin', 'run', ...args])
+    const status = await run.ended
+    return { status, out: Buffer.concat(run.out).toString(), err: Buffer.concat(run.err).toString() }
+  }
+
+  await test('shows log, comments, status line and outputs, and no secret', async (t, rig) => {
+    const task = ['--type', 'test.greet', '--input', 'name=World', '--secret', 'password=@pw']
+    const outputs = ['--output', 'greeting', '--secret-output', 'token']
+    const { status, out, err } = await run(rig, 'plugin', ...task, ...outputs)
+    t.equal(
+      out,
+      'status: greeting\ncomment: Hello\nWorld\nthe password is ***********, **************==\n'.replace(
+        '**************==',
+        out.match(/, (\*+=*)\n/)?.[1] ?? 'nothing',
+      ),
+    )
+    t.match(
+      err,
+      /^runner: status line: greeting\nrunner: outputs:\nrunner: {3}greeting = Hello World\nrunner: {3}token {4}= \*{8}\nrunner: succeeded in [\d.]+ s\n$/,
+    )
+    t.equal(status, 0)
+    t.notMatch(out + err, 's3cr3t')
+  })
+
+  await test('ends with its exit code', async (t, rig) => {
+    t.match(await run(rig, 'plugin', '--type', 'test.fail', '--secret', 'password=@pw'), {
+      status: 3,
+      err: /runner: failed after [\d.]+ s: it did not work with \*{11}\n$/,
+    })
+    t.match(await run(rig, 'plugin', '--type', 'test.nothing'), { status: 1, err: /left no output/ })
+    const { status, out } = await run(
+      rig,
+      'box',
+      '--env',
+      'A=b',
+      '--',
+      'sh',
+      '-c',
+      'echo $A; printf end; exit 42',
+    )
+    t.match({ status, out }, { status: 42, out: 'b\nend\n' })
+  })
+
+  await test('--plain and --json serve scripts', async (t, rig) => {
+    const { status, out } = await run(
+      rig,
+      'plugin',
+      '--json',
+      '--plain',
+      '--type',
+      'test.greet',
+      '--secret',
+      'password=@pw',
+      '--secret-output',
+      'token',
+      '--input',
+      'name=x',
+    )
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    t.equal(status, 0)
+    t.same([...new Set(events.map(({ event }) => event))], ['job:started', 'job:log', 'job:ended'])
+    t.match(events.at(-1), {
+      ...{ outcome: 'succeeded', comments: ['Hello\nx'], status_line: 'greeting' },
+      output: { outputProperties: { greeting: 'Hello x', token: '********' } },
+    })
+  })
+
+  await test('Ctrl-C asks it to end, and lets its handler run', async (t, rig) => {
+    const job = rig.start(['plugin', 'run', 'plugin', '--type', 'test.wait'])
+    await job.says('waiting')
+    job.child.kill('SIGINT')
+    t.equal(await job.ended, 130)
+    t.match(job.text, /waiting\nasked to end\n/)
+    t.match(job.text, /runner: aborted after [\d.]+ s: aborted by its handler\n/)
+  })
+
+  await test('a second Ctrl-C does not wait', async (t, rig) => {
+    const job = rig.start([
+      'plugin',
+      'run',
+      'box',
+      '--',
+      'sh',
+      '-c',
+      'trap "" TERM; echo up; sleep 1000; sleep 1000',
+    ])
+    await job.says('up')
+    job.child.kill('SIGINT')
+    await job.says('up')
+    job.child.kill('SIGTERM')
+    t.equal(await job.ended, 130)
+  })
+
+  await test('what a killed one left goes with the next', async (t, rig) => {
+    const job = rig.start(['plugin', 'run', 'box', '--', 'sh', '-c', 'echo up; sleep 1000'])
+    await job.says('up')
+    job.child.kill('SIGKILL')
+    await job.ended
+    t.not(await engine.docker('ps', '-q'), '', 'its container lives')
+    t.match(await run(rig, 'box', '--', 'true'), { status: 0 })
+  })
+
+  await test('says what keeps it from being run', async (t, rig) => {
+    t.match(await run(rig, 'nope', '--', 'true'), {
+      status: 69,
+      err: /the image nope is not on this host, and pull = never/,
+    })
+    t.match(await run(rig, 'box'), {
+      status: 64,
+      err: /--type prefix.ClassName .* or a command of the image behind --/,
+    })
+    t.match(await run(rig, 'box', '--', 'nope'), { status: 127, out: /there is no program nope in / })
+    t.match(await run(rig, 'box', '--type', 'a.B', '--secret', 'pw=geheim'), {
+      status: 64,
+      err: /can be seen by all users/,
+    })
+    rig.configure({}, '[executor]\ndocker_host = unix:///nowhere/docker.sock\n')
+    t.match(await run(rig, 'box', '--', 'true'), {
+      status: 69,
+      err: /the engine at unix:\/\/\/nowhere\/docker.sock cannot be reached: .*; is it running\?/,
+    })
+    rig.configure({}, '[executor]\nmemory = 1k\npull = sometimes\nimage = x\n')
+    t.match(await run(rig, 'box', '--', 'true'), {
+      status: 78,
+      err: /engines take no less than 6M[\s\S]*missing, always or never|missing, always or never[\s\S]*no less than 6M/,
+    })
+    rig.configure({}, `${config}images = registry.example/*\n`)
+    t.match(await run(rig, 'box', '--', 'true'), {
+      status: 69,
+      err: /none of those that \[executor\] images allows: registry.example\/\*/,
+    })
+  })
+})

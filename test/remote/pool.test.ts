@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import t from 'tap'
+import {
+  choose,
+  expired,
+  freeSlots,
+  mayStay,
+  nextExpiry,
+  type Seat,
+  type SeatState,
+} from '../../src/remote/pool.ts'
+
+const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 100 }
+const seat = (executor_id: string, state: SeatState, more: Partial<Seat> = {}): Seat => ({
+  ...{ executor_id, image_id: 'a', group: 'g', state, jobs: 1, idle_since: 0 },
+  ...more,
+})
+const wanted = { image_id: 'a', group: 'g' }
+
+t.test('a job takes an idle executor of its image and group', async t => {
+  t.same(choose([seat('1', 'busy'), seat('2', 'idle')], wanted, settings), { use: '2' })
+  const two = [seat('1', 'idle', { idle_since: 5 }), seat('2', 'idle', { idle_since: 7 })]
+  t.same(choose(two, wanted, settings), { use: '2' }, 'the latest used, so that the other can grow old')
+})
+
+t.test('else a free place', async t => {
+  t.same(choose([], wanted, settings), { launch: true })
+  t.same(choose([seat('1', 'idle', { image_id: 'b' })], wanted, settings), { launch: true })
+  t.same(choose([seat('1', 'idle', { group: 'other' })], wanted, settings), { launch: true })
+})
+
+t.test('else the place of the idle one of something else that has been idle longest', async t => {
+  const others = [
+    seat('1', 'idle', { image_id: 'b', idle_since: 7 }),
+    seat('2', 'idle', { image_id: 'c', idle_since: 5 }),
+  ]
+  t.same(choose(others, wanted, settings), { evict: '2' })
+  const going = [others[0]!, seat('2', 'stopping', { image_id: 'c' })]
+  t.same(choose(going, wanted, settings), { wait: true }, 'one is enough')
+})
+
+t.test('else it waits', async t => {
+  t.same(choose([seat('1', 'busy'), seat('2', 'starting')], wanted, settings), { wait: true })
+  t.same(choose([seat('1', 'busy'), seat('2', 'checking')], wanted, settings), { wait: true })
+  t.same(choose([], wanted, { ...settings, capacity: 0 }), { wait: true })
+})
+
+t.test('idle ones go when their time is over, or when there are too many', async t => {
+  const seats = [
+    seat('1', 'idle', { idle_since: 0 }),
+    seat('2', 'idle', { idle_since: 30 }),
+    seat('3', 'busy'),
+  ]
+  t.same(expired(seats, 59, { ...settings, capacity: 3 }), [])
+  t.same(expired(seats, 60, { ...settings, capacity: 3 }), ['1'])
+  t.same(expired(seats, 0, { ...settings, capacity: 2 }), ['1'])
+  t.same(expired(seats, 0, { ...settings, capacity: 0 }), ['1', '2'])
+  t.equal(nextExpiry(seats, 10, settings), 50)
+  t.equal(nextExpiry([seat('1', 'busy')], 10, settings), undefined)
+})
+
+t.test('an executor stays for as many jobs as it may, and with eviction time 0 for one', async t => {
+  t.ok(mayStay({ jobs: 99 }, settings))
+  t.notOk(mayStay({ jobs: 100 }, settings))
+  t.notOk(mayStay({ jobs: 1 }, { ...settings, eviction_time_seconds: 0 }))
+})
+
+t.test(
+  'whatever is done in whatever order, no more live than may, and no job is kept from a free slot',
+  async _t => {
+    const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(5)), { maxLength: 60 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), steps, (capacity, steps) => {
+        const all = { ...settings, capacity }
+        let seats: Seat[] = []
+        let time = 0
+        steps.forEach(([image_id, step], index) => {
+          time++
+          if (step < 3) {
+            const free = freeSlots(seats, all)
+            const choice = choose(seats, { image_id, group: 'g' }, all)
+            if ('use' in choice) seats.find(({ executor_id }) => executor_id === choice.use)!.state = 'busy'
+            else if ('launch' in choice) seats.push(seat(String(index), 'busy', { image_id }))
+            else if ('evict' in choice)
+              seats = seats.filter(({ executor_id }) => executor_id !== choice.evict)
+            else if (free > 0) throw new Error('it waits although a slot is free')
+          } else {
+            const busy = seats.find(({ state }) => state === 'busy')
+            if (busy !== undefined) Object.assign(busy, { state: 'idle', idle_since: time })
+          }
+          if (seats.length > capacity) throw new Error('more than may live')
+        })
+      }),
+    )
+  },
+)
