@@ -12,6 +12,8 @@ export class Automaton {
   #values = new Uint32Array(64)
   #bits = 6
   #count = 1
+  /** Whether any string has this byte. */
+  readonly #known = new Uint8Array(256)
   readonly #links: Uint32Array
   /** How many bytes of input a node stands for. */
   readonly depths: Uint32Array
@@ -61,6 +63,7 @@ export class Automaton {
         }
         this.#keys[slot] = node * 256 + byte + 1
         this.#values[slot] = this.#count++
+        this.#known[byte] = 1
       }
       node = this.#values[slot]!
     }
@@ -91,6 +94,7 @@ export class Automaton {
 
   /** The node after one more byte; 0 is the root, where nothing has begun. */
   next(node: number, byte: number): number {
+    if (this.#known[byte] === 0) return 0
     for (;;) {
       const slot = this.#slot(node, byte)
       if (this.#keys[slot] !== 0) return this.#values[slot]!

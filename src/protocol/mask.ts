@@ -13,8 +13,10 @@ export const shortestSecret = 3
 
 const star = 0x2a
 const [lineFeed, carriageReturn] = [0x0a, 0x0d]
-/** Bytes of a secret above which it is looked for line by line, and not in base64: memory for that is dear. */
-const longestWhole = 65_536
+/** Bytes that all secrets of a job may have together: the search takes up to 800 bytes of memory for each. */
+export const mostSecretBytes = 262_144
+/** Bytes of a secret up to which its lines are also looked for in base64 of their own. */
+const longestInLines = 1024
 /** base64 that is at least this long may have line ends in it, as its programs write it. */
 const wrapped = 64
 /** How many readings of the same bytes are followed. More than two need somebody who wants them. */
@@ -32,19 +34,25 @@ export interface Mask {
 /** Prepares the search for these secrets, and for each line of one that has several. */
 export function makeMask(secrets: readonly string[]): Mask {
   const texts = new Set<string>()
+  const inBase64 = new Set<string>()
+  const isLong = (text: string) => Buffer.byteLength(text) >= shortestSecret
   let tooShort = 0
   for (const secret of new Set(secrets)) {
-    const parts = [secret, ...secret.split(/[\r\n]+/)].map(part => part.trim())
-    const long = parts.filter(part => Buffer.byteLength(part) >= shortestSecret)
-    if (long.length === 0 && secret !== '') tooShort++
-    const lines = long.length > 2 && secret.length > longestWhole ? long.slice(1) : [secret, ...long]
-    for (const text of long.length === 0 ? [] : lines) texts.add(text)
+    if (secret === '') continue
+    const whole = secret.trim()
+    if (!isLong(whole)) {
+      tooShort++
+      continue
+    }
+    const lines = secret.split(/[\r\n]+/).map(line => line.trim())
+    const parts = [secret, whole, ...lines.filter(isLong)]
+    for (const text of parts) texts.add(text)
+    for (const text of secret.length > longestInLines ? parts.slice(0, 2) : parts) inBase64.add(text)
   }
   const plain = [...texts].map(text => Buffer.from(text))
   if (plain.length === 0) return { automaton: undefined, starts: new Uint8Array(), tooShort }
-  const encoded = [...new Set(plain.filter(({ length }) => length <= longestWhole).flatMap(base64Forms))].map(
-    form => Buffer.from(form),
-  )
+  const forms = new Set([...inBase64].flatMap(text => base64Forms(Buffer.from(text))))
+  const encoded = [...forms].map(form => Buffer.from(form))
   const short = encoded.filter(({ length }) => length < wrapped)
   const long = encoded.filter(({ length }) => length >= wrapped)
   const automaton = new Automaton([...plain, ...short], long)

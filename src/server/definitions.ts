@@ -2,6 +2,8 @@
  * What is to be run. The store has it in two parts: a body in clear, and `input`, `env` and `secret_env` sealed at
  * rest. What operators are shown has each secret as `sealed:v1:<base64>`, which can be given back as it is.
  */
+
+import { mostSecretBytes } from '../protocol/mask.ts'
 import type { InputContext, JobBody, SecretValues } from '../protocol/messages.ts'
 import { seal } from '../protocol/seal.ts'
 import { ok, type Result } from '../result.ts'
@@ -36,6 +38,12 @@ export function storeDefinition(given: Omit<JobBody, 'name'>, keys: Keys): Resul
   )
   if (!opened.ok) return opened
   if (isDeeperThan(opened.value.input, deepestInput)) return tooDeep
+  const secretBytes = secretsOf(opened.value).reduce((sum, secret) => sum + Buffer.byteLength(secret), 0)
+  if (secretBytes > mostSecretBytes)
+    return refuse(
+      'malformed',
+      `the secrets have ${secretBytes} bytes together; ${mostSecretBytes} are the most`,
+    )
   const body: DefinitionRow['body'] = {
     kind: input === undefined ? 'command' : 'plugin',
     ...rest,

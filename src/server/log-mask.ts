@@ -13,8 +13,9 @@ export interface LogMask {
 /** JSON may write a byte as six. */
 const longestEscape = 6
 const longestReach = 65_536
-/** Masks kept ready: one is needed again with every chunk. */
+/** Masks kept ready, and the nodes of all of them (some 40 bytes each): one is needed again with every chunk. */
 const mostKept = 256
+const mostNodes = 2_000_000
 
 const ready = new WeakMap<Keys, Map<string, LogMask>>()
 
@@ -25,8 +26,14 @@ export async function maskOf(tx: Reader, { keys }: Context, group: string): Prom
   const found = kept.get(group)
   if (found !== undefined) return found
   const made = maskFor(secretsIn(await tx.definition(group), keys))
-  if (kept.size >= mostKept) kept.delete(kept.keys().next().value!)
   kept.set(group, made)
+  const nodesOf = ({ mask }: LogMask) => mask.automaton?.depths.length ?? 0
+  let nodes = [...kept.values()].reduce((sum, one) => sum + nodesOf(one), 0)
+  for (const [oldest, one] of kept) {
+    if (kept.size <= mostKept && (nodes <= mostNodes || kept.size === 1)) break
+    nodes -= nodesOf(one)
+    kept.delete(oldest)
+  }
   return made
 }
 

@@ -54,6 +54,13 @@ t.test(
   },
 )
 
+t.test('secrets of more than 256 KiB together are refused', async t => {
+  const secret_env = { A: 'a'.repeat(131_072), B: 'b'.repeat(131_072) }
+  t.ok(storeDefinition({ image: 'x', secret_env }, keys).ok)
+  const more = storeDefinition({ image: 'x', secret_env: { ...secret_env, C: 'c' } }, keys)
+  t.match(more, { ok: false, failure: { reason: 'malformed', detail: /262145 bytes/ } })
+})
+
 t.test('every secret is among those that must not be seen in a log', async t => {
   fc.assert(
     fc.property(inputs, secretEnvironments, ({ input, secrets }, secret_env) => {
