@@ -96,3 +96,31 @@ export function withoutMarkers(text: string): string {
     side === 'start' ? `${kind}: ` : '',
   )
 }
+
+const allMarkers = kinds.flatMap(kind => [startOf(kind), endOf(kind)])
+
+/** The same for a log that comes in pieces; what may become a marker is held back. */
+export class ShownLog {
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  #rest = ''
+
+  push(bytes: Uint8Array): string {
+    return this.#show(this.#decoder.decode(bytes, { stream: true }))
+  }
+
+  end(): string {
+    return this.#show(this.#decoder.decode()) + this.#rest
+  }
+
+  #show(more: string): string {
+    const text = this.#rest + more
+    let cut = text.length
+    for (let at = text.indexOf('#', cut - longestStart); at !== -1; at = text.indexOf('#', at + 1))
+      if (allMarkers.some(marker => marker.length > text.length - at && marker.startsWith(text.slice(at)))) {
+        cut = at
+        break
+      }
+    this.#rest = text.slice(cut)
+    return withoutMarkers(text.slice(0, cut))
+  }
+}

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { longestMarker, type Markers, scanMarkers, withoutMarkers } from '../../src/protocol/markers.ts'
+import {
+  longestMarker,
+  type Markers,
+  ShownLog,
+  scanMarkers,
+  withoutMarkers,
+} from '../../src/protocol/markers.ts'
 
 /** As a server does it: chunk after chunk, with nothing in mind but how far it has come. */
 function inPieces(log: Buffer, cuts: readonly number[]): Omit<Markers, 'scanned'> {
@@ -105,5 +111,18 @@ t.test('people read comments and status lines without their markers', async t =>
   t.equal(
     withoutMarkers(`${python}##[start: comment]a\nb##[end: comment]\n##[start: status]c##[end: status]`),
     `${python}comment: a\nb\nstatus: c`,
+  )
+})
+
+t.test('people read the same of a log that comes in pieces', async () => {
+  const log = fc.array(piece, { maxLength: 20 }).map(pieces => Buffer.from(pieces.join('')))
+  fc.assert(
+    fc.property(log, fc.array(fc.nat(300)), (log, cuts) => {
+      const shown = new ShownLog()
+      const at = [0, ...cuts.filter(cut => cut < log.length).sort((a, b) => a - b), log.length]
+      const said = at.slice(1).map((end, i) => shown.push(log.subarray(at[i], end)))
+      assert.equal(said.join('') + shown.end(), withoutMarkers(log.toString()))
+    }),
+    { numRuns: 3000 },
   )
 })

@@ -3,10 +3,10 @@ import { exitStatus } from '../../exit-status.ts'
 import type { Client } from '../../protocol/client.ts'
 import type { Execution } from '../../protocol/messages.ts'
 import { busyText, executionsText, executionText } from '../../report/executions.ts'
-import { streamOut } from '../../report/stream.ts'
 import { catchSignals } from '../signals.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { followLog } from './follow.ts'
+import { logOut } from './log-out.ts'
 import { collect } from './pages.ts'
 import { makeAndWait, type WaitOptions } from './wait.ts'
 
@@ -62,27 +62,25 @@ export function logCommand(options: LogCommandOptions, env: NodeJS.ProcessEnv): 
   return withClient(options, env, async client => {
     using signals = catchSignals()
     const gone = new AbortController()
-    const out = streamOut(process.stdout, () => gone.abort())
+    const out = logOut(!options.json, () => gone.abort())
     const signal = AbortSignal.any([signals.stop, gone.signal])
     const { id, follow, offset: from } = options
     const found = await client.call('getExecution', { params: { id }, signal })
     if (!found.ok) return sayFailure(found.failure)
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+    const line = (value: object) => out.write(Buffer.from(`${JSON.stringify(value)}\n`))
     const take = (bytes: Uint8Array, offset: number) =>
-      out.write(
-        options.json
-          ? `${JSON.stringify({ offset, text: decoder.decode(bytes, { stream: true }) })}\n`
-          : bytes,
-      )
+      options.json ? line({ offset, text: decoder.decode(bytes, { stream: true }) }) : out.write(bytes)
     const until = follow ? {} : { until: found.value.log.length }
     const followed = await followLog(client, id, take, { from, signal, ...until })
+    await out.end()
     if (!followed.ok) {
       if (gone.signal.aborted) return exitStatus.ok
       if (signals.stop.aborted) return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
       return sayFailure(followed.failure)
     }
     const { state, offset } = followed.value
-    if (options.json && state !== undefined) await out.write(`${JSON.stringify({ offset, state })}\n`)
+    if (options.json && state !== undefined) await line({ offset, state })
     return exitStatus.ok
   })
 }

@@ -5,12 +5,12 @@ import type { ClientFailure } from '../../protocol/client-failure.ts'
 import type { Execution } from '../../protocol/messages.ts'
 import { persist } from '../../protocol/retry.ts'
 import { endText } from '../../report/executions.ts'
-import { streamOut } from '../../report/stream.ts'
 import type { Result } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { catchSignals } from '../signals.ts'
 import { type ConnectOptions, printJson, sayFailure } from './connect.ts'
 import { followRun, statusOfExecution } from './follow.ts'
+import { logOut } from './log-out.ts'
 
 export interface WaitOptions extends ConnectOptions {
   /** Follow the log, and end as the execution does. */
@@ -43,7 +43,7 @@ export async function makeAndWait(
 /** Shows the log of an execution as it comes, and ends with its status. SIGINT ends the wait, not the execution. */
 async function waitFor(client: Client, { id, group }: Execution, options: WaitOptions): Promise<number> {
   using signals = catchSignals()
-  const out = streamOut(process.stdout)
+  const out = logOut(true)
   if (!options.quiet) sayError(`runner: execution ${id}\n`)
   const ended = await followRun(
     client,
@@ -52,6 +52,7 @@ async function waitFor(client: Client, { id, group }: Execution, options: WaitOp
     bytes => (options.json ? undefined : out.write(bytes)),
     signals.stop,
   )
+  await out.end()
   if (!ended.ok) {
     const how = `it goes on: \`runner log -f ${id}\` follows it, \`runner abort ${id}\` ends it`
     if (!signals.stop.aborted) {

@@ -1,0 +1,18 @@
+import { ShownLog } from '../../protocol/markers.ts'
+import { streamOut } from '../../report/stream.ts'
+
+/** Where a log goes. */
+export interface LogOut {
+  /** A promise asks to wait before more is written. */
+  write(bytes: Uint8Array): void | Promise<void>
+  /** To be called when nothing more will come. */
+  end(): void | Promise<void>
+}
+
+/** Prints on standard output: byte for byte, but a log for people, on a terminal, without markers. */
+export function logOut(isLog: boolean, onLost: () => void = () => {}): LogOut {
+  const out = streamOut(process.stdout, onLost)
+  if (!isLog || !process.stdout.isTTY) return { write: bytes => out.write(bytes), end: () => {} }
+  const shown = new ShownLog()
+  return { write: bytes => out.write(shown.push(bytes)), end: () => out.write(shown.end()) }
+}
