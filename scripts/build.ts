@@ -68,6 +68,11 @@ const lightUndici: Plugin = {
   name: 'light-undici',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'light-undici' }))
+    // 20 ms, and the client speaks HTTP/1.1 alone. undici goes on where a Node.js has none.
+    onResolve({ filter: /^node:http2$/ }, ({ importer }) =>
+      importer.includes('/undici/') ? { path: 'http2', namespace: 'no-http2' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'no-http2' }, () => ({ contents: 'exports.constants = {}' }))
     onLoad({ filter: /.*/, namespace: 'light-undici' }, () => ({
       contents: `
         const Dispatcher = require('undici/lib/dispatcher/dispatcher.js')
