@@ -3,7 +3,7 @@
  */
 import type { Static, TSchema } from 'typebox'
 import type { Clock } from '../edges.ts'
-import { fail, ok, type Result } from '../result.ts'
+import { errorCode, fail, ok, type Result } from '../result.ts'
 import { api, type Call, type CallName } from './api.ts'
 import { answerFailure, type ClientFailure, mediaType, networkFailure, notAServer } from './client-failure.ts'
 import { openTransport, proxyOf, type Transport, type TransportOptions } from './transport.ts'
@@ -226,6 +226,8 @@ export class Client implements AsyncDisposable {
 
   #failureOf(error: unknown, signal: AbortSignal | undefined): ClientFailure {
     if (signal?.aborted) return { reason: 'stopped', message: 'the call was ended' }
+    // A bug: what a network does has a code, or a name of undici's.
+    if (error instanceof TypeError && errorCode(error) === 'unknown' && error.cause === undefined) throw error
     const { server, env } = this.#options
     return networkFailure(error, server, proxyOf(server, this.#options, env))
   }

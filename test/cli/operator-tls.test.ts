@@ -36,6 +36,8 @@ serverTest(
       status: 69,
       err: /if it serves TLS, say https/,
     })
+    const noProxy = ['--proxy', 'http://127.0.0.1:1']
+    t.match(await say(server, ['job', 'list', ...noProxy]), { status: 69, err: /the proxy 127\.0\.0\.1:1/ })
     t.match(await say(server, ['job', 'list', '--ca-file', '/none']), {
       status: 78,
       err: /\/none cannot be read/,
