@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../edges.ts'
 import type { Reservation } from '../protocol/messages.ts'
 import type { Result } from '../result.ts'
+import { type Crew, suitsAny } from './crew.ts'
 import type { HttpRefusal } from './http-problems.ts'
 import { answerJson, answerNothing, answerRefusal } from './raw-answer.ts'
 import type { TokenRow, Topic } from './store/store.ts'
@@ -17,6 +18,8 @@ export interface Waiter {
   response: ServerResponse
   /** Monotonic seconds. */
   until: number
+  /** What its runner can take (crew.ts), as it was last looked at; undefined before that. */
+  crew?: Crew
 }
 
 /** A waiter in a round of dispatch. */
@@ -28,11 +31,19 @@ export interface Turn {
   changed: boolean
 }
 
-/** One writer for all these waiters: what each gets, or why it can get nothing any more. */
-export type Serve = (
-  turns: readonly Turn[],
-) => Promise<ReadonlyMap<Waiter, Result<Reservation[], HttpRefusal>>>
+/** What a round of dispatch came to. */
+export interface Served {
+  /** What waiters get, or why they can get nothing any more. */
+  answers: ReadonlyMap<Waiter, Result<Reservation[], HttpRefusal>>
+  /** The queues in which something is left, where that was asked. */
+  left: readonly string[]
+}
 
+/** One writer for all these waiters; `more`: others may be offered what they leave. */
+export type Serve = (turns: readonly Turn[], more: boolean) => Promise<Served>
+
+/** Waiters of one round, beside those who must be in it: of thousands few are needed for what is queued. */
+const batch = 128
 /** Seconds between two looks at who has waited long enough. */
 const lookEvery = 0.1
 
@@ -53,8 +64,10 @@ export class Polls {
   /** Those who have not been in a round yet, and those whom a change concerns. */
   #fresh = new Set<Waiter>()
   #woken = new Set<Waiter>()
-  /** Whether something was queued that any of them may take. */
-  #anyone = false
+  /** Queues into which something came. */
+  #queues = new Set<string>()
+  /** Who has been offered what is in these queues; the others come next, the longest waiting first. */
+  #pass: { queues: ReadonlySet<string>; offered: Set<Waiter> } | undefined
   #inRound: ReadonlySet<Waiter> = new Set()
   #round: Promise<void> | undefined
   #watch: Promise<void> | undefined
@@ -93,7 +106,7 @@ export class Polls {
   /** Wakes those whom a change may concern. */
   wake(topic: Topic): void {
     if (this.#waiters.size === 0) return
-    if (topic.about === 'queue') this.#anyone = true
+    if (topic.about === 'queue') this.#queues.add(topic.queue)
     else {
       const id = topic.about === 'runner' ? topic.id : topic.about === 'slot' ? topic.runner_id : ''
       const waiter = this.#waiters.get(id)
@@ -136,7 +149,8 @@ export class Polls {
       if (turns.length === 0) return
       this.#inRound = new Set(turns.map(({ waiter }) => waiter))
       try {
-        const answers = await this.#serve(turns)
+        const { answers, left } = await this.#serve(turns, this.#pass !== undefined)
+        if (!left.some(queue => this.#pass?.queues.has(queue))) this.#pass = undefined
         for (const { waiter } of turns) this.#answer(waiter, answers.get(waiter))
       } catch (error) {
         this.#onError(error)
@@ -147,17 +161,29 @@ export class Polls {
     }
   }
 
-  /** Whom the next round is for. */
+  /** Whom the next round is for: those who came or were woken, and some of those who may take what was queued. */
   #next(): Turn[] {
     const [fresh, woken] = [this.#fresh, this.#woken]
-    const asked = this.#anyone ? this.#waiters.values() : new Set([...fresh, ...woken])
     const turns: Turn[] = []
-    for (const waiter of asked)
+    for (const waiter of new Set([...fresh, ...woken]))
       if (this.#waiters.get(waiter.runner_id) === waiter)
         turns.push({ waiter, again: !fresh.has(waiter), changed: woken.has(waiter) })
     this.#fresh = new Set()
     this.#woken = new Set()
-    this.#anyone = false
+    if (this.#queues.size > 0)
+      this.#pass = { queues: new Set([...this.#queues, ...(this.#pass?.queues ?? [])]), offered: new Set() }
+    this.#queues = new Set()
+    if (this.#pass === undefined) return turns
+    const { queues, offered } = this.#pass
+    for (const { waiter } of turns) offered.add(waiter)
+    const must = turns.length
+    for (const waiter of this.#waiters.values()) {
+      if (offered.has(waiter) || (waiter.crew !== undefined && !suitsAny(waiter.crew, queues))) continue
+      if (turns.length === must + batch) return turns
+      offered.add(waiter)
+      turns.push({ waiter, again: true, changed: false })
+    }
+    this.#pass = undefined
     return turns
   }
 

@@ -1,7 +1,8 @@
-import type { ChannelState } from '../protocol/messages.ts'
-import { fail, ok } from '../result.ts'
+import type { ChannelState, Reservation } from '../protocol/messages.ts'
+import { fail, ok, type Result } from '../result.ts'
 import type { StatesOf } from './command-channel.ts'
 import type { Context } from './context.ts'
+import { crewOf } from './crew.ts'
 import { type Asking, dispatch } from './dispatch.ts'
 import { channelState } from './heartbeat.ts'
 import type { HttpRefusal } from './http-problems.ts'
@@ -10,16 +11,14 @@ import type { Serve, Waiter } from './polls.ts'
 import { callerOf } from './session.ts'
 import type { Reader, Store } from './store/store.ts'
 
-type Served = Awaited<ReturnType<Serve>> extends ReadonlyMap<Waiter, infer R> ? R : never
-
 /** Hands out what is queued to runners that wait: one writer for all. */
 export function serveWaiters(store: Store, context: Context, metrics: Metrics): Serve {
-  return turns => {
+  return (turns, more) => {
     const looked = turns.filter(({ again, changed }) => !again || changed)
     const runners = looked.map(({ waiter }) => waiter.runner_id)
     return store.write(
       async tx => {
-        const answers = new Map<Waiter, Served>()
+        const answers = new Map<Waiter, Result<Reservation[], HttpRefusal>>()
         const asking: Asking[] = []
         for (const { waiter, again, changed } of turns) {
           const { runner_id, token, slots } = waiter
@@ -38,7 +37,11 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
           if (executions !== undefined) answers.set(waiter, ok(executions))
         }
         metrics.reserved([...given.values()].reduce((sum, executions) => sum + executions.length, 0))
-        return answers
+        for (const { waiter } of looked) {
+          const runner = await tx.runner(waiter.runner_id)
+          if (runner !== undefined) waiter.crew = crewOf(runner)
+        }
+        return { answers, left: more ? await tx.queues() : [] }
       },
       { runners, durable: false },
     )

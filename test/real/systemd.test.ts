@@ -61,7 +61,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
       } catch (error) {
         t.comment(
           await sh(
-            'systemctl status runner runner-server; journalctl -q -b --no-pager -u runner -u runner-server -n 60',
+            'systemctl status runner runner-server || true; journalctl -q -b --no-pager -u runner -u runner-server -n 60',
           ).catch(String),
         )
         throw error

@@ -27,14 +27,21 @@ serverTest(t, 'a submit wakes a runner that waits', { stores }, async (t, server
   t.equal(json.executions[0].execution_id, id)
 })
 
-serverTest(t, 'each of many that wait gets one of many that are queued', { stores }, async (t, server) => {
-  const runners = await Promise.all(Array.from({ length: 20 }, (_, n) => server.runner({ name: `r${n}` })))
-  const answers = runners.map(runner => runner.reserve(50))
-  await waiting(server, 20)
-  const submitted = await Promise.all(Array.from({ length: 20 }, () => server.submit()))
-  const got = (await Promise.all(answers)).map(answer => answer.json.executions[0].execution_id)
-  t.same(got.toSorted(), submitted.map(({ id }) => id).toSorted())
-})
+const patient = { confirm_within_seconds: 30, lease_seconds: 30 }
+
+serverTest(
+  t,
+  'each of many that wait gets one of many that are queued',
+  { stores, settings: patient },
+  async (t, server) => {
+    const runners = await Promise.all(Array.from({ length: 20 }, (_, n) => server.runner({ name: `r${n}` })))
+    const answers = runners.map(runner => runner.reserve(50))
+    await waiting(server, 20)
+    const submitted = await Promise.all(Array.from({ length: 20 }, () => server.submit()))
+    const got = (await Promise.all(answers)).map(answer => answer.json.executions[0].execution_id)
+    t.same(got.toSorted(), submitted.map(({ id }) => id).toSorted())
+  },
+)
 
 serverTest(t, 'nothing comes when the wait is over', {}, async (t, server) => {
   const runner = await server.runner()
