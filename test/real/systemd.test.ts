@@ -225,10 +225,8 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal(await sh('runner busy --json'), '[]')
     t.not(await sh(`stat -c %u /proc/${await server('MainPID')}`), '0')
     await sh(`kill -KILL ${await server('MainPID')}`)
-    const status = 'systemctl show --property=StatusText,NRestarts --value runner-server'
-    await sh(
-      `until ${status} | tr '\\n' ' ' | grep -q '1.*listens on\\|listens on.*1 $'; do sleep 0.05; done`,
-    )
+    const restarts = '[ "$(systemctl show --property=NRestarts --value runner-server)" = 1 ]'
+    await sh(`until ${restarts} && systemctl is-active -q runner-server; do sleep 0.05; done`)
     t.equal(await sh('runner busy --json'), '[]')
     await sh('systemctl stop runner-server')
     t.equal(await server('Result'), 'success')
