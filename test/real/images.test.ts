@@ -72,6 +72,41 @@ testWith(t, 'images', needs, async t => {
     t.match(both, [{ ok: true }, { ok: true }])
   })
 
+  await test('credentials come from a file as docker login writes it', async t => {
+    const directory = engine.directory
+    // bcrypt of `geheim`.
+    writeFileSync(
+      join(directory, 'users'),
+      'me:$2y$05$abcdefghijklmnopqrstuuVWu8RjbNovPZWAMRdd7iqaaG0mI53Uu\n',
+    )
+    const realm = `auth: { htpasswd: { realm: test, path: ${directory}/users } }`
+    await using _registry = new Registry(world, 5002, [realm])
+    const guarded = '127.0.0.1:5002/team/box:1'
+    await engine.docker('tag', name, guarded)
+    const config = ['--config', join(directory, 'docker')]
+    await eventually(() => engine.docker(...config, 'login', '-u', 'me', '-p', 'geheim', '127.0.0.1:5002'))
+    await engine.docker(...config, 'push', '--quiet', guarded)
+    await engine.docker('rmi', guarded)
+    const auth = (text: string) => {
+      writeFileSync(join(directory, 'auth.json'), text)
+      return { pull: 'missing' as const, registry_auth_file: join(directory, 'auth.json') }
+    }
+    const entry = (password: string) =>
+      JSON.stringify({
+        auths: { '127.0.0.1:5002': { auth: Buffer.from(`me:${password}`).toString('base64') } },
+      })
+    for (const [text, said] of [
+      ['{}', /no basic auth credentials|unauthorized/],
+      [entry('wrong'), /unauthorized/],
+      ['geheim', /auth.json cannot be read: it is no JSON/],
+    ] as const) {
+      const refused = await prepare(guarded, auth(text))
+      t.match(refused, { failure: { reason: 'image-not-pulled', message: said } })
+      t.notMatch(JSON.stringify(refused), /geheim/)
+    }
+    t.match(await prepare(guarded, auth(entry('geheim'))), { ok: true })
+  })
+
   await test('a registry that is not there, or says nothing, is a failure that says so', async t => {
     t.match(await prepare('127.0.0.1:5009/x:1', { pull: 'missing' }), {
       failure: { reason: 'image-not-pulled', message: /connection refused/ },
@@ -81,6 +116,16 @@ testWith(t, 'images', needs, async t => {
     try {
       const gone = await prepare('10.255.255.1:5000/x:1', { pull: 'missing' })
       t.match(gone, { ok: false, failure: { reason: 'image-not-pulled' } })
+      t.match(await prepare('box:1', { images: ['registry.example/*', '*/team/*'] }), {
+        failure: { reason: 'image-not-allowed' },
+      })
+      t.match(await prepare(name, { images: ['127.0.0.1:5000/team/*'] }), { ok: true })
+      const { id } = await world.image(name)
+      t.match(
+        await prepare(id, { images: ['sha256*'] }),
+        { failure: { reason: 'image-not-allowed' } },
+        'ids are no names',
+      )
     } finally {
       pullLimits.silence = silence
     }

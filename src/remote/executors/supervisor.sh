@@ -14,6 +14,9 @@
 # builtins: where a job has used up its processes, nothing can be forked. Names begin with rnr_ so that no variable of
 # an image is overwritten.
 
+# It is busybox's shell: `read -t` and `-n`, `exec -a`. `order` sets what is not set here.
+# shellcheck shell=dash disable=SC3045,SC3038,SC2119,SC2120,SC2154,SC1091,SC2034,SC2086,SC2094
+
 rnr_control=/.runner/control
 rnr_box=$rnr_control/busybox
 rnr_jobs=/.runner/jobs
@@ -132,7 +135,6 @@ rnr_run() {
   # The job's output: a pipe with one reader. This process holds the reading end too, until the very end.
   "$rnr_box" mkfifo output.pipe || return 1
   exec 4<>output.pipe 5<output.pipe 6>output.pipe 7>>log 4>&-
-  "$rnr_box" rm -f output.pipe
   "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- &
   rnr_pump=$!
   rnr_clock
@@ -178,7 +180,7 @@ rnr_run() {
     [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7
   fi
   exec 5<&- 7>&-
-  "$rnr_box" rm -f input order
+  "$rnr_box" rm -f input order output.pipe
   [ "$rnr_open" = 1 ] && "$rnr_box" chmod -R a+rwX . 2>/dev/null
   echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" >exit.new || return 1
   "$rnr_box" mv -f exit.new exit || return 1
