@@ -301,6 +301,18 @@ while :; do sleep 0.05; done`
     await executor.remove()
   })
 
+  for (const user of ['0', '1000'])
+    await test(`nothing of one job of user ${user} is there for the next`, async t => {
+      const executor = await world.launch('box', { user })
+      const messy =
+        'mkdir -p /tmp/b/c; touch /tmp/b/c/d; chmod 0 /tmp/b; echo x >/dev/shm/y; ln -s / /tmp/l; echo done'
+      t.equal((await world.run(executor, 'box', { command: ['sh', '-c', messy] })).log, 'done\n')
+      t.ok(await executor.sweep(), 'it can be used again')
+      const { log } = await world.run(executor, 'box', { command: ['ls', '-A', '/tmp', '/dev/shm'] })
+      t.equal(log, '/dev/shm:\n\n/tmp:\n')
+      await executor.remove()
+    })
+
   await test('nothing of one job is there for the next', async t => {
     const executor = await world.launch('box')
     const messy = `

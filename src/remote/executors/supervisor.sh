@@ -181,7 +181,7 @@ rnr_run() {
   fi
   exec 5<&- 7>&-
   "$rnr_box" rm -f input order output.pipe
-  [ "$rnr_open" = 1 ] && "$rnr_box" chmod -R a+rwX . 2>/dev/null
+  [ "$rnr_open" = 1 ] && rnr_open_up . a+rwX
   echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" >exit.new || return 1
   "$rnr_box" mv -f exit.new exit || return 1
   cd /
@@ -197,6 +197,12 @@ rnr_hear() {
     ended) rnr_code=$rnr_2 ;;
     abort) [ $rnr_why = exit ] && rnr_why=abort ;;
   esac
+}
+
+# Gives $2 to all in a directory. Not to itself: it may be somebody else's, and that would be the end of it. Nor to what
+# links lead to.
+rnr_open_up() {
+  "$rnr_box" find "$1" -mindepth 1 -maxdepth 1 ! -type l -exec "$rnr_box" chmod -R "$2" {} + 2>/dev/null
 }
 
 # What jobs share beside the image: /dev and /tmp by name, the volumes with what is in them, IPC of System V. A file that
@@ -222,7 +228,7 @@ rnr_sweep() {
     rnr_empty "$rnr_folder" && continue
     # A volume in which the image has something is left as it is.
     case $rnr_full in *"|$rnr_folder|"*) continue ;; esac
-    "$rnr_box" chmod -R u+rwX "$rnr_folder" 2>/dev/null
+    rnr_open_up "$rnr_folder" u+rwX
     "$rnr_box" find "$rnr_folder" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} + 2>/dev/null
   done
   cd "$rnr_jobs/$rnr_leaf" || return 1
