@@ -20,6 +20,16 @@ onEachWorld(
   },
 )
 
+onEachWorld(t, 'what an older process did not confirm is not held against the new one', async (t, world) => {
+  const runner = await world.addRunner()
+  const id = await world.submit()
+  await world.reserve(runner)
+  await world.write(async tx => tx.putRunner({ ...(await tx.runner(runner.id))!, session: 2 }))
+  await world.wait(30)
+  t.match(await world.execution(id), { state: 'queued', unconfirmed: 1 })
+  t.match(await world.runner(runner.id), { misses: 0 })
+})
+
 onEachWorld(t, 'what waits longer than it may fails, and is not tried again', async (t, world) => {
   const id = await world.submit({ max_queue_seconds: 20, retries: 2 })
   await world.wait(15)
