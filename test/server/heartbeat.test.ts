@@ -46,6 +46,17 @@ onEachWorld(
   },
 )
 
+onEachWorld(t, 'a confirm that comes again brings back what was lost since, too', async (t, world) => {
+  const runner = await world.addRunner()
+  const reservation = await world.start(runner, { retries: 1 })
+  await world.wait(65)
+  t.ok((await world.confirm(runner, reservation)).ok)
+  t.match(await world.attempts(reservation.execution_id), [
+    { state: 'running', next_id: null },
+    { state: 'withdrawn', previous_id: null },
+  ])
+})
+
 onEachWorld(t, 'once the next attempt is reserved the one before it is gone', async (t, world) => {
   const [runner, other] = [await world.addRunner(), await world.addRunner()]
   const lost = await world.start(runner, { retries: 1 })

@@ -373,7 +373,11 @@ const confirms = step(
   'confirm',
   fc.tuple(anyRunner, fc.nat()),
   async (model, world, [any, number]) => {
-    const one = pick(number, model.executions, ({ state }) => state === 'reserved')
+    const one = pick(
+      number,
+      model.executions,
+      ({ state, ended }) => state === 'reserved' || (state === 'lost' && !ended),
+    )
     const runner =
       number % 7 === 0 || one.runner === null ? model.runners[any.runner]! : model.runner(one.runner)
     await confirmOne(model, world, one, callerIn(model, { ...any, runner: model.runners.indexOf(runner) }))
@@ -418,14 +422,18 @@ const heartbeats = step(
   'heartbeat',
   fc.record({
     any: anyRunner,
+    which: fc.nat(),
     forgets: fc.boolean(),
     stranger: fc.option(fc.nat(), { freq: 4 }),
     state: fc.constantFrom(...Array<'ready'>(7).fill('ready'), 'draining' as const),
     free: fc.nat(2),
     polling: fc.boolean(),
   }),
-  async (model, world, { any, forgets, stranger, state, free, polling }) => {
-    const { runner, session } = callerIn(model, any)
+  async (model, world, { any, which, forgets, stranger, state, free, polling }) => {
+    const lost = (runner: ModelRunner) =>
+      model.executions.some(one => one.runner === runner.id && one.state === 'lost' && !one.ended)
+    const who = pick(which, model.runners, lost)
+    const { runner, session } = callerIn(model, { ...any, runner: model.runners.indexOf(who) })
     const listed = model.executions.filter(
       one => one.runner === runner.id && one.confirms > 0 && !(forgets && one.priority === 1),
     )
@@ -538,8 +546,8 @@ const restarts = step('restart', fc.constantFrom(1, 20, 1000), async (model, wor
 
 // ── all of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const runs = Number(process.env.RUNNER_TEST_MODEL_RUNS ?? 200)
-t.setTimeout(60_000 + runs * 200)
+const runs = Number(process.env.RUNNER_TEST_MODEL_RUNS ?? 150)
+t.setTimeout(60_000 + runs * 600)
 const steps = [
   ...[submits, submits, submits, submits, works, works, works, works, polls, polls, confirms],
   ...[heartbeats, heartbeats, heartbeats, heartbeats, results, results, waits, waits, waits, aborts, aborts],
