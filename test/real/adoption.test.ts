@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { closeSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { adoptJob } from '../../src/remote/execution.ts'
@@ -24,32 +25,34 @@ async function adoptAll(world: World): Promise<{ started: Started; executor: Exe
   })
 }
 
-/** A process that hands over a job, says so, and waits. */
-async function other(world: World, job: object): Promise<ChildProcess> {
-  const job_ = {
+/** A process that hands over a job, and lives on; it may be killed at a step. */
+function handOver(world: World, job: object, killAt = ''): ChildProcess {
+  const whole = {
     ...{ execution_id: randomUUID(), kind: 'command', image: 'box', runner_group: 'default', env: {} },
     ...{ secret_env: {}, secrets: ['geheim'], session_key: '', release_url: '', max_time_seconds: 60 },
     ...{ abort_timeout_seconds: 1, max_output_bytes: 1000, ...job },
   }
   const { runnerId, workDir, engine } = world
-  const facts = {
-    socket: engine.socket,
-    runnerId,
-    workDir,
-    spool: join(engine.directory, 'spool'),
-    settings,
-    job: job_,
-  }
-  const child = spawn(process.execPath, [join(fixtures, 'hand-over.ts'), JSON.stringify(facts)], {
+  const spool = join(engine.directory, 'spool')
+  const facts = { socket: engine.socket, runnerId, workDir, spool, settings, job: whole }
+  const preload = killAt === '' ? [] : ['--import', join(fixtures, 'kill-at.mjs')]
+  const args = [...preload, join(fixtures, 'hand-over.ts'), JSON.stringify(facts)]
+  return spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, KILL_AT: killAt },
   })
+}
+
+/** The same, once the job has started. */
+async function other(world: World, job: object): Promise<ChildProcess> {
+  const child = handOver(world, job)
   let said = ''
-  child.stdout!.on('data', chunk => (said += chunk))
-  while (!said.includes('started\n'))
-    await Promise.race([
-      once(child.stdout!, 'data'),
-      once(child, 'exit').then(() => Promise.reject(new Error(`it ended: ${said}`))),
-    ])
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`it ended: ${said}`)))
+  ended.catch(() => {})
+  child.stdout!.on('data', chunk => {
+    said += chunk
+  })
+  while (!said.includes('started\n')) await Promise.race([once(child.stdout!, 'data'), ended])
   return child
 }
 
@@ -90,15 +93,34 @@ testWith(t, 'adoption', executorNeeds, async t => {
     await job!.executor!.remove()
   })
 
-  await test('killed between any two steps of the end, the next runner comes to the same', async t => {
-    const executor = await world.launch('box')
-    const job = await world.start(executor, 'box', { command: ['sh', '-c', 'echo over; exit 4'] })
-    const end = await job.finished()
-    await executor.remove()
-    t.match(job.execution.end, { outcome: 'failed', exit_code: 4, log_length: 5 })
-    t.equal(value(job.execution.openLog()) > 0, true)
-    t.match(end, { log: 'over\n' })
-  })
+  // Its renames: the job on record, its place, the leaf out of the container, the end on record, the log kept.
+  const steps = [1, 2, 3, 4, 5].flatMap(step => [`rename:${step}`, `renamed:${step}`])
+  for (const at of steps)
+    await test(`killed at ${at}, the next runner comes to the same end, or to none`, async t => {
+      const child = handOver(world, { command: ['sh', '-c', 'echo over; exit 4'] }, at)
+      t.same(await once(child, 'exit'), [null, 'SIGKILL'])
+      const { executions, damaged } = world.spool.all()
+      const executors = value(await world.executors().adopt())
+      const [execution] = executions
+      if (at === 'rename:1') {
+        t.same([executions.length, damaged.length], [0, 1], 'not on record')
+        for (const directory of damaged) rmSync(directory, { recursive: true })
+      } else if (execution!.place === undefined) t.ok(['renamed:1', 'rename:2'].includes(at), 'not placed')
+      else if (execution!.end !== undefined) {
+        t.match(execution!.end, { outcome: 'failed', exit_code: 4, log_length: 5 })
+        value(await execution!.tidy())
+        closeSync(value(execution!.openLog()))
+      } else if (at === 'renamed:2') {
+        await executors[0]!.kill()
+        const [job] = await adoptAll(world)
+        t.match(await job!.started.watch.ended, { state: 'not-started' })
+      } else {
+        const [job] = await adoptAll(world)
+        t.match(await job!.started.finished(), { outcome: 'failed', exit_code: 4, log: 'over\n' })
+        t.same(readdirSync(execution!.directory).sort(), ['end.json', 'job.json', 'log', 'place.json'])
+      }
+      for (const executor of executors) value(await executor.remove())
+    })
 
   await test('an adopted job can be aborted, and its container may have gone meanwhile', async t => {
     await kill(await other(world, { command: ['sh', '-c', 'echo up; sleep 1000'] }))
