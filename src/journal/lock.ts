@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { openFiles } from '../process/open-files.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { makeDirectory } from './files.ts'
 
@@ -11,6 +12,13 @@ export interface Holder {
   since: string
 }
 
+/** What stands beside a lock. */
+interface Note extends Holder {
+  task_dir: string
+  /** Where the state directory was when the lock was taken. */
+  state_dir: string
+}
+
 /** A lock that is held until it is released, or its process has ended in whatever way. */
 export interface Lock {
   release(): void
@@ -19,30 +27,65 @@ export interface Lock {
 /**
  * Takes the lock of a task directory, or says who has it (undefined where that cannot be read). It is an
  * exclusive transaction on an SQLite file, so it is free the moment its process is gone, after SIGKILL too, and
- * tasks do not inherit it. Throws system errors.
+ * tasks do not inherit it. Its holder keeps the note of who it is open, by which it is found where the state
+ * directory has been removed or moved since. Throws system errors.
  */
 export function takeLock(state: string, taskDir: string, me: Holder): Result<Lock, Holder | undefined> {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   makeDirectory(join(state, 'locks'))
   const path = join(state, 'locks', lockName(taskDir))
+  const note: Note = { ...me, task_dir: taskDir, state_dir: realpathSync(state) }
+  if (!existsSync(`${path}.db`)) {
+    const holder = findHolder(`${basename(path)}.json`, note)
+    if (holder !== undefined) return fail(holder)
+  }
   const database = new DatabaseSync(`${path}.db`, { timeout: 0 })
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode === busy) return fail(readHolder(`${path}.json`))
+    if ((error as { errcode?: number }).errcode === busy) return fail(readNote(`${path}.json`))
     throw error
   }
-  writeFileSync(`${path}.json`, `${JSON.stringify({ ...me, task_dir: taskDir })}\n`, { mode: 0o600 })
-  return ok({ release: () => database.close() })
+  const close = leaveNote(`${path}.json`, note)
+  return ok({
+    release() {
+      database.close()
+      close()
+    },
+  })
 }
 
 /** SQLITE_BUSY (sqlite.org/rescode.html). */
 const busy = 5
 
-function readHolder(path: string): Holder | undefined {
+/** Who took a lock whose file is not where it was. */
+function findHolder(file: string, { state_dir, task_dir }: Note): Holder | undefined {
+  for (const { pid, name, path } of openFiles()) {
+    if (!name.endsWith(`/${file}`) && !name.endsWith(`/${file} (deleted)`)) continue
+    const note = readNote(path)
+    if (note?.pid === pid && note.state_dir === state_dir && note.task_dir === task_dir) return note
+  }
+  return undefined
+}
+
+/** Keeps the note open until it is closed. One that finds no room on the disk costs nothing but itself. */
+function leaveNote(path: string, note: Note): () => void {
+  let fd: number | undefined
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder
+    fd = openSync(path, 'w', 0o600)
+    writeFileSync(fd, `${JSON.stringify(note)}\n`)
+  } catch {
+    // The lock is held all the same.
+  }
+  return () => {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+function readNote(path: string): Note | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Note
   } catch {
     return undefined
   }

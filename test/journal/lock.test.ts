@@ -1,3 +1,4 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import t from 'tap'
 import { rigTest } from '../support/rig.ts'
 
@@ -67,3 +68,41 @@ rigTest(t, 'two task directories with one state directory do not hinder each oth
   hold.release()
   t.equal(await first.ended, 0)
 })
+
+for (const [what, act] of [
+  ['removed', (state: string) => rmSync(state, { recursive: true })],
+  ['moved', (state: string) => renameSync(state, `${state}.old`)],
+  [
+    'replaced by an empty one',
+    (state: string) => {
+      rmSync(state, { recursive: true })
+      mkdirSync(state, { mode: 0o700 })
+    },
+  ],
+] as const)
+  rigTest(
+    t,
+    `the lock holds also when the state directory has been ${what} in mid-run`,
+    held,
+    async (t, rig) => {
+      const hold = rig.hold('hold')
+      const first = rig.run()
+      await first.event('try:running')
+      act(rig.path('state'))
+      for (const _ of [1, 2]) {
+        const other = rig.start(['run'])
+        t.equal(await other.ended, 4)
+        const pid = first.all('run:started')[0]?.pid
+        t.match(other.text, new RegExp(`another run of .* is under way, by process ${pid} since \\d{4}-`))
+      }
+      const elsewhere = rig.start(['run', rig.path('tmp')])
+      t.equal(await elsewhere.ended, 0, 'another task directory')
+      hold.release()
+      t.equal(await first.ended, 0)
+      t.match(first.all('notice'), [{ reason: 'state-lost' }])
+      const next = rig.run()
+      await next.event('try:running')
+      hold.release()
+      t.equal(await next.ended, 0, 'it ends with its holder')
+    },
+  )
