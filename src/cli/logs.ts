@@ -8,6 +8,7 @@ import { leftOutNotice } from '../process/log-file.ts'
 import { LogReader } from '../process/log-reader.ts'
 import { one } from '../report/describe.ts'
 import { type Out, streamOut } from '../report/stream.ts'
+import { errorCode } from '../result.ts'
 import { findRecords, findRun, type RecordOptions } from './records.ts'
 import { sayError } from './say.ts'
 
@@ -42,7 +43,10 @@ export async function logsCommand(options: LogsCommandOptions, env: NodeJS.Proce
     return exitStatus.noRun
   }
   if (options.verify) return verify(run.value, options)
-  await print(run.value, options, streamOut(process.stdout))
+  const gone = new AbortController()
+  await print(run.value, options, streamOut(process.stdout, gone.abort.bind(gone)), gone.signal)
+  // main.ts tells of it.
+  if (gone.signal.aborted && errorCode(gone.signal.reason) !== 'EPIPE') return exitStatus.internal
   return tellMissing(run.value, options) ? exitStatus.missing : exitStatus.ok
 }
 
@@ -98,8 +102,16 @@ function verify(run: RunRecord, options: LogsCommandOptions): number {
   return good ? exitStatus.ok : exitStatus.missing
 }
 
-/** Prints logs one after the other; when following, also what comes until the run has ended. */
-async function print(run: RunRecord, options: LogsCommandOptions, out: Out): Promise<void> {
+/**
+ * Prints logs one after the other; when following, also what comes until the run has ended, or cannot be written out
+ * any more.
+ */
+async function print(
+  run: RunRecord,
+  options: LogsCommandOptions,
+  out: Out,
+  gone: AbortSignal,
+): Promise<void> {
   const logs = new Map<string, { reader: LogReader; decoder: TextDecoder }>()
   let last: string | undefined
   for (;;) {
@@ -128,8 +140,8 @@ async function print(run: RunRecord, options: LogsCommandOptions, out: Out): Pro
         last = file
       }
     }
-    if (!options.follow || !running) return
-    await systemClock.sleep(lookEvery)
+    if (!options.follow || !running || gone.aborted) return
+    await systemClock.sleep(lookEvery, gone)
     const again = readRun(run.started.run_dir ?? '')
     if (again.ok) run = again.value
   }

@@ -10,15 +10,15 @@ export interface Out {
  * Writes to a stream with back-pressure, and goes on without it when its reader has gone: a closed terminal
  * costs the view, never the task. `onLost` is told once.
  */
-export function streamOut(stream: Writable, onLost: () => void = () => {}): Out {
+export function streamOut(stream: Writable, onLost: (error: Error) => void = () => {}): Out {
   let lost = false
   let pressure: PromiseWithResolvers<void> | undefined
   const relieve = () => {
     pressure?.resolve()
     pressure = undefined
   }
-  stream.on('error', () => {
-    if (!lost) onLost()
+  stream.on('error', error => {
+    if (!lost) onLost(error)
     lost = true
     relieve()
   })

@@ -330,3 +330,24 @@ rigTest(
     t.same(ids((await say(rig, 'history', '--json', '--task-dir', other)).text), [5, 4])
   },
 )
+
+rigTest(
+  t,
+  'logs that cannot be written out end with 70, and following ends when nobody reads',
+  { tasks: { a: 'until [ -e "$DIR/go" ]; do echo a; sleep 0.05; done' } },
+  async (t, rig) => {
+    const run = rig.run()
+    await run.output('a')
+    const shell = (line: string) => rig.start(['logs'], { before: ['sh', '-c', line, 'sh'] })
+    for (const args of ['', '-f', '--json']) {
+      const full = shell(`"$@" ${args} > /dev/full`)
+      t.equal(await full.ended, 70, args)
+      t.match(full.text, 'standard output cannot be written: no space left on device')
+    }
+    const cut = shell('"$@" -f | head -n 1')
+    t.equal(await cut.ended, 0)
+    t.match(cut.text, /^==> a, try 1 <==\n$/)
+    rig.file('go', '')
+    t.equal(await run.ended, 0)
+  },
+)
