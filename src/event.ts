@@ -96,6 +96,8 @@ export interface PlannedTaskFact {
   name: string
   /** SHA-256 of the file, in hexadecimal; absent where it could not be read. */
   sha256?: string
+  /** Absent in records of earlier versions. */
+  max_tries?: number
   /** Where the limits in force come from; absent for defaults. */
   max_time_from?: string
   max_tries_from?: string
@@ -112,6 +114,10 @@ export interface ResumeFact {
   task_try?: { task: string; try_num: number }
   /** The end of its last try, a failure from which nothing has followed yet. */
   failed?: TryRef & TryEnd
+  /** The task that asked for a reboot which is still to be asked of the system. */
+  reboot?: string
+  /** How many tries each task has had that has had any; absent in records of earlier versions. */
+  tried?: { task: string; tries: number }[]
   /** What was left of its last try, and has been ended. */
   killed: ProcessFact[]
 }

@@ -88,7 +88,7 @@ export async function runOnce(options: RunOptions): Promise<number> {
     reboots,
     max_reboots: options.configuration.runner.max_reboots,
     ...known({ max_reboots_from: placeOf(options.configuration.texts.get('max_reboots')) }),
-    ...(point === undefined ? {} : { resumes: resumeFact(point, killed) }),
+    ...(point === undefined ? {} : { resumes: { ...point, killed } }),
   })
   await options.asides.begin(journal)
   for (const notice of notices) emit(notice)
@@ -126,10 +126,6 @@ export function realPath(path: string): string {
   } catch {
     return path
   }
-}
-
-function resumeFact({ reboot: _, ...fact }: ResumePoint, killed: ResumeFact['killed']): ResumeFact {
-  return { ...fact, killed }
 }
 
 /** Tells of each wish to stop while the run goes on. */
@@ -196,13 +192,13 @@ async function runTasks(
   )
 }
 
-function planFact({ file, name, path, texts }: Chain['tasks'][number]): PlannedTaskFact {
+function planFact({ file, name, path, settings, texts }: Chain['tasks'][number]): PlannedTaskFact {
   const facts = {
     sha256: sha256OfFile(path),
     max_time_from: placeOf(texts.get('max_time')),
     max_tries_from: placeOf(texts.get('max_tries')),
   }
-  return { task: file, name, ...known(facts) }
+  return { task: file, name, max_tries: settings.max_tries, ...known(facts) }
 }
 
 function placeOf(setting: Setting | undefined): string | undefined {
@@ -236,15 +232,17 @@ function notResumed(failure: ResumeFailure) {
 
 /** Ends what a run that crashed in this boot has left of its last try or hook, and removes its FIFOs. */
 async function endLeftover(
-  { any: last, problem }: LastRuns,
+  { any: last, problem, unknown }: LastRuns,
   { state, bootId, configuration, edges, hurry }: RunOptions,
 ): Promise<{ killed: ResumeFact['killed']; notices: Event[] }> {
-  if (last === undefined || last.ended !== undefined || state === undefined)
-    return { killed: [], notices: [] }
+  if (state === undefined) return { killed: [], notices: [] }
+  const doubt = (id: number, why: string) =>
+    leftOver(`run ${id}: ${why}; something of it may be left, and still run`)
+  const notices = unknown === undefined ? [] : [doubt(unknown.id, unknown.problem)]
+  if (last === undefined || last.ended !== undefined) return { killed: [], notices }
   Outputs.sweep(runPath(state, last.started.run_id))
-  if (last.started.boot_id !== bootId) return { killed: [], notices: [] }
-  const doubt = `run ${last.started.run_id}: ${problem}; something of it may be left, and still run`
-  const notices = problem === undefined ? [] : [leftOver(doubt)]
+  if (last.started.boot_id !== bootId) return { killed: [], notices }
+  if (problem !== undefined) notices.push(doubt(last.started.run_id, problem))
   const open = openHook(last) ?? openTry(last)
   if (open === undefined) return { killed: [], notices }
   const { started, running } = open

@@ -8,6 +8,8 @@ export interface LastRuns {
   any?: RunRecord
   /** Why no more is known of that one. */
   problem?: string
+  /** A later one of which nothing is known, and why. */
+  unknown?: { id: number; problem: string }
   /** The last one of the whole chain, which can be gone on with; a message where it cannot be read. */
   whole?: Result<RunRecord, string>
 }
@@ -20,7 +22,7 @@ export function lastRunsOf(state: string, taskDir: string): LastRuns {
     if (last.any === undefined && known !== undefined) {
       last.any = known
       if (!run.ok) last.problem = run.failure
-    }
+    } else if (last.any === undefined && !run.ok) last.unknown ??= { id, problem: run.failure }
     if (run.ok && run.value.started.partial) continue
     last.whole = run.ok ? ok(run.value) : fail(`run ${id}: ${run.failure}`)
     break

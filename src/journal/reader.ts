@@ -26,6 +26,8 @@ export interface RunRecord {
   started: RecordedOf<'run:started'>
   tries: TryRecord[]
   hooks: HookRecord[]
+  /** How many tries of each task have ended, also in the runs that it went on with. */
+  tried: Map<string, number>
   /** Files of the tasks that are done and need not run again. */
   done: string[]
   /** Which try of the chain is under way. */
@@ -120,10 +122,12 @@ function fold(started: RecordedOf<'run:started'>, events: readonly (Recorded | u
     started,
     tries: [],
     hooks: [],
+    tried: new Map(resumes?.tried?.map(({ task, tries }) => [task, tries])),
     done: [...(resumes?.done ?? [])],
     chain_try: resumes?.chain_try ?? 1,
     ...(resumes?.task_try === undefined ? {} : { task_try: resumes.task_try }),
     ...(resumes?.failed === undefined ? {} : { failed: resumes.failed }),
+    ...(resumes?.reboot === undefined ? {} : { reboot: { task: resumes.reboot, asked: false } }),
     last_at: started.at,
     notices: [],
   }
@@ -149,6 +153,7 @@ function take(run: RunRecord, event: Recorded): void {
       break
     case 'try:ended':
       if (atTry !== undefined) atTry.ended = event
+      if (event.kind === 'task') run.tried.set(event.task, (run.tried.get(event.task) ?? 0) + 1)
       if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT'))
         taskDone(run, event.task)
       if (event.kind === 'task' && event.outcome === 'HALT') run.verdict = 'halted'

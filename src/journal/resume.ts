@@ -3,10 +3,7 @@ import { fail, ok, type Result } from '../result.ts'
 import type { RunRecord } from './reader.ts'
 
 /** Where a run that goes on begins. */
-export type ResumePoint = Omit<ResumeFact, 'killed'> & {
-  /** The task that asked for a reboot which may not have been asked of the system any more. */
-  reboot?: string
-}
+export type ResumePoint = Omit<ResumeFact, 'killed'>
 
 /** What is to be done about the last run. */
 export type ResumeFailure =
@@ -60,6 +57,7 @@ export function decideResume(
     ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
     ...(last.failed === undefined ? {} : { failed: last.failed }),
     ...(reboot !== undefined && sameBoot ? { reboot: reboot.task } : {}),
+    tried: [...last.tried].map(([task, tries]) => ({ task, tries })),
   })
 }
 

@@ -1,4 +1,5 @@
-import type { RunRecord, TryRecord } from '../journal/reader.ts'
+import type { TryEnd } from '../event.ts'
+import type { RunRecord } from '../journal/reader.ts'
 import { openHook, openTry, stateOf } from '../journal/runs.ts'
 import { lastLinesOf } from '../process/log-reader.ts'
 import { describeEnding, one, processes, seconds } from './describe.ts'
@@ -39,11 +40,13 @@ export function explain(run: RunRecord): Explanation {
   const state = stateOf(run)
   const under_way = underWay(run)
   const tries = run.tries.filter(({ started }) => started.kind === 'task')
-  const task = run.ended === undefined ? (openHook(run) ?? tries.at(-1))?.started.task : run.ended.task
-  const last = tries.findLast(({ started }) => started.task === task)
+  const failed = run.started.resumes?.failed
+  const task =
+    run.ended === undefined ? ((openHook(run) ?? tries.at(-1))?.started ?? failed)?.task : run.ended.task
+  const last = lastTryOf(run, task)
   const limit = limitOf(run, last, state)
   // The end of what was cut off is not on record, but in its log.
-  const open = last?.ended === undefined ? last?.started.log : undefined
+  const open = last?.ended === undefined ? last?.log : undefined
   const lines = open === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(open, reportLines)
   const log = last?.ended?.log.file ?? (lines.length > 0 ? open : undefined)
   return {
@@ -52,7 +55,7 @@ export function explain(run: RunRecord): Explanation {
     started_at: run.started.at,
     ...(run.ended === undefined ? {} : { exit_status: run.ended.exit_status }),
     ...(task === undefined ? {} : { task }),
-    ...(last === undefined ? {} : { try_num: last.started.try_num, max_tries: last.started.max_tries }),
+    ...(last === undefined ? {} : { try_num: last.try_num, max_tries: last.max_tries }),
     ...(last?.ended === undefined ? {} : { ending: describeEnding(last.ended) }),
     ...(limit === undefined ? {} : { limit }),
     ...(under_way === undefined ? {} : { under_way }),
@@ -69,6 +72,25 @@ export function explain(run: RunRecord): Explanation {
   }
 }
 
+/** The try of a task by which a run stands or falls. */
+interface LastTry {
+  task: string
+  try_num: number
+  max_tries: number
+  log?: string
+  ended?: TryEnd
+}
+
+/** The last try of a task; of a run that goes on with one that failed there, the one from which that follows. */
+function lastTryOf({ tries, started: { tasks, resumes } }: RunRecord, task?: string): LastTry | undefined {
+  const own = tries.findLast(({ started }) => started.kind === 'task' && started.task === task)
+  if (own !== undefined) return { ...own.started, ...(own.ended === undefined ? {} : { ended: own.ended }) }
+  const failed = resumes?.failed
+  if (failed === undefined || failed.task !== task) return undefined
+  const max_tries = tasks.find(planned => planned.task === task)?.max_tries ?? failed.try_num
+  return { task, try_num: failed.try_num, max_tries, ended: failed }
+}
+
 /** What was begun and has not ended, but for a try of a task. */
 function underWay(run: RunRecord): Explanation['under_way'] {
   const hook = openHook(run)?.started
@@ -79,23 +101,20 @@ function underWay(run: RunRecord): Explanation['under_way'] {
 }
 
 /** The setting by which the try, or else the chain, was ended. */
-function limitOf(run: RunRecord, last: TryRecord | undefined, state: string): Explanation['limit'] {
+function limitOf(run: RunRecord, last: LastTry | undefined, state: string): Explanation['limit'] {
   const { reboots, max_reboots = Number.POSITIVE_INFINITY, max_reboots_from } = run.started
   // With no try at all, a run that gives up had only the reboot of an earlier one left to ask for.
   const wanted = last === undefined || last.ended?.outcome === 'REBOOT'
   if (state === 'gave-up' && wanted && reboots >= max_reboots)
     return { key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }
   if (last === undefined) return undefined
-  const { started, ended } = last
-  const fact = run.started.tasks.find(({ task }) => task === started.task)
-  const key =
-    ended?.failure?.reason === 'timed-out'
-      ? 'max_time'
-      : state === 'gave-up' && started.try_num >= started.max_tries && ended?.outcome === 'RETRY'
-        ? 'max_tries'
-        : undefined
-  if (key === undefined) return undefined
-  return { key, value: started[key], from: fact?.[`${key}_from`] ?? 'the default' }
+  const { task, try_num, max_tries, ended } = last
+  const fact = run.started.tasks.find(planned => planned.task === task)
+  if (ended?.failure?.reason === 'timed-out')
+    return { key: 'max_time', value: ended.failure.max_time, from: fact?.max_time_from ?? 'the default' }
+  if (state === 'gave-up' && try_num >= max_tries && ended?.outcome === 'RETRY')
+    return { key: 'max_tries', value: max_tries, from: fact?.max_tries_from ?? 'the default' }
+  return undefined
 }
 
 /** On one screen. */

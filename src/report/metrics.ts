@@ -10,7 +10,7 @@ export const metrics = {
   runner_task_last_result: 'How the last try of the task ended: 1 with the label of its result.',
   runner_task_last_duration_seconds: 'How long the last try of the task took.',
   runner_task_last_end_timestamp_seconds: 'When the last try of the task ended.',
-  runner_task_tries: 'Tries of the task in the last run that had any.',
+  runner_task_tries: 'Tries of the task in the last run that had any, and in those that it went on with.',
   runner_runs_total: 'Runs by their result.',
   runner_last_run_start_timestamp_seconds: 'When the last run began.',
   runner_last_run_result: 'How the last run ended: 1 with the label of its result.',
@@ -49,7 +49,7 @@ class Metrics {
   readonly #clock: Clock
   #directory = ''
   #samples: Sample[] = []
-  /** Tries of each task in this run. */
+  /** Tries of each task in this run, and in those that it goes on with. */
   readonly #tries = new Map<string, number>()
 
   constructor(clock: Clock) {
@@ -58,11 +58,15 @@ class Metrics {
 
   /** Takes over what is known of this chain, at first from the file. */
   begin(file: string, event: Event & { event: 'run:started' }): void {
-    const { task_dir, tasks, partial, after_crash_of } = event
+    const { task_dir, tasks, partial, after_crash_of, resumes } = event
     const before = this.#directory === task_dir ? this.#samples : readSamples(textOf(file))
     const names = new Set(tasks.map(({ name }) => name))
     this.#directory = task_dir
     this.#tries.clear()
+    for (const { task, tries } of resumes?.tried ?? []) {
+      const name = tasks.find(planned => planned.task === task)?.name
+      if (name !== undefined) this.#tries.set(name, tries)
+    }
     this.#samples = before.filter(
       ({ metric, labels }) =>
         metric in metrics &&

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { rigTest } from '../support/rig.ts'
 
@@ -22,6 +23,45 @@ rigTest(
     t.match(run.all('reboot:asked'), [{ task: 'a', reboots: 1 }])
     t.equal((await rig.finish('--resume')).status, 5, 'now it waits for the reboot')
     t.same(rig.lines('ran'), ['a', 'reboot', 'reboot'])
+  },
+)
+
+rigTest(
+  t,
+  'so does one that was killed once more before it had asked again',
+  {
+    runner: { reboot_command: `sh -c 'echo reboot >> "$DIR/ran"; [ -e "$DIR/go" ] || kill -9 $PPID'` },
+    tasks: { a: `${ran}; exit 194`, b: ran },
+  },
+  async (t, rig) => {
+    for (const args of [[], ['--resume']]) t.equal(await rig.run(...args).ended, 'SIGKILL')
+    const journal = rig.path('state/runs/2/events.jsonl')
+    writeFileSync(journal, readFileSync(journal, 'utf8').replace(/(?<=^.*\n).*/s, ''))
+    rig.file('go', '')
+    const run = await rig.finish('--resume')
+    t.equal(run.status, 5)
+    t.match(run.all('run:started')[0]?.resumes, { run_id: 2, done: ['a'], reboot: 'a' })
+    t.same(rig.lines('ran'), ['a', 'reboot', 'reboot', 'reboot'])
+  },
+)
+
+rigTest(
+  t,
+  'of a run whose record does not even tell when it began the doubt is told, once',
+  { tasks: { a: '[ -e "$DIR/go" ] || kill -9 $PPID' } },
+  async (t, rig) => {
+    t.equal(await rig.run().ended, 'SIGKILL')
+    execFileSync('sed', ['-i', '1s/^/x/', rig.path('state/runs/1/events.jsonl')])
+    rig.file('go', '')
+    t.match((await rig.finish('--resume')).all('notice'), [
+      {
+        reason: 'left-over',
+        message:
+          'run 1: line 1 of its journal is not the beginning of a run; something of it may be left, and still run',
+      },
+    ])
+    t.same((await rig.finish()).all('notice'), [])
+    rmSync(rig.path('state/runs/1'), { recursive: true })
   },
 )
 
@@ -114,6 +154,8 @@ rigTest(
     const first = rig.run()
     await first.output('up')
     rig.task('a', 'exit 0')
+    // With these files from elsewhere nothing tells of the first run.
+    cpSync(rig.path('moved/locks'), rig.path('state/locks'), { recursive: true })
     t.equal((await rig.finish()).status, 0)
     hold.release()
     t.equal(await first.ended, 0)
@@ -152,6 +194,12 @@ for (const [retry_from, expected] of [
       t.equal(third.status, 1)
       t.match(third.all('task:given-up'), [{ task: 'b', tries: 2 }])
       t.match(third.all('run:ended'), [{ reason: 'gave-up', task: 'b', failure: { exit_code: 1 } }])
+      const explained = rig.start(['explain'])
+      await explained.ended
+      t.match(
+        explained.text,
+        /\nb, try 2 of 2: exit status 1\.\nThe limit is max_tries = 2, from .*runner\.cfg:\d+\.\n/,
+      )
       t.same(rig.lines('ran'), [...expected, 'halt.sh'])
     },
   )

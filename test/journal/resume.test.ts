@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { mounts } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
@@ -264,7 +264,10 @@ rigTest(
     const hold = rig.hold('hold')
     const first = rig.run()
     await first.event('try:running')
-    rmSync(rig.path('state', 'locks'), { recursive: true })
+    for (const lock of readdirSync(rig.path('state/locks')).filter(name => name.endsWith('.db'))) {
+      rmSync(rig.path('state/locks', lock))
+      writeFileSync(rig.path('state/locks', lock), '')
+    }
     const second = await rig.finish('--resume')
     t.equal(second.status, 4)
     t.match(second.all('notice'), [{ reason: 'still-running' }])

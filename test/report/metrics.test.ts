@@ -78,6 +78,31 @@ rigTest(
 
 rigTest(
   t,
+  'tries that a run had had before it was killed count on when it is gone on with',
+  {
+    tasks: {
+      '1-a': '[ "$RUNNER_TRY" = 2 ]',
+      '2-b': 'echo >> "$DIR/n"; case $(wc -l < "$DIR/n") in 2) kill -9 $PPID;; 3) exit 0;; *) exit 1;; esac',
+    },
+    runner,
+  },
+  async (t, rig) => {
+    mkdirSync(rig.path('metrics'))
+    t.equal(await rig.start(['run', '--json']).ended, 'SIGKILL')
+    const next = await rig.finish('--resume')
+    t.equal(next.status, 0)
+    t.same(next.all('run:started')[0]?.resumes?.tried, [
+      { task: '1-a', tries: 2 },
+      { task: '2-b', tries: 1 },
+    ])
+    t.match(samples(rig), { 'runner_task_tries a': 2, 'runner_task_tries b': 2 })
+    await rig.finish('--only', 'b')
+    t.match(samples(rig), { 'runner_task_tries a': 2, 'runner_task_tries b': 2 }, 'not with another run')
+  },
+)
+
+rigTest(
+  t,
   'a metrics_file that is a FIFO keeps nothing waiting',
   { tasks: { '1-a': '' }, runner: { metrics_file: 'fifo.prom' } },
   async (t, rig) => {
