@@ -10,6 +10,7 @@ import {
   serverKeys,
   taskKeys,
 } from '../src/config/schema.ts'
+import { exitStatus } from '../src/exit-status.ts'
 import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
 
 /** runner(1). */
@@ -69,6 +70,31 @@ export function runnerPage(version: string): string {
         tagged('/var/lib/runner/', 'Records of runs and the output of each try.'),
       ].join('\n'),
     ),
+    section(
+      'GOING ON WITH A RUN',
+      paragraphs(
+        'Each event is in the record of a run before anything follows from it. `run --resume` goes on with the last run of the task directory if a signal ended it, or it crashed, in this boot, or if it asked for a reboot that has come since, and if the tasks, their order and their contents are the same. It begins with the first task that was not done, and says what it skips; a task that ran when the end came is run again, after what is left of its processes has been ended. Otherwise it begins anew, and says why.',
+        'After another boot than one that a task asked for it begins anew unless `resume_across_boots` is set. A run that had been halted or stopped by a task, or had given up, is not gone on with. While a reboot that was asked for has not come, nothing is started, and the status is 5.',
+        '`runner status` says how the last run stands, `runner explain` why it ended as it did, and `runner logs` what its tasks wrote.',
+      ),
+    ),
+    section(
+      'IN THE JOURNAL OF SYSTEMD',
+      text(
+        'Where standard output is the journal, as in `runner.service`, and with `--syslog`, each event is an entry with a priority and these fields. The output of tasks stays as it is, line by line.',
+      ),
+    ),
+    [
+      tagged('RUNNER_EVENT', 'What happened: `run:started`, `try:ended` and so on.'),
+      tagged('RUNNER_RUN_ID', 'The number of the run.'),
+      tagged('RUNNER_TASK, RUNNER_TASK_FILE', 'The name of the task, and of its file.'),
+      tagged('RUNNER_TRY', 'The number of the try.'),
+      tagged('OBJECT_PID', 'runner itself; the entry is written by logger(1).'),
+    ].join('\n'),
+    text('Such as:'),
+    verbatim('journalctl -b RUNNER_TASK=mount\njournalctl RUNNER_EVENT=run:ended'),
+    section('EXIT STATUS', text('Those of single commands stand with them.')),
+    exits(),
     section('EXAMPLES', examples(program.after)),
     section('SEE ALSO', '.BR runner.cfg (5),\n.BR systemctl (1),\n.BR journalctl (1)'),
   ])
@@ -104,6 +130,42 @@ export function configPage(version: string): string {
     ),
     section('SEE ALSO', '.BR runner (1)'),
   ])
+}
+
+/** What each exit status says; where several things have the same, one after the other. */
+const exitTexts: Record<keyof typeof exitStatus, string> = {
+  ok: 'All required tasks are OK; the command did what it was asked to.',
+  gaveUp: 'The run gave up after `max_tries`.',
+  halted: 'A task halted the run.',
+  exited: 'A task stopped the run.',
+  locked: 'Another run of the task directory is under way.',
+  reboot: 'A task asked for a reboot.',
+  crashed: '`status`: the process of the last run has gone without a word.',
+  noRun: '`status`, `explain`, `logs`: there is no such run on record.',
+  notFound: 'Commands to a server: it knows no such job, execution, runner, group or token.',
+  jobFailed: 'Commands that wait for a job: it failed without a status of its own.',
+  jobAborted: 'Commands that wait for a job: it was aborted.',
+  jobLost: 'Commands that wait for a job: its runner was not heard of again.',
+  missing: '`logs`: a log is not there, or with `--verify` not whole; `get --require`: the key is not there.',
+  usage: 'The command line is wrong.',
+  unavailable:
+    'There is no Node.js that is new enough; `server`: its store or its address cannot be had; commands to a server: it cannot be reached.',
+  internal: 'A command other than `run` could not write to standard output, or there is a bug in runner.',
+  refused: 'Commands to a server: it does not do what was asked.',
+  config: 'The configuration or the task directory is wrong; nothing has run.',
+  interrupted: 'A signal interrupted it: SIGINT, SIGTERM.',
+}
+
+function exits(): string {
+  const names = Object.keys(exitTexts) as (keyof typeof exitStatus)[]
+  const numbers = (name: keyof typeof exitStatus) => {
+    const status = exitStatus[name]
+    return typeof status === 'number' ? [status] : Object.values(status)
+  }
+  return [...Map.groupBy(names, name => numbers(name).join(', '))]
+    .sort(([a], [b]) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+    .map(([status, of]) => tagged(status, of.map(name => exitTexts[name]).join(' ')))
+    .join('\n')
 }
 
 const helpOption = { short: '-h', long: '--help', description: 'show the help of a command' }

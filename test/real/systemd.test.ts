@@ -234,6 +234,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
 
   await step('removed, it has ended; purged, nothing is left but what is the administrator’s', async t => {
     const pids = 'ps -e -o args= 2>/dev/null || cat /proc/[0-9]*/cmdline | tr "\\0" " "'
+    await sh('systemctl start runner@none || systemctl is-failed runner@none')
     await hold()
     await sh('dpkg -r runner')
     t.notMatch(await sh(pids), '/usr/lib/runner')
@@ -243,6 +244,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
       "find / -xdev -name '*runner*' ! -path '/proc/*' ! -path '/root/*' ! -path '/sys/*'",
     )
     t.same(left.split('\n').sort(), ['/etc/runner'])
+    t.equal(await sh("systemctl list-units --all --plain --no-legend 'runner*'"), '', 'nor a failed unit')
     t.same((await sh('find /etc/runner -type f | sort')).split('\n'), [
       '/etc/runner/tasks.d/10-first',
       '/etc/runner/tasks.d/20-middle',
