@@ -9,6 +9,13 @@ import { localTime } from './history.ts'
 const reportLines = 5
 const longestLine = 200
 
+/** A setting that set a limit, and where it stands. */
+interface Limit {
+  key: 'max_time' | 'max_tries' | 'max_reboots'
+  value: number
+  from: string
+}
+
 /** Everything about why a run ended, as JSON. */
 export interface Explanation {
   run_id: number
@@ -20,8 +27,8 @@ export interface Explanation {
   max_tries?: number
   /** What happened to the last try of that task. */
   ending?: string
-  /** The setting that set the limit, and where it stands. */
-  limit?: { key: 'max_time' | 'max_tries' | 'max_reboots'; value: number; from: string }
+  /** The settings by which it ended: of the try, and of the chain. */
+  limits: Limit[]
   /** What runs or ran when the end came, where it is no try of that task. */
   under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
   /** The task for which the reboot_command ran when the end came. */
@@ -44,7 +51,6 @@ export function explain(run: RunRecord): Explanation {
   const task =
     run.ended === undefined ? ((openHook(run) ?? tries.at(-1))?.started ?? failed)?.task : run.ended.task
   const last = lastTryOf(run, task)
-  const limit = limitOf(run, last, state)
   // The end of what was cut off is not on record, but in its log.
   const open = last?.ended === undefined ? last?.log : undefined
   const lines = open === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(open, reportLines)
@@ -57,7 +63,7 @@ export function explain(run: RunRecord): Explanation {
     ...(task === undefined ? {} : { task }),
     ...(last === undefined ? {} : { try_num: last.try_num, max_tries: last.max_tries }),
     ...(last?.ended === undefined ? {} : { ending: describeEnding(last.ended) }),
-    ...(limit === undefined ? {} : { limit }),
+    limits: limitsOf(run, last, state),
     ...(under_way === undefined ? {} : { under_way }),
     ...(run.ended === undefined && run.reboot?.asked ? { reboot_asked_by: run.reboot.task } : {}),
     ...(run.ended === undefined && run.waiting !== undefined
@@ -100,21 +106,26 @@ function underWay(run: RunRecord): Explanation['under_way'] {
   return undefined
 }
 
-/** The setting by which the try, or else the chain, was ended. */
-function limitOf(run: RunRecord, last: LastTry | undefined, state: string): Explanation['limit'] {
+/** The settings by which the last try and the chain were ended. */
+function limitsOf(run: RunRecord, last: LastTry | undefined, state: string): Limit[] {
   const { reboots, max_reboots = Number.POSITIVE_INFINITY, max_reboots_from } = run.started
   // With no try at all, a run that gives up had only the reboot of an earlier one left to ask for.
   const wanted = last === undefined || last.ended?.outcome === 'REBOOT'
   if (state === 'gave-up' && wanted && reboots >= max_reboots)
-    return { key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }
-  if (last === undefined) return undefined
+    return [{ key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }]
+  if (last === undefined) return []
   const { task, try_num, max_tries, ended } = last
   const fact = run.started.tasks.find(planned => planned.task === task)
+  const limits: Limit[] = []
   if (ended?.failure?.reason === 'timed-out')
-    return { key: 'max_time', value: ended.failure.max_time, from: fact?.max_time_from ?? 'the default' }
+    limits.push({
+      key: 'max_time',
+      value: ended.failure.max_time,
+      from: fact?.max_time_from ?? 'the default',
+    })
   if (state === 'gave-up' && try_num >= max_tries && ended?.outcome === 'RETRY')
-    return { key: 'max_tries', value: max_tries, from: fact?.max_tries_from ?? 'the default' }
-  return undefined
+    limits.push({ key: 'max_tries', value: max_tries, from: fact?.max_tries_from ?? 'the default' })
+  return limits
 }
 
 /** On one screen. */
@@ -137,8 +148,7 @@ export function explainText(facts: Explanation): string {
   }
   if (facts.waiting_for !== undefined)
     lines.push(`It ${be} waiting for try ${facts.waiting_for.try_num}, from ${one(facts.waiting_for.task)}.`)
-  if (facts.limit !== undefined) {
-    const { key, value, from } = facts.limit
+  for (const { key, value, from } of facts.limits) {
     const amount = key === 'max_time' ? seconds(value) : String(value)
     lines.push(`The limit is ${key} = ${amount}, from ${from}.`)
   }

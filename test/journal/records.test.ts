@@ -148,13 +148,20 @@ rigTest(
     const { text } = await say(rig, 'explain', '1')
     t.match(text, /^run 1, started .*: it gave up \(status 1\)\./)
     t.match(text, /\nb, try 1 of 1: ran longer than its max_time, 300 ms\.\n/)
-    t.match(text, /\nThe limit is max_time = 300 ms, from .*runner\.cfg:\d+\.\n/)
+    t.match(
+      text,
+      /\nThe limit is max_time = 300 ms, from .*runner\.cfg:\d+\.\nThe limit is max_tries = 1, from/,
+    )
     t.match(text, /\nEnded with it: .*sleep 60 \(pid \d+\)/)
     t.match(text, '\nIts last lines:\n  | one\n  | two\n')
     t.match(JSON.parse((await say(rig, 'explain', '--json')).text), {
       run_id: 1,
       state: 'gave-up',
       task: 'b',
+      limits: [
+        { key: 'max_time', value: 0.3, from: /runner\.cfg:\d+$/ },
+        { key: 'max_tries', value: 1, from: /runner\.cfg:\d+$/ },
+      ],
     })
     t.equal((await say(rig, 'explain', '2')).status, 7)
   },
