@@ -69,9 +69,7 @@ export class CommandChannels {
   wake(topic: Topic): void {
     if (topic.about !== 'runner' || !this.#channels.has(topic.id)) return
     this.#changed.add(topic.id)
-    this.#round ??= this.#rounds().finally(() => {
-      this.#round = undefined
-    })
+    this.#round ??= this.#rounds()
   }
 
   ping(): void {
@@ -113,6 +111,8 @@ export class CommandChannels {
         for (const channel of channels) this.#end(channel)
       }
     }
+    // At once: what comes later begins another round.
+    this.#round = undefined
   }
 
   #tell(channel: Channel, state: ChannelState | 'deleted' | 'superseded' | undefined): void {

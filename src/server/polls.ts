@@ -136,9 +136,7 @@ export class Polls {
   }
 
   #turn(): void {
-    this.#round ??= this.#rounds().finally(() => {
-      this.#round = undefined
-    })
+    this.#round ??= this.#rounds()
   }
 
   async #rounds(): Promise<void> {
@@ -146,7 +144,11 @@ export class Polls {
     await Promise.resolve()
     for (;;) {
       const turns = this.#next()
-      if (turns.length === 0) return
+      if (turns.length === 0) {
+        // At once: what comes later begins another round.
+        this.#round = undefined
+        return
+      }
       this.#inRound = new Set(turns.map(({ waiter }) => waiter))
       try {
         const { answers, left } = await this.#serve(turns, this.#pass !== undefined)
