@@ -33,11 +33,11 @@ function oldest(runners: readonly RunnerRow[]): RunnerRow | undefined {
  * Elects again, and tells those whom it concerns. To be called in the writer that changed anything an election goes
  * by: the group, or a runner that is or was in it.
  */
-export async function electGroup(tx: Writer, _ctx: Context, name: string): Promise<void> {
+export async function electGroup(tx: Writer, ctx: Context, name: string): Promise<void> {
   const group = await tx.group(name)
   if (group === undefined || (group.mode !== 'leader' && group.leader_runner_id === null)) return
   const runners = group.mode === 'leader' ? await tx.runnersOf(name) : []
-  const leader = elect(group, runners, await vouchedTime(tx))
+  const leader = elect(group, runners, await vouchedTime(tx, ctx))
   if (leader === group.leader_runner_id) return
   tx.putGroup({ ...group, leader_runner_id: leader })
   for (const id of [group.leader_runner_id, leader]) if (id !== null) tx.notify({ about: 'runner', id })
@@ -47,7 +47,9 @@ export async function electGroup(tx: Writer, _ctx: Context, name: string): Promi
  * The time as far as the sweep vouches for it: after an outage nobody counts as gone who was not heard of because the
  * server did not listen, and after a jump of the clock nobody as there who was gone.
  */
-async function vouchedTime(tx: Reader): Promise<number> {
+async function vouchedTime(tx: Reader, { settings }: Context): Promise<number> {
   const tick = await tickOf(tx)
-  return tick === undefined ? tx.now : Math.min(Math.max(tx.now, tick), tick + longestGap)
+  return tick === undefined
+    ? tx.now
+    : Math.min(Math.max(tx.now, tick), tick + longestGap(settings.lease_seconds * 1000))
 }

@@ -22,7 +22,8 @@ export function isOutage(
   lease: number,
 ): boolean {
   if (tick === undefined) return false
-  if (last === undefined) return now - tick > Math.min(longestGap, lease / 4) || tick - now > longestJump
+  if (last === undefined)
+    return now - tick > Math.min(longestGap(lease), lease / 4) || tick - now > longestJump
   const jump = now - last.now - (monotonic - last.monotonic)
-  return now - tick > longestGap || Math.abs(jump) > longestJump
+  return now - tick > longestGap(lease) || Math.abs(jump) > longestJump
 }

@@ -4,7 +4,7 @@ import { electGroup } from './election.ts'
 import { expire } from './expire.ts'
 import { isOutage, type Sighting } from './outage.ts'
 import { groupOf } from './runner-facts.ts'
-import type { Store, Writer } from './store/store.ts'
+import type { Reader, Store, Writer } from './store/store.ts'
 import { putTick, tickOf } from './tick.ts'
 
 /** Seconds between two sweeps. */
@@ -61,13 +61,21 @@ export class Sweeper {
     return this.#store.write(writer, { durable: false })
   }
 
+  /** Milliseconds. */
+  get #lease(): number {
+    return this.#ctx.settings.lease_seconds * 1000
+  }
+
+  #look(tx: Reader): Sighting {
+    return { now: tx.now, monotonic: this.#monotonic() }
+  }
+
   async #tick(): Promise<boolean> {
-    const lease = this.#ctx.settings.lease_seconds * 1000
     const { seen, outage } = await this.#write(async tx => {
-      const seen = { now: tx.now, monotonic: this.#monotonic() }
+      const seen = this.#look(tx)
       const tick = await tickOf(tx)
-      const outage = isOutage(tick, this.#last, seen, lease)
-      if (outage) await tx.postponeAll(lease, tick ?? 0)
+      const outage = isOutage(tick, this.#last, seen, this.#lease)
+      if (outage) await tx.postponeAll(this.#lease, tick ?? 0)
       putTick(tx)
       return { seen, outage }
     })
@@ -79,6 +87,8 @@ export class Sweeper {
     let lost = 0
     await inPieces(() =>
       this.#write(async tx => {
+        // The process or the store can stand still in mid-sweep, too: the next one moves the deadlines.
+        if (isOutage(await tickOf(tx), this.#last, this.#look(tx), this.#lease)) return 0
         const rows = await tx.due(piece)
         for (const { id } of rows) {
           // What expired before it may have changed it.

@@ -38,6 +38,11 @@ t.test('with short leases a restart is an outage sooner', async t => {
   t.notOk(isOutage(0, at(0), at(501), 2000))
 })
 
+t.test('with short leases a pause of the process is an outage before it ends them', async t => {
+  t.ok(isOutage(0, at(0), at(1001), 2000))
+  t.notOk(isOutage(0, at(0), at(1000), 2000))
+})
+
 t.test('the first server of all has had no outage', async t => {
   t.notOk(isOutage(undefined, undefined, at(1e12), lease))
 })

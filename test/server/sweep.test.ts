@@ -1,5 +1,7 @@
 import t from 'tap'
 import { patchGroup } from '../../src/server/groups.ts'
+import type { Store, WriteOptions, Writer } from '../../src/server/store/store.ts'
+import { Sweeper } from '../../src/server/sweep.ts'
 import { onEachWorld } from '../support/server-world.ts'
 
 t.setTimeout(120_000)
@@ -70,6 +72,26 @@ onEachWorld(
     t.match(await world.sweeper.sweep(), { outage: true })
   },
 )
+
+onEachWorld(t, 'a store that stalls in the middle of a sweep ends no lease', async (t, world) => {
+  const runner = await world.addRunner()
+  const { execution_id: id } = await world.start(runner)
+  await world.sweeper.sweep()
+  // It is the second writer of a sweep that lets things expire.
+  let writes = 0
+  const stalling: Store = Object.create(world.store, {
+    write: {
+      value: <T>(writer: (tx: Writer) => Promise<T>, options?: WriteOptions) => {
+        if (++writes === 2) world.pass(600)
+        return world.store.write(writer, options)
+      },
+    },
+  })
+  await new Sweeper(stalling, world.ctx, () => world.clock.monotonic / 1000).sweep()
+  t.equal((await world.execution(id)).state, 'running')
+  t.match(await world.sweeper.sweep(), { outage: true, lost: 0 })
+  t.equal((await world.heartbeat(runner, [id])).leases[id], 60)
+})
 
 onEachWorld(t, 'a wall clock that jumps ends no lease, and makes none last for hours', async (t, world) => {
   const runner = await world.addRunner()
