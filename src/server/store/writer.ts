@@ -121,7 +121,7 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
 
   putLog(row: LogRow): void {
     this.access.put('logs', row)
-    if (row.final_length !== null) this.access.logs.syncs.add(row.execution_id)
+    if (row.final_length !== null && row.length > 0) this.access.logs.syncs.add(row.execution_id)
   }
 
   writeLog(id: string, offset: number, bytes: Uint8Array): Promise<void> {
