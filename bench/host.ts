@@ -1,5 +1,6 @@
 /*
- * Measures the built program side by side with what one would use instead, and writes docs/benchmarks.md. All
+ * Measures the built program side by side with what one would use instead, and writes
+ * its part of docs/benchmarks.md. All
  * commands of a table run in turn, round after round, so that a machine that changes its speed changes it for
  * all; the ratios are those of the rounds, and their median is what counts. Build first: npm run build.
  */
@@ -7,6 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { median, replacePart } from './figures.ts'
 
 interface Contender {
   name: string
@@ -43,12 +45,6 @@ function sample({ command }: Contender, repeat: number): number {
   const time = (performance.now() - start) / repeat
   if (status !== 0) throw new Error(`${command}\nended with status ${status}: ${stderr}`)
   return time
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 function measure({ title, about, ours, others, target, rounds, repeat }: Table): string {
@@ -233,19 +229,9 @@ function memory(): string {
 
 try {
   const tables = [lookUp(20, 1.5), lookUp(100, 2.5), manyTasks(), emptyChain(), muchOutput()].map(measure)
-  const text = `# Benchmarks
-
-Made by \`npm run build && npm run bench\`, of the built program, on a machine with ${cpus().length} processors and Node.js
-${process.versions.node}. Times are whole processes, start to end; all commands of a table ran in turn, and a ratio is the
-median of the rounds' ratios. The machine is shared: the ratios mean something, the milliseconds little.
-
-${[...tables, memory()].join('\n\n')}
-`
-  const notes = existsSync('bench/notes.md')
-    ? `\n${spawnSync('cat', ['bench/notes.md'], { encoding: 'utf8' }).stdout}`
-    : ''
-  writeFileSync('docs/benchmarks.md', text + notes)
-  console.log(text)
+  const about = `Measured on a machine with ${cpus().length} processors and Node.js ${process.versions.node}. Times are whole processes,
+start to end; all commands of a table ran in turn, and a ratio is the median of the rounds' ratios.`
+  replacePart('host', `${[about, ...tables, memory()].join('\n\n')}\n`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -1,0 +1,134 @@
+/*
+ * Runners as the server sees them, many in one process: they register, reserve, confirm and say that the job
+ * succeeded, over HTTP. No executor, no log: the hand-over alone.
+ */
+import { generateKeyPairSync, privateDecrypt, randomUUID } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
+import { Pool } from 'undici'
+
+export interface Attached {
+  id: string
+  headers: Record<string, string>
+}
+
+const empty = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
+const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
+
+/** The server under load, with a connection for each runner. */
+export class Server {
+  readonly #pool: Pool
+  readonly #url: string
+  readonly #admin: string
+
+  constructor(url: string, admin: string, connections: number) {
+    this.#url = url
+    this.#admin = admin
+    this.#pool = new Pool(url, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
+  }
+
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH',
+    path: string,
+    headers: Record<string, string>,
+    body?: object,
+  ) {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const type = text === undefined ? {} : { 'content-type': 'application/json' }
+    const answer = await this.#pool.request({
+      method,
+      path,
+      headers: { ...headers, ...type },
+      body: text ?? null,
+    })
+    const said = await answer.body.text()
+    if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${said}`)
+    return said === '' ? undefined : JSON.parse(said)
+  }
+
+  admin(method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: object) {
+    return this.send(method, path, { authorization: `Bearer ${this.#admin}` }, body)
+  }
+
+  /** Registers one more runner, and calls once, so that its session is in force. */
+  async attach(registration: string): Promise<Attached> {
+    const answer = await this.send(
+      'POST',
+      '/v1/runners/register',
+      { authorization: `Bearer ${registration}` },
+      {
+        uuid: randomUUID(),
+        name: 'bench',
+        version: '0',
+        public_key: pem,
+        capabilities: [],
+        runner_group: 'default',
+      },
+    )
+    const opened = privateDecrypt(
+      { key: privateKey, oaepHash: 'sha256' },
+      Buffer.from(answer.credentials, 'base64'),
+    )
+    const { token } = JSON.parse(opened.toString())
+    const headers = { authorization: `Bearer ${token}`, 'runner-session': String(answer.session) }
+    const attached = { id: answer.runner_id as string, headers }
+    await this.heartbeat(attached)
+    return attached
+  }
+
+  heartbeat({ id, headers }: Attached) {
+    const body = { state: 'ready', executions: [], executors: [], free_slots: 1 }
+    return this.send('POST', `/v1/runners/${id}/heartbeat`, headers, body)
+  }
+
+  /** The ids of what was handed out; waits up to so many seconds. */
+  async reserve(
+    { id, headers }: Attached,
+    wait: number,
+  ): Promise<{ execution_id: string; lease_id: string }[]> {
+    const answer = await this.send('POST', `/v1/runners/${id}/reserve`, headers, {
+      slots: 1,
+      wait_seconds: wait,
+    })
+    return answer?.executions ?? []
+  }
+
+  /** Confirms, and says that it succeeded. */
+  async finish(
+    { headers }: Attached,
+    { execution_id, lease_id }: { execution_id: string; lease_id: string },
+  ) {
+    await this.send('POST', `/v1/executions/${execution_id}/confirm`, headers, { lease_id })
+    const now = new Date().toISOString()
+    await this.send('PUT', `/v1/executions/${execution_id}/result`, headers, {
+      lease_id,
+      outcome: 'succeeded',
+      exit_code: 0,
+      reason: null,
+      error_message: null,
+      output: null,
+      started_at: now,
+      finished_at: now,
+      log_length: 0,
+      log_sha256: empty,
+    })
+  }
+
+  /** Opens a command channel and leaves it open; resolves with its first bytes. */
+  channel({ id, headers }: Attached): Promise<{ close(): void }> {
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(`${this.#url}/v1/runners/${id}/commands`, { headers, agent: false })
+      request.on('error', reject)
+      request.on('response', response => {
+        if (response.statusCode !== 200) reject(new Error(`command channel: ${response.statusCode}`))
+        response.once('data', () => resolve({ close: () => request.destroy() }))
+        response.on('error', () => {})
+      })
+      request.end()
+    })
+  }
+
+  close() {
+    return this.#pool.destroy()
+  }
+}

@@ -1,0 +1,307 @@
+/*
+ * Measures the server: jobs handed over a second beside two queues on the same PostgreSQL, the way from submit to
+ * a runner, memory for each idle runner, and start-up. Contenders of a table run in turn, round after round; writes
+ * its part of docs/benchmarks.md. Needs PostgreSQL 15 and root or the user postgres. Build first: npm run build.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { median, percentile, replacePart } from './figures.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
+const node = resolve('node_modules/.bin/node')
+const queues = resolve('bench/queues')
+const bin = '/usr/lib/postgresql/15/bin'
+const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
+for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+// ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const postgresDir = join(folder, 'postgres')
+const postgresPort = await freePort()
+let databases = 0
+
+function asPostgres(...command: string[]): void {
+  const [program, args] =
+    process.getuid?.() === 0
+      ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--init-groups', '--', ...command]]
+      : [command[0]!, command.slice(1)]
+  const { status, stderr } = spawnSync(program!, args as string[], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    cwd: folder,
+  })
+  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`)
+}
+
+function startPostgres(): void {
+  chmodSync(folder, 0o755)
+  mkdirSync(postgresDir)
+  const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout)
+  if (process.getuid?.() === 0) chownSync(postgresDir, id('-u'), id('-g'))
+  asPostgres(join(bin, 'initdb'), '-D', join(postgresDir, 'data'), '-A', 'trust', '-U', 'postgres')
+  const options = `-p ${postgresPort} -c listen_addresses=127.0.0.1 -c max_connections=200 -k ${postgresDir}`
+  asPostgres(
+    join(bin, 'pg_ctl'),
+    '-w',
+    '-D',
+    join(postgresDir, 'data'),
+    '-l',
+    join(postgresDir, 'log'),
+    '-o',
+    options,
+    'start',
+  )
+}
+
+/** An empty database of its own for each sample. */
+function database(): string {
+  const name = `bench${++databases}`
+  asPostgres(join(bin, 'createdb'), '-h', '127.0.0.1', '-p', String(postgresPort), '-U', 'postgres', name)
+  return `postgres://postgres@127.0.0.1:${postgresPort}/${name}`
+}
+
+// ── the server ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Running {
+  url: string
+  tokens: string
+  pid: number
+  /** Milliseconds from the start of the launcher to the first answer. */
+  startUp: number
+  stop(): Promise<void>
+}
+
+let servers = 0
+
+async function startServer(engine: 'sqlite' | 'postgres'): Promise<Running> {
+  const dir = join(folder, `server${++servers}`)
+  mkdirSync(dir)
+  const port = await freePort()
+  const place = engine === 'sqlite' ? `sqlite:${join(dir, 'server.db')}` : database()
+  const keys = [
+    `listen = 127.0.0.1:${port}`,
+    `database = ${place}`,
+    `data_dir = ${dir}`,
+    `key_file = ${join(dir, 'server.key')}`,
+  ]
+  writeFileSync(join(dir, 'runner.cfg'), `[server]\n${keys.join('\n')}\n`)
+  const start = performance.now()
+  const child = spawn(resolve('bin/runner'), ['server', '-c', join(dir, 'runner.cfg')], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', data => {
+    said += data
+  })
+  const url = `http://127.0.0.1:${port}`
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`runner server ended with ${child.exitCode}: ${said}`)
+    const answered = await fetch(`${url}/health`).then(
+      answer => answer.ok,
+      () => false,
+    )
+    if (answered) break
+    await new Promise(resolve => setTimeout(resolve, 2))
+  }
+  const startUp = performance.now() - start
+  const stop = async () => {
+    child.kill()
+    await once(child, 'exit')
+  }
+  return { url, tokens: dir, pid: child.pid!, startUp, stop }
+}
+
+function load(script: string, ...args: string[]): ChildProcess {
+  return spawn(node, [join(queues, script), ...args], {
+    env: environment,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+}
+
+/** What a load prints. */
+async function outcome(child: ChildProcess): Promise<{ seconds: number; times: number[] }> {
+  let text = ''
+  child.stdout!.on('data', data => {
+    text += data
+  })
+  const [status] = await once(child, 'close')
+  if (status !== 0) throw new Error(`the load ended with ${status}`)
+  return JSON.parse(text)
+}
+
+// ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const rounds = 5
+type Contender = [name: string, sample: () => Promise<number[]>]
+
+const ours = (engine: 'sqlite' | 'postgres', what: string, count: number, runners: number) => async () => {
+  const server = await startServer(engine)
+  try {
+    return figuresOf(
+      await outcome(load('ours.ts', what, server.url, server.tokens, String(count), String(runners))),
+      count,
+    )
+  } finally {
+    await server.stop()
+  }
+}
+const other = (script: string, what: string, count: number, workers: number) => async () =>
+  figuresOf(await outcome(load(script, what, database(), String(count), String(workers))), count)
+
+const figuresOf = ({ seconds, times }: { seconds: number; times: number[] }, count: number) =>
+  times ?? [count / seconds]
+
+async function measure(contenders: readonly Contender[]): Promise<number[][]> {
+  const all = contenders.map(() => [] as number[])
+  for (let round = 0; round < rounds; round++)
+    for (const [index, [name, sample]] of contenders.entries()) {
+      console.error(`  ${round + 1}/${rounds} ${name}`)
+      all[index]!.push(...(await sample()))
+    }
+  return all
+}
+
+async function cycles(): Promise<string> {
+  const tables: string[] = []
+  for (const [runners, count] of [
+    [1, 1000],
+    [10, 4000],
+    [100, 8000],
+  ] as const) {
+    console.error(`Hand-overs with ${runners} …`)
+    const contenders: Contender[] = [
+      ['`runner server`, PostgreSQL', ours('postgres', 'cycles', count, runners)],
+      ['`runner server`, SQLite', ours('sqlite', 'cycles', count, runners)],
+      ['graphile-worker', other('graphile.ts', 'cycles', count, runners)],
+      ['pg-boss', other('boss.ts', 'cycles', count, runners)],
+    ]
+    const figures = await measure(contenders)
+    const ratio = (index: number) =>
+      median(figures[0]!.map((value, round) => value / figures[index]![round]!))
+    const rows = contenders.map(
+      ([name], index) =>
+        `| ${name} | ${Math.round(median(figures[index]!))} | ${index === 0 ? '' : `${ratio(index).toFixed(2)} ×`} |`,
+    )
+    tables.push(
+      [
+        `| with ${runners} | jobs a second | runner on PostgreSQL against it |`,
+        '| --- | --- | --- |',
+        ...rows,
+      ].join('\n'),
+    )
+    if (runners === 100) {
+      const reached = ratio(2) > 1 && ratio(3) > 1 ? 'reached' : 'missed'
+      tables.push(`Target with 100: ahead of both: **${reached}**.`)
+    }
+  }
+  return [
+    '## Hand-overs a second',
+    '',
+    'Reserve, confirm, result: three calls over HTTP and three changes that are on disk before they are answered, by so many',
+    'runners at once, each with one slot. graphile-worker and pg-boss fetch and complete in one process each, with that',
+    'concurrency and without HTTP; each fetch and each completion is on disk as well. The same PostgreSQL, its settings as',
+    'they come; a database of its own for each sample.',
+    '',
+    tables.join('\n\n'),
+  ].join('\n')
+}
+
+async function latency(): Promise<string> {
+  console.error('From submit to a runner …')
+  const contenders: Contender[] = [
+    ['`runner server`, PostgreSQL', ours('postgres', 'latency', 200, 10)],
+    ['`runner server`, SQLite', ours('sqlite', 'latency', 200, 10)],
+    ['graphile-worker', other('graphile.ts', 'latency', 200, 10)],
+  ]
+  const figures = await measure(contenders)
+  const rows = contenders.map(
+    ([name], index) =>
+      `| ${name} | ${percentile(figures[index]!, 50).toFixed(2)} | ${percentile(figures[index]!, 99).toFixed(2)} |`,
+  )
+  const reached = percentile(figures[0]!, 50) < percentile(figures[2]!, 50) ? 'reached' : 'missed'
+  return [
+    '## From submit to a waiting runner',
+    '',
+    'Ten wait; one job at a time; from the start of the submit to the arrival of the job.',
+    '',
+    '| | p50 ms | p99 ms |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+    `Target: p50 ahead of graphile-worker: **${reached}**.`,
+  ].join('\n')
+}
+
+const residentKilobytes = (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+
+/** The process of the server itself, where the launcher is another. */
+async function memory(): Promise<string> {
+  console.error('Memory …')
+  const runners = 5000
+  const server = await startServer('sqlite')
+  try {
+    const before = residentKilobytes(server.pid)
+    const child = load('ours.ts', 'idle', server.url, server.tokens, '0', String(runners))
+    await once(child.stdout!, 'data')
+    const each = (residentKilobytes(server.pid) - before) / runners
+    child.stdin!.end()
+    await once(child, 'close')
+    return [
+      '## Memory of the server',
+      '',
+      `| | |\n| --- | --- |\n| just started | ${(before / 1024).toFixed(0)} MB |`,
+      `| for each of ${runners} idle runners, with command channel and long-poll | ${each.toFixed(1)} KB |`,
+      '',
+      `Target: at most 40 KB: **${each <= 40 ? 'reached' : 'missed'}**.`,
+    ].join('\n')
+  } finally {
+    await server.stop()
+  }
+}
+
+async function startUp(): Promise<string> {
+  console.error('Start-up …')
+  const rows: string[] = []
+  for (const engine of ['sqlite', 'postgres'] as const) {
+    const times: number[] = []
+    for (let round = 0; round < 7; round++) {
+      const server = await startServer(engine)
+      times.push(server.startUp)
+      await server.stop()
+    }
+    rows.push(`| ${engine} | ${median(times).toFixed(0)} |`)
+  }
+  return [
+    '## Start-up of the server',
+    '',
+    'The first start, which makes store and tokens, to the first answer of `/health`.',
+    '',
+    '| store | ms |',
+    '| --- | --- |',
+    ...rows,
+  ].join('\n')
+}
+
+try {
+  startPostgres()
+  const parts = [await cycles(), await latency(), await memory(), await startUp()]
+  replacePart('server', `# The server\n\n${parts.join('\n\n')}\n`)
+} finally {
+  asPostgres(join(bin, 'pg_ctl'), '-m', 'immediate', '-D', join(postgresDir, 'data'), 'stop')
+  rmSync(folder, { recursive: true, force: true })
+}
