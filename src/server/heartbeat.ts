@@ -8,6 +8,7 @@ import { hasEnded, isProvisional, renew, revive } from './executions.ts'
 import { hasWholeLog } from './log-rows.ts'
 import { reservationFor } from './reservation.ts'
 import { groupOf, settingsOf } from './runner-facts.ts'
+import { StoreFailure } from './store/failure.ts'
 import type { ExecutionRow, Reader, RunnerRow, Writer } from './store/store.ts'
 
 /** What is known of a runner's connection beside its message. */
@@ -33,7 +34,7 @@ export async function heartbeat(
   const answer = { leases: {} as Record<string, number>, gone: [] as string[], unknown: [] as string[] }
   const until = tx.now + ctx.settings.lease_seconds * 1000
   for (const id of new Set(message.executions)) {
-    const row = await tx.execution(id)
+    const row = await readable(tx, id)
     if (row === undefined) answer.unknown.push(id)
     else if (row.runner_id !== caller.runner_id) answer.gone.push(id)
     else if (row.state === 'running' || row.state === 'aborting') {
@@ -49,6 +50,16 @@ export async function heartbeat(
   for (const row of held)
     if (row.state === 'reserved' && row.kind !== 'script' && row.session !== caller.session) putBack(tx, row)
   return { ...(await stateFor(tx, ctx, runner, held)), ...answer }
+}
+
+/** One whose row is damaged is as good as unknown: what else the runner holds must not suffer from it. */
+async function readable(tx: Reader, id: string): Promise<ExecutionRow | undefined> {
+  try {
+    return await tx.execution(id)
+  } catch (error) {
+    if (error instanceof StoreFailure && error.reason === 'damaged') return undefined
+    throw error
+  }
 }
 
 /** The rest of its log is still taken; then the runner must keep it. */

@@ -9,7 +9,10 @@ import type { HttpRefusal } from './http-problems.ts'
 import type { Metrics } from './metrics.ts'
 import type { Serve, Waiter } from './polls.ts'
 import { callerOf } from './session.ts'
+import { StoreFailure } from './store/failure.ts'
 import type { Reader, Store } from './store/store.ts'
+
+type Looked = { ok: true } | { ok: false; failure: HttpRefusal }
 
 /** Hands out what is queued to runners that wait: one writer for all. */
 export function serveWaiters(store: Store, context: Context, metrics: Metrics): Serve {
@@ -23,11 +26,13 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
         for (const { waiter, again, changed } of turns) {
           const { runner_id, token, slots } = waiter
           const session = token.session ?? 0
-          const refused = !again
-            ? await callerOf(tx, context, token, waiter.session, runner_id)
-            : changed
-              ? await stillInForce(tx, runner_id, session)
-              : ok(undefined)
+          const refused = await unlessDamaged(() =>
+            !again
+              ? callerOf(tx, context, token, waiter.session, runner_id)
+              : changed
+                ? stillInForce(tx, runner_id, session)
+                : ok(undefined),
+          )
           if (refused.ok) asking.push({ runner_id, session, slots, again })
           else answers.set(waiter, refused)
         }
@@ -38,13 +43,24 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
         }
         metrics.reserved([...given.values()].reduce((sum, executions) => sum + executions.length, 0))
         for (const { waiter } of looked) {
-          const runner = await tx.runner(waiter.runner_id)
+          const runner = answers.get(waiter)?.ok === false ? undefined : await tx.runner(waiter.runner_id)
           if (runner !== undefined) waiter.crew = crewOf(runner)
         }
         return { answers, left: more ? await tx.queues() : [] }
       },
       { runners, durable: false },
     )
+  }
+}
+
+/** A damaged row of a runner is its own trouble, and not that of those in the same round. */
+async function unlessDamaged(look: () => Looked | Promise<Looked>): Promise<Looked> {
+  try {
+    return await look()
+  } catch (error) {
+    if (error instanceof StoreFailure && error.reason === 'damaged')
+      return fail({ reason: 'unavailable', detail: error.message })
+    throw error
   }
 }
 
@@ -63,11 +79,7 @@ export function statesOfChannels(store: Store, context: Context): StatesOf {
 }
 
 /** Whether the session of a runner that waits is still the one in force. */
-async function stillInForce(
-  tx: Reader,
-  id: string,
-  session: number,
-): Promise<{ ok: true } | { ok: false; failure: HttpRefusal }> {
+async function stillInForce(tx: Reader, id: string, session: number): Promise<Looked> {
   const runner = await tx.runner(id)
   if (runner === undefined || runner.deleted_at !== null)
     return fail({ reason: 'deleted', detail: 'an operator deleted this runner' })

@@ -1,6 +1,6 @@
-import type { Query } from './engine.ts'
+import type { Query, Value } from './engine.ts'
 import type { ExecutionRow } from './store.ts'
-import { columnsOf, decode, type Rows, type TableName } from './tables.ts'
+import { columnsOf, decode, decodeFound, type Rows, type TableName } from './tables.ts'
 
 /** Where a reader's rows come from: the database alone, or what a writer has put as well. */
 export interface Access {
@@ -27,13 +27,16 @@ export function committed(
   now: number,
   readLog: (query: Query, id: string, offset: number, length: number) => Promise<Buffer>,
 ): Access {
-  const select: Access['select'] = async (table, rest, ...params) => {
-    const answers = await query(`SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
-    return answers.map(answer => decode(table, answer))
-  }
+  const find = (table: TableName, rest: string, ...params: Value[]) =>
+    query(`SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+  const select: Access['select'] = async (table, rest, ...params) =>
+    decodeFound(table, await find(table, rest, ...params))
   return {
     now,
-    get: async (table, id) => (await select(table, 'WHERE id = $1', id))[0],
+    get: async (table, id) => {
+      const [found] = await find(table, 'WHERE id = $1', id)
+      return found && decode(table, found)
+    },
     getAll: async (table, ids) =>
       ids.length === 0 ? [] : select(table, 'WHERE id IN (SELECT value FROM TEXTS($1))', JSON.stringify(ids)),
     select,

@@ -1,7 +1,7 @@
 import type { Access } from './access.ts'
-import type { LogChanges, LogWrite, Query } from './engine.ts'
+import type { Answer, LogChanges, LogWrite, Query } from './engine.ts'
 import type { ExecutionRow, Topic } from './store.ts'
-import { columnsOf, encode, type Rows, type TableName, tables } from './tables.ts'
+import { columnsOf, encode, type Rows, type TableName, tables, withoutDamaged } from './tables.ts'
 import { type Encoded, upsert, type Work } from './work.ts'
 
 interface Put {
@@ -23,6 +23,7 @@ export class Stage implements Access {
   readonly #written: LogWrite[] = []
   /** Whether what it changes must be on disk, whatever its options said. */
   durable = false
+  readonly #aside = new Set<string>()
   #savepoint = false
   #ended = false
 
@@ -56,12 +57,32 @@ export class Stage implements Access {
     rest: string,
     ...params: (string | number | null)[]
   ): Promise<Rows[T][]> {
-    const answers = await this.query([table], `SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+    const found = await this.query([table], `SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+    let answers: readonly Answer[] = found
+    let rows: Rows[T][]
+    try {
+      rows = this.#work.learn(table, answers)
+    } catch {
+      answers = withoutDamaged(table, found)
+      const damaged = found.filter(answer => !answers.includes(answer)).map(answer => answer.id as string)
+      if (await this.#setAside(table, damaged)) return this.select(table, rest, ...params)
+      rows = this.#work.learn(table, answers)
+    }
     const puts = this.#puts.get(table)
-    return this.#work.learn(table, answers).map((row, index) => {
+    return rows.map((row, index) => {
       const put = puts?.get(answers[index]!.id as string)
       return put === undefined ? row : (put.row as Rows[T])
     })
+  }
+
+  /** Keeps damaged executions from being found again, so that they take nobody's place; says whether that is new. */
+  async #setAside(table: TableName, ids: readonly string[]): Promise<boolean> {
+    if (table !== 'executions' || ids.every(id => this.#aside.has(id))) return false
+    for (const id of ids) this.#aside.add(id)
+    const sql = `UPDATE executions SET state = 'damaged', deadline = NULL, ended_at = $2
+      WHERE id IN (SELECT value FROM TEXTS($1))`
+    await this.#work.query(sql, JSON.stringify(ids), this.now)
+    return true
   }
 
   async query(names: readonly TableName[], ...statement: Parameters<Query>): ReturnType<Query> {

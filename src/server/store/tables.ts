@@ -142,6 +142,32 @@ export function decode<T extends TableName>(table: T, answer: Answer): Rows[T] {
   return row
 }
 
+/** Those who search these tables pass damaged rows over; of the others everything is wanted, or nothing. */
+const passedOver: readonly TableName[] = ['executions', 'runners']
+
+/** Reads the rows of a search, and leaves out what is damaged where that may be. */
+export function decodeFound<T extends TableName>(table: T, answers: readonly Answer[]): Rows[T][] {
+  try {
+    return answers.map(answer => decode(table, answer))
+  } catch {
+    return withoutDamaged(table, answers).map(answer => decode(table, answer))
+  }
+}
+
+/** Those answers whose rows can be read, of tables where damaged ones are passed over. */
+export function withoutDamaged(table: TableName, answers: readonly Answer[]): readonly Answer[] {
+  return passedOver.includes(table) ? answers.filter(answer => !isDamaged(table, answer)) : answers
+}
+
+function isDamaged(table: TableName, answer: Answer): boolean {
+  try {
+    parsed(table, answer)
+    return false
+  } catch {
+    return true
+  }
+}
+
 function parsed(table: TableName, { id, body }: Answer): unknown {
   try {
     return JSON.parse(body as string)
