@@ -12,12 +12,12 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return ;;
-    -n | --times | --only | --from | --type | --input | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --server | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
+    -n | --times | --only | --from | --type | --input | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir | --type | --input | --secret | --output | --secret-output | --file | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --task-dir | --type | --input | --secret | --output | --secret-output | --file | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --token-file | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
         -*) ;;
         *)
             [[ -z $command ]] || { command="$command $word"; break; }
@@ -27,10 +27,10 @@ _runner() {
         esac
     done
     case $command in
-    '') words='run check list get status history logs explain graph plugin server job submit executions log abort rerun busy runners groups token backup restore help' ;;
-    help) words='run check list get status history logs explain graph plugin server job submit executions log abort rerun busy runners groups token backup restore' ;;
+    '') words='run check list get status history logs explain graph plugin server attach drain doctor job submit executions log abort rerun busy runners groups token backup restore help' ;;
+    help) words='run check list get status history logs explain graph plugin server attach drain doctor job submit executions log abort rerun busy runners groups token backup restore' ;;
     plugin) words='run help' ;;
-    server) words='backup restore help' options="$options --listen --insecure-http" ;;
+    server) words='backup restore help' options="$options --listen --attach --insecure-http" ;;
     job) words='put list show delete run help' ;;
     runners) words='list enable disable delete undelete taint untaint capacity help' ;;
     groups) words='list mode leader pin unpin help' ;;
@@ -47,6 +47,9 @@ _runner() {
     'plugin run') options="$options --type --input --secret --output --secret-output --file --env --plain --max-time --abort-timeout --abort-signal --pull --network --json" ;;
     'server backup') options="$options " names=-f ;;
     'server restore') options="$options " names=-f ;;
+    'attach') options="$options --server --token-file --new-identity --json" ;;
+    'drain') options="$options --wait --json" ;;
+    'doctor') options="$options --server --token-file --json" ;;
     'job put') options="$options --file --image --type --input --secret --env --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --concurrency --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job list') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job show') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;

@@ -7,7 +7,14 @@ import { resolve } from 'node:path'
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, build, type Plugin } from 'esbuild'
-import { envSchema, executorSchema, runnerSchema, serverSchema, taskSchema } from '../src/config/schema.ts'
+import {
+  envSchema,
+  executorSchema,
+  remoteSchema,
+  runnerSchema,
+  serverSchema,
+  taskSchema,
+} from '../src/config/schema.ts'
 import { api, type Call } from '../src/protocol/api.ts'
 
 /** CommonJS; its types say otherwise. */
@@ -19,20 +26,24 @@ const compiledSchemas: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /src\/config\/validate\.ts$/ }, ({ path }) => {
       const ajv = new Ajv({ allErrors: true, code: { source: true, esm: true } })
-      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema, executorSchema])
+      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema, remoteSchema, executorSchema])
         ajv.addSchema(schema)
       const names = {
         runner: runnerSchema.$id,
         task: taskSchema.$id,
         env: envSchema.$id,
         server: serverSchema.$id,
+        remote: remoteSchema.$id,
         executor: executorSchema.$id,
       }
       const code = compile(ajv, names)
       const source = readFileSync(path, 'utf8')
       const replaced = source
         .replace(/^import .* from '(ajv|\.\/schema\.ts)'$/gm, '')
-        .replace(/^const ajv = [\s\S]*?^}$/m, 'const validators = { runner, task, env, server, executor }')
+        .replace(
+          /^const ajv = [\s\S]*?^}$/m,
+          'const validators = { runner, task, env, server, remote, executor }',
+        )
       if (replaced.includes('Ajv'))
         throw new Error('src/config/validate.ts has changed: mend scripts/build.ts')
       return { contents: `${code.replace(/^export const /gm, 'const ')}\n${replaced}`, loader: 'ts' }
@@ -131,6 +142,9 @@ const { metafile } = await build({
     'server-backup',
     'operator',
     'plugin-run',
+    'attach',
+    'drain',
+    'doctor',
   ].map(name => `src/cli/${name}.ts`),
   outdir: 'dist',
   bundle: true,

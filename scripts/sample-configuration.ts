@@ -1,7 +1,7 @@
 /*
  * The configuration that the Debian package installs: every key with its default, as comments.
  */
-import { executorKeys, type Key, runnerKeys, serverKeys } from '../src/config/schema.ts'
+import { executorKeys, type Key, remoteKeys, runnerKeys, serverKeys } from '../src/config/schema.ts'
 
 const width = 100
 
@@ -12,6 +12,7 @@ export function sampleConfiguration(): string {
     entry([name, key], name === 'database' ? 'sqlite:/var/lib/runner-server/server.db' : undefined),
   )
   const executor = Object.entries(executorKeys).map(key => entry(key))
+  const remote = Object.entries(remoteKeys).map(key => entry(key))
   return `# Configuration of the chain that runner.service runs at boot: see runner.cfg(5).
 # What is commented out shows the default. \`runner check\` says what is wrong with this file.
 
@@ -23,6 +24,9 @@ ${keys.join('\n')}
 # What \`runner server\` goes by, on a host that hands jobs out.
 [server]
 ${server.join('\n')}
+# What \`runner attach\` goes by, on a host that takes jobs from a server.
+[remote]
+${remote.join('\n')}
 # What jobs in containers get.
 [executor]
 ${executor.join('\n')}

@@ -10,7 +10,7 @@ export const exitStatus = {
   reboot: 5,
   /** Of `status`: the process of the run has gone without a word. */
   crashed: 6,
-  /** Of commands about runs: there is none on record. */
+  /** Of commands about runs: there is none on record. Of `drain`: no runner is attached. */
   noRun: 7,
   /** Of commands to a server: it knows no such job, execution, runner, group or token. */
   notFound: 7,
@@ -22,12 +22,16 @@ export const exitStatus = {
   jobLost: 9,
   /** `logs` of a log that is not there, with `--verify` of one that is not whole; `get --require` of a key that is not there. */
   missing: 1,
+  /** Of `doctor`: something is wrong. */
+  unwell: 1,
   usage: 64,
   /** Of `server`: its store or its address cannot be had. Of commands to one: it cannot be reached. */
   unavailable: 69,
   /** A bug in runner itself, or an edge of it that broke. */
   internal: 70,
-  /** Of commands to a server: it does not do what was asked. */
+  /** Of `attach`: another process has taken this runner's identity over. */
+  superseded: 75,
+  /** Of commands to a server: it does not do what was asked. Of `drain`: the process belongs to another user. */
   refused: 77,
   config: 78,
   interrupted: { SIGINT: 130, SIGTERM: 143 },

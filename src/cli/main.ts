@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { exitStatus } from '../exit-status.ts'
 import { packageRoot } from '../package-root.ts'
 import { errorCode, errorText } from '../result.ts'
+import { addAttachCommands } from './attach-commands.ts'
 import { isBuildRunnerSpelling, withBuildRunnerCommand } from './compat.ts'
 import type { GetOptions } from './get.ts'
 import { addOperatorCommands } from './operator-commands.ts'
@@ -228,6 +229,7 @@ function addServer(program: Command, done: Done): void {
     .command('server')
     .description('serve: the control plane that hands jobs to attached runners')
     .option('--listen <address>', 'address and port, instead of listen in [server]', parseListen)
+    .option('--attach', 'attach a runner to it, in the same process: for a first try', false)
     .option('--insecure-http', 'listen beyond this machine without TLS, behind a proxy of your own', false)
     .addHelpText(
       'after',
@@ -237,6 +239,7 @@ Exit status: 0 stopped by SIGTERM or SIGINT; 64 usage; 69 the store or the addre
 
 Examples:
   runner server                         with its own store, on 127.0.0.1:8080
+  runner server --attach                … and a runner that takes its jobs
   runner server -c server.cfg           with [server] as it stands there`,
     )
     .action(async (_, command: Command) => {
@@ -314,6 +317,7 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
   addRecords(program, done)
   addPluginCommands(program, done)
   addServer(program, done)
+  addAttachCommands(program, done, version)
   addOperatorCommands(program, done)
   return program
 }

@@ -26,6 +26,8 @@ export interface ServerCommandOptions {
   listen?: string
   /** Listen without TLS beyond the loopback addresses. */
   insecureHttp: boolean
+  /** Attach a runner to it, in the same process. */
+  attach: boolean
   verbosity: Verbosity
   version: string
 }
@@ -54,7 +56,8 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
     if (typeof running === 'number') return running
     notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
     if (options.verbosity !== 'quiet') process.stdout.write(running.text)
-    return await untilStopped(running.server, signals, notifier, log)
+    const beside = options.attach ? attachBeside(running, options, env, signals) : undefined
+    return await untilStopped(running.server, signals, notifier, log, beside)
   } finally {
     notifier?.close()
   }
@@ -85,6 +88,8 @@ function withOptions(
 
 interface Started {
   server: RunningServer
+  /** File with a token that registers runners. */
+  registrationFile: string
   /** What a person is told. */
   text: string
 }
@@ -123,7 +128,11 @@ async function start(
     })
     const place = database.engine === 'sqlite' ? database.path : 'in PostgreSQL'
     log('info', 'the server listens', { url: server.url, store: store.engine, version: options.version })
-    return { server, text: welcome(server.url, place, tokens.value) }
+    return {
+      server,
+      registrationFile: tokens.value.registration,
+      text: welcome(server.url, place, tokens.value),
+    }
   } catch (error) {
     const where = `${listen.host}:${listen.port}`
     if (errorCode(error) === 'EADDRINUSE')
@@ -140,16 +149,41 @@ function welcome(url: string, store: string, tokens: { admin: string; registrati
 `
 }
 
+/**
+ * Attaches a runner to the server of this process. It drains at the first signal, before the server stops, and aborts
+ * what runs at the second.
+ */
+async function attachBeside(
+  { server, registrationFile }: Started,
+  { config, verbosity, version }: ServerCommandOptions,
+  env: NodeJS.ProcessEnv,
+  { stop, hurry }: Signals,
+): Promise<void> {
+  const drain = new AbortController()
+  stop.addEventListener('abort', () => drain.abort('drain'), { once: true })
+  const options = {
+    ...(config === undefined ? {} : { config }),
+    ...{ server: server.url, tokenFile: registrationFile, newIdentity: false, json: !process.stderr.isTTY },
+    ...{ verbosity, version },
+  }
+  const { attachWith } = await import('./attach.ts')
+  const end = await attachWith(options, env, { stop: drain.signal, hurry })
+  if (!end.ok) sayError(`runner: no runner is attached: ${end.failure.message}\n`)
+}
+
 /** Serves until a signal comes; a second one does not wait for what is under way. */
 async function untilStopped(
   server: RunningServer,
   { stop, hurry }: Signals,
   notifier: Notifier | undefined,
   log: Log,
+  beside: Promise<void> | undefined,
 ): Promise<number> {
   await aborted(stop)
   log('info', 'the server stops; running executions go on', { signal: String(stop.reason) })
   notifier?.tell({ STOPPING: '1', STATUS: 'stopping' })
+  // Its results have to get in.
+  await beside
   const closed = server[Symbol.asyncDispose]().then(() => exitStatus.ok)
   const status = await Promise.race([closed, aborted(hurry).then(() => undefined)])
   if (status !== undefined) return status

@@ -4,6 +4,7 @@ import { fail, ok, type Result } from '../result.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { nearest, oneEditAway } from './did-you-mean.ts'
 import { checkExecutor, type ExecutorConfiguration, executorConfiguration } from './executor-section.ts'
+import { checkRemote, type RemoteConfiguration, remoteConfiguration } from './remote-section.ts'
 import {
   executorKeys,
   type Key,
@@ -11,6 +12,7 @@ import {
   kindTexts,
   type PerTaskKey,
   type RunnerKey,
+  remoteKeys,
   runnerKeys,
   serverKeys,
   type TaskKey,
@@ -77,6 +79,7 @@ export interface Configuration {
   files: string[]
   runner: RunnerSettings
   server: ServerConfiguration
+  remote: RemoteConfiguration
   executor: ExecutorConfiguration
   /** `[env]`. */
   env: Record<string, string>
@@ -124,6 +127,7 @@ function build(
   const base = main ?? resolve('runner.cfg')
   const runner = checkValues('runner', section('runner'))
   const server = checkValues('server', section('server'))
+  const remote = checkValues('remote', section('remote'))
   const executor = checkValues('executor', section('executor'))
   const envSection = section('env')
   const names = sources?.sections() ?? []
@@ -139,6 +143,7 @@ function build(
     files: sources?.files ?? [],
     runner: settings,
     server: serverConfiguration(server.valid, settings.state_dir, base, parseSize),
+    remote: remoteConfiguration(remote.valid, settings.state_dir, base, env),
     executor: executorConfiguration(executor.valid, base, parseSize),
     env: Object.fromEntries([...envSection].map(([key, { value }]) => [key, value])),
     texts,
@@ -163,6 +168,9 @@ function build(
       ...server.findings,
       ...checkServer(server.valid),
       ...checkKeys('server', serverKeys, section('server')),
+      ...remote.findings,
+      ...checkRemote(remote.valid, env),
+      ...checkKeys('remote', remoteKeys, section('remote')),
       ...executor.findings,
       ...checkExecutor(executor.valid, parseSize),
       ...checkKeys('executor', executorKeys, section('executor')),
@@ -266,8 +274,17 @@ function parseSize(text: string): number {
 }
 
 /** The values of a section that have the form of their kind, and complaints about the others. */
-function checkValues(kind: 'runner' | 'task' | 'server' | 'executor', entries: ReadonlyMap<string, Setting>) {
-  const keys = { runner: runnerKeys, task: taskKeys, server: serverKeys, executor: executorKeys }[kind]
+function checkValues(
+  kind: 'runner' | 'task' | 'server' | 'remote' | 'executor',
+  entries: ReadonlyMap<string, Setting>,
+) {
+  const keys = {
+    runner: runnerKeys,
+    task: taskKeys,
+    server: serverKeys,
+    remote: remoteKeys,
+    executor: executorKeys,
+  }[kind]
   const findings: Diagnostic[] = []
   const valid = new Map(entries)
   const complain = (key: string, message: string, hint: string) => {
@@ -296,7 +313,7 @@ function hintFor(key: string, keys: Record<string, Key>): string {
 }
 
 function checkKeys(
-  section: 'runner' | 'server' | 'executor',
+  section: 'runner' | 'server' | 'remote' | 'executor',
   keys: Record<string, Key>,
   entries: ReadonlyMap<string, Setting>,
 ): Diagnostic[] {
@@ -361,7 +378,7 @@ function checkSectionNames(
   section: (name: string) => ReadonlyMap<string, Setting>,
 ): Diagnostic[] {
   return sections.flatMap(name => {
-    const meant = ['runner', 'env', 'server', 'executor'].find(known => oneEditAway(name, known))
+    const meant = ['runner', 'env', 'server', 'remote', 'executor'].find(known => oneEditAway(name, known))
     const first = [...section(name).values()][0]?.origin
     if (meant === undefined || sections.includes(meant)) return []
     const message = `[${name}] is a section for tasks to look up; runner does not read it`

@@ -22,6 +22,14 @@ export const definitions = {
   pull: { type: 'string', enum: ['missing', 'always', 'never'] },
   number: { type: 'string', pattern: '^(\\d{1,6}(\\.\\d{0,9})?|\\.\\d{1,9})$' },
   word: { type: 'string', pattern: '^\\S+$' },
+  url: {
+    type: 'string',
+    pattern: '^(https?://)?(\\[[0-9A-Fa-f:.]+\\]|[^\\s/@?#:\\[\\]]+)(:\\d{1,5})?(/[^\\s?#]*)?$',
+  },
+  proxy: { type: 'string', pattern: '^https?://\\S+$' },
+  name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' },
+  title: { type: 'string', pattern: '^[^\\x00-\\x1f\\x7f]{1,256}$' },
+  stopping: { type: 'string', enum: ['drain', 'detach'] },
 } as const
 
 export type Kind = keyof typeof definitions
@@ -44,6 +52,11 @@ export const kindTexts: Record<Kind, string> = {
   pull: 'missing, always or never',
   number: 'a number, such as 2 or 0.5',
   word: 'a word without spaces',
+  url: 'the address of a server, such as https://runner.example:8080',
+  proxy: 'http://HOST:PORT',
+  name: 'letters, digits, dot, underscore and dash, at most 128',
+  title: 'one line of at most 256 characters',
+  stopping: 'drain or detach',
 }
 
 export interface Key {
@@ -296,7 +309,74 @@ const executor = {
   },
 } as const satisfies Record<string, Key>
 
+const remote = {
+  url: {
+    $ref: kind('url'),
+    description: 'The server that `runner attach` takes its work from; `--server` comes first.',
+  },
+  token_file: {
+    $ref: kind('path'),
+    description:
+      'File with a registration token. It is read before each registration; later calls use a token of their own.',
+  },
+  name: {
+    $ref: kind('title'),
+    description: 'What people call this runner. Without it the name of the host.',
+  },
+  capabilities: {
+    $ref: kind('names'),
+    default: 'remote,remote-script,container',
+    description:
+      'What this runner can do: it gets jobs that ask for no more. Without remote-script no scripts.',
+  },
+  runner_group: {
+    $ref: kind('name'),
+    default: 'default',
+    description: 'The group whose jobs it takes.',
+  },
+  taints: {
+    $ref: kind('names'),
+    description: 'Reasons to keep work away: as long as there is one it gets none, and is not elected.',
+  },
+  ca_file: {
+    $ref: kind('path'),
+    description: 'Certificates in PEM of those who may sign the server, instead of those that Node knows.',
+  },
+  cert_file: { $ref: kind('path'), description: 'Client certificate in PEM; needs `key_file`.' },
+  key_file: { $ref: kind('path'), description: 'Private key of the client certificate in PEM.' },
+  proxy: {
+    $ref: kind('proxy'),
+    description: 'Proxy to the server. Without it `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` hold.',
+  },
+  state_dir: {
+    $ref: kind('path'),
+    description:
+      'Where identity and results that wait are kept, mode 0700; by default `remote` in that of `[runner]`.',
+  },
+  work_dir: {
+    $ref: kind('path'),
+    description: 'Where the directories of containers are; by default `work` in `state_dir`.',
+  },
+  drain_time: {
+    $ref: kind('seconds'),
+    default: '10800',
+    description: 'Seconds that running jobs get to end when runner is asked to stop; then they are aborted.',
+  },
+  on_stop: {
+    $ref: kind('stopping'),
+    default: 'drain',
+    description:
+      'What a stop does with running jobs: wait for them (`drain`), or let them run on for the next start, which has an hour (`detach`).',
+  },
+  health_listen: {
+    $ref: kind('address'),
+    default: '127.0.0.1:8686',
+    description: 'Where `/live`, `/ready` and `/metrics` are answered, by HTTP and for anybody.',
+  },
+} as const satisfies Record<string, Key>
+
 export const serverKeys: Record<string, Key> = server
+export const remoteKeys: Record<string, Key> = remote
 export const executorKeys: Record<string, Key> = executor
 export const runnerKeys: Record<string, Key> = { ...perTask, ...runnerOnly }
 export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
@@ -304,6 +384,7 @@ export const taskKeys: Record<string, Key> = { ...perTask, ...taskOnly }
 export type PerTaskKey = keyof typeof perTask
 export type RunnerKey = PerTaskKey | keyof typeof runnerOnly
 export type ServerKey = keyof typeof server
+export type RemoteKey = keyof typeof remote
 export type ExecutorKey = keyof typeof executor
 export type TaskKey = PerTaskKey | keyof typeof taskOnly
 export const perTaskKeys = Object.keys(perTask) as PerTaskKey[]
@@ -321,6 +402,7 @@ const section = (name: string, properties: Record<string, Key>) => ({
 
 export const runnerSchema = section('runner-section', runnerKeys)
 export const serverSchema = section('server-section', serverKeys)
+export const remoteSchema = section('remote-section', remoteKeys)
 export const executorSchema = section('executor-section', executorKeys)
 export const taskSchema = section('task-section', taskKeys)
 export const envSchema = {

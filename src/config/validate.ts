@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv'
-import { envSchema, executorSchema, runnerSchema, serverSchema, taskSchema } from './schema.ts'
+import { envSchema, executorSchema, remoteSchema, runnerSchema, serverSchema, taskSchema } from './schema.ts'
 
 interface Validator {
   (value: unknown): unknown
@@ -16,10 +16,11 @@ const validators: Record<SectionKind, Validator> = {
   task: ajv.compile(taskSchema),
   env: ajv.compile(envSchema),
   server: ajv.compile(serverSchema),
+  remote: ajv.compile(remoteSchema),
   executor: ajv.compile(executorSchema),
 }
 
-export type SectionKind = 'runner' | 'task' | 'env' | 'server' | 'executor'
+export type SectionKind = 'runner' | 'task' | 'env' | 'server' | 'remote' | 'executor'
 
 /** The keys of a section whose texts break its schema. */
 export function validateSection(kind: SectionKind, values: Record<string, string>): string[] {

@@ -53,6 +53,8 @@ export interface ClientOptions extends TransportOptions {
   clock: Clock
   /** For the proxy. */
   env: NodeJS.ProcessEnv
+  /** Hears the server's clock, from the Date header of each answer. */
+  onDate?: (date: Date) => void
 }
 
 /** Seconds: for the beginning of an answer, between two pieces of one, and for all of a call. */
@@ -199,6 +201,8 @@ export class Client implements AsyncDisposable {
         bodyTimeout: limits.piece * 1000,
         signal: AbortSignal.any([signal, limit].filter(one => one !== undefined)),
       })
+      const date = Date.parse(String(headers.date ?? ''))
+      if (!Number.isNaN(date)) this.#options.onDate?.(new Date(date))
       return ok({ status: statusCode, headers, body: answer })
     } catch (error) {
       return fail(this.#failureOf(error, signal))

@@ -3,8 +3,10 @@ import { fail, type Result } from '../result.ts'
 import { type ClientFailure, isPassing } from './client-failure.ts'
 
 export interface Patience {
-  /** Tries after the first. */
+  /** Tries after the first; Infinity: it is never given up. */
   retries: number
+  /** Whether another try may follow a failure; by default those that may pass by themselves. */
+  mayPass?: (failure: ClientFailure) => boolean
   clock: Clock
   signal?: AbortSignal
   /** Hears of each failure that another try follows. */
@@ -29,12 +31,12 @@ class Passing extends Error {
  */
 export async function persist<T>(
   call: () => Promise<Result<T, ClientFailure>>,
-  { retries, clock, signal, onRetry }: Patience,
+  { retries, mayPass = isPassing, clock, signal, onRetry }: Patience,
 ): Promise<Result<T, ClientFailure>> {
   const { default: pRetry } = await import('p-retry')
   const attempt = async () => {
     const result = await call()
-    if (!result.ok && isPassing(result.failure)) throw new Passing(result.failure)
+    if (!result.ok && mayPass(result.failure)) throw new Passing(result.failure)
     return result
   }
   try {

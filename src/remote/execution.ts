@@ -143,6 +143,7 @@ export class JobWatch {
   readonly #detach = new AbortController()
   #wake = Promise.withResolvers<void>()
   #abortAsked: number | undefined
+  #watching = true
   #endedBy: Evidence['ended']
 
   constructor(
@@ -170,6 +171,16 @@ export class JobWatch {
     this.#wake.resolve()
   }
 
+  /** Opens its log, as the job writes it, from the beginning; the caller closes it. Fails with a sentence. */
+  openLog(): Result<number, string> {
+    if (!this.#watching) return this.#execution.openLog()
+    try {
+      return ok(openSync(`/proc/self/fd/${this.#log}`, 'r'))
+    } catch (error) {
+      return fail(`the log cannot be opened: ${errorText(error)}`)
+    }
+  }
+
   /** Watches no more; the job runs on. */
   detach(): void {
     this.#detach.abort()
@@ -182,6 +193,11 @@ export class JobWatch {
     using _leaf = this.#leaf
     using _ears = this.#listen()
     using follower = new LogFollower(this.#log, maskOf(job), this.#options.onLog)
+    using _open = {
+      [Symbol.dispose]: () => {
+        this.#watching = false
+      },
+    }
 
     const begun = clock.monotonic()
     let startedAt: Date | undefined

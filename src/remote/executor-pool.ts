@@ -21,6 +21,8 @@ const longestPause = 60
  * What pool.ts decides is done here.
  */
 export class ExecutorPool implements AsyncDisposable {
+  /** Hears when something about the seats has changed. */
+  onChange: () => void = () => {}
   readonly #executors: Executors
   readonly #edges: Edges
   readonly #seats = new Map<string, Seat & { executor: Executor | undefined }>()
@@ -87,7 +89,11 @@ export class ExecutorPool implements AsyncDisposable {
     if (launched.ok) {
       const executor = launched.value
       this.#seats.set(executor.id, { ...seat, executor_id: executor.id, state: 'busy', executor })
-    } else this.#notify()
+    } else {
+      const { left } = launched.failure
+      if (left !== undefined) this.remove(left)
+      this.#notify()
+    }
     return launched
   }
 
@@ -96,6 +102,23 @@ export class ExecutorPool implements AsyncDisposable {
     const { id, image_id, group } = executor
     const seat = { executor_id: id, image_id, group, jobs: Number.POSITIVE_INFINITY, idle_since: 0 }
     this.#seats.set(id, { ...seat, state: 'busy', executor })
+  }
+
+  /** Removes one that is none of the pool's, however often that has to be tried; it takes a place until it is gone. */
+  remove(executor: Executor): void {
+    const { id, image_id, group } = executor
+    if (this.#seats.has(id)) return
+    const seat = {
+      executor_id: id,
+      image_id,
+      group,
+      jobs: 0,
+      idle_since: 0,
+      state: 'busy' as const,
+      executor,
+    }
+    this.#seats.set(id, seat)
+    this.#stop(this.#seats.get(id)!)
   }
 
   /** The job has ended, and its leaf is out of it: looks the executor over, and keeps it or removes it. */
@@ -153,6 +176,7 @@ export class ExecutorPool implements AsyncDisposable {
   #notify(): void {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
+    this.onChange()
     this.#watch?.abort()
     if (this.#closing.signal.aborted) return
     const watch = new AbortController()

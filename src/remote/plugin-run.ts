@@ -87,7 +87,11 @@ async function runIn(
   if (!image.ok) return fail(image.failure.message)
   if (stop.aborted) return fail('it was asked to end before it had started')
   const launched = await executors.launch(image.value, 'plugin-run')
-  if (!launched.ok) return fail(explain(launched.failure.message, options, facts).message)
+  if (!launched.ok) {
+    const { message, left } = launched.failure
+    if (left !== undefined) run.onLeft(`the container of executor ${left.id}`)
+    return fail(explain(message, options, facts).message)
+  }
   const executor = launched.value
   try {
     const execution = new Spool(join(directory, 'spool')).add(job)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { InputContext, Outcome } from '../protocol/messages.ts'
 import { seal, unseal } from '../protocol/seal.ts'
 import { fail, ok, type Result } from '../result.ts'
+import type { ExecutorFailure } from './executors/executor.ts'
 import type { ExitFacts } from './executors/order.ts'
 
 export type JobKind = 'plugin' | 'command' | 'script'
@@ -112,6 +113,10 @@ export type EndReason =
   | 'out-of-memory'
   | 'disk-full'
   | 'executor-lost'
+  | NotRun
+
+/** Why an execution was never started. */
+export type NotRun = ExecutorFailure['reason'] | 'no-command' | 'job-invalid' | 'spool-lost'
 
 /** What an execution came to. */
 export interface Verdict {

@@ -2,7 +2,8 @@
  * What is known of each execution, on disk: a directory for each, apart from the leaf, in which every step is a file
  * written by rename after fsync. A runner that is killed at any moment leaves what the next one needs.
  *
- *   job.json     what is to be done, secrets too                    it is this runner's
+ *   job.json     what is to be done, secrets too
+ *   lease.json   what a server calls this runner's right to it      it may be this runner's
  *   place.json   where it runs; written before the order is given   it may have started
  *   leaf/        its leaf, once it has ended; then only `log`       nothing writes to it any more
  *   end.json     what it came to                                    to be delivered
@@ -16,6 +17,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '../journal/files.ts'
@@ -51,6 +53,13 @@ export interface Job {
   max_output_bytes: number
 }
 
+/** A runner's right to an execution, as its server knows it. */
+export interface Lease {
+  lease_id: string
+  /** Null: a definition without a name. */
+  job_name: string | null
+}
+
 export interface JobEnd extends Verdict, LogEnd {
   /** RFC 3339, UTC. */
   started_at: string
@@ -80,6 +89,11 @@ export class Execution {
     return readJson<JobEnd>(join(this.directory, 'end.json'))
   }
 
+  /** Undefined where no server has anything to do with it. */
+  get lease(): Lease | undefined {
+    return readJson<Lease>(join(this.directory, 'lease.json'))
+  }
+
   /** Where its leaf goes when it has ended. */
   get leaf(): string {
     return join(this.directory, 'leaf')
@@ -88,6 +102,17 @@ export class Execution {
   /** Throws system errors: without it no order may be given. */
   writePlace(place: Place): void {
     writeDurably(join(this.directory, 'place.json'), JSON.stringify(place))
+  }
+
+  /** Throws system errors. */
+  writeLease(lease: Lease): void {
+    writeDurably(join(this.directory, 'lease.json'), JSON.stringify(lease))
+  }
+
+  /** It has not started there, and never will. Throws system errors. */
+  clearPlace(): void {
+    rmSync(join(this.directory, 'place.json'), { force: true })
+    syncDirectory(this.directory)
   }
 
   /** Throws system errors; it can be tried again. */
@@ -172,5 +197,14 @@ function readJson<T>(path: string): T | undefined {
     return JSON.parse(readFileSync(path, 'utf8')) as T
   } catch {
     return undefined
+  }
+}
+
+/** The ids of the executions in the spool of a state directory. */
+export function namesInSpool(stateDir: string): string[] {
+  try {
+    return readdirSync(join(stateDir, 'spool'))
+  } catch {
+    return []
   }
 }

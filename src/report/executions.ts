@@ -66,6 +66,18 @@ export function executionText(execution: Execution, now: Date): string {
     .join('')
 }
 
+/** What an execution has left beside its log: its status line and its outputs. */
+export function outputLines({ status_line, output_properties }: Execution): string[] {
+  const outputs = Object.entries(output_properties ?? {})
+  const width = Math.max(0, ...outputs.map(([name]) => name.length))
+  const shown = (value: unknown) => safe(typeof value === 'string' ? value : JSON.stringify(value))
+  return [
+    ...(status_line === null ? [] : [`status line: ${safe(status_line)}`]),
+    ...(outputs.length === 0 ? [] : ['outputs:']),
+    ...outputs.map(([name, value]) => `  ${safe(name).padEnd(width)} = ${shown(value)}`),
+  ]
+}
+
 /** How an execution ended, in one line. */
 export function endText(execution: Execution): string {
   const reason = why(execution)

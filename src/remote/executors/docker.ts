@@ -87,9 +87,9 @@ export class DockerExecutors implements Executors {
     try {
       await this.#makeFiles(executor.directory)
     } catch (error) {
-      await executor.remove()
+      const left = await leftOf(executor)
       const message = `the files of an executor cannot be made in ${executor.directory}: ${errorText(error)}`
-      return fail({ reason: 'executor-not-started', message })
+      return fail({ reason: 'executor-not-started', message, ...left })
     }
     const settings = containerSettings(executor, image, this.#options)
     const created = await engine.call(
@@ -109,8 +109,7 @@ export class DockerExecutors implements Executors {
       await executor.rememberLayer()
       return ok(executor)
     }
-    await executor.remove()
-    return ready
+    return fail({ ...ready.failure, ...(await leftOf(executor)) })
   }
 
   async #makeFiles(directory: string): Promise<void> {
@@ -218,6 +217,12 @@ function containerSettings(
       RestartPolicy: { Name: 'no' },
     },
   }
+}
+
+/** Removes what was not started, or says that it could not be removed. */
+async function leftOf(executor: Executor): Promise<{ left?: Executor }> {
+  const removed = await executor.remove()
+  return removed.ok ? {} : { left: executor }
 }
 
 class DockerExecutor implements Executor {

@@ -35,6 +35,8 @@ export interface Place {
 export interface ExecutorFailure {
   reason: 'executor-not-started' | 'executor-lost' | ImageFailure['reason']
   message: string
+  /** What there may still be of one that was not started: it is to be removed when the engine lets it go. */
+  left?: Executor
 }
 
 /** What an engine says of the container of an executor. */

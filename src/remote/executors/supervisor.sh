@@ -97,7 +97,10 @@ rnr_launch() {
         exec 2>&1
         rnr_become
       )
-      echo "ended $rnr_nonce $?" >&3
+      rnr_code=$?
+      # Twice: where processors are scarce, a time limit may cut a line off that is being read.
+      echo "ended $rnr_nonce $rnr_code" >&3
+      echo "ended $rnr_nonce $rnr_code" >&3
     )
     :
   )
@@ -158,8 +161,12 @@ rnr_run() {
       # A child may have ended. Where the one that waits for the program has been killed, the job is over.
       jobs -p >/dev/null
       if ! rnr_alive "$rnr_waiter"; then
-        rnr_listen 0.01
-        rnr_hear
+        # What it has said is here, but a listener that gets no processor for as long as it listens hears nothing.
+        for rnr_try in 1 2 3; do
+          rnr_listen 0.5
+          rnr_hear
+          [ -z "$rnr_code" ] || break
+        done
         rnr_code=${rnr_code:-137}
       fi
     fi

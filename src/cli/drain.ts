@@ -1,0 +1,61 @@
+import { formatDiagnostic } from '../config/diagnostic.ts'
+import { loadConfiguration } from '../config/load.ts'
+import { findConfigFile } from '../config/sources.ts'
+import { systemClock } from '../edges.ts'
+import { exitStatus } from '../exit-status.ts'
+import { startTicks } from '../process/tree.ts'
+import { readPresence } from '../remote/presence.ts'
+import { namesInSpool } from '../remote/spool.ts'
+import { errorCode, errorText } from '../result.ts'
+import type { GlobalOptions } from './options.ts'
+import { sayError } from './say.ts'
+import { catchSignals } from './signals.ts'
+
+export interface DrainCommandOptions extends GlobalOptions {
+  wait: boolean
+  json: boolean
+}
+
+/** Seconds between two looks at whether the process has gone. */
+const lookEvery = 0.2
+
+/** `runner drain`: resolves to the exit status. */
+export async function drainCommand(options: DrainCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
+  if (!loaded.ok) {
+    for (const failure of loaded.failure) sayError(`runner: ${formatDiagnostic(failure)}\n`)
+    return exitStatus.config
+  }
+  const { state_dir } = loaded.value.remote
+  const presence = readPresence(state_dir)
+  const tell = (state: string, text: string) => {
+    const executions = namesInSpool(state_dir)
+    if (options.json)
+      process.stdout.write(`${JSON.stringify({ state, pid: presence?.pid ?? null, executions })}\n`)
+    else if (!options.quiet) sayError(`runner: ${text}\n`)
+  }
+  if (presence === undefined) {
+    tell('not-attached', `no runner is attached with ${state_dir}`)
+    return exitStatus.noRun
+  }
+  const { pid, start_ticks } = presence
+  try {
+    process.kill(pid, 'SIGUSR2')
+  } catch (error) {
+    sayError(`runner: process ${pid} cannot be asked: ${errorText(error)}\n`)
+    return errorCode(error) === 'EPERM' ? exitStatus.refused : exitStatus.internal
+  }
+  if (!options.wait) {
+    tell('draining', `process ${pid} ends when ${namesInSpool(state_dir).length} executions have ended`)
+    return exitStatus.ok
+  }
+  using signals = catchSignals()
+  while (startTicks(pid) === start_ticks && !signals.stop.aborted)
+    await systemClock.sleep(lookEvery, signals.stop)
+  if (signals.stop.aborted) {
+    sayError(`runner: not waiting for process ${pid} any more; it goes on draining\n`)
+    return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
+  }
+  tell('stopped', `process ${pid} has stopped`)
+  return exitStatus.ok
+}

@@ -1,0 +1,533 @@
+/*
+ * One execution, from its reservation to its acknowledged result.
+ *
+ *   confirming ─ confirmed ─► preparing ─ image, executor ─► running ─ ended ─► delivering ─ acknowledged ─► over
+ *       │                      ▲   │                           │  ▲ │
+ *       │                      └───┼─── has never started ─────┘  │ └─ detached: it runs on ──────────────► over
+ *       │                          └─ cannot be started, or was aborted ─► delivering
+ *       └─ not held any more: dropped ────────────────────────────────────────────────────────────────────► over
+ *
+ * All that is known of it is in the spool before anything follows from it, so a process that is killed anywhere here
+ * leaves what the next one needs.
+ */
+import { createHash } from 'node:crypto'
+import type { Mask } from '../protocol/mask.ts'
+import type { ResultMessage } from '../protocol/messages.ts'
+import { seal } from '../protocol/seal.ts'
+import type { Result } from '../result.ts'
+import { waitAfter, waitFor } from './backoff.ts'
+import { pause } from './bell.ts'
+import type { JobRef } from './events.ts'
+import {
+  adoptJob,
+  type JobWatch,
+  maskOf,
+  type StartFailure,
+  startJob,
+  type WatchOptions,
+} from './execution.ts'
+import type { Workshop } from './executor-host.ts'
+import type { Executor, ExecutorFailure } from './executors/executor.ts'
+import type { ImageFacts } from './executors/order.ts'
+import { LogSender } from './log-sender.ts'
+import type { EndReason } from './plugin.ts'
+import type { Room } from './room.ts'
+import type { ApiFailure } from './server-api.ts'
+import type { Execution, JobEnd, Lease } from './spool.ts'
+
+/** Where the work at an execution begins. */
+export type Beginning =
+  | { at: 'confirming' }
+  /** Handed over by an earlier process; undefined: there is no trace of its executor. */
+  | { at: 'running'; executor: Executor | undefined }
+  | { at: 'delivering' }
+
+export type Phase = 'confirming' | 'preparing' | 'running' | 'delivering' | 'over'
+
+/** Seconds: for an engine that is away, so that a restart of it costs no job; for the log before its result. */
+const patience = { engine: 900, log: 5, unknown: 60 }
+/** How often an executor is tried to be had, where the engine answers and refuses. */
+const mostRefusals = 5
+/** Characters that a result may say of an error. */
+const longestMessage = 60_000
+
+const engineAway: readonly ExecutorFailure['reason'][] = ['engine-unreachable', 'engine-timeout']
+const mayPass: readonly StartFailure['reason'][] = [
+  ...engineAway,
+  ...(['executor-not-started', 'executor-lost', 'engine-refused', 'conflict', 'spool-lost'] as const),
+]
+
+/** Why a job gets no further; `dropped` and `left` are no failures of its own. */
+type Stopped = 'dropped' | 'left'
+
+export class Assignment {
+  readonly execution: Execution
+  readonly ref: JobRef
+  readonly kind: string
+  /** Settles when this process has no more to do with it; rejects for bugs only. */
+  readonly over: Promise<void>
+  readonly #room: Room
+  #lease: Lease
+  #phase: Phase
+  #confirmed: boolean
+  #watch: JobWatch | undefined
+  #executor: Executor | undefined
+  #mask: Mask | undefined
+  #sender: LogSender | undefined
+  #tidied: Promise<unknown> | undefined
+  /** The server was away when it was to get the result. */
+  #resultWasHard = false
+  /** Asked to end; the result says so. */
+  readonly #abort = new AbortController()
+  /** Not this runner's any more: nobody wants the result. */
+  readonly #drop = new AbortController()
+  /** What ends all waiting of this process: it is over, or nobody wants the job. */
+  readonly #stop: AbortSignal
+
+  constructor(execution: Execution, lease: Lease, beginning: Beginning, room: Room) {
+    this.execution = execution
+    this.#lease = lease
+    this.#room = room
+    this.#phase = beginning.at
+    this.#confirmed = beginning.at !== 'confirming'
+    this.kind = execution.job.kind
+    const { execution_id, image } = execution.job
+    this.ref = { execution_id, image, job_name: lease.job_name }
+    this.#stop = AbortSignal.any([room.over, this.#drop.signal])
+    this.over = this.#live(beginning).finally(() => this.#enter('over'))
+  }
+
+  get id(): string {
+    return this.execution.id
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** Whether it is this runner's, as far as it knows. */
+  get isHeld(): boolean {
+    return this.#confirmed && this.#phase !== 'over' && !this.#drop.signal.aborted
+  }
+
+  /** Whether it takes a slot. */
+  get takesSlot(): boolean {
+    return this.#phase === 'confirming' || this.#phase === 'preparing' || this.#phase === 'running'
+  }
+
+  /** Whether it has an executor of its own. */
+  get hasExecutor(): boolean {
+    return this.#executor !== undefined
+  }
+
+  /** Asks it to end. Twice is once. */
+  abort(): void {
+    if (this.#abort.signal.aborted || !this.takesSlot) return
+    this.#abort.abort()
+    this.#watch?.abort()
+  }
+
+  /** It is not this runner's any more: ends it, and forgets it. */
+  drop(message: string): void {
+    if (this.#drop.signal.aborted || this.#phase === 'over') return
+    this.#room.emit({ event: 'job:dropped', ...this.ref, message })
+    this.#drop.abort()
+    this.#watch?.abort()
+    this.#room.changed.ring()
+  }
+
+  /** Ends its container at once, without grace. */
+  async kill(): Promise<void> {
+    this.drop('this runner was deleted')
+    await this.#executor?.kill()
+  }
+
+  /** Watches it no more; it runs on. */
+  detach(): void {
+    this.#watch?.detach()
+  }
+
+  /** The server hands the same execution out again, under another lease: a store that was restored, for example. */
+  renew(lease: Lease): void {
+    if (lease.lease_id === this.#lease.lease_id) return
+    this.#lease = lease
+    try {
+      this.execution.writeLease(lease)
+    } catch {
+      // This process has it; the next one asks the server.
+    }
+    if (this.#confirmed) void this.#confirm()
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase
+    this.#room.changed.ring()
+  }
+
+  async #live(beginning: Beginning): Promise<void> {
+    // What comes of it is known to those who have made it.
+    await Promise.resolve()
+    if (beginning.at === 'confirming' && !(await this.#confirm())) return this.#forget()
+    let end = this.execution.end
+    if (end === undefined) {
+      const done = beginning.at === 'running' ? await this.#goOn(beginning.executor) : await this.#work()
+      if (done === 'left') return
+      if (done === 'dropped') return this.#forget()
+      end = done
+      const { outcome, exit_code, reason, error_message } = end
+      this.#room.emit({ event: 'job:ended', ...this.ref, outcome, exit_code, reason, error_message })
+    }
+    this.#enter('delivering')
+    if (await this.#deliver(end)) await this.#forget()
+  }
+
+  /** Removes all that is on disk of it. */
+  async #forget(): Promise<void> {
+    const { clock } = this.#room.edges
+    await this.#tidied
+    for (;;) {
+      const removed = await this.execution.remove()
+      if (removed.ok) return
+      this.#room.emit({ event: 'notice', message: removed.failure })
+      await clock.sleep(30, this.#room.over)
+      if (this.#room.over.aborted) return
+    }
+  }
+
+  /** Takes it, in the eyes of the server. False: it is not held any more. */
+  async #confirm(): Promise<boolean> {
+    const { api, edges, back } = this.#room
+    for (let failures = 0; !this.#stop.aborted; ) {
+      const said = await api.confirm(this.id, this.#lease.lease_id, this.#stop)
+      if (said.ok) {
+        this.#confirmed = true
+        return true
+      }
+      const { meaning, message } = said.failure
+      if (meaning === 'again')
+        await pause(edges.clock, waitFor(++failures, edges.chance.random(), said.failure), back, this.#stop)
+      else if (meaning === 'stopped' || !(await this.#room.mend(said.failure))) {
+        if (meaning !== 'stopped') this.drop(`it was not confirmed: ${message}`)
+        break
+      }
+    }
+    return false
+  }
+
+  /** Watches what an earlier process has begun. */
+  async #goOn(executor: Executor | undefined): Promise<JobEnd | Stopped> {
+    const watch = adoptJob(this.execution, executor, this.watchOptions(true))
+    if (watch.ok) {
+      if (executor !== undefined) this.#room.images.set(executor.image_id, this.execution.job.image)
+      return this.#work(watch.value, executor)
+    }
+    if (executor !== undefined) void this.#room.host.workshop?.pool.discard(executor)
+    return this.#endUnstarted('failed', 'executor-lost', `${watch.failure.message}; it may have run`)
+  }
+
+  /** Runs it, here or where it was begun; resolves to its end. */
+  async #work(watch?: JobWatch, executor?: Executor): Promise<JobEnd | Stopped> {
+    this.#executor = executor
+    const begin = this.#room.edges.clock.monotonic()
+    for (let refusals = 0; ; ) {
+      if (watch === undefined) {
+        this.#enter('preparing')
+        const placed = await this.#place()
+        if (!placed.ok) {
+          const { failure } = placed
+          if (this.#room.over.aborted) return 'left'
+          if (this.#drop.signal.aborted) return 'dropped'
+          if (this.#abort.signal.aborted) return this.#endUnstarted('aborted', 'aborted', null)
+          // One that went away in the middle of it is away, whatever it did not do.
+          const away =
+            engineAway.includes(failure.reason as never) ||
+            (mayPass.includes(failure.reason) && !(await this.#room.host.isWell()))
+          if (!away) refusals++
+          const waited = this.#room.edges.clock.monotonic() - begin
+          if (!mayPass.includes(failure.reason) || refusals >= mostRefusals || waited > patience.engine)
+            return this.#endUnstarted('failed', failure.reason, failure.message)
+          await this.#waitFor(failure, refusals, away)
+          continue
+        }
+        ;({ watch, executor } = placed.value)
+      }
+      this.#enter('running')
+      this.#watch = watch
+      if (this.#abort.signal.aborted || this.#drop.signal.aborted) watch.abort()
+      const watched = await watch.ended
+      this.#watch = undefined
+      if (watched.state === 'ended') {
+        this.#release(watch, executor)
+        return this.#drop.signal.aborted ? 'dropped' : watched.end
+      }
+      if (watched.state === 'detached') return 'left'
+      // Not started, it seems: that is certain once its container is dead.
+      const again = await this.#endExecutor(executor)
+      if (again !== undefined) {
+        watch = again
+        continue
+      }
+      this.#executor = undefined
+      executor = undefined
+      watch = undefined
+      this.#confirmed = false
+      // Elsewhere, while the lease lives.
+      if (!(await this.#confirm())) return this.#room.over.aborted ? 'left' : 'dropped'
+      if (++refusals >= mostRefusals) return this.#endUnstarted('failed', 'executor-lost', watched.message)
+    }
+  }
+
+  /** Gets an image and an executor, and hands the job over. */
+  async #place(): Promise<Result<{ watch: JobWatch; executor: Executor }, StartFailure>> {
+    const stop = AbortSignal.any([this.#stop, this.#abort.signal])
+    const workshop = this.#room.host.workshop
+    if (workshop === undefined || stop.aborted)
+      return {
+        ok: false,
+        failure: { reason: 'engine-unreachable', message: this.#room.host.problem ?? 'ended' },
+      }
+    const { job } = this.execution
+    const image = await workshop.executors.prepare(job.image, this.#tellPull(), stop)
+    if (!image.ok) return image
+    if (stop.aborted) return { ok: false, failure: { reason: 'executor-lost', message: 'ended' } }
+    const taken = await workshop.pool.take(image.value, job.runner_group, stop)
+    if (!taken.ok) return taken
+    this.#executor = taken.value
+    this.#room.images.set(image.value.id, job.image)
+    return this.#start(workshop, taken.value, image.value)
+  }
+
+  #start(
+    { pool }: Workshop,
+    executor: Executor,
+    image: ImageFacts,
+  ): Result<{ watch: JobWatch; executor: Executor }, StartFailure> {
+    const started = startJob(this.execution, executor, image, this.watchOptions(false))
+    if (started.ok) return { ok: true, value: { watch: started.value, executor } }
+    this.#executor = undefined
+    if (started.failure.reason === 'no-command' || started.failure.reason === 'job-invalid')
+      pool.giveBack(executor)
+    else {
+      // No order was given.
+      try {
+        this.execution.clearPlace()
+      } catch {
+        // Then it is found that nothing has started there.
+      }
+      void pool.discard(executor)
+    }
+    return started
+  }
+
+  /** What a watch of it tells, and whom. `resumed`: an earlier process has watched it before. */
+  watchOptions(resumed: boolean): WatchOptions {
+    const { edges, diskLimit, emit } = this.#room
+    return {
+      ...{ edges, diskLimit },
+      onLog: (bytes, offset) => {
+        if (this.kind === 'script')
+          emit({ event: 'script:output', ...this.ref, text: Buffer.from(bytes).toString() })
+        return this.#log(resumed).take(bytes, offset)
+      },
+      onStarted: () => {
+        if (!resumed) emit({ event: 'job:started', ...this.ref })
+      },
+    }
+  }
+
+  /** Why it did not get an executor is told; the next try waits for what may mend it. */
+  async #waitFor(failure: StartFailure, refusals: number, away: boolean): Promise<void> {
+    const { edges, host, emit } = this.#room
+    const seconds = away ? 30 : waitAfter(refusals + 1, edges.chance.random())
+    emit({ event: 'job:waits', ...this.ref, message: failure.message, seconds })
+    const stop = AbortSignal.any([this.#stop, this.#abort.signal])
+    if (!away) return pause(edges.clock, seconds, this.#room.back, stop)
+    host.suspect(failure.message)
+    const until = edges.clock.monotonic() + seconds
+    while (host.problem !== undefined && edges.clock.monotonic() < until && !stop.aborted)
+      await pause(edges.clock, 1, this.#room.changed, stop)
+  }
+
+  /**
+   * Kills the container of a job that seems not to have started. Resolves to a watch where it has, after all; else
+   * nothing is left of it, and it may be started elsewhere.
+   */
+  async #endExecutor(executor: Executor | undefined): Promise<JobWatch | undefined> {
+    const { edges, host, over } = this.#room
+    for (let failures = 0; executor?.lives(); ) {
+      const killed = await executor.kill()
+      if (killed.ok) break
+      host.suspect(killed.failure.message)
+      await edges.clock.sleep(waitAfter(++failures, edges.chance.random()), over)
+      if (over.aborted) return undefined
+    }
+    const again = adoptJob(this.execution, executor, this.watchOptions(true))
+    if (again.ok) {
+      const watched = await again.value.ended
+      if (watched.state !== 'not-started') return again.value
+    }
+    try {
+      this.execution.clearPlace()
+    } catch {
+      // The next process finds that it has not started.
+    }
+    if (executor !== undefined) void host.workshop?.pool.discard(executor)
+    return undefined
+  }
+
+  /** Its executor may have another job. */
+  #release(watch: JobWatch, executor: Executor | undefined): void {
+    this.#executor = undefined
+    // The place is free as soon as the leaf is out of it.
+    if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
+    this.#tidied = watch.tidied
+  }
+
+  #tellPull() {
+    const { emit, edges } = this.#room
+    let told = 0
+    return (progress: {
+      image: string
+      layers: number
+      layers_done: number
+      bytes: number
+      bytes_known: number
+    }) => {
+      const now = edges.clock.monotonic()
+      if (told !== 0 && now < told + 10) return
+      told = now
+      emit({ event: 'image:pull', ...this.ref, ...progress })
+    }
+  }
+
+  /** An end without a start. */
+  async #endUnstarted(
+    outcome: JobEnd['outcome'],
+    reason: EndReason,
+    error_message: string | null,
+  ): Promise<JobEnd> {
+    const { clock } = this.#room.edges
+    const now = clock.now().toISOString()
+    const end: JobEnd = {
+      ...{ outcome, exit_code: null, reason, error_message, output: null, started_at: now, finished_at: now },
+      ...{ log_length: 0, log_sha256: createHash('sha256').digest('hex') },
+    }
+    for (;;) {
+      try {
+        this.execution.writeEnd(end)
+        return end
+      } catch {
+        // A full disk: the result is known as long as this process lives.
+        await clock.sleep(1, this.#room.over)
+        if (this.#room.over.aborted) return end
+      }
+    }
+  }
+
+  #log(resumed: boolean): LogSender {
+    const { api, edges, back, emit } = this.#room
+    this.#mask ??= maskOf(this.execution.job)
+    this.#sender ??= new LogSender({
+      mask: this.#mask,
+      openLog: () => this.#watch?.openLog() ?? this.execution.openLog(),
+      append: (offset, bytes) => api.appendLog(this.id, this.#lease.lease_id, offset, bytes, this.#stop),
+      mend: failure => this.#room.mend(failure),
+      resumed,
+      clock: edges.clock,
+      random: edges.chance.random,
+      back,
+      over: this.#stop,
+      onRefused: (message, bytes) => emit({ event: 'log:refused', ...this.ref, message, bytes }),
+    })
+    return this.#sender
+  }
+
+  /** Gives log and result to the server; true: it has them, or nobody wants them. */
+  async #deliver(end: JobEnd): Promise<boolean> {
+    const { clock } = this.#room.edges
+    const log = end.log_length === 0 ? undefined : this.#log(true)
+    log?.finish(end.log_length)
+    if (log !== undefined) {
+      // With the log there, the result makes all of it last at once.
+      const over = new AbortController()
+      await Promise.race([log.done, clock.sleep(patience.log, over.signal)])
+      over.abort()
+    }
+    if (!(await this.#sendResult(end))) return this.#drop.signal.aborted
+    if (this.#resultWasHard) log?.recheck()
+    await log?.done
+    return log === undefined || log.isComplete || this.#drop.signal.aborted
+  }
+
+  async #sendResult(end: JobEnd): Promise<boolean> {
+    const { api, edges, back, emit } = this.#room
+    let output = end.output
+    for (let failures = 0; !this.#stop.aborted; ) {
+      const said = await api.result(this.id, this.#message(end, output), this.#stop)
+      if (said.ok || said.failure.meaning === 'ended') {
+        emit({ event: 'job:delivered', ...this.ref })
+        return true
+      }
+      const { failure } = said
+      const wait = (seconds: number) => pause(edges.clock, seconds, back, this.#stop)
+      switch (failure.meaning) {
+        case 'again':
+        case 'offset':
+          this.#resultWasHard = true
+          await wait(waitFor(++failures, edges.chance.random(), failure))
+          break
+        case 'unknown':
+          // A server restored from a backup: it may know it later.
+          if (this.#isTooLate(end)) {
+            this.drop(`the server does not know it: ${failure.message}`)
+            return false
+          }
+          await wait(patience.unknown)
+          break
+        case 'refused':
+          emit({ event: 'notice', message: `the result of ${this.id} was refused: ${failure.message}` })
+          if (output !== null) output = null
+          else if (this.#isTooLate(end)) {
+            this.drop(`its result is refused: ${failure.message}`)
+            return false
+          } else await wait(patience.unknown)
+          break
+        case 'not-held':
+          this.drop(`its result is not wanted: ${failure.message}`)
+          return false
+        case 'stopped':
+          return false
+        default:
+          if (!(await this.#mend(failure))) return false
+      }
+    }
+    return false
+  }
+
+  #mend(failure: ApiFailure): Promise<boolean> {
+    return this.#room.mend(failure)
+  }
+
+  /** Whether the server would not take it any more. */
+  #isTooLate({ finished_at }: JobEnd): boolean {
+    const { edges, settings } = this.#room
+    const age = (edges.clock.now().getTime() - Date.parse(finished_at)) / 1000
+    return age > (settings()?.late_result_seconds ?? 86_400)
+  }
+
+  #message(end: JobEnd, output: JobEnd['output']): ResultMessage {
+    const { exit_code, reason, error_message, started_at, finished_at, log_length, log_sha256 } = end
+    const key = this.#room.api.signed?.data_key
+    const lost = end.output !== null && output === null
+    return {
+      lease_id: this.#lease.lease_id,
+      outcome: lost && end.outcome === 'succeeded' ? 'failed' : end.outcome,
+      reason: lost ? 'output-refused' : reason,
+      error_message: lost
+        ? 'the server does not take its output'
+        : (error_message?.toWellFormed().slice(0, longestMessage) ?? null),
+      output: output === null || key === undefined ? null : seal(JSON.stringify(output), key),
+      ...{ exit_code, started_at, finished_at, log_length, log_sha256 },
+    }
+  }
+}

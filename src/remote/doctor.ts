@@ -1,0 +1,226 @@
+/*
+ * Looks at all that an attached runner needs. Nothing is changed: no runner is registered.
+ */
+import { accessSync, constants, existsSync, mkdtempSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { ExecutorConfiguration } from '../config/executor-section.ts'
+import type { RemoteConfiguration } from '../config/remote-section.ts'
+import type { Edges } from '../edges.ts'
+import { makeDirectory } from '../journal/files.ts'
+import { Client } from '../protocol/client.ts'
+import type { TransportOptions } from '../protocol/transport.ts'
+import { errorText, type Result } from '../result.ts'
+import { freeBytes } from './executor-host.ts'
+import { keepBusybox } from './executors/busybox.ts'
+import type { DockerOptions } from './executors/docker.ts'
+import { Engine } from './executors/engine.ts'
+import { probe } from './executors/probe.ts'
+import { removeTree } from './executors/remove-tree.ts'
+
+export type CheckName =
+  | 'state directory'
+  | 'disk'
+  | 'busybox'
+  | 'engine'
+  | 'a job'
+  | 'server'
+  | 'clock'
+  | 'token'
+
+export interface Check {
+  check: CheckName
+  result: 'ok' | 'warning' | 'failed' | 'skipped'
+  /** What was found, and how to mend it. */
+  message: string
+}
+
+export interface DoctorOptions {
+  remote: RemoteConfiguration
+  executor: ExecutorConfiguration
+  minFree: number
+  /** Or why it cannot be named. */
+  server: Result<URL, string>
+  transport: Result<TransportOptions, string>
+  token: Result<string, string>
+  env: NodeJS.ProcessEnv
+  edges: Edges
+}
+
+/** Seconds of difference between two clocks that do no harm, and that break things. */
+const differences = { warning: 5, failed: 60 }
+
+/** Looks at one thing after the other, and tells of each. */
+export async function* examine(options: DoctorOptions): AsyncGenerator<Check> {
+  yield examineState(options)
+  yield examineDisk(options)
+  const scratch = mkdtempSync(join(tmpdir(), 'runner-doctor-'))
+  try {
+    yield* examineEngine(options, scratch)
+  } finally {
+    await removeTree(scratch)
+  }
+  yield* examineServer(options)
+}
+
+function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Check {
+  const check = 'state directory'
+  for (const path of [state_dir, work_dir]) {
+    // What is not there is made at the first start.
+    let there = path
+    while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+    try {
+      accessSync(there, constants.W_OK | constants.X_OK)
+      const { mode, uid } = statSync(there)
+      if (there === path && path === state_dir && (mode & 0o077) !== 0)
+        return { check, result: 'failed', message: `others may look into ${path}: chmod 700 ${path}` }
+      if (there === path && uid !== process.geteuid?.())
+        return {
+          check,
+          result: 'warning',
+          message: `${path} belongs to another user: chown it to the one of runner`,
+        }
+    } catch (error) {
+      const message = `${path} cannot be written to: ${errorText(error)}; set state_dir or work_dir in [remote], or be the user it belongs to`
+      return { check, result: 'failed', message }
+    }
+  }
+  return { check, result: 'ok', message: state_dir }
+}
+
+function examineDisk({ remote: { state_dir, work_dir }, minFree }: DoctorOptions): Check {
+  const check = 'disk'
+  const found: string[] = []
+  for (const path of [state_dir, work_dir]) {
+    const free = freeBytes(existsSync(path) ? path : '/')
+    if (free === undefined) continue
+    const size = `${Math.round(free / 1024 ** 2)} MiB`
+    if (free < minFree)
+      return {
+        ...{ check, result: 'failed' },
+        message: `${path} has ${size} free, and below ${Math.round(minFree / 1024 ** 2)} MiB no work is taken: remove images that are not needed (docker image prune), or set min_free in [runner]`,
+      }
+    found.push(`${path}: ${size} free`)
+  }
+  return { check, result: 'ok', message: found[0] ?? 'not known' }
+}
+
+async function* examineEngine(
+  { executor, env, edges }: DoctorOptions,
+  scratch: string,
+): AsyncGenerator<Check> {
+  const busybox = await keepBusybox(scratch, env)
+  yield {
+    check: 'busybox',
+    result: busybox.ok ? 'ok' : 'failed',
+    message: busybox.ok ? 'static' : busybox.failure,
+  }
+  const skipped: Check = {
+    check: 'a job',
+    result: 'skipped',
+    message: 'without engine and busybox none can run',
+  }
+  const engine = await Engine.at(executor.docker_host, env, edges.clock)
+  const facts = engine.ok ? await engine.value.facts() : engine
+  if (!facts.ok || !engine.ok) {
+    const message = facts.ok
+      ? ''
+      : `${facts.failure.message}; set docker_host in [executor] if it is elsewhere`
+    yield { check: 'engine', result: 'failed', message }
+    yield skipped
+    return
+  }
+  yield { check: 'engine', result: 'ok', message: `${facts.value.system}, ${engine.value.address}` }
+  if (!busybox.ok) {
+    yield skipped
+    return
+  }
+  yield await examineJob({ engine: engine.value, processors: facts.value.processors, busybox: busybox.value })
+
+  async function examineJob(parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox'>): Promise<Check> {
+    const check = 'a job'
+    const workDir = join(scratch, 'work')
+    makeDirectory(workDir)
+    // Where others may look for it, and nothing is kept.
+    const options: DockerOptions = {
+      ...parts,
+      settings: executor,
+      workDir,
+      runnerId: edges.chance.id(),
+      edges,
+    }
+    const done = await probe(options, facts.ok ? facts.value : never(), edges)
+    return done.ok
+      ? { check, result: 'ok', message: 'was handed over to a container and came back' }
+      : { check, result: 'failed', message: done.failure.message }
+  }
+}
+
+function never(): never {
+  throw new Error('there are facts')
+}
+
+async function* examineServer({
+  server,
+  transport,
+  token,
+  env,
+  edges,
+}: DoctorOptions): AsyncGenerator<Check> {
+  const wrong = !server.ok ? server.failure : !transport.ok ? transport.failure : undefined
+  const without = (check: CheckName): Check => ({
+    check,
+    result: 'skipped',
+    message: 'the server was not reached',
+  })
+  if (!server.ok || !transport.ok) {
+    yield { check: 'server', result: 'failed', message: wrong! }
+    yield without('clock')
+    yield without('token')
+    return
+  }
+  let theirs: Date | undefined
+  await using client = new Client({
+    ...transport.value,
+    ...{ server: server.value, env, clock: edges.clock, token: () => (token.ok ? token.value : undefined) },
+    onDate: date => {
+      theirs = date
+    },
+  })
+  const health = await client.call('health', {})
+  const secure = server.value.protocol === 'https:' ? 'TLS' : 'without TLS'
+  const plain =
+    server.value.protocol === 'http:' && !/^(localhost|127\..*|\[::1\])$/.test(server.value.hostname)
+  yield health.ok
+    ? {
+        ...{ check: 'server', result: plain ? 'warning' : 'ok' },
+        message: `${server.value.origin} answers (version ${health.value.version}, ${secure})${plain ? '; tokens can be read on their way: use https://' : ''}`,
+      }
+    : { check: 'server', result: 'failed', message: health.failure.message }
+  if (theirs === undefined) yield without('clock')
+  else yield clockCheck((edges.clock.now().getTime() - theirs.getTime()) / 1000)
+  if (!token.ok) yield { check: 'token', result: 'failed', message: token.failure }
+  else if (!health.ok) yield without('token')
+  else yield await tokenCheck(client)
+}
+
+function clockCheck(difference: number): Check {
+  const check = 'clock'
+  const seconds = Math.round(Math.abs(difference))
+  if (seconds < differences.warning) return { check, result: 'ok', message: `${seconds} s from the server's` }
+  const message = `it is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} the server's: set it right (timedatectl set-ntp true), or the server's`
+  return { check, result: seconds < differences.failed ? 'warning' : 'failed', message }
+}
+
+/** Whether the token registers, by a registration that no server can accept. */
+async function tokenCheck(client: Client): Promise<Check> {
+  const check = 'token'
+  const body = {
+    ...{ uuid: '00000000-0000-0000-0000-000000000000', name: 'doctor', version: '', public_key: '' },
+    ...{ capabilities: [], runner_group: 'default' },
+  }
+  const said = await client.call('register', { body })
+  if (said.ok || said.failure.reason === 'malformed')
+    return { check, result: 'ok', message: 'it registers runners' }
+  return { check, result: 'failed', message: said.failure.message }
+}

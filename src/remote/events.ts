@@ -1,0 +1,41 @@
+/*
+ * Everything that an attached runner tells of itself. Reporters live on these alone (report/attach.ts).
+ */
+import type { PullProgress } from './executors/images.ts'
+import type { Life } from './session.ts'
+import type { JobEnd } from './spool.ts'
+
+/** Which execution it is about. */
+export interface JobRef {
+  execution_id: string
+  job_name: string | null
+  image: string
+}
+
+export type AttachEvent =
+  | { event: 'life:changed'; from: Life['state']; to: Life['state']; because?: string }
+  | { event: 'runner:registered'; runner_id: string; session: number; server: string; name: string }
+  | { event: 'registration:failed'; reason: string; message: string }
+  | { event: 'connection:lost'; reason: string; message: string }
+  | { event: 'connection:back'; seconds: number }
+  | { event: 'clock:wrong'; difference_seconds: number }
+  | { event: 'engine:ready'; engine: string; address: string }
+  | { event: 'engine:failed'; message: string }
+  | { event: 'disk:low'; path: string; free: number; least: number }
+  | { event: 'disk:enough'; path: string; free: number }
+  | ({ event: 'job:accepted'; kind: string; attempt: number } & JobRef)
+  | ({ event: 'job:started' } & JobRef)
+  | ({ event: 'job:waits'; message: string; seconds: number } & JobRef)
+  | ({ event: 'job:ended' } & JobRef & Pick<JobEnd, 'outcome' | 'exit_code' | 'reason' | 'error_message'>)
+  | ({ event: 'job:delivered' } & JobRef)
+  /** It is none of this runner's any more; what there was of it has been removed. */
+  | ({ event: 'job:dropped'; message: string } & JobRef)
+  | ({ event: 'log:refused'; message: string; bytes: number } & JobRef)
+  | ({ event: 'image:pull' } & JobRef & PullProgress)
+  /** What a script wrote, masked. */
+  | ({ event: 'script:output'; text: string } & JobRef)
+  | { event: 'runner:recovered'; running: number; finished: number; waiting: number; removed: number }
+  | { event: 'runner:draining'; executions: number; seconds: number }
+  | { event: 'notice'; message: string }
+
+export type EmitAttach = (event: AttachEvent) => void

@@ -1,0 +1,108 @@
+/*
+ * Who this runner is: a UUID and an RSA key pair, made at the first start, and beside them the machine they were made
+ * on, so that a copy of that machine does not fight it for its work.
+ */
+import { generateKeyPair, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { errorText, fail, ok, type Result } from '../result.ts'
+import { writeDurably } from './durable.ts'
+import { removeTree } from './executors/remove-tree.ts'
+
+export interface Identity {
+  uuid: string
+  /** SPKI in PEM. */
+  public_key: string
+  /** PKCS#8 in PEM. */
+  private_key: string
+  /** Of the engine that it last worked with. */
+  engine_id?: string
+}
+
+interface Record {
+  uuid: string
+  /** Absent where the machine has none. */
+  machine_id?: string
+  engine_id?: string
+}
+
+const fileOf = (stateDir: string) => join(stateDir, 'identity.json')
+const keyOf = (stateDir: string) => join(stateDir, 'key.pem')
+
+/** What is kept of an identity's work in its state directory. */
+const belongings = ['spool', 'session.json']
+
+/**
+ * Reads the identity in a state directory, or makes one. Fails with a sentence where it was made on another machine,
+ * or cannot be read.
+ */
+export async function loadIdentity(
+  stateDir: string,
+  machineId: string | undefined = readMachineId(),
+): Promise<Result<Identity, string>> {
+  const file = fileOf(stateDir)
+  try {
+    if (!existsSync(file)) return ok(await makeIdentity(stateDir, machineId))
+    const record = JSON.parse(readFileSync(file, 'utf8')) as Record
+    if (machineId !== undefined && record.machine_id !== undefined && machineId !== record.machine_id)
+      return fail(
+        `the identity in ${stateDir} was made on another machine, of which this one seems to be a copy: take a new one by \`runner attach --new-identity\`. If it is the same machine with another id, write ${machineId} as machine_id into ${file}`,
+      )
+    const private_key = readFileSync(keyOf(stateDir), 'utf8')
+    const { createPublicKey } = process.getBuiltinModule('node:crypto')
+    const public_key = createPublicKey(private_key).export({ type: 'spki', format: 'pem' }).toString()
+    const { uuid, engine_id } = record
+    return ok({ uuid, public_key, private_key, ...(engine_id === undefined ? {} : { engine_id }) })
+  } catch (error) {
+    return fail(
+      `the identity in ${stateDir} cannot be read: ${errorText(error)}; restore it, or take a new one by \`runner attach --new-identity\``,
+    )
+  }
+}
+
+async function makeIdentity(stateDir: string, machineId: string | undefined): Promise<Identity> {
+  const { publicKey: public_key, privateKey: private_key } = await promisify(generateKeyPair)('rsa', {
+    modulusLength: 3072,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  const uuid = randomUUID()
+  // With the key alone there is no identity yet.
+  writeDurably(keyOf(stateDir), private_key)
+  const record: Record = { uuid, ...(machineId === undefined ? {} : { machine_id: machineId }) }
+  writeDurably(fileOf(stateDir), `${JSON.stringify(record)}\n`)
+  return { uuid, public_key, private_key }
+}
+
+/** Writes down which engine it works with. Throws system errors. */
+export function rememberEngine(stateDir: string, engineId: string): void {
+  const record = JSON.parse(readFileSync(fileOf(stateDir), 'utf8')) as Record
+  if (record.engine_id === engineId) return
+  writeDurably(fileOf(stateDir), `${JSON.stringify({ ...record, engine_id: engineId })}\n`)
+}
+
+/** Removes an identity and what belongs to it, so that the next start makes another. Throws system errors. */
+export async function forgetIdentity(stateDir: string): Promise<void> {
+  rmSync(fileOf(stateDir), { force: true })
+  rmSync(keyOf(stateDir), { force: true })
+  await forgetWork(stateDir)
+}
+
+/** Removes what belongs to an identity's work; who it is stays. */
+export async function forgetWork(stateDir: string): Promise<void> {
+  for (const name of belongings) await removeTree(join(stateDir, name))
+}
+
+/** The id of this machine (machine-id(5)); undefined where it has none. */
+export function readMachineId(): string | undefined {
+  for (const file of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
+    try {
+      const id = readFileSync(file, 'utf8').trim()
+      if (/^[0-9a-f]{32}$/.test(id)) return id
+    } catch {
+      // The other one.
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,91 @@
+import type { Reservation } from '../protocol/messages.ts'
+import type { Result } from '../result.ts'
+import { waitFor } from './backoff.ts'
+import { pause } from './bell.ts'
+import { freeBytes } from './executor-host.ts'
+import type { Room } from './room.ts'
+import type { ApiFailure } from './server-api.ts'
+import type { Session } from './session.ts'
+import type { Work } from './work.ts'
+
+export interface ReserveOptions {
+  room: Room
+  session: Session
+  work: Work
+  /** Directories whose disk must have at least so many bytes free. */
+  floor: { paths: readonly string[]; least: number }
+}
+
+/** Seconds between two looks at a disk that is too full. */
+const lookEvery = 10
+
+/**
+ * Asks for work as long as there may be some: one call at a time, for exactly as many jobs as there is room for. Where
+ * that changes, another call is made, and the server ends the one before it.
+ */
+export async function reserveLoop(options: ReserveOptions): Promise<void> {
+  const { room, session, work } = options
+  const { edges, over } = room
+  const told = new Set<string>()
+  /** How many jobs to ask for now. */
+  const wanted = () => (session.life.state === 'ready' ? work.freeSlots : 0)
+  const take = (answer: Result<Reservation[], ApiFailure>) => {
+    // What comes when nothing is wanted any more goes back to the queue by itself.
+    if (answer.ok && session.life.state !== 'draining') for (const one of answer.value) work.accept(one)
+    return answer
+  }
+  for (let failures = 0; !over.aborted; ) {
+    const slots = wanted()
+    if (slots === 0) {
+      await room.changed.rung
+      continue
+    }
+    if (isTooFull(options, told)) {
+      await pause(edges.clock, lookEvery, session.changed, over)
+      continue
+    }
+    const stop = new AbortController()
+    const wait = room.settings()!.reserve_wait_seconds
+    const call = room.api.reserve(slots, wait, AbortSignal.any([over, stop.signal])).then(take)
+    const answer = await Promise.race([call, changed(call, () => wanted() !== slots, room)])
+    if (answer === undefined) {
+      if (wanted() === 0) stop.abort()
+      continue
+    }
+    if (answer.ok) {
+      failures = 0
+      continue
+    }
+    const { failure } = answer
+    if (failure.meaning === 'stopped') continue
+    if (failure.meaning !== 'again' && (await room.mend(failure))) continue
+    await pause(edges.clock, waitFor(++failures, edges.chance.random(), failure), room.back, over)
+  }
+}
+
+/** Settles when something is so; never, where the call ends before that. */
+async function changed(call: Promise<unknown>, isSo: () => boolean, { changed }: Room): Promise<undefined> {
+  let ended = false
+  void call.then(() => {
+    ended = true
+  })
+  while (!isSo()) {
+    await Promise.race([changed.rung, call])
+    if (ended) return new Promise(() => {})
+  }
+}
+
+/** Whether a disk has less free than it should; says so when that changes. */
+function isTooFull({ room, floor: { paths, least } }: ReserveOptions, told: Set<string>): boolean {
+  let full = false
+  for (const path of paths) {
+    const free = freeBytes(path)
+    if (free === undefined) continue
+    if (free < least) {
+      full = true
+      if (!told.has(path)) room.emit({ event: 'disk:low', path, free, least })
+      told.add(path)
+    } else if (told.delete(path)) room.emit({ event: 'disk:enough', path, free })
+  }
+  return full
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import type { InputContext, Reservation, SecretValues } from '../protocol/messages.ts'
+import { unseal } from '../protocol/seal.ts'
+import { errorText, fail, ok, type Result } from '../result.ts'
+import { Assignment, type Beginning } from './assignment.ts'
+import type { Room } from './room.ts'
+import type { Execution, Job, Lease, Spool } from './spool.ts'
+
+/** What of a job is this runner's own to say. */
+export interface JobDefaults {
+  runner_group: string
+  release_url: string
+}
+
+/** All executions that this process has to do with. */
+export class Work {
+  readonly #room: Room
+  readonly #spool: Spool
+  readonly #defaults: JobDefaults
+  readonly #all = new Map<string, Assignment>()
+  readonly #unknown = new Set<string>()
+  /** Of the spool, not taken up yet: held all the same. */
+  #waiting: readonly string[] = []
+
+  constructor(room: Room, spool: Spool, defaults: JobDefaults) {
+    this.#room = room
+    this.#spool = spool
+    this.#defaults = defaults
+  }
+
+  get assignments(): readonly Assignment[] {
+    return [...this.#all.values()]
+  }
+
+  /** The ids of what is held, as heartbeats list them. */
+  get held(): string[] {
+    const own = this.assignments.filter(assignment => assignment.isHeld).map(({ id }) => id)
+    return [...new Set([...own, ...this.#waiting])]
+  }
+
+  /** What recovery will take up. */
+  set waiting(ids: readonly string[]) {
+    this.#waiting = ids
+  }
+
+  /** Jobs that could be taken right now. */
+  get freeSlots(): number {
+    const { host, settings } = this.#room
+    const capacity = settings()?.capacity ?? 0
+    const { workshop } = host
+    if (workshop === undefined || host.problem !== undefined) return 0
+    const seats = workshop.pool.seats.filter(({ state }) => ['starting', 'busy', 'stopping'].includes(state))
+    const without = this.assignments.filter(one => one.takesSlot && !one.hasExecutor).length
+    // One that is launched for an assignment is counted with that.
+    const starting = seats.filter(({ state }) => state === 'starting').length
+    return Math.max(
+      0,
+      capacity - this.#waiting.length - (seats.length - starting) - Math.max(without, starting),
+    )
+  }
+
+  /** How many are to end before a drain is over: those that take a slot, and those whose end is to be told. */
+  get open(): number {
+    return this.#all.size
+  }
+
+  /** Takes what the server hands out. */
+  accept(reservation: Reservation): void {
+    const { execution_id: id, lease_id, job_name, kind, attempt } = reservation
+    const lease: Lease = { lease_id, job_name }
+    const known = this.#all.get(id)
+    if (known !== undefined) {
+      known.renew(lease)
+      return
+    }
+    const job = this.#jobOf(reservation)
+    // Sealed for another session: it will be handed out again.
+    if (!job.ok) {
+      this.#room.emit({ event: 'notice', message: `execution ${id} is not taken: ${job.failure}` })
+      return
+    }
+    let execution: Execution
+    try {
+      execution = this.#spool.add(job.value)
+      execution.writeLease(lease)
+    } catch (error) {
+      const message = `execution ${id} is not taken, since it cannot be put on disk: ${errorText(error)}`
+      this.#room.emit({ event: 'notice', message })
+      return
+    }
+    const ref = { execution_id: id, job_name, image: job.value.image }
+    this.#room.emit({ event: 'job:accepted', ...ref, kind, attempt })
+    this.begin(execution, lease, { at: execution.end === undefined ? 'confirming' : 'delivering' })
+  }
+
+  /** Takes an execution up where it is. */
+  begin(execution: Execution, lease: Lease, beginning: Beginning): Assignment {
+    const assignment = new Assignment(execution, lease, beginning, this.#room)
+    this.#add(assignment)
+    return assignment
+  }
+
+  #add(assignment: Assignment): void {
+    const { id } = assignment
+    this.#all.set(id, assignment)
+    const done = () => {
+      this.#all.delete(id)
+      this.#room.changed.ring()
+    }
+    assignment.over.then(done, error => {
+      done()
+      throw error
+    })
+    this.#room.changed.ring()
+  }
+
+  abort(ids: readonly string[]): void {
+    for (const id of ids) this.#all.get(id)?.abort()
+  }
+
+  drop(ids: readonly string[], message: string): void {
+    for (const id of ids) this.#all.get(id)?.drop(message)
+  }
+
+  /** The server has never heard of these: they run on, and their results are kept. */
+  unknown(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (this.#unknown.has(id)) continue
+      this.#unknown.add(id)
+      const message = `the server does not know execution ${id}, perhaps because it was restored from a backup; it runs on, and its result is kept`
+      this.#room.emit({ event: 'notice', message })
+    }
+    for (const id of this.#unknown) if (!ids.includes(id)) this.#unknown.delete(id)
+  }
+
+  /** Settles when there is none any more. */
+  async idle(): Promise<void> {
+    while (this.#all.size > 0)
+      await Promise.race([this.#room.changed.rung, ...this.assignments.map(one => one.over)])
+  }
+
+  /** Opens a reservation. */
+  #jobOf(reservation: Reservation): Result<Job, string> {
+    const { signed } = this.#room.api
+    const settings = this.#room.settings()
+    if (signed === undefined || settings === undefined) return fail('the runner is not registered')
+    const input = opened<InputContext>(reservation.input, signed.data_key)
+    const secret = opened<SecretValues>(reservation.secret_values, signed.data_key)
+    if (!input.ok || !secret.ok) return fail('it cannot be opened with the data key in force')
+    const { command, args, abort_signal } = reservation
+    return ok({
+      execution_id: reservation.execution_id,
+      kind: reservation.kind,
+      image: reservation.image,
+      runner_group: this.#defaults.runner_group,
+      ...(command === undefined ? {} : { command }),
+      ...(args === undefined ? {} : { args }),
+      env: reservation.env ?? {},
+      secret_env: secret.value?.env ?? {},
+      ...(input.value === undefined ? {} : { input: input.value }),
+      secrets: secret.value?.mask ?? [],
+      session_key: input.value === undefined ? '' : randomBytes(32).toString('base64'),
+      release_url: this.#defaults.release_url,
+      max_time_seconds: reservation.max_time_seconds ?? 0,
+      abort_timeout_seconds: reservation.abort_timeout_seconds,
+      ...(abort_signal === undefined ? {} : { abort_signal }),
+      max_output_bytes: settings.max_output_bytes,
+    })
+  }
+}
+
+/** What was sealed; undefined where nothing was. */
+function opened<T>(sealed: string | null, key: Uint8Array): Result<T | undefined, string> {
+  if (sealed === null) return ok(undefined)
+  const bytes = unseal(sealed, key)
+  if (!bytes.ok) return bytes
+  try {
+    return ok(JSON.parse(bytes.value.toString()) as T)
+  } catch {
+    return fail('it is no JSON')
+  }
+}
