@@ -67,6 +67,7 @@ await packageTest('the Debian package is whole', [...packageNeeds, ...tools], as
       ['-rw-r--r--', './etc/runner/runner.cfg'],
       ['drwxr-xr-x', './etc/runner/tasks.d/'],
       ['drwx------', './var/lib/runner/'],
+      ['-rw-r--r--', './lib/systemd/system/runner-attach.service'],
       ['-rw-r--r--', './lib/systemd/system/runner-server.service'],
       ['-rw-r--r--', './lib/systemd/system/runner.service'],
       ['-rw-r--r--', './lib/systemd/system/runner@.service'],

@@ -78,14 +78,14 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal(await sh('stat -c %a /var/lib/runner'), '700')
     t.equal(
       await sh(
-        'systemd-analyze verify --man=no runner.service runner@site.service runner-server.service 2>&1',
+        'systemd-analyze verify --man=no runner.service runner@site.service runner-server.service runner-attach.service 2>&1',
       ),
       '',
     )
   })
 
   await step('each unit gives a reason for each exposure', async t => {
-    for (const file of ['runner.service', 'runner-server.service']) {
+    for (const file of ['runner.service', 'runner-server.service', 'runner-attach.service']) {
       const unit = await sh(`cat /lib/systemd/system/${file}`)
       const said = await sh(`systemd-analyze security --offline=yes --json=short /lib/systemd/system/${file}`)
       const settings = JSON.parse(said) as { set: boolean | null; name: string; exposure: string | null }[]

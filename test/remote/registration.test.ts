@@ -1,0 +1,144 @@
+/*
+ * What keeps a runner from being registered, through the real program; no engine is needed for that.
+ */
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { Attached } from '../support/attached.ts'
+import { Authority } from '../support/certificates.ts'
+import { program } from '../support/require.ts'
+import { type Rig, rigTest } from '../support/rig.ts'
+import { TestServer } from '../support/server.ts'
+
+const configure = (rig: Rig, remote: Record<string, string>, server = '') => {
+  const keys = { health_listen: '127.0.0.1:0', ...remote }
+  const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)
+  rig.configure(
+    {},
+    `[server]\nlisten = 127.0.0.1:0\n${server}\n[remote]\n${lines.join('')}[executor]\ndocker_host = unix:///nowhere.sock`,
+  )
+}
+const attach = (rig: Rig, ...before: string[]) =>
+  new Attached(rig.start(['attach', '--json'], { lasting: true, before }))
+
+const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>, needs = [] as never[]) =>
+  rigTest(t, title, { needs }, body)
+
+test('a server that is not there yet is waited for', async (t, rig) => {
+  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'none' })
+  rig.file('none', 'rnr_registration_none')
+  const runner = attach(rig)
+  t.match(await runner.event('registration:failed'), { reason: 'server-refused', message: /nothing listens/ })
+  t.match(await runner.event('engine:failed'), { message: /nowhere.sock/ })
+  t.equal(await runner.stop(), 0)
+})
+
+test('a token that is wrong is said to be so, and the right one is taken when it is there', async (t, rig) => {
+  configure(rig, {})
+  const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
+  configure(rig, { url: server.url, token_file: 'token' })
+  const runner = attach(rig)
+  t.match(await runner.event('registration:failed'), {
+    message: /token.*it is not there.*runner token create/,
+  })
+  rig.file('token', 'rnr_registration_wrong')
+  t.match(
+    await runner.event('registration:failed', ({ message }) => /does not know this token/.test(message)),
+    {
+      reason: 'bad-token',
+    },
+  )
+  rig.file('token', server.token('registration'))
+  await runner.event('runner:registered')
+  t.equal(await runner.stop(), 0)
+  const own = attach(rig)
+  rig.file('token', 'rnr_registration_wrong')
+  await own.event('runner:registered')
+  t.equal(await own.stop(), 0, 'a runner that was registered registers with its own token')
+  await server.stop()
+})
+
+test(
+  'a server whose certificate is not trusted is said to be so',
+  async (t, rig) => {
+    const authority = new Authority(rig.dir)
+    authority.issue('server', 'DNS:localhost,IP:127.0.0.1')
+    configure(rig, {}, 'tls_cert_file = server.crt\ntls_key_file = server.key')
+    const server = rig.start(['server'], { lasting: true })
+    await server.says('listens on')
+    const url = /listens on (\S+?);/.exec(server.text)![1]!
+    configure(rig, { url, token_file: 'state/server/registration.token' })
+    const stranger = attach(rig)
+    t.match(await stranger.event('registration:failed'), {
+      reason: 'tls-failed',
+      message: /not trusted.*ca_file/,
+    })
+    t.equal(await stranger.stop(), 0)
+    configure(rig, { url, token_file: 'state/server/registration.token', ca_file: 'ca.crt' })
+    const runner = attach(rig)
+    await runner.event('runner:registered')
+    t.equal(await runner.stop(), 0)
+    server.child.kill('SIGTERM')
+    await server.ended
+  },
+  [program('openssl')] as never[],
+)
+
+test('a clock that is wrong is told', async (t, rig) => {
+  const server = createServer((_, response) => {
+    response.writeHead(503, { date: new Date(Date.now() - 3_600_000).toUTCString() }).end()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  configure(rig, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token_file: 'token' })
+  rig.file('token', 'rnr_registration_x')
+  const runner = attach(rig)
+  t.match(await runner.event('clock:wrong'), { message: /3600 s ahead of/ })
+  t.match(await runner.event('registration:failed'), { reason: 'gateway-failed' })
+  t.equal(await runner.stop(), 0)
+  server.close()
+})
+
+test('/live, /ready and /metrics say how it is', async (t, rig) => {
+  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
+  const runner = attach(rig)
+  const { message } = await runner.event('notice', ({ message }) => message.includes('/live'))
+  const url = message.match(/http:\S+/)![0]
+  const get = async (path: string) => {
+    const answer = await fetch(`${url}${path}`)
+    return `${answer.status} ${await answer.text()}`
+  }
+  t.equal(await get('/live'), '200 live\n')
+  await runner.event('engine:failed')
+  t.match(await get('/ready'), /^503 registering: the engine at .*nowhere.sock/)
+  t.match(await get('/metrics'), /^200 # HELP runner_ready .*\n# TYPE runner_ready gauge\nrunner_ready 0\n/)
+  t.match(await get('/elsewhere'), /^404/)
+  t.equal(await runner.stop(), 0)
+})
+
+test('an identity is made once, 0600, and a copy of the machine is told to take another', async (t, rig) => {
+  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
+  const first = attach(rig)
+  await first.event('registration:failed')
+  t.equal(await first.stop(), 0)
+  const { readFileSync, statSync } = await import('node:fs')
+  const file = rig.path('state', 'remote', 'identity.json')
+  const identity = JSON.parse(readFileSync(file, 'utf8'))
+  for (const name of ['identity.json', 'key.pem'])
+    t.equal(statSync(rig.path('state', 'remote', name)).mode & 0o777, 0o600)
+  writeFileSync(file, JSON.stringify({ ...identity, machine_id: 'f'.repeat(32) }))
+  const copy = rig.start(['attach'])
+  t.equal(await copy.ended, 78)
+  t.match(copy.text, /another machine.*--new-identity/)
+  const anew = new Attached(rig.start(['attach', '--json', '--new-identity'], { lasting: true }))
+  await anew.event('registration:failed')
+  t.equal(await anew.stop(), 0)
+  t.not(JSON.parse(readFileSync(file, 'utf8')).uuid, identity.uuid)
+})
+
+test('without a server to attach to, it says what to write', async (t, rig) => {
+  configure(rig, {})
+  const runner = rig.start(['attach'])
+  t.equal(await runner.ended, 64)
+  t.match(runner.text, /url in \[remote\], or --server/)
+})
