@@ -50,8 +50,11 @@ export type StopKind = 'drain' | 'detach'
 /** How it came to its end. */
 export type AttachEnd = 'stopped' | 'detached' | 'deleted' | 'superseded'
 
-/** Seconds: that detached jobs have for the next start; that what is still to be said gets at the end. */
-const times = { detached: 3600, farewell: 10, afterAbort: 30 }
+/**
+ * Seconds: that detached jobs have for the next start; that what is still to be said gets at the end; beyond its grace for
+ * a job that is aborted; for an engine, where only containers are to be removed.
+ */
+const times = { detached: 3600, farewell: 10, afterAbort: 30, engine: 30 }
 /** Seconds of difference from the server's clock that are told. */
 const clockTolerance = 30
 
@@ -330,8 +333,11 @@ class AttachedRunner {
 
   /** Ends all jobs at once, and removes containers, spool and session; who it is stays, so that it can be allowed again. */
   async #removeAll(): Promise<void> {
-    const { remote, identity } = this.#options
-    const { workshop } = this.#room.host
+    const { remote, identity, edges } = this.#options
+    const { host } = this.#room
+    const until = edges.clock.monotonic() + times.engine
+    while (host.workshop === undefined && edges.clock.monotonic() < until) await edges.clock.sleep(0.2)
+    const { workshop } = host
     await Promise.all(this.#work.assignments.map(assignment => assignment.kill()))
     if (workshop !== undefined) {
       const left = await workshop.executors.adopt()

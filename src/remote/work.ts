@@ -61,7 +61,7 @@ export class Work {
 
   /** How many are to end before a drain is over: those that take a slot, and those whose end is to be told. */
   get open(): number {
-    return this.#all.size
+    return this.#all.size + this.#waiting.length
   }
 
   /** Takes what the server hands out. */
