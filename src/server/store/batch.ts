@@ -68,7 +68,7 @@ export class Batches {
     const topics: Topic[] = []
     try {
       const durable = jobs.some(({ options }) => options.durable !== false)
-      const work = new Work(this.#engine, await this.#engine.begin(), durable)
+      const work = new Work(this.#engine, await this.#engine.begin(durable), durable)
       try {
         await work.begin(jobs.map(({ options }) => options))
         for (const job of jobs) answers.push(await this.#runOne(work, job, topics))

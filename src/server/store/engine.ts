@@ -23,7 +23,8 @@ export interface Transaction {
 
 export interface Engine {
   readonly name: 'sqlite' | 'postgres'
-  begin(): Promise<Transaction>
+  /** `durable`: its commit is to be so, as far as that is known yet. */
+  begin(durable: boolean): Promise<Transaction>
   /** Reads in one snapshot. */
   snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T>
   readonly logs: LogBytes

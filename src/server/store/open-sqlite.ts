@@ -73,7 +73,7 @@ function prepare(connection: SqliteConnection, path: string): OpenFailure | unde
       detail: `${path} has version ${version}, and this program knows versions up to ${newestVersion}: use the newer program that has used it last, or a backup from before`,
     }
   connection.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000',
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000',
   )
   for (const [index, statements] of migrationsFor('sqlite').entries())
     if (index >= version)

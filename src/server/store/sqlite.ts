@@ -1,4 +1,3 @@
-import { type FileHandle, open } from 'node:fs/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Answer, Engine, Query, Transaction, Value } from './engine.ts'
 import type { Segments } from './segments.ts'
@@ -62,7 +61,8 @@ export class Sqlite implements Engine {
   readonly #waiting: (() => void)[] = []
   readonly #readers = new Set<SqliteConnection>()
   readonly #now: () => number
-  #wal: FileHandle | undefined
+  #synced = true
+  #syncs = 0
 
   /** `writes` is open, and its schema is the newest. */
   constructor(path: string, writes: SqliteConnection, logs: Segments, now: () => number) {
@@ -72,15 +72,16 @@ export class Sqlite implements Engine {
     this.#now = now
   }
 
-  async begin(): Promise<Transaction> {
+  async begin(durable: boolean): Promise<Transaction> {
     const writes = this.#writes
+    this.#syncCommits(durable)
     writes.exec('BEGIN IMMEDIATE')
     return {
       begun: Promise.resolve(this.#now()),
       query: writes.query,
-      commit: async durable => {
+      commit: async needed => {
         writes.exec('COMMIT')
-        if (durable) await this.#sync()
+        if (needed && !durable) this.#syncAll()
       },
       rollback: async () => {
         // Some errors have ended it already.
@@ -89,17 +90,21 @@ export class Sqlite implements Engine {
     }
   }
 
-  /**
-   * What `synchronous = FULL` does at the end of each transaction, in a thread of its own: so the event loop goes on
-   * meanwhile, and transactions that need it not do without.
-   */
-  async #sync(): Promise<void> {
-    try {
-      this.#wal ??= await open(`${this.#path}-wal`)
-      await this.#wal.datasync()
-    } catch (error) {
-      throw explainSqlite(error)
-    }
+  /** Whether a COMMIT waits for the disk. SQLite takes one back where that fails: an fsync of our own could not. */
+  #syncCommits(durable: boolean): void {
+    if (durable === this.#synced) return
+    this.#writes.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+    this.#synced = durable
+  }
+
+  /** Has all that was committed on disk, by one more commit; one that changes no byte would not be written at all. */
+  #syncAll(): void {
+    this.#syncCommits(true)
+    this.#writes.run(
+      'INSERT INTO meta (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body',
+      'synced',
+      JSON.stringify({ key: 'synced', value: `${process.pid} ${this.#now()} ${++this.#syncs}` }),
+    )
   }
 
   async snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T> {
@@ -124,7 +129,6 @@ export class Sqlite implements Engine {
 
   async close(): Promise<void> {
     await this.logs.close()
-    await this.#wal?.close()
     // The one that writes is the last: it brings all that is in the WAL into the database file.
     for (const { database } of this.#readers) database.close()
     this.#writes.database.close()
