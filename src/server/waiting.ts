@@ -4,7 +4,7 @@ import { capabilitiesOf, capacityOf, groupOf } from './runner-facts.ts'
 import type { ExecutionRow, GroupRow, Reader, RunnerRow } from './store/store.ts'
 
 /** Others in the queue that are counted at most. */
-const mostCounted = 1000
+const mostCounted = 100
 
 /** What is said of a runner that may take no work. */
 export const hindranceTexts: Record<Hindrance, string> = {

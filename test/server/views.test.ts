@@ -203,3 +203,33 @@ onEachStore(t, 'where thousands run, each shows less of its log, and none is lef
   t.equal(seen.find(execution => execution.id === ids[0])?.output.length, 32_768)
   t.equal((await view(room, ids[0]!)).output.length, 65_536)
 })
+
+onEachStore(
+  t,
+  'those that go before one in the queues of its group are counted, up to a limit',
+  async (t, room) => {
+    const bodies = fc.record({
+      runner_group: fc.constantFrom('a', 'a-b', 'a.b', 'b'),
+      capabilities: fc.subarray(['gpu', 'remote', 'x']),
+      priority: fc.integer({ min: -2, max: 2 }),
+    })
+    const bodiesSent = fc.sample(fc.array(bodies, { minLength: 40, maxLength: 40 }), {
+      numRuns: 1,
+      seed: 7,
+    })[0]!
+    const rows: ExecutionRow[] = []
+    for (const body of bodiesSent) {
+      const id = await sent(room, body)
+      rows.push((await room.read(tx => tx.execution(id)))!)
+    }
+    for (const [at, row] of rows.entries()) {
+      const before = rows.filter(
+        (other, place) =>
+          other.runner_group === row.runner_group &&
+          (other.priority > row.priority || (other.priority === row.priority && place < at)),
+      ).length
+      t.equal(await room.read(tx => tx.countBefore(row, 1000)), before)
+      t.equal(await room.read(tx => tx.countBefore(row, 2)), Math.min(2, before))
+    }
+  },
+)

@@ -17,6 +17,17 @@ import { idempotencyId } from './tables.ts'
 
 type Param = string | number | null
 
+/** Those in queues, by their index: SQLite, which keeps no statistics, would look at all that are queued. */
+const inQueues = 'FROM executions /* INDEXED BY executions_queued */'
+export const waiting = "state = 'queued' AND kind <> 'script'"
+
+/** `found`: the queues of a range, by the index from one to the next, however many wait in each. */
+export const queuesIn = (from: string, to: string) => `WITH RECURSIVE found(queue) AS (
+    SELECT min(queue) ${inQueues} WHERE ${waiting} AND ${from} AND ${to}
+    UNION ALL
+    SELECT (SELECT min(queue) ${inQueues} WHERE ${waiting} AND queue > found.queue AND ${to})
+    FROM found WHERE found.queue IS NOT NULL)`
+
 /** The questions that can be asked, as SQL. */
 export class SqlReader<A extends Access = Access> implements Reader {
   readonly now: number
@@ -60,7 +71,7 @@ export class SqlReader<A extends Access = Access> implements Reader {
 
   async heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]> {
     if (runnerIds.length === 0) return []
-    const rest = `WHERE state IN ('reserved', 'running', 'aborting')
+    const rest = `/* INDEXED BY executions_held */ WHERE state IN ('reserved', 'running', 'aborting')
       AND runner_id IN (SELECT value FROM TEXTS($1)) ORDER BY executions.seq`
     return this.access.held(runnerIds) ?? this.access.select('executions', rest, JSON.stringify(runnerIds))
   }
@@ -72,11 +83,13 @@ export class SqlReader<A extends Access = Access> implements Reader {
 
   async countBefore({ id, runner_group, priority }: ExecutionRow, limit: number): Promise<number> {
     // A queue begins with its runner group and a space, behind which `!` is the next character.
-    const before = `SELECT 1 FROM executions
-      WHERE state = 'queued' AND kind <> 'script' AND queue >= $1 AND queue < $2 AND (priority > $3
-        OR (priority = $3 AND seq < (SELECT seq FROM executions AS self WHERE self.id = $4)))
-      LIMIT $5`
-    const sql = `SELECT CAST(count(*) AS integer) AS n FROM (${before}) AS others`
+    // A queue at a time, in its order by the index: so no more is read than is counted.
+    const before = (first: string) =>
+      `SELECT 1 FROM found CROSS JOIN executions WHERE ${waiting} AND executions.queue = found.queue AND ${first}`
+    const sql = `${queuesIn('queue >= $1', 'queue < $2')} SELECT CAST(count(*) AS integer) AS n FROM (
+      ${before('priority > $3')} UNION ALL
+      ${before('priority = $3 AND seq < (SELECT seq FROM executions AS self WHERE self.id = $4)')}
+      LIMIT $5) AS others`
     const [counted] = await this.access.query(
       ['executions'],
       sql,

@@ -39,7 +39,10 @@ export class SqliteConnection {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       if (this.#statements.size >= mostStatements) this.#statements.clear()
-      const own = sql.replace(/\b(?:EACH|TEXTS)\(/g, 'json_each(').replace(/\$(\d+)/g, '?$1')
+      const own = sql
+        .replace(/\b(?:EACH|TEXTS)\(/g, 'json_each(')
+        .replace(/\$(\d+)/g, '?$1')
+        .replace(/\/\* (INDEXED BY \w+) \*\//g, '$1')
       statement = this.database.prepare(own)
       this.#statements.set(sql, statement)
     }

@@ -100,7 +100,7 @@ export class Work {
   }
 
   async #loadHeld(runnerIds: string[]): Promise<void> {
-    const sql = `SELECT ${columnsOf.executions} FROM executions
+    const sql = `SELECT ${columnsOf.executions} FROM executions /* INDEXED BY executions_held */
       WHERE state IN ('reserved', 'running', 'aborting') AND runner_id IN (SELECT value FROM TEXTS($1))`
     this.learn('executions', await this.query(sql, JSON.stringify(runnerIds)))
     for (const id of runnerIds) this.#heldKnown.add(id)

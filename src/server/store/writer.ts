@@ -1,4 +1,4 @@
-import { SqlReader } from './reader.ts'
+import { queuesIn, SqlReader, waiting } from './reader.ts'
 import type { Stage } from './stage.ts'
 import type {
   DefinitionRow,
@@ -14,15 +14,7 @@ import type {
 } from './store.ts'
 import type { TableName } from './tables.ts'
 
-const waiting = "state = 'queued' AND kind <> 'script'"
-
-/** From one queue to the next by the index, however many wait in each. */
-const queues = `WITH RECURSIVE found(queue) AS (
-    SELECT min(queue) FROM executions WHERE ${waiting}
-    UNION ALL
-    SELECT (SELECT min(queue) FROM executions WHERE ${waiting} AND queue > found.queue)
-    FROM found WHERE found.queue IS NOT NULL)
-  SELECT queue FROM found WHERE queue IS NOT NULL`
+const queues = `${queuesIn('true', 'true')} SELECT queue FROM found WHERE queue IS NOT NULL`
 
 /** The changes that can be made, as SQL. */
 export class SqlWriter extends SqlReader<Stage> implements Writer {
