@@ -415,6 +415,9 @@ export const RunnerPatch = Type.Object(
     abort_timeout_seconds: Type.Optional(Seconds(86_400)),
     capabilities: Type.Optional(Capabilities),
     taints: Type.Optional(Taints),
+    // To the taints that it has, or to those that `taints` gives it: of two who change them at once none is lost.
+    add_taints: Type.Optional(Taints),
+    remove_taints: Type.Optional(Taints),
     runner_group: Type.Optional(Name),
     deleted: Type.Optional(Type.Unsafe<false>({ type: 'boolean', const: false })),
   },

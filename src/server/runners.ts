@@ -11,6 +11,8 @@ import { capabilitiesOf, groupOf, settingsOf, stateOf, taintsOf } from './runner
 import type { ExecutionRow, GroupRow, Page, Reader, RunnerRow, Writer } from './store/store.ts'
 import { time, timeOrNull } from './times.ts'
 
+const mostTaints = 64
+
 /** Runners in pages, the oldest first; those of one group where one is named. */
 export async function listRunners(
   tx: Reader,
@@ -36,7 +38,7 @@ export async function patchRunner(
   tx: Writer,
   ctx: Context,
   id: string,
-  { deleted, ...set }: RunnerPatch,
+  { deleted, add_taints, remove_taints, ...set }: RunnerPatch,
 ): Promise<Result<Runner, Refusal>> {
   const row = await tx.runner(id)
   if (row === undefined) return noRunner()
@@ -45,8 +47,18 @@ export async function patchRunner(
   const undeleted = row.deleted_at === null ? row : await undelete(tx, row)
   const { capabilities } = set
   const sorted = capabilities && { capabilities: capabilities.toSorted() }
-  await put(tx, ctx, row, { ...undeleted, set: { ...row.set, ...set, ...sorted } })
+  const changed =
+    add_taints === undefined && remove_taints === undefined
+      ? {}
+      : { taints: changedTaints(set.taints ?? taintsOf(row), add_taints, remove_taints) }
+  if ((changed.taints?.length ?? 0) > mostTaints)
+    return refuse('malformed', `/add_taints: a runner has at most ${mostTaints} taints`)
+  await put(tx, ctx, row, { ...undeleted, set: { ...row.set, ...set, ...sorted, ...changed } })
   return getRunner(tx, ctx, id)
+}
+
+function changedTaints(taints: string[], add: string[] = [], remove: string[] = []): string[] {
+  return [...new Set([...taints, ...add])].filter(taint => !remove.includes(taint))
 }
 
 /** Leaves a tombstone, which refuses every call of the runner, and ends what it has not finished. */

@@ -187,3 +187,29 @@ onEachStore(t, 'a runner that nobody knows is not found', async (t, room) => {
   ])
     t.match(answer, { failure: { reason: 'not-found' } })
 })
+
+onEachStore(t, 'of taints that two add or remove at once none is lost', async (t, room) => {
+  await connected(room, { taints: ['said'] })
+  const patch = (body: RunnerPatch) => room.write(tx => patchRunner(tx, room.ctx, uuid(1), body))
+  const taints = async () => {
+    const found = await room.read(tx => getRunner(tx, room.ctx, uuid(1)))
+    return found.ok ? found.value.taints.toSorted() : found.failure
+  }
+  await Promise.all([
+    patch({ add_taints: ['a'] }),
+    patch({ add_taints: ['b'] }),
+    patch({ add_taints: ['a', 'c'] }),
+  ])
+  t.same(await taints(), ['a', 'b', 'c', 'said'])
+  await Promise.all([
+    patch({ remove_taints: ['a'] }),
+    patch({ remove_taints: ['said'] }),
+    patch({ add_taints: ['d'] }),
+  ])
+  t.same(await taints(), ['b', 'c', 'd'])
+  await patch({ taints: ['x', 'y'], add_taints: ['z'], remove_taints: ['x'] })
+  t.same(await taints(), ['y', 'z'])
+  const many = Array.from({ length: 63 }, (_, n) => `t${n}`)
+  t.match(await patch({ add_taints: many }), { ok: false, failure: { reason: 'malformed' } })
+  t.same(await taints(), ['y', 'z'])
+})

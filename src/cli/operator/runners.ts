@@ -77,15 +77,10 @@ export interface RunnerOptions extends ConnectOptions {
 }
 
 /** Changes a runner, and says what it is then. */
-function change(
-  options: RunnerOptions,
-  env: NodeJS.ProcessEnv,
-  patchOf: (runner: Runner) => RunnerPatch,
-): Promise<number> {
+function change(options: RunnerOptions, env: NodeJS.ProcessEnv, body: RunnerPatch): Promise<number> {
   return withClient(options, env, async client => {
     const found = await findRunner(client, options.runner)
     if (!found.ok) return sayFailure(found.failure)
-    const body = patchOf(found.value)
     const patched = await client.call('patchRunner', { params: { id: found.value.id }, body })
     if (!patched.ok) return sayFailure(patched.failure)
     if (options.json) printJson(patched.value)
@@ -95,29 +90,27 @@ function change(
 }
 
 export const runnersEnableCommand = (options: RunnerOptions, env: NodeJS.ProcessEnv) =>
-  change(options, env, () => ({ enabled: true }))
+  change(options, env, { enabled: true })
 
 export const runnersDisableCommand = (options: RunnerOptions, env: NodeJS.ProcessEnv) =>
-  change(options, env, () => ({ enabled: false }))
+  change(options, env, { enabled: false })
 
 export const runnersUndeleteCommand = (options: RunnerOptions, env: NodeJS.ProcessEnv) =>
-  change(options, env, () => ({ deleted: false }))
+  change(options, env, { deleted: false })
 
 export const runnersCapacityCommand = (options: RunnerOptions & { slots: number }, env: NodeJS.ProcessEnv) =>
-  change(options, env, () => ({ capacity: options.slots }))
+  change(options, env, { capacity: options.slots })
 
 export interface TaintOptions extends RunnerOptions {
   taints: string[]
 }
 
 export const runnersTaintCommand = (options: TaintOptions, env: NodeJS.ProcessEnv) =>
-  change(options, env, ({ taints }) => ({ taints: [...new Set([...taints, ...options.taints])] }))
+  change(options, env, { add_taints: options.taints })
 
 /** Without taints named: all of them. */
 export const runnersUntaintCommand = (options: TaintOptions, env: NodeJS.ProcessEnv) =>
-  change(options, env, ({ taints }) => ({
-    taints: options.taints.length === 0 ? [] : taints.filter(taint => !options.taints.includes(taint)),
-  }))
+  change(options, env, options.taints.length === 0 ? { taints: [] } : { remove_taints: options.taints })
 
 /** `runner runners delete`: its executions that have not ended are aborted. */
 export function runnersDeleteCommand(options: RunnerOptions, env: NodeJS.ProcessEnv): Promise<number> {
