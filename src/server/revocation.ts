@@ -10,12 +10,23 @@ export interface Connections {
   followers: Followers
 }
 
-/** Ends what is open of tokens that the store does not have any more. */
-export async function endRevoked(store: Store, { polls, channels, followers }: Connections): Promise<void> {
-  const open = new Set([polls, channels, followers].flatMap(one => [...one.tokens()]))
+/**
+ * Ends what is open of tokens that the store does not have any more, or that have expired; looks at those of all
+ * that is open, or at these.
+ */
+export async function endRevoked(
+  store: Store,
+  { polls, channels, followers }: Connections,
+  open = new Set([polls, channels, followers].flatMap(one => [...one.tokens()])),
+): Promise<void> {
+  if (open.size === 0) return
   const valid = await store.read(async tx => {
-    const found = await Promise.all([...open].map(async id => ((await tx.token(id)) ? id : undefined)))
-    return new Set(found)
+    const found = await Promise.all([...open].map(id => tx.token(id)))
+    return new Set(
+      found.flatMap(token =>
+        token !== undefined && (token.expires_at ?? Infinity) > tx.now ? token.id : [],
+      ),
+    )
   })
   // One that came meanwhile has been looked up after the revocation.
   const revoked = (id: string) => open.has(id) && !valid.has(id)

@@ -1,9 +1,11 @@
+import { endRevoked } from './revocation.ts'
 import { type Sweeper, sweepEvery } from './sweep.ts'
 import type { World } from './world.ts'
 
 /** Seconds between two rounds. */
 const commentEvery = 15
 const lastUseEvery = 60
+const expiryEvery = 5
 
 /** Does what time asks for, until the server stops; resolves when nothing of it is under way. */
 export async function runTimers(
@@ -11,7 +13,7 @@ export async function runTimers(
   sweeper: Sweeper,
   failed: (what: string) => (error: unknown) => void,
 ): Promise<void> {
-  const { channels, followers, auth, metrics } = world
+  const { store, polls, channels, followers, auth, metrics } = world
   const { lease_seconds, confirm_within_seconds, ping_interval_seconds } = world.context.settings
   const every = (seconds: number, what: string, work: () => Promise<void> | void) =>
     repeat(world, seconds, work, failed(what))
@@ -27,6 +29,10 @@ export async function runTimers(
       channels.comment()
       followers.comment()
     }),
+    // Tokens of runners, which all other connections have, do not expire.
+    every(expiryEvery, 'ending expired tokens', () =>
+      endRevoked(store, { polls, channels, followers }, followers.tokens()),
+    ),
     every(lastUseEvery, 'writing down the use of tokens', () => auth.writeLastUse()),
   ])
 }

@@ -292,3 +292,14 @@ t.test('help of every command has examples and says how it ends', async t => {
     )
   }
 })
+
+serverTest(t, 'what is no id is that of nothing', {}, async (t, server) => {
+  for (const args of [['executions'], ['log'], ['abort'], ['rerun'], ['token', 'revoke']]) {
+    const { status, err } = await say(server, [...args, 'nope'])
+    t.equal(status, 7)
+    t.match(err, /^runner: there is no (execution|token) nope; `runner .*` has their ids\n$/)
+  }
+  const { id } = await server.submit()
+  const several = await say(server, ['abort', 'nope', id, 'nor this'])
+  t.match(several, { status: 7, out: `${id} aborted\n`, err: /^runner: nope: .*\nrunner: nor this: .*\n$/ })
+})

@@ -130,15 +130,15 @@ function transportOptions(
   return ok(transport)
 }
 
-/** Says why a call came to nothing; gives the exit status for it. */
-export function sayFailure(failure: ClientFailure): number {
+/** Says why a call came to nothing, about what where there are several; gives the exit status for it. */
+export function sayFailure(failure: ClientFailure, about?: string): number {
   const hint =
     failure.reason === 'bad-token'
       ? '; was the token revoked, or is it that of another server?'
       : failure.reason === 'wrong-token-kind'
         ? '; it takes an admin token'
         : ''
-  sayError(`runner: ${failure.message}${hint}\n`)
+  sayError(`runner: ${about === undefined ? '' : `${about}: `}${failure.message}${hint}\n`)
   return statusOf(failure)
 }
 

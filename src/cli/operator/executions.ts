@@ -6,6 +6,7 @@ import { busyText, executionsText, executionText } from '../../report/executions
 import { catchSignals } from '../signals.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { followLog } from './follow.ts'
+import { callById } from './ids.ts'
 import { logOut } from './log-out.ts'
 import { collect } from './pages.ts'
 import { makeAndWait, type WaitOptions } from './wait.ts'
@@ -28,7 +29,8 @@ export function executionsCommand(
   return withClient(options, env, async client => {
     const now = systemClock.now()
     if (options.id !== undefined) {
-      const found = await client.call('getExecution', { params: { id: options.id } })
+      const { id } = options
+      const found = await callById('execution', id, () => client.call('getExecution', { params: { id } }))
       if (!found.ok) return sayFailure(found.failure)
       if (options.json) printJson(found.value)
       else process.stdout.write(executionText(found.value, now))
@@ -65,7 +67,9 @@ export function logCommand(options: LogCommandOptions, env: NodeJS.ProcessEnv): 
     const out = logOut(!options.json, () => gone.abort())
     const signal = AbortSignal.any([signals.stop, gone.signal])
     const { id, follow, offset: from } = options
-    const found = await client.call('getExecution', { params: { id }, signal })
+    const found = await callById('execution', id, () =>
+      client.call('getExecution', { params: { id }, signal }),
+    )
     if (!found.ok) return sayFailure(found.failure)
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     const line = (value: object) => out.write(Buffer.from(`${JSON.stringify(value)}\n`))
@@ -89,15 +93,19 @@ export interface AbortCommandOptions extends ConnectOptions {
   ids: string[]
 }
 
-/** `runner abort`: asks for the end of executions; the first one that is refused is said, all are asked. */
+/** `runner abort`: asks for the end of each of some executions; gives the status of the first that is refused. */
 export function abortCommand(options: AbortCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
   return withClient(options, env, async client => {
     let status: number = exitStatus.ok
     const aborted: Execution[] = []
     for (const id of options.ids) {
-      const result = await client.call('abort', { params: { id } })
-      if (result.ok) aborted.push(result.value)
-      else status ||= sayFailure(result.failure)
+      const result = await callById('execution', id, () => client.call('abort', { params: { id } }))
+      if (result.ok) {
+        aborted.push(result.value)
+        continue
+      }
+      const refused = sayFailure(result.failure, options.ids.length > 1 ? id : undefined)
+      status ||= refused
     }
     if (options.json) printJson(aborted)
     else for (const execution of aborted) process.stdout.write(`${execution.id} ${execution.state}\n`)
@@ -111,9 +119,10 @@ export interface RerunCommandOptions extends WaitOptions {
 
 /** `runner rerun`: runs again what an execution ran, as it was then. */
 export function rerunCommand(options: RerunCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const { id } = options
   return withClient(options, env, client =>
     makeAndWait(client, options, idempotencyKey =>
-      client.call('rerun', { params: { id: options.id }, idempotencyKey }),
+      callById('execution', id, () => client.call('rerun', { params: { id }, idempotencyKey })),
     ),
   )
 }

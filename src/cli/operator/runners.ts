@@ -8,6 +8,7 @@ import { seconds } from '../../report/describe.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
+import { isId } from './ids.ts'
 import { collect } from './pages.ts'
 
 export interface RunnersListOptions extends ConnectOptions {
@@ -54,8 +55,7 @@ function heard({ last_heartbeat_at }: Runner, now: Date): string {
 
 /** The runner of an id, or of a name that only one has; deleted ones go by their id, or if no other has the name. */
 export async function findRunner(client: Client, which: string): Promise<Result<Runner, ClientFailure>> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(which))
-    return client.call('getRunner', { params: { id: which } })
+  if (isId(which)) return client.call('getRunner', { params: { id: which } })
   const all = await allRunners(client)
   if (!all.ok) return all
   const named = all.value.filter(({ name }) => name === which)

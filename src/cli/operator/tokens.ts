@@ -5,6 +5,7 @@ import { localTime } from '../../report/history.ts'
 import { errorText } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
+import { callById } from './ids.ts'
 import { collect } from './pages.ts'
 import { replaceFile } from './replace-file.ts'
 
@@ -72,9 +73,10 @@ export interface TokenRevokeOptions extends ConnectOptions {
 /** `runner token revoke`: what it opened ends within 5 s. */
 export function tokenRevokeCommand(options: TokenRevokeOptions, env: NodeJS.ProcessEnv): Promise<number> {
   return withClient(options, env, async client => {
-    const revoked = await client.call('revokeToken', { params: { id: options.id } })
+    const { id } = options
+    const revoked = await callById('token', id, () => client.call('revokeToken', { params: { id } }))
     if (!revoked.ok) return sayFailure(revoked.failure)
-    if (options.json) printJson({ revoked: options.id })
+    if (options.json) printJson({ revoked: id })
     return exitStatus.ok
   })
 }

@@ -58,6 +58,16 @@ serverTest(t, 'an expired token says so, and when', {}, async (t, server) => {
   t.match(answer.json.detail, `expired at ${expires_at}`)
 })
 
+serverTest(t, 'who follows a log with a token that expires follows it no more', {}, async (t, server) => {
+  const { id } = await server.submit()
+  const { token } = await make(server, { kind: 'viewer', name: 'short', expires_in_seconds: 2 })
+  const path = `/v1/executions/${id}/log?follow=true`
+  const lasting = await server.events(path)
+  t.same(await (await server.events(path, { token })).rest(), [])
+  await server.call('POST', `/v1/executions/${id}/abort`)
+  t.match(await lasting.next('end'), { data: { state: 'aborted' } })
+})
+
 serverTest(t, 'a revoked token ends, and what is open with it', {}, async (t, server) => {
   const { id, token } = await make(server, { kind: 'viewer', name: 'tail' })
   const { id: execution } = await server.submit()
