@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { type Configuration, loadConfiguration } from '../config/load.ts'
@@ -143,9 +144,11 @@ async function start(
 }
 
 function welcome(url: string, store: string, tokens: { admin: string; registration: string }): string {
+  // An address that stands for all of a host's is none to connect to.
+  const reached = url.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`)
   return `runner server listens on ${url}; its store is ${store}
-  attach a runner:  runner attach --server ${url} --token-file ${tokens.registration}
-  submit a job:     runner submit --server ${url} --token-file ${tokens.admin} --image busybox --wait -- echo hello
+  attach a runner:  runner attach --server ${reached} --token-file ${tokens.registration}
+  submit a job:     runner submit --server ${reached} --token-file ${tokens.admin} --image busybox --wait -- echo hello
 `
 }
 

@@ -31,12 +31,12 @@ export class Authenticator {
     })
   }
 
-  /** The token of an `Authorization` header, where it is valid and of one of these kinds. */
+  /** The token of an `Authorization` header, where it is valid and of one of these kinds; with a refusal of another kind too. */
   async authenticate(
     header: string | undefined,
     address: string,
     access: readonly Access[],
-  ): Promise<Result<TokenRow, HttpRefusal>> {
+  ): Promise<Result<TokenRow, HttpRefusal & { token?: TokenRow }>> {
     const text = /^Bearer +([\x21-\x7e]{1,256})$/i.exec(header ?? '')?.[1]
     if (text === undefined)
       return refuse(
@@ -57,10 +57,11 @@ export class Authenticator {
         `this token, ${token.name}, expired at ${new Date(token.expires_at).toISOString()}; an administrator makes another with \`runner token create\``,
       )
     if (!access.includes(token.kind))
-      return refuse(
-        'wrong-token-kind',
-        `a token of kind ${token.kind} was sent; this call takes ${access.join(' or ')}`,
-      )
+      return fail({
+        reason: 'wrong-token-kind',
+        detail: `a token of kind ${token.kind} was sent; this call takes ${access.join(' or ')}`,
+        token,
+      })
     if (token.kind !== 'runner') this.#used.set(token.id, now)
     return ok(token)
   }

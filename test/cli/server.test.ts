@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
+import { hostname } from 'node:os'
 import { connect, type SecureVersion } from 'node:tls'
 import t from 'tap'
 import { systemClock } from '../../src/edges.ts'
@@ -41,6 +42,7 @@ rigTest(t, 'beyond this machine it listens with TLS only', {}, async (t, rig) =>
   t.match(option.text, /^runner: error: the server would listen on :: without TLS/m)
   const insecure = serve(rig, 'listen = 0.0.0.0:0\n', '--insecure-http')
   await insecure.says('listens on http://0.0.0.0:')
+  await insecure.says(`runner attach --server http://${hostname()}:`)
   insecure.child.kill()
   t.equal(await insecure.ended, 0)
 })

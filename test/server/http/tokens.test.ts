@@ -101,14 +101,16 @@ serverTest(t, 'what administrators do is written down, with no secret', {}, asyn
   await server.call('PUT', '/v1/jobs/a?pretty', { body: { image: 'i', secret_env: { A: 'hush-hush' } } })
   await server.call('POST', '/v1/jobs/none/run')
   await server.runner()
+  await server.call('POST', '/v1/runners/register', { body: {} })
   const kept = server.token('admin')
   await server.stop()
   const lines = server.rig.lines('state/server/audit.jsonl').map(line => JSON.parse(line))
   t.match(lines, [
     { call: 'putJob', method: 'PUT', path: '/v1/jobs/a', status: 201, address: '127.0.0.1' },
     { call: 'runJob', status: 404 },
+    { call: 'register', status: 403 },
   ])
-  t.equal(lines.length, 2)
+  t.equal(lines.length, 3)
   t.notMatch(JSON.stringify(lines), /hush-hush/)
   t.notMatch(server.run.text, kept)
 })
