@@ -6,10 +6,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { median, percentile, replacePart } from './figures.ts'
+import { freePort } from './port.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const node = resolve('node_modules/.bin/node')
@@ -17,15 +17,6 @@ const queues = resolve('bench/queues')
 const bin = '/usr/lib/postgresql/15/bin'
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
 for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 // ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────────
 

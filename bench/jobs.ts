@@ -1,0 +1,221 @@
+/*
+ * Measures a job's whole way (submit, server, attached runner, container, result seen) against docker run of the same
+ * image on the same engine, a throw-away one; writes its part of docs/benchmarks.md. Needs root and a Docker engine.
+ * Build first: npm run build.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { Engine } from '../test/support/engine.ts'
+import { makeImage, withBusybox } from '../test/support/images.ts'
+import { median, percentile, replacePart } from './figures.ts'
+import { freePort } from './port.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
+const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
+for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
+
+await using engine = await Engine.start('--live-restore')
+await makeImage(engine, 'box', { fill: withBusybox })
+
+const url = `http://127.0.0.1:${await freePort()}`
+const work = join(engine.directory, 'work')
+mkdirSync(work)
+writeFileSync(
+  join(folder, 'runner.cfg'),
+  `[runner]
+state_dir = state
+[server]
+listen = ${url.slice('http://'.length)}
+[remote]
+url = ${url}
+token_file = state/server/registration.token
+name = bench
+work_dir = ${work}
+health_listen = 127.0.0.1:0
+[executor]
+docker_host = unix://${engine.socket}
+pull = never
+network = none
+`,
+)
+const children: ChildProcess[] = []
+function start(command: string): ChildProcess {
+  const child = spawn(resolve('bin/runner'), [command, '-c', join(folder, 'runner.cfg')], {
+    env: environment,
+    stdio: 'ignore',
+  })
+  children.push(child)
+  return child
+}
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look().catch(() => undefined)
+    if (found !== undefined) return found
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+let token = ''
+async function call(method: string, path: string, body?: object) {
+  const answer = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+  return answer
+}
+
+/** Runs one job, and follows it until its result is seen; the bytes of its log. */
+async function job(command: string[]): Promise<number> {
+  const { id } = (await (await call('POST', '/v1/executions', { image: 'box', command })).json()) as {
+    id: string
+  }
+  const followed = await call('GET', `/v1/executions/${id}/log?follow=true`)
+  let bytes = 0
+  for await (const { event, data } of followed
+    .body!.pipeThrough(new TextDecoderStream() as never)
+    .pipeThrough(new EventSourceParserStream())) {
+    const said = JSON.parse(data)
+    if (event === 'log') bytes += Buffer.byteLength(said.base64, 'base64')
+    if (event !== 'end') continue
+    if (said.state !== 'succeeded') throw new Error(`the job ${id} has ${said.state}`)
+    return bytes
+  }
+  throw new Error(`the log of ${id} broke off`)
+}
+
+const docker = (...args: string[]) => {
+  const { status, stderr } = spawnSync('docker', ['-H', `unix://${engine.socket}`, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
+}
+
+async function timed(action: () => unknown): Promise<number> {
+  const start = performance.now()
+  await action()
+  return performance.now() - start
+}
+
+const dockerRun = () => docker('run', '--rm', '--network', 'none', 'box', 'true')
+const set = async (settings: object) => {
+  const { items } = (await (await call('GET', '/v1/runners')).json()) as { items: { id: string }[] }
+  await call('PATCH', `/v1/runners/${items[0]!.id}`, settings)
+}
+
+/** The same in turn, round after round: milliseconds of each. */
+async function inTurn(rounds: number, ours: () => Promise<unknown>, other: () => unknown) {
+  const times = { ours: [] as number[], other: [] as number[] }
+  for (let round = 0; round <= rounds; round++) {
+    const [one, two] = [await timed(ours), await timed(other)]
+    // The first round warms up.
+    if (round === 0) continue
+    times.ours.push(one)
+    times.other.push(two)
+  }
+  return { ...times, ratio: median(times.ours.map((time, round) => time / times.other[round]!)) }
+}
+
+function verdict(reached: boolean): string {
+  return reached ? '**reached**' : '**missed**'
+}
+
+async function single(): Promise<string> {
+  const row = (name: string, times: number[]) =>
+    `| ${name} | ${percentile(times, 50).toFixed(1)} | ${percentile(times, 95).toFixed(1)} |`
+  console.error('Cold …')
+  await set({ eviction_time_seconds: 0 })
+  const cold = await inTurn(15, () => job(['true']), dockerRun)
+  console.error('Warm …')
+  await set({ eviction_time_seconds: 60 })
+  const warm = await inTurn(40, () => job(['true']), dockerRun)
+  return [
+    '## One job',
+    '',
+    'From the submit to the end of its followed log, over HTTP; `true` in an image of nothing but busybox.',
+    '',
+    '| | p50 ms | p95 ms |',
+    '| --- | --- | --- |',
+    row('cold: a container of its own', cold.ours),
+    row('`docker run --rm` in turn with it', cold.other),
+    row('warm: a container that has run the image', warm.ours),
+    row('`docker run --rm` in turn with it', warm.other),
+    '',
+    `Target cold: at most 1.3 ×: ${verdict(cold.ratio <= 1.3)}, ${cold.ratio.toFixed(2)} ×. Target warm: at least 20 times`,
+    `faster: ${verdict(1 / warm.ratio >= 20)}, ${(1 / warm.ratio).toFixed(1)} times.`,
+  ].join('\n')
+}
+
+async function throughput(): Promise<string> {
+  console.error('Jobs a second …')
+  await set({ capacity: 8 })
+  const count = 200
+  const run = () => Promise.all(Array.from({ length: count }, () => job(['true'])))
+  await run()
+  const rates = []
+  for (let round = 0; round < 3; round++) rates.push((count * 1000) / (await timed(run)))
+  return [
+    '## Many jobs',
+    '',
+    `${count} at once through one runner with capacity 8, warm: ${median(rates).toFixed(0)} jobs a second.`,
+  ].join('\n')
+}
+
+async function output(): Promise<string> {
+  console.error('100 MB of log …')
+  const print = ['sh', '-c', 'yes a line of output such as a job prints while it works | head -c 100000000']
+  let bytes = 0
+  const times = await inTurn(
+    3,
+    async () => {
+      bytes = await job(print)
+    },
+    () => {
+      docker('run', '--name', 'much', '--network', 'none', 'box', ...print)
+      docker('logs', 'much')
+      docker('rm', 'much')
+    },
+  )
+  if (bytes !== 100_000_000) throw new Error(`${bytes} bytes came`)
+  return [
+    '## 100 MB of log',
+    '',
+    'Followed to its end, against `docker run` and then `docker logs`.',
+    '',
+    `${(median(times.ours) / 1000).toFixed(1)} s against ${(median(times.other) / 1000).toFixed(1)} s. Target: at most 2 ×: ${verdict(times.ratio <= 2)}, ${times.ratio.toFixed(2)} ×.`,
+  ].join('\n')
+}
+
+const megabytes = (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+
+try {
+  start('server')
+  await until(async () => (await fetch(`${url}/health`)).ok || undefined)
+  token = readFileSync(join(folder, 'state/server/admin.token'), 'utf8').trim()
+  const runner = start('attach')
+  await until(async () => {
+    const { items } = (await (await call('GET', '/v1/runners')).json()) as { items: { state: string }[] }
+    return items[0]?.state === 'ready' || undefined
+  })
+  await job(['true'])
+  const idle = megabytes(runner.pid!)
+  const memory = `## Memory of an attached runner\n\nIdle, after one job: ${idle.toFixed(0)} MB. Target: at most 80 MB: ${verdict(idle <= 80)}.`
+  replacePart(
+    'jobs',
+    `# Jobs in containers\n\n${[await single(), await throughput(), await output(), memory].join('\n\n')}\n`,
+  )
+} finally {
+  for (const child of children.reverse()) {
+    child.kill()
+    await once(child, 'exit')
+  }
+  rmSync(folder, { recursive: true, force: true })
+}
