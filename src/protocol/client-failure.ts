@@ -101,7 +101,10 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   if (tls !== undefined) return { reason: 'tls-failed', message: tlsText(errorCode(tls), server) }
   if (found.some(one => (one as Error | undefined)?.name === 'HTTPParserError'))
     return { reason: 'not-a-server', message: `what answers at ${at} does not speak HTTP` }
-  const hint = server.protocol === 'http:' ? '; if it serves TLS, say https://' : ''
+  const hint =
+    server.protocol === 'http:'
+      ? '; if it serves TLS, say https://'
+      : '; if it asks for a client certificate, give one by --cert-file and --key-file'
   return { reason: 'connection-lost', message: `the connection to ${at} broke (${code})${hint}` }
 }
 

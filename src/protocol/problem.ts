@@ -24,6 +24,7 @@ export const problems = {
   'backup-invalid': [422, 'The backup cannot be restored; nothing has changed'],
   'key-reused': [422, 'The idempotency key was used with another body'],
   'too-many-requests': [429, 'Too many requests failed; wait'],
+  'headers-too-large': [431, 'The headers of the request are too large'],
   internal: [500, 'The server failed; its log says more'],
   unavailable: [503, 'The server cannot answer now'],
 } as const satisfies Record<string, readonly [number, string]>

@@ -81,6 +81,7 @@ const meanings: Record<ClientFailure['reason'], Meaning> = {
   malformed: 'refused',
   'method-not-allowed': 'refused',
   'too-large': 'refused',
+  'headers-too-large': 'refused',
   'unsupported-media-type': 'refused',
   // Not said to runners.
   'already-running': 'refused',

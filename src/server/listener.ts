@@ -40,9 +40,6 @@ function answerTo(code: string | undefined): [status: string, text: string] {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return ['408 Request Timeout', problemText({ reason: 'request-timeout' }, 'none')]
   if (code === 'HPE_HEADER_OVERFLOW')
-    return [
-      '431 Request Header Fields Too Large',
-      problemText({ reason: 'malformed', detail: 'the headers are too large' }, 'none'),
-    ]
+    return ['431 Request Header Fields Too Large', problemText({ reason: 'headers-too-large' }, 'none')]
   return ['400 Bad Request', problemText({ reason: 'malformed', detail: 'this is not HTTP' }, 'none')]
 }

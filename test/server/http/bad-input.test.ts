@@ -116,7 +116,7 @@ serverTest(t, 'what is too large is refused before it is read', {}, async (t, se
   t.match(promised, /^HTTP\/1.1 413 /)
   const headers = await speak(server, `GET /health HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`)
   t.match(headers, /^HTTP\/1.1 431 /)
-  t.match(headers, 'urn:runner:problem:malformed')
+  t.match(headers, 'urn:runner:problem:headers-too-large')
   const garbage = await speak(server, '\x16\x03\x01\x00\x00')
   t.match(garbage, /^HTTP\/1.1 400 /)
   t.equal((await server.call('GET', '/health')).status, 200)
