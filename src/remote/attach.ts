@@ -1,6 +1,7 @@
 /*
  * The attached runner: joins identity, session, engine, work and the loops between them, and ends as it is asked to.
  */
+import { rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { RemoteConfiguration } from '../config/remote-section.ts'
@@ -12,7 +13,7 @@ import { aborted, Bell, pause } from './bell.ts'
 import { commandsLoop } from './commands-loop.ts'
 import type { EmitAttach } from './events.ts'
 import { ExecutorHost } from './executor-host.ts'
-import { removeTree } from './executors/remove-tree.ts'
+import { labels } from './executors/docker.ts'
 import { type HealthFacts, type Metric, serveHealth } from './health.ts'
 import { HeartbeatLoop } from './heartbeat-loop.ts'
 import { forgetWork, type Identity, rememberEngine } from './identity.ts'
@@ -54,7 +55,7 @@ export type AttachEnd = 'stopped' | 'detached' | 'deleted' | 'superseded'
  * Seconds: that detached jobs have for the next start; that what is still to be said gets at the end; beyond its grace for
  * a job that is aborted; for an engine, where only containers are to be removed.
  */
-const times = { detached: 3600, farewell: 10, afterAbort: 30, engine: 30 }
+const times = { detached: 3600, farewell: 10, afterAbort: 30, removal: 60 }
 /** Seconds of difference from the server's clock that are told. */
 const clockTolerance = 30
 
@@ -169,7 +170,8 @@ class AttachedRunner {
   async #prepareEngine(found: Awaited<ReturnType<typeof findInSpool>>): Promise<void> {
     const { host, emit } = this.#room
     const workshop = await host.open()
-    if (workshop === undefined) return
+    // A deleted runner has only to remove what it finds.
+    if (workshop === undefined || isOver(this.#session.life)) return
     workshop.pool.onChange = () => this.#room.changed.ring()
     this.#applySettings()
     const { identity, remote } = this.#options
@@ -333,23 +335,43 @@ class AttachedRunner {
 
   /** Ends all jobs at once, and removes containers, spool and session; who it is stays, so that it can be allowed again. */
   async #removeAll(): Promise<void> {
-    const { remote, identity, edges } = this.#options
-    const { host } = this.#room
-    const until = edges.clock.monotonic() + times.engine
-    while (host.workshop === undefined && edges.clock.monotonic() < until) await edges.clock.sleep(0.2)
-    const { workshop } = host
+    const { remote, identity } = this.#options
     await Promise.all(this.#work.assignments.map(assignment => assignment.kill()))
-    if (workshop !== undefined) {
-      const left = await workshop.executors.adopt()
-      if (left.ok) await Promise.all(left.value.map(executor => executor.remove()))
-    }
+    const left = await this.#removeExecutors()
     this.#over.abort()
     await forgetWork(remote.state_dir)
-    await removeTree(remote.work_dir)
+    try {
+      // What else is in it is not ours.
+      rmdirSync(remote.work_dir)
+    } catch {
+      // Another runner's, or a person's.
+    }
     this.#room.emit({
       event: 'notice',
-      message: `all that belonged to runner ${identity.uuid} has been removed`,
+      message:
+        left === undefined
+          ? `all that belonged to runner ${identity.uuid} has been removed`
+          : `not all that belonged to runner ${identity.uuid} has been removed: ${left}; start it once more to have its containers removed, or remove those with the label ${labels.runner}=${identity.uuid}`,
     })
+  }
+
+  /** Removes all containers, those of earlier processes too; resolves to what was in the way after a minute. */
+  async #removeExecutors(): Promise<string | undefined> {
+    const { host, edges, changed } = this.#room
+    const end = edges.clock.monotonic() + times.removal
+    for (;;) {
+      const { workshop } = host
+      let problem = host.problem ?? 'the engine has not been looked at yet'
+      if (workshop !== undefined) {
+        const all = await workshop.executors.adopt()
+        const removed = all.ok ? await Promise.all(all.value.map(executor => executor.remove())) : [all]
+        const failed = removed.find(one => !one.ok)
+        if (failed === undefined || failed.ok) return undefined
+        problem = failed.failure.message
+      }
+      if (edges.clock.monotonic() >= end) return problem
+      await pause(edges.clock, 1, changed, this.#room.over)
+    }
   }
 
   #compareClocks(date: Date): void {

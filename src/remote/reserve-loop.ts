@@ -29,12 +29,20 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
   const told = new Set<string>()
   /** How many jobs to ask for now. */
   const wanted = () => (session.life.state === 'ready' ? work.freeSlots : 0)
+  let declined = false
   const take = (answer: Result<Reservation[], ApiFailure>) => {
     // What comes when nothing is wanted any more goes back to the queue by itself.
-    if (answer.ok && session.life.state !== 'draining') for (const one of answer.value) work.accept(one)
+    if (answer.ok && session.life.state !== 'draining')
+      for (const one of answer.value) if (!work.accept(one)) declined = true
     return answer
   }
   for (let failures = 0; !over.aborted; ) {
+    if (declined) {
+      // It would be handed out again at once, for ever.
+      declined = false
+      await pause(edges.clock, waitFor(++failures, edges.chance.random(), {}), room.back, over)
+      continue
+    }
     const slots = wanted()
     if (slots === 0) {
       await room.changed.rung
@@ -53,7 +61,7 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       continue
     }
     if (answer.ok) {
-      failures = 0
+      if (!declined) failures = 0
       continue
     }
     const { failure } = answer

@@ -3,6 +3,7 @@ import type { InputContext, Reservation, SecretValues } from '../protocol/messag
 import { unseal } from '../protocol/seal.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { Assignment, type Beginning } from './assignment.ts'
+import { Reminder } from './registrar.ts'
 import type { Room } from './room.ts'
 import type { Execution, Job, Lease, Spool } from './spool.ts'
 
@@ -19,11 +20,13 @@ export class Work {
   readonly #defaults: JobDefaults
   readonly #all = new Map<string, Assignment>()
   readonly #unknown = new Set<string>()
+  readonly #reminder: Reminder
   /** Of the spool, not taken up yet: held all the same. */
   #waiting: readonly string[] = []
 
   constructor(room: Room, spool: Spool, defaults: JobDefaults) {
     this.#room = room
+    this.#reminder = new Reminder(room.edges)
     this.#spool = spool
     this.#defaults = defaults
   }
@@ -64,33 +67,35 @@ export class Work {
     return this.#all.size + this.#waiting.length
   }
 
-  /** Takes what the server hands out. */
-  accept(reservation: Reservation): void {
+  /** Takes what the server hands out; false: it could not, and the same would be handed out again at once. */
+  accept(reservation: Reservation): boolean {
     const { execution_id: id, lease_id, job_name, kind, attempt } = reservation
     const lease: Lease = { lease_id, job_name }
     const known = this.#all.get(id)
     if (known !== undefined) {
       known.renew(lease)
-      return
+      return true
     }
     const job = this.#jobOf(reservation)
     // Sealed for another session: it will be handed out again.
-    if (!job.ok) {
-      this.#room.emit({ event: 'notice', message: `execution ${id} is not taken: ${job.failure}` })
-      return
-    }
+    if (!job.ok) return this.#decline(id, job.failure)
     let execution: Execution
     try {
       execution = this.#spool.add(job.value)
       execution.writeLease(lease)
     } catch (error) {
-      const message = `execution ${id} is not taken, since it cannot be put on disk: ${errorText(error)}`
-      this.#room.emit({ event: 'notice', message })
-      return
+      return this.#decline(id, `it cannot be put on disk: ${errorText(error)}`)
     }
     const ref = { execution_id: id, job_name, image: job.value.image }
     this.#room.emit({ event: 'job:accepted', ...ref, kind, attempt })
     this.begin(execution, lease, { at: execution.end === undefined ? 'confirming' : 'delivering' })
+    return true
+  }
+
+  #decline(id: string, why: string): false {
+    if (this.#reminder.isDue(why))
+      this.#room.emit({ event: 'notice', message: `execution ${id} is not taken: ${why}` })
+    return false
   }
 
   /** Takes an execution up where it is. */

@@ -1,3 +1,5 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
 import { type AttachRig, attachTest, held } from '../support/attached.ts'
@@ -175,6 +177,50 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
     await world.server.call('PATCH', `/v1/runners/${runnerId}`, { body: { deleted: false } })
     const next = await world.start('one').ready()
     t.equal(await next.stop(), 0)
+  })
+
+  await test('a runner that was deleted while it was away removes what it has left', async (t, world) => {
+    const runner = await world.attach('one')
+    const { id } = await world.submit({ command: held })
+    await world.began(id)
+    const [{ id: runnerId }] = (await world.server.call('GET', '/v1/runners')).json.items
+    t.equal(await runner.stop('SIGKILL'), 'SIGKILL')
+    await world.server.call('DELETE', `/v1/runners/${runnerId}`)
+    t.equal(await world.start('one').run.ended, 0)
+    t.same(await world.leftovers(), [], 'no container, and no file of it')
+  })
+
+  await test('runners that share a work directory leave each other alone, and all else in it', async (t, world) => {
+    const first = await world.attach('one')
+    writeFileSync(join(world.workDir('one'), 'a file of somebody'), 'kept')
+    const { id } = await world.submit({ command: held })
+    await world.began(id)
+    const second = await world.attach('two', { work_dir: world.workDir('one') })
+    const [one, two] = (await world.server.call('GET', '/v1/runners')).json.items
+    const other = one.name === 'two' ? one : two
+    await world.server.call('DELETE', `/v1/runners/${other.id}`)
+    t.equal(await second.run.ended, 0)
+    world.release(id)
+    t.match(await world.ended(id), { state: 'succeeded', output: 'began\nwent on\n' })
+    t.equal(await first.stop(), 0)
+    t.equal(readFileSync(join(world.workDir('one'), 'a file of somebody'), 'utf8'), 'kept')
+    rmSync(join(world.workDir('one'), 'a file of somebody'))
+  })
+
+  await test('a spool that cannot be written to leads to no endless loop', async (t, world) => {
+    const runner = await world.attach('one')
+    const spool = join(world.stateDir('one'), 'spool')
+    renameSync(spool, `${spool}.away`)
+    const { id } = await world.submit({})
+    await runner.event('notice', ({ message }) => message.includes('cannot be put on disk'))
+    await new Promise(resolve => setTimeout(resolve, 1000))
+    const tries = await world.server.call('GET', `/v1/executions/${id}`)
+    t.match(tries.json.state, /queued|reserved/)
+    renameSync(`${spool}.away`, spool)
+    t.match(await world.ended(id), { state: 'succeeded' })
+    const told = runner.all('notice').filter(({ message }) => message.includes('cannot be put on disk'))
+    t.equal(told.length, 1, 'it is told once, and then once a minute')
+    t.equal(await runner.stop(), 0)
   })
 
   await test('a stop waits for what runs; a second one aborts it', async (t, world) => {

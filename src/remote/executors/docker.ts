@@ -1,10 +1,11 @@
 /*
  * Executors in containers of Docker or podman. For each there is a directory of the work directory:
  *
- *   <work>/<id>/control/   mounted read-only: the FIFO of orders, busybox, the supervisor
- *   <work>/<id>/jobs/      mounted: a leaf for each execution
+ *   <work>/<runner>.<id>/control/   mounted read-only: the FIFO of orders, busybox, the supervisor
+ *   <work>/<runner>.<id>/jobs/      mounted: a leaf for each execution
  *
- * and a container that is named after it and carries the runner's name, so that a call which timed out but was heard
+ * (several runners may share a work directory, and what else is in it is nobody's here) and a container that is named
+ * after it and carries the runner's name, so that a call which timed out but was heard
  * leaves nothing that cannot be found again.
  */
 import { execFile } from 'node:child_process'
@@ -23,7 +24,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ContainerCreateOptions } from 'dockerode'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
@@ -153,9 +154,12 @@ export class DockerExecutors implements Executors {
         found.set(id, new DockerExecutor(this.#options, id, ImageID, own[labels.group] ?? '', true))
     }
     // Directories whose container has gone, or was never made.
-    for (const id of existsSync(workDir) ? readdirSync(workDir) : [])
+    for (const name of existsSync(workDir) ? readdirSync(workDir) : []) {
+      if (!name.startsWith(`${runnerId}.`)) continue
+      const id = name.slice(runnerId.length + 1)
       if (/^[0-9a-f]{32}$/.test(id) && !found.has(id))
         found.set(id, new DockerExecutor(this.#options, id, '', '', true))
+    }
     return ok([...found.values()])
   }
 }
@@ -169,7 +173,7 @@ function containerSettings(
   image: ImageFacts,
   { settings, runnerId, processors, workDir }: DockerOptions,
 ): ContainerCreateOptions {
-  const source = join(settings.host_work_dir ?? workDir, executor.id)
+  const source = join(settings.host_work_dir ?? workDir, basename(executor.directory))
   const mount = (name: 'control' | 'jobs', readOnly: boolean) => ({
     Type: 'bind' as const,
     Source: join(source, name),
@@ -243,7 +247,7 @@ class DockerExecutor implements Executor {
     this.group = group
     this.adopted = adopted
     this.name = `runner-${id}`
-    this.directory = join(options.workDir, id)
+    this.directory = join(options.workDir, `${options.runnerId}.${id}`)
   }
 
   get #jobs(): string {
