@@ -48,7 +48,11 @@ export class Authenticator {
     const hash = hashToken(text)
     const token = this.#cache.get(hash) ?? (await this.#lookUp(hash))
     if (token === undefined || !sameHash(token.hash, hash))
-      return this.#failed(address, hash, 'the server does not know this token; it may have been revoked')
+      return this.#failed(
+        address,
+        hash,
+        'the server does not know this token; it may have been revoked; an administrator makes another with `runner token create`',
+      )
     const now = this.#clock.now().getTime()
     if (token.expires_at !== null && token.expires_at <= now)
       return this.#failed(
