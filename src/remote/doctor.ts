@@ -17,6 +17,7 @@ import type { DockerOptions } from './executors/docker.ts'
 import { Engine } from './executors/engine.ts'
 import { probe } from './executors/probe.ts'
 import { removeTree } from './executors/remove-tree.ts'
+import { readOwnToken } from './registrar.ts'
 
 export type CheckName =
   | 'state directory'
@@ -161,6 +162,7 @@ function never(): never {
 }
 
 async function* examineServer({
+  remote,
   server,
   transport,
   token,
@@ -180,9 +182,12 @@ async function* examineServer({
     return
   }
   let theirs: Date | undefined
+  // Where it has been registered, it is its own token that counts.
+  const own = readOwnToken(remote.state_dir, server.value)
+  let sent = own
   await using client = new Client({
     ...transport.value,
-    ...{ server: server.value, env, clock: edges.clock, token: () => (token.ok ? token.value : undefined) },
+    ...{ server: server.value, env, clock: edges.clock, token: () => sent },
     onDate: date => {
       theirs = date
     },
@@ -199,9 +204,14 @@ async function* examineServer({
     : { check: 'server', result: 'failed', message: health.failure.message }
   if (theirs === undefined) yield without('clock')
   else yield clockCheck((edges.clock.now().getTime() - theirs.getTime()) / 1000)
+  if (health.ok && own !== undefined) {
+    const check = await tokenCheck(client, 'this runner is registered, and its own token is valid')
+    if (check.result === 'ok') return yield check
+  }
+  sent = token.ok ? token.value : undefined
   if (!token.ok) yield { check: 'token', result: 'failed', message: token.failure }
   else if (!health.ok) yield without('token')
-  else yield await tokenCheck(client)
+  else yield await tokenCheck(client, 'it registers runners')
 }
 
 function clockCheck(difference: number): Check {
@@ -213,14 +223,13 @@ function clockCheck(difference: number): Check {
 }
 
 /** Whether the token registers, by a registration that no server can accept. */
-async function tokenCheck(client: Client): Promise<Check> {
+async function tokenCheck(client: Client, well: string): Promise<Check> {
   const check = 'token'
   const body = {
     ...{ uuid: '00000000-0000-0000-0000-000000000000', name: 'doctor', version: '', public_key: '' },
     ...{ capabilities: [], runner_group: 'default' },
   }
   const said = await client.call('register', { body })
-  if (said.ok || said.failure.reason === 'malformed')
-    return { check, result: 'ok', message: 'it registers runners' }
+  if (said.ok || said.failure.reason === 'malformed') return { check, result: 'ok', message: well }
   return { check, result: 'failed', message: said.failure.message }
 }

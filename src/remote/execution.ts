@@ -143,6 +143,8 @@ export class JobWatch {
   readonly #detach = new AbortController()
   #wake = Promise.withResolvers<void>()
   #abortAsked: number | undefined
+  /** When it started, on the monotonic clock. */
+  #startedSince: number | undefined
   #watching = true
   #endedBy: Evidence['ended']
 
@@ -286,11 +288,13 @@ export class JobWatch {
     const { clock } = this.#options.edges
     const { max_time_seconds: limit, abort_timeout_seconds: grace } = this.#execution.job
     const aborted = this.#abortAsked
+    const now = clock.monotonic()
+    // From here on a wall clock that is set to another time costs no job.
+    if (startedAt !== undefined)
+      this.#startedSince ??= now - Math.max(0, (clock.now().getTime() - startedAt.getTime()) / 1000)
     const late =
-      (aborted !== undefined && clock.monotonic() > aborted + grace + killSlack) ||
-      (limit > 0 &&
-        startedAt !== undefined &&
-        clock.now().getTime() / 1000 > startedAt.getTime() / 1000 + limit + grace + killSlack)
+      (aborted !== undefined && now > aborted + grace + killSlack) ||
+      (limit > 0 && this.#startedSince !== undefined && now > this.#startedSince + limit + grace + killSlack)
     if (late) await this.#executor?.kill()
   }
 

@@ -155,7 +155,7 @@ export class Registrar {
 const isFinal = ({ meaning }: ApiFailure) => meaning === 'deleted' || meaning === 'superseded'
 
 /** The token of the last session with this server. */
-function readOwnToken(stateDir: string, server: URL): string | undefined {
+export function readOwnToken(stateDir: string, server: URL): string | undefined {
   try {
     const kept = JSON.parse(readFileSync(join(stateDir, 'session.json'), 'utf8')) as {
       server: string

@@ -445,5 +445,10 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
       failed.map((check: { check: string }) => check.check),
       ['engine', 'token'],
     )
+    const runner = await world.attach('two')
+    world.configure('two', { token_file: world.rig.path('bad.token') })
+    const registered = world.command('two', 'doctor', '--json')
+    t.equal(await registered.ended, 0, 'a registered runner needs no registration token any more')
+    t.equal(await runner.stop(), 0)
   })
 })

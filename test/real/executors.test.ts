@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { systemClock } from '../../src/edges.ts'
 import { executorNeeds, taskInput, World } from '../support/executors.ts'
 import {
   compiler,
@@ -206,6 +207,20 @@ touch /.runner/control/x 2>/dev/null && echo wrote control
     t.notMatch(end.log, /s3cr3t-w0rd/)
     t.notMatch(end.log, Buffer.from('s3cr3t-w0rd').toString('base64'))
     t.match(end.log, /the password is \*{11}, \*+=*\n/)
+    await executor.remove()
+  })
+
+  await test('a wall clock that is set ahead ends no job', async t => {
+    const executor = await world.launch('box')
+    let ahead = 0
+    const clock = { ...systemClock, now: () => new Date(Date.now() + ahead) }
+    const command = ['sh', '-c', 'echo began; sleep 3; echo done']
+    const started = await world.start(executor, 'box', { command, max_time_seconds: 60 }, clock)
+    await started.says('began')
+    // It has been looked at by then.
+    await systemClock.sleep(1)
+    ahead = 86_400_000
+    t.match(await started.finished(), { outcome: 'succeeded', log: 'began\ndone\n' })
     await executor.remove()
   })
 

@@ -98,7 +98,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Hands a job over. */
-  async start(executor: Executor, image: string, job: Partial<Job>): Promise<Started> {
+  async start(executor: Executor, image: string, job: Partial<Job>, clock = edges.clock): Promise<Started> {
     const execution = this.spool.add({
       ...{ execution_id: randomUUID(), kind: job.input === undefined ? 'command' : 'plugin', image },
       ...{ runner_group: 'default', env: {}, secret_env: {}, secrets: [], release_url: 'http://release' },
@@ -108,7 +108,7 @@ export class World implements AsyncDisposable {
     })
     const started = new Started(execution)
     const watch = startJob(execution, executor, await this.image(image), {
-      ...{ edges, diskLimit: settings.disk_limit },
+      ...{ edges: { ...edges, clock }, diskLimit: settings.disk_limit },
       onLog: bytes => started.hear(bytes),
     })
     started.watch = value(watch)
