@@ -207,6 +207,25 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
     rmSync(join(world.workDir('one'), 'a file of somebody'))
   })
 
+  await test('a stop before the engine has answered lets the server wait for what runs', async (t, world) => {
+    const runner = await world.attach('one')
+    const { id } = await world.submit({ command: held, retries: 1 })
+    await world.began(id)
+    t.equal(await runner.stop('SIGKILL'), 'SIGKILL')
+    world.configure('one', {}, 'docker_host = unix:///nowhere')
+    const blind = world.start('one')
+    await blind.event('life:changed', ({ to }) => to === 'ready')
+    t.equal(await blind.stop(), 0)
+    // Longer than a lease.
+    await new Promise(resolve => setTimeout(resolve, 9000))
+    t.match(await world.server.execution(id), { state: 'running' })
+    world.configure('one')
+    const next = await world.start('one').ready()
+    world.release(id)
+    t.match(await world.ended(id), { state: 'succeeded', attempt: 1 })
+    t.equal(await next.stop(), 0)
+  })
+
   await test('a spool that cannot be written to leads to no endless loop', async (t, world) => {
     const runner = await world.attach('one')
     const spool = join(world.stateDir('one'), 'spool')
