@@ -61,7 +61,7 @@ Examples:
     .addHelpText(
       'after',
       `
-It changes nothing: no runner is registered, and the one container that it starts is removed.
+It registers no runner, and removes the one container that it starts; the image of that, runner-probe, stays.
 
 Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error.
 

@@ -11,7 +11,7 @@ import type { ImageFacts } from './order.ts'
 export interface Order {
   /** The name of its leaf. */
   execution_id: string
-  /** What only who gives the order and the supervisor know. */
+  /** Ties what the supervisor answers to this order. */
   nonce: string
   /** The file that says what to run (order.ts). */
   program: string

@@ -8,7 +8,8 @@
 #   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
 # It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by rename. Every line
-# of those names the NONCE, which only the one who gave the order and this process know.
+# of those names the NONCE of the order, so that no answer is taken for that of another one. A job that reads it there
+# can forge its own end, and nothing else.
 #
 # A job may be hostile. It can signal every process but this one, so whatever has to happen happens here, by shell
 # builtins: where a job has used up its processes, nothing can be forked. Names begin with rnr_ so that no variable of
