@@ -74,6 +74,20 @@ const noSubprograms: Plugin = {
   },
 }
 
+/**
+ * Executors share files with this host, so its engine is never reached over ssh, and nothing is built with it: without
+ * ssh2, gRPC and protobuf a runner that waits is smaller by a quarter.
+ */
+const localEngine: Plugin = {
+  name: 'local-engine',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/(ssh|session|buildkit)$/ }, ({ importer }) =>
+      /\/(dockerode|docker-modem)\//.test(importer) ? { path: 'none', namespace: 'no-engine' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'no-engine' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
 /** Of undici the client takes one call, and its proxies another; loading the rest costs a start 30 ms. */
 const lightUndici: Plugin = {
   name: 'light-undici',
@@ -150,14 +164,11 @@ const { metafile } = await build({
   bundle: true,
   format: 'cjs',
   platform: 'node',
-  // Of ssh2, which dockerode can do without: a binary, and one that is loaded in a try.
-  external: ['cpu-features'],
-  loader: { '.node': 'empty' },
   target: 'node24',
   supported: { 'dynamic-import': false },
   define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
   minify: true,
-  plugins: [compiledSchemas, commands, noSubprograms, lightUndici, plainCalls],
+  plugins: [compiledSchemas, commands, noSubprograms, lightUndici, localEngine, plainCalls],
 })
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
