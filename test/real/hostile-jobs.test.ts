@@ -105,7 +105,7 @@ echo >/.runner/control/orders; sleep 0.3; echo still here; exit 4`
   })
 
   await test('what it leaves running is killed: daemons, those that ignore TERM, thousands of them', async t => {
-    const executor = await world.launch('box', { pids: 400 })
+    const executor = await world.launch('box', { pids: 1000 })
     const script = `
 trap "" TERM HUP INT
 for i in $(seq 100); do setsid sh -c 'trap "" TERM; while :; do sleep 1000; done' & done
