@@ -136,7 +136,7 @@ async function outcome(child: ChildProcess): Promise<{ seconds: number; times: n
 
 // ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const rounds = 5
+const rounds = 3
 type Contender = [name: string, sample: () => Promise<number[]>]
 
 const ours = (engine: 'sqlite' | 'postgres', what: string, count: number, runners: number) => async () => {
@@ -170,8 +170,8 @@ async function cycles(): Promise<string> {
   const tables: string[] = []
   for (const [runners, count] of [
     [1, 1000],
-    [10, 4000],
-    [100, 8000],
+    [10, 3000],
+    [100, 6000],
   ] as const) {
     console.error(`Hand-overs with ${runners} …`)
     const contenders: Contender[] = [
