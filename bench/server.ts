@@ -240,7 +240,6 @@ async function latency(): Promise<string> {
 const residentKilobytes = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
 
-/** The process of the server itself, where the launcher is another. */
 async function memory(): Promise<string> {
   console.error('Memory …')
   const runners = 5000

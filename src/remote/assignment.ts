@@ -32,7 +32,6 @@ import type { ImageFacts } from './executors/order.ts'
 import { LogSender } from './log-sender.ts'
 import type { EndReason } from './plugin.ts'
 import type { Room } from './room.ts'
-import type { ApiFailure } from './server-api.ts'
 import type { Execution, JobEnd, Lease } from './spool.ts'
 
 /** Where the work at an execution begins. */
@@ -498,14 +497,10 @@ export class Assignment {
         case 'stopped':
           return false
         default:
-          if (!(await this.#mend(failure))) return false
+          if (!(await this.#room.mend(failure))) return false
       }
     }
     return false
-  }
-
-  #mend(failure: ApiFailure): Promise<boolean> {
-    return this.#room.mend(failure)
   }
 
   /** Whether the server would not take it any more. */
