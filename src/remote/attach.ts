@@ -17,6 +17,7 @@ import { labels } from './executors/docker.ts'
 import { type HealthFacts, type Metric, serveHealth } from './health.ts'
 import { HeartbeatLoop } from './heartbeat-loop.ts'
 import { forgetWork, type Identity, rememberEngine } from './identity.ts'
+import { metricsOf } from './metrics.ts'
 import { findInSpool, recoverBegun, recoverEnded } from './recovery.ts'
 import { Registrar } from './registrar.ts'
 import { reserveLoop } from './reserve-loop.ts'
@@ -393,60 +394,17 @@ class AttachedRunner {
   }
 
   #metrics(): Metric[] {
-    const gauge = (name: string, help: string, value: number): Metric => ({
-      ...{ name: `runner_${name}`, type: 'gauge', help, samples: [{ value }] },
+    return metricsOf({
+      state: this.#session.life.state,
+      problem: this.#room.host.problem,
+      capacity: this.#settings?.capacity ?? 0,
+      freeSlots: this.#work.freeSlots,
+      phases: this.#work.assignments.map(one => one.phase),
+      seats: (this.#room.host.workshop?.pool.seats ?? []).map(seat => seat.state),
+      ended: this.#counts,
+      clockDifference: this.#clockDifference,
+      lastHeartbeat: this.#heartbeats.lastAnswer,
     })
-    const { assignments } = this.#work
-    const phases = ['confirming', 'preparing', 'running', 'delivering'] as const
-    const seats = this.#room.host.workshop?.pool.seats ?? []
-    const states = ['starting', 'busy', 'checking', 'idle', 'stopping'] as const
-    const { state } = this.#session.life
-    return [
-      gauge(
-        'ready',
-        '1 where work is taken.',
-        Number(state === 'ready' && this.#room.host.problem === undefined),
-      ),
-      {
-        name: 'runner_state',
-        type: 'gauge',
-        help: 'The state of its life.',
-        samples: [{ labels: { state }, value: 1 }],
-      },
-      gauge('capacity', 'Jobs at a time, as the server says.', this.#settings?.capacity ?? 0),
-      gauge('free_slots', 'Jobs that could be taken now.', this.#work.freeSlots),
-      {
-        ...{ name: 'runner_executions', type: 'gauge', help: 'Executions by how far they are.' },
-        samples: phases.map(phase => ({
-          labels: { phase },
-          value: assignments.filter(one => one.phase === phase).length,
-        })),
-      },
-      {
-        ...{ name: 'runner_executors', type: 'gauge', help: 'Containers by what they are at.' },
-        samples: states.map(state => ({
-          labels: { state },
-          value: seats.filter(seat => seat.state === state).length,
-        })),
-      },
-      {
-        ...{
-          name: 'runner_executions_ended_total',
-          type: 'counter',
-          help: 'Executions that ended, since the start.',
-        },
-        samples: ['succeeded', 'failed', 'aborted'].map(outcome => ({
-          labels: { outcome },
-          value: this.#counts.get(outcome) ?? 0,
-        })),
-      },
-      gauge('clock_difference_seconds', "This clock less the server's.", this.#clockDifference),
-      gauge(
-        'last_heartbeat_timestamp_seconds',
-        'When the server last answered a heartbeat.',
-        (this.#heartbeats.lastAnswer?.getTime() ?? 0) / 1000,
-      ),
-    ]
   }
 
   /** Ends the loops; jobs run on, idle executors go. */
