@@ -63,10 +63,6 @@ class Metrics {
     const names = new Set(tasks.map(({ name }) => name))
     this.#directory = task_dir
     this.#tries.clear()
-    for (const { task, tries } of resumes?.tried ?? []) {
-      const name = tasks.find(planned => planned.task === task)?.name
-      if (name !== undefined) this.#tries.set(name, tries)
-    }
     this.#samples = before.filter(
       ({ metric, labels }) =>
         metric in metrics &&
@@ -75,6 +71,11 @@ class Metrics {
         (partial || labels.task === undefined || names.has(labels.task)),
     )
     this.#set('runner_last_run_start_timestamp_seconds', this.#now())
+    // The file may have missed the last tries of a run that was killed.
+    for (const { task, tries } of resumes?.tried ?? []) {
+      const name = tasks.find(planned => planned.task === task)?.name
+      if (name !== undefined) this.#setTries(name, tries)
+    }
     if (after_crash_of !== undefined) this.#count('crashed')
   }
 
@@ -90,11 +91,17 @@ class Metrics {
 
   #tried(task: string, result: Outcome, duration: number): void {
     const tries = (this.#tries.get(task) ?? 0) + 1
-    this.#tries.set(task, tries)
     this.#samples = this.#samples.filter(({ labels }) => labels.task !== task)
     this.#set('runner_task_last_result', 1, { task, result })
     this.#set('runner_task_last_duration_seconds', duration, { task })
     this.#set('runner_task_last_end_timestamp_seconds', this.#now(), { task })
+    this.#setTries(task, tries)
+  }
+
+  #setTries(task: string, tries: number): void {
+    this.#tries.set(task, tries)
+    const isIt = ({ metric, labels }: Sample) => metric === 'runner_task_tries' && labels.task === task
+    this.#samples = this.#samples.filter(sample => !isIt(sample))
     this.#set('runner_task_tries', tries, { task })
   }
 
