@@ -65,6 +65,10 @@ export interface DockerOptions {
   edges: Edges
 }
 
+/** The directory of an executor, which goes with it. */
+export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
+  join(workDir, `${runnerId}.${id}`)
+
 export class DockerExecutors implements Executors {
   readonly #options: DockerOptions
   readonly #images: Images
@@ -247,7 +251,7 @@ class DockerExecutor implements Executor {
     this.group = group
     this.adopted = adopted
     this.name = `runner-${id}`
-    this.directory = join(options.workDir, `${options.runnerId}.${id}`)
+    this.directory = directoryOf(options, id)
   }
 
   get #jobs(): string {

@@ -3,17 +3,14 @@
  * runner and engine shows here, before a job has to find it.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { startJob } from '../execution.ts'
 import { Spool } from '../spool.ts'
-import { DockerExecutors, type DockerOptions } from './docker.ts'
+import { DockerExecutors, type DockerOptions, directoryOf } from './docker.ts'
 import type { EngineFacts } from './engine.ts'
-import { removeTree } from './remove-tree.ts'
 
 export interface ProbeFailure {
   reason:
@@ -61,10 +58,11 @@ export async function probe(
   if (!launched.ok) return fail(explain(launched.failure.message, options, engine))
 
   const executor = launched.value
-  const spoolDir = mkdtempSync(join(tmpdir(), 'runner-probe-'))
   try {
     const secret = edges.chance.id()
-    const execution = new Spool(spoolDir).add({
+    // What is left of a process that is killed here, the next one finds with its container.
+    const spool = new Spool(join(directoryOf(options, executor.id), 'spool'))
+    const execution = spool.add({
       execution_id: randomUUID(),
       kind: 'command',
       image: `${repo}:${tag}`,
@@ -91,7 +89,6 @@ export async function probe(
     return ok(undefined)
   } finally {
     await executor.remove()
-    await removeTree(spoolDir)
   }
 }
 
