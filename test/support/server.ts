@@ -152,9 +152,9 @@ export class TestServer {
     return this.#run.ended
   }
 
-  /** Starts it again, in the same place. */
-  async restart(): Promise<this> {
-    this.#run = this.rig.start(['server'], { lasting: true })
+  /** Starts it again, in the same place; with options before `server`. */
+  async restart(...options: string[]): Promise<this> {
+    this.#run = this.rig.start([...options, 'server'], { lasting: true })
     return this.ready()
   }
 }
