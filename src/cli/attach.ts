@@ -93,6 +93,7 @@ export async function attachWith(
     if (stop.aborted) pass()
     const end = await attach({
       ...{ identity: identity.value, server: server.value, transport: transport.value, remote, executor },
+      readTransport: () => transportOf(remote),
       registrationToken: () => tokenOf(options.tokenFile ?? remote.token_file, remote.token),
       ...{ minFree: runner.min_free, version: options.version, env, edges, stop: kind.signal, hurry },
       emit: (event: AttachEvent) => reporter.emit(event),

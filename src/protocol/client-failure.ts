@@ -104,7 +104,7 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   const hint =
     server.protocol === 'http:'
       ? '; if it serves TLS, say https://'
-      : '; if it asks for a client certificate, give one by --cert-file and --key-file'
+      : `; if it asks for a client certificate, ${giveOne}`
   return { reason: 'connection-lost', message: `the connection to ${at} broke (${code})${hint}` }
 }
 
@@ -120,6 +120,8 @@ function causes(error: unknown): unknown[] {
   return all
 }
 
+const giveOne = 'give one that it trusts: cert_file and key_file, or --cert-file and --key-file'
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function tlsText(code: string, { origin, hostname }: URL): string {
@@ -133,7 +135,7 @@ function tlsText(code: string, { origin, hostname }: URL): string {
   if (/NOT_YET_VALID/.test(code))
     return `the certificate of ${origin} is not valid yet; are the clocks right?`
   if (/ALERT|CERTIFICATE_REQUIRED/.test(code))
-    return `${origin} refuses the connection: it may want a client certificate (${code})`
+    return `${origin} refuses the connection (${code}); if it asks for a client certificate, ${giveOne}`
   if (/SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|ISSUER/.test(code))
     return `the certificate of ${origin} is not trusted (${code}); name the CA that signed it in ca_file, or --ca-file`
   return `no TLS connection to ${origin} can be made (${code})`

@@ -66,11 +66,17 @@ type Sent = Result<
 >
 
 export class Client implements AsyncDisposable {
-  readonly #options: ClientOptions
+  #options: ClientOptions
   #transport: Promise<Transport> | undefined
 
   constructor(options: ClientOptions) {
     this.#options = options
+  }
+
+  /** Goes by other files from now on; what is under way breaks. */
+  use(transport: TransportOptions): void {
+    this.#options = { ...this.#options, ...transport }
+    void this[Symbol.asyncDispose]()
   }
 
   /** Makes a call and gives its answer. */

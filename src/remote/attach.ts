@@ -31,6 +31,7 @@ export interface AttachOptions {
   identity: Identity
   server: URL
   transport: TransportOptions
+  readTransport(): Result<TransportOptions, string>
   registrationToken(): Result<string, string>
   remote: RemoteConfiguration
   executor: ExecutorConfiguration
@@ -87,7 +88,7 @@ class AttachedRunner {
 
   constructor(options: AttachOptions) {
     this.#options = options
-    const { edges, identity, remote, executor, env, server, transport, version } = options
+    const { edges, identity, remote, executor, env, server, transport, readTransport, version } = options
     const emit: EmitAttach = event => {
       if (event.event === 'job:ended')
         this.#counts.set(event.outcome, (this.#counts.get(event.outcome) ?? 0) + 1)
@@ -107,7 +108,7 @@ class AttachedRunner {
     const onDate = (date: Date) => this.#compareClocks(date)
     const back = new Bell()
     const onBack = () => back.ring()
-    const api = new ServerApi({ server, transport, clock: edges.clock, env, onDate, onBack })
+    const api = new ServerApi({ server, transport, readTransport, clock: edges.clock, env, onDate, onBack })
     const host = new ExecutorHost({
       ...{ settings: executor, stateDir: remote.state_dir, workDir: remote.work_dir },
       ...{ runnerId: identity.uuid, env, edges, emit, over, changed },

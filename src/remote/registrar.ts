@@ -35,8 +35,8 @@ const remindEvery = 60
 /** Tells a problem when it is new, and then once a minute. */
 export class Reminder {
   readonly #edges: Edges
-  #told: string | undefined
-  #at = 0
+  /** When each was told last, as far as that matters: two of them may take turns. */
+  readonly #told = new Map<string, number>()
 
   constructor(edges: Edges) {
     this.#edges = edges
@@ -45,15 +45,15 @@ export class Reminder {
   /** Whether it is to be told now. */
   isDue(problem: string): boolean {
     const now = this.#edges.clock.monotonic()
-    if (this.#told === problem && now < this.#at + remindEvery) return false
-    this.#told = problem
-    this.#at = now
+    for (const [told, at] of this.#told) if (now >= at + remindEvery) this.#told.delete(told)
+    if (this.#told.has(problem)) return false
+    this.#told.set(problem, now)
     return true
   }
 
   /** It is over; the next one is new. */
   clear(): void {
-    this.#told = undefined
+    this.#told.clear()
   }
 }
 

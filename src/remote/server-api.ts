@@ -2,6 +2,7 @@
  * The calls of a runner to its server: with the token and number of its session, and each failure with what follows
  * from it.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../edges.ts'
 import { type Answer, Client, type Request, type ServerEvent } from '../protocol/client.ts'
 import type { ClientFailure } from '../protocol/client-failure.ts'
@@ -110,6 +111,8 @@ export interface Signed {
 export interface ApiOptions {
   server: URL
   transport: TransportOptions
+  /** Reads the files of it again. */
+  readTransport(): Result<TransportOptions, string>
   clock: Clock
   env: NodeJS.ProcessEnv
   onDate(date: Date): void
@@ -126,10 +129,14 @@ export class ServerApi implements AsyncDisposable {
   #signed: Signed | undefined
   #registrationToken: string | undefined
   #away = false
+  #transport: TransportOptions
+  readonly #readTransport: () => Result<TransportOptions, string>
   readonly #onBack: () => void
 
-  constructor({ server, transport, clock, env, onDate, onBack }: ApiOptions) {
+  constructor({ server, transport, readTransport, clock, env, onDate, onBack }: ApiOptions) {
     this.server = server
+    this.#transport = transport
+    this.#readTransport = readTransport
     this.#onBack = onBack
     const common = { ...transport, server, clock, env, onDate }
     this.#client = new Client({ ...common, token: () => this.#signed?.token })
@@ -149,7 +156,9 @@ export class ServerApi implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Result<{ signed: Signed; settings: Settings }, ApiFailure>> {
     this.#registrationToken = token
-    const answer = await this.#registrar.call('register', { body: message, signal })
+    const register = () => this.#registrar.call('register', { body: message, signal })
+    let answer = await register()
+    if (!answer.ok && this.#renewTransport(answer.failure)) answer = await register()
     if (!answer.ok) return fail(this.#classify(answer.failure, undefined))
     const { runner_id, session, credentials, settings } = answer.value
     const opened = unsealWith(privateKey, credentials)
@@ -236,7 +245,18 @@ export class ServerApi implements AsyncDisposable {
     const reached = answer.ok || answer.failure.status !== undefined
     if (reached && this.#away) this.#onBack()
     if (reached || answer.failure.reason !== 'stopped') this.#away = !reached
+    if (!answer.ok) this.#renewTransport(answer.failure)
     return answer.ok ? answer : fail(this.#classify(answer.failure, signed.session))
+  }
+
+  /** Where a call may have failed for its certificates: takes those that have been put in their place. */
+  #renewTransport({ reason }: ClientFailure): boolean {
+    if (reason !== 'tls-failed' && reason !== 'connection-lost') return false
+    const found = this.#readTransport()
+    if (!found.ok || isDeepStrictEqual(found.value, this.#transport)) return false
+    this.#transport = found.value
+    for (const client of [this.#client, this.#registrar]) client.use(found.value)
+    return true
   }
 
   #classify(failure: ClientFailure, session: number | undefined): ApiFailure {

@@ -1,12 +1,12 @@
 /*
  * What keeps a runner from being registered, through the real program; no engine is needed for that.
  */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Attached } from '../support/attached.ts'
-import { Authority } from '../support/certificates.ts'
+import { Authority, type Certificate } from '../support/certificates.ts'
 import { program } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
 import { TestServer } from '../support/server.ts'
@@ -60,27 +60,43 @@ test('a token that is wrong is said to be so, and the right one is taken when it
 })
 
 test(
-  'a server whose certificate is not trusted is said to be so',
+  'certificates that are wrong are said to be so, and the right ones are taken when they are there',
   async (t, rig) => {
     const authority = new Authority(rig.dir)
-    authority.issue('server', 'DNS:localhost,IP:127.0.0.1')
-    configure(rig, {}, 'tls_cert_file = server.crt\ntls_key_file = server.key')
-    const server = rig.start(['server'], { lasting: true })
-    await server.says('listens on')
-    const url = /listens on (\S+?);/.exec(server.text)![1]!
-    configure(rig, { url, token_file: 'state/server/registration.token' })
-    const stranger = attach(rig)
-    t.match(await stranger.event('registration:failed'), {
-      reason: 'tls-failed',
-      message: /not trusted.*ca_file/,
-    })
-    t.equal(await stranger.stop(), 0)
-    configure(rig, { url, token_file: 'state/server/registration.token', ca_file: 'ca.crt' })
+    authority.issue('server', 'IP:127.0.0.1')
+    const client = authority.issue('client', 'DNS:client')
+    mkdirSync(rig.path('other'))
+    const stranger = new Authority(rig.path('other'))
+    const strange = stranger.issue('client', 'DNS:client')
+    const put = (names: string, { cert, key }: Certificate) => {
+      rig.file(`${names}.crt`, cert)
+      rig.file(`${names}.key`, key)
+    }
+    const tls = 'tls_cert_file = server.crt\ntls_key_file = server.key\nclient_ca_file = ca.crt'
+    configure(rig, {}, tls)
+    const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
+    const token_file = 'state/server/registration.token'
+    configure(rig, { url: server.url, token_file, ca_file: 'my-ca.crt' })
+    put('my-ca', stranger.ca)
+    const bare = attach(rig)
+    await bare.event('registration:failed', ({ message }) => /not trusted.*ca_file/.test(message))
+    put('my-ca', authority.ca)
+    const wanted = /client certificate, give one that it trusts: cert_file/
+    await bare.event('registration:failed', ({ message }) => wanted.test(message))
+    t.equal(await bare.stop(), 0)
+
+    put('mine', strange)
+    const files = { ca_file: 'my-ca.crt', cert_file: 'mine.crt', key_file: 'mine.key' }
+    configure(rig, { url: server.url, token_file, ...files })
     const runner = attach(rig)
+    await runner.event('registration:failed', ({ message }) => wanted.test(message))
+    put('mine', { ...client, cert: Buffer.from('half of it') })
+    await runner.event('registration:failed', ({ message }) => /no TLS connection/.test(message))
+    put('mine', client)
     await runner.event('runner:registered')
+    t.equal(runner.all('registration:failed').length, 2, 'each is told once')
     t.equal(await runner.stop(), 0)
-    server.child.kill('SIGTERM')
-    await server.ended
+    await server.stop()
   },
   [program('openssl')] as never[],
 )
