@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { makeImage, staticBusybox, withBusybox } from '../support/images.ts'
 import { Machine, machineNeeds } from '../support/machine.ts'
 import { buildPackage, packageNeeds } from '../support/package.ts'
 import { testWith } from '../support/require.ts'
@@ -20,7 +21,9 @@ if [ -e /root/hold ]; then echo > /root/up; read line < /root/hold; fi`,
   '30-last': 'echo last >> /root/done',
 }
 
-testWith(t, 'the package on a machine with systemd', [...machineNeeds, ...packageNeeds], async t => {
+const needs = [...machineNeeds, ...packageNeeds, staticBusybox]
+
+testWith(t, 'the package on a machine with systemd', needs, async t => {
   const dir = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
   try {
     const building = buildPackage(dir)
@@ -61,7 +64,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
       } catch (error) {
         t.comment(
           await sh(
-            'systemctl status runner runner-server || true; journalctl -q -b --no-pager -u runner -u runner-server -n 60',
+            'systemctl status runner runner-server runner-attach || true; journalctl -q -b --no-pager -u runner -u runner-server -u runner-attach -n 80',
           ).catch(String),
         )
         throw error
@@ -231,6 +234,61 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     await sh('systemctl stop runner-server')
     t.equal(await server('Result'), 'success')
   })
+
+  await step(
+    'an attached runner, confined: an upgrade leaves its job running, and the next start ends it',
+    async t => {
+      const { engine } = machine
+      await makeImage(engine, 'box', { fill: withBusybox })
+      await machine.copy(staticBusybox.path, '/usr/bin/busybox')
+      await machine.write(
+        '/etc/runner/runner.cfg',
+        `[server]
+database = sqlite:/var/lib/runner-server/server.db
+[remote]
+url = http://127.0.0.1:8080
+token_file = /var/lib/runner-server/registration.token
+work_dir = /srv/engine/work
+on_stop = detach
+[executor]
+docker_host = unix:///srv/engine/docker.sock
+host_work_dir = ${join(engine.directory, 'work')}
+pull = never
+network = none
+`,
+      )
+      const unit = '/etc/systemd/system/runner-attach.service.d'
+      await machine.write(`${unit}/work.conf`, '[Service]\nReadWritePaths=/srv/engine\n')
+      await sh('systemctl daemon-reload; systemctl start runner-server runner-attach')
+      const pid = () => sh('systemctl show --property=MainPID --value runner-attach')
+      const before = await pid()
+
+      const held =
+        'echo began; until ls /.runner/jobs/*/go >/dev/null 2>&1; do sleep 0.05; done; echo went on; exit 3'
+      const { id } = JSON.parse(await sh(`runner submit --image box --json -- sh -c '${held}'`)) as {
+        id: string
+      }
+      await sh(`until [ "$(runner log ${id})" = began ]; do sleep 0.2; done`)
+      await sh('dpkg -i /root/runner.deb')
+      t.equal(await pid(), before)
+      t.equal(await sh('runner submit --image box --wait -- sh -c "echo meanwhile"'), 'meanwhile')
+      await sh('systemctl restart runner-attach')
+      t.not(await pid(), before)
+      const [leaf] = globSync(join(engine.directory, 'work', '*', 'jobs', id))
+      writeFileSync(join(leaf!, 'go'), '')
+      await sh(`until runner executions ${id} --json | grep -q '"state": *"failed"'; do sleep 0.2; done`)
+      t.match(JSON.parse(await sh(`runner executions ${id} --json`)), {
+        ...{ exit_code: 3, attempt: 1, output: 'began\nwent on\n' },
+        log: { complete: true },
+      })
+      t.match(
+        await sh('journalctl -q -b --no-pager -o cat -u runner-attach'),
+        /found of earlier processes: 1 running/,
+      )
+      await sh(`systemctl stop runner-attach runner-server; rm -r ${unit}; systemctl daemon-reload`)
+      t.same(globSync(join(engine.directory, 'work', '*')), [], 'nothing is left of its containers')
+    },
+  )
 
   await step('removed, it has ended; purged, nothing is left but what is the administrator’s', async t => {
     const pids = 'ps -e -o args= 2>/dev/null || cat /proc/[0-9]*/cmdline | tr "\\0" " "'

@@ -55,11 +55,12 @@ RUN mkdir -p /var/log/journal /etc/systemd/system/sysinit.target.wants \\
 
 /** A machine with systemd, to be booted, rebooted and crashed at will. It has no network. */
 export class Machine implements AsyncDisposable {
-  readonly #engine: Engine
+  /** That it runs on; `/srv/engine` on the machine is its directory. */
+  readonly engine: Engine
   readonly #name = 'machine'
 
   private constructor(engine: Engine) {
-    this.#engine = engine
+    this.engine = engine
   }
 
   static async boot(): Promise<Machine> {
@@ -78,6 +79,7 @@ export class Machine implements AsyncDisposable {
       const cut = ['--network', 'none', '--stop-signal', 'SIGRTMIN+3', '-e', 'container=docker']
       const may = ['--cap-add', 'SYS_ADMIN', '--cgroupns', 'private', '--security-opt', 'seccomp=unconfined']
       const files = ['--tmpfs', '/run', '--tmpfs', '/run/lock', '-v', `${shared}:/run-host:ro`]
+      const jobs = ['-v', `${engine.directory}:/srv/engine`]
       await engine.docker(
         'run',
         '-d',
@@ -86,6 +88,7 @@ export class Machine implements AsyncDisposable {
         ...cut,
         ...may,
         ...files,
+        ...jobs,
         'machine',
         '/sbin/init',
       )
@@ -98,7 +101,7 @@ export class Machine implements AsyncDisposable {
   }
 
   #newBootId(): void {
-    writeFileSync(join(this.#engine.directory, 'shared', 'boot-id'), `${randomUUID()}\n`)
+    writeFileSync(join(this.engine.directory, 'shared', 'boot-id'), `${randomUUID()}\n`)
   }
 
   /** Waits until systemd answers; units may still be starting. */
@@ -116,7 +119,7 @@ export class Machine implements AsyncDisposable {
 
   /** Runs a shell script on the machine; resolves to its output. Rejects where it fails. */
   sh(script: string): Promise<string> {
-    return this.#engine.docker('exec', this.#name, 'sh', '-ec', script)
+    return this.engine.docker('exec', this.#name, 'sh', '-ec', script)
   }
 
   /** Writes a file on the machine. */
@@ -129,34 +132,34 @@ export class Machine implements AsyncDisposable {
 
   /** Copies a file of this host to the machine. */
   async copy(from: string, to: string): Promise<void> {
-    await this.#engine.docker('cp', from, `${this.#name}:${to}`)
+    await this.engine.docker('cp', from, `${this.#name}:${to}`)
   }
 
   /** Shuts the machine down in order and boots it anew. */
   async reboot(): Promise<void> {
-    await this.#engine.docker('stop', '-t', '60', this.#name)
+    await this.engine.docker('stop', '-t', '60', this.#name)
     await this.#bootAgain()
   }
 
   /** Pulls the plug, and boots anew. */
   async crash(): Promise<void> {
-    await this.#engine.docker('kill', this.#name)
+    await this.engine.docker('kill', this.#name)
     await this.#bootAgain()
   }
 
   /** Waits until the machine has shut itself down, and boots it anew. */
   async rebootsItself(): Promise<void> {
-    await this.#engine.docker('wait', this.#name)
+    await this.engine.docker('wait', this.#name)
     await this.#bootAgain()
   }
 
   async #bootAgain(): Promise<void> {
     this.#newBootId()
-    await this.#engine.docker('start', this.#name)
+    await this.engine.docker('start', this.#name)
     await this.#booted()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#engine[Symbol.asyncDispose]()
+    return this.engine[Symbol.asyncDispose]()
   }
 }

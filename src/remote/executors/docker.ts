@@ -20,8 +20,10 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -72,6 +74,8 @@ export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
 export class DockerExecutors implements Executors {
   readonly #options: DockerOptions
   readonly #images: Images
+  /** Of this process's version: an upgrade may put another one in its place. */
+  readonly #supervisor = readFileSync(supervisorFile)
 
   constructor(options: DockerOptions) {
     this.#options = options
@@ -134,7 +138,7 @@ export class DockerExecutors implements Executors {
       // Another disk.
       copyFileSync(this.#options.busybox, join(control, 'busybox'))
     }
-    copyFileSync(supervisorFile, join(control, 'supervise.sh'))
+    writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
     chmodSync(join(control, 'supervise.sh'), 0o644)
     const orders = join(control, 'orders')
     await promisify(execFile)(this.#options.busybox, ['mkfifo', orders])
