@@ -21,7 +21,7 @@ const until = 'until ls /.runner/jobs/*/go >/dev/null 2>&1; do sleep 0.05; done'
 
 testWith(t, 'outages', executorNeeds, async t => {
   await using engine = await Engine.start()
-  await makeImage(engine, 'box', { fill: withBusybox })
+  await makeImage(engine, 'box', { fill: withBusybox, changes: ['CMD ["true"]'] })
   await pluginImage(engine, 'plugin')
   const test = (
     title: string,
@@ -150,6 +150,26 @@ testWith(t, 'outages', executorNeeds, async t => {
       },
       { lease_seconds: 2, ping_interval_seconds: 0.5, reserve_wait_seconds: 5 },
     )
+
+  await test('with another work_dir jobs in the former one run on, and leave nothing in it', async (t, world) => {
+    const runner = await world.attach('one')
+    const { id } = await world.submit({ command: held })
+    await world.began(id)
+    t.equal(await runner.stop('SIGKILL'), 'SIGKILL')
+    const former = world.workDir('one')
+    world.configure('one', { work_dir: world.workDir('two') })
+    renameSync(former, `${former}.away`)
+    const next = world.start('one')
+    await next.event('engine:failed', ({ message }) => message.includes(`${former}, which is not there`))
+    renameSync(`${former}.away`, former)
+    await next.ready()
+    t.match(await world.ended((await world.submit({})).id), { state: 'succeeded' })
+    world.release(id)
+    t.match(await world.ended(id), { state: 'succeeded', attempt: 1, output: 'began\nwent on\n' })
+    t.equal(await next.stop(), 0)
+    t.same(readdirSync(former), [])
+    t.same(readdirSync(world.workDir('two')), [])
+  })
 
   await test('after drain_time what still runs is aborted, with its grace, and the result told', async (t, world) => {
     const runner = await world.attach('one', { drain_time: 1 })

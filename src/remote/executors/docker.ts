@@ -26,7 +26,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ContainerCreateOptions } from 'dockerode'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
@@ -40,8 +40,13 @@ import { Leaf } from './leaf.ts'
 import type { ImageFacts } from './order.ts'
 import { removeTree } from './remove-tree.ts'
 
-/** Labels of every container: whose it is, and which. */
-export const labels = { runner: 'runner.uuid', executor: 'runner.executor', group: 'runner.group' } as const
+/** Labels of every container: whose it is, which, of what runner group, and where its directory was made. */
+export const labels = {
+  runner: 'runner.uuid',
+  executor: 'runner.executor',
+  group: 'runner.group',
+  directory: 'runner.directory',
+} as const
 
 /** What the container calls `control/` and `jobs/`. */
 const inside = { control: '/.runner/control', jobs: '/.runner/jobs' }
@@ -158,8 +163,15 @@ export class DockerExecutors implements Executors {
     const found = new Map<string, Executor>()
     for (const { Labels: own, ImageID } of listed.value) {
       const id = own[labels.executor]
-      if (id !== undefined)
-        found.set(id, new DockerExecutor(this.#options, id, ImageID, own[labels.group] ?? '', true))
+      if (id === undefined) continue
+      const executor = new DockerExecutor(this.#options, id, ImageID, own[labels.group] ?? '', true)
+      // The work directory may have been another one then.
+      const made = own[labels.directory] ?? executor.directory
+      if (dirname(made) !== workDir && basename(made) === basename(executor.directory)) {
+        if (!existsSync(dirname(made))) return fail(unreachable(executor.name, dirname(made)))
+        if (existsSync(made)) executor.directory = made
+      }
+      found.set(id, executor)
     }
     // Directories whose container has gone, or was never made.
     for (const name of existsSync(workDir) ? readdirSync(workDir) : []) {
@@ -173,6 +185,10 @@ export class DockerExecutors implements Executors {
 }
 
 const notStarted = ({ message }: EngineFailure) => fail({ reason: 'executor-not-started' as const, message })
+const unreachable = (name: string, workDir: string) => ({
+  reason: 'executor-lost' as const,
+  message: `the container ${name} of an earlier start has its files in ${workDir}, which is not there: bring that back, or give its job up by \`docker rm -f ${name}\``,
+})
 const lost = (message: string) => fail({ reason: 'executor-lost' as const, message })
 
 /** What the container gets. Everything that a job does not need is taken from it. */
@@ -203,6 +219,7 @@ function containerSettings(
       [labels.runner]: runnerId,
       [labels.executor]: executor.id,
       [labels.group]: executor.group,
+      [labels.directory]: executor.directory,
     },
     Healthcheck: { Test: ['NONE'] },
     // A person's `docker stop` need not wait for a PID 1 that takes no signal.
@@ -243,7 +260,7 @@ class DockerExecutor implements Executor {
   readonly group: string
   readonly adopted: boolean
   readonly name: string
-  readonly directory: string
+  directory: string
   readonly #options: DockerOptions
   /** What of the image was changed before any job. */
   #layer: string | undefined
