@@ -74,6 +74,8 @@ export class Assignment {
   #mask: Mask | undefined
   #sender: LogSender | undefined
   #tidied: Promise<unknown> | undefined
+  /** The server has its result. */
+  #delivered = false
   /** The server was away when it was to get the result. */
   #resultWasHard = false
   /** Asked to end; the result says so. */
@@ -129,7 +131,8 @@ export class Assignment {
   /** It is not this runner's any more: ends it, and forgets it. */
   drop(message: string): void {
     if (this.#drop.signal.aborted || this.#phase === 'over') return
-    this.#room.emit({ event: 'job:dropped', ...this.ref, message })
+    // A heartbeat that was under way may list it still.
+    if (!this.#delivered) this.#room.emit({ event: 'job:dropped', ...this.ref, message })
     this.#drop.abort()
     this.#watch?.abort()
     this.#room.changed.ring()
@@ -464,6 +467,7 @@ export class Assignment {
     for (let failures = 0; !this.#stop.aborted; ) {
       const said = await api.result(this.id, this.#message(end, output), this.#stop)
       if (said.ok || said.failure.meaning === 'ended') {
+        this.#delivered = true
         emit({ event: 'job:delivered', ...this.ref })
         return true
       }
