@@ -160,6 +160,8 @@ export function judge(evidence: Evidence): Verdict {
 
   if (evidence.ended === 'disk-full')
     return verdict('failed', 'disk-full', 'it had more on disk than disk_limit allows')
+  if (exit?.why === 'disk')
+    return verdict('failed', 'disk-full', 'what it wrote could not be kept: the disk of work_dir was full')
   if (exit?.why === 'abort' || (evidence.abortAsked && exit?.why !== 'limit'))
     return verdict('aborted', 'aborted', said)
   if (exit?.why === 'limit')

@@ -90,13 +90,28 @@ export class Engine implements AsyncDisposable {
       if (read(`/proc/${pid}/cmdline`).includes(option)) process.kill(Number(pid), name)
   }
 
-  /** Its network, for nsenter(1). */
-  get network(): string {
+  /** What /proc has of a process in its namespaces. */
+  get #inside(): string {
     const [shell] = readFileSync(
       `/proc/${this.#process.pid}/task/${this.#process.pid}/children`,
       'utf8',
     ).split(' ')
-    return `/proc/${shell}/ns/net`
+    return `/proc/${shell}`
+  }
+
+  /** Its network, for nsenter(1). */
+  get network(): string {
+    return `${this.#inside}/ns/net`
+  }
+
+  /** Its mounts, for nsenter(1). */
+  get mounts(): string {
+    return `${this.#inside}/ns/mnt`
+  }
+
+  /** The files of this machine, as they are under its mounts. */
+  get root(): string {
+    return `${this.#inside}/root`
   }
 
   /** Its socket. */

@@ -74,7 +74,7 @@ export interface ExitFacts {
   /** As the shell has it: 128 and the number of a signal for one that a signal ended. */
   code: number
   /** What came first. */
-  why: 'exit' | 'limit' | 'abort'
+  why: 'exit' | 'limit' | 'abort' | 'disk'
   /** The grace had run out: it was killed. */
   killed: boolean
   /** The program could not be started; the log says why. */
@@ -85,7 +85,8 @@ export interface ExitFacts {
 
 /** Reads an `exit`; undefined where it is none, or was not written by the one who got the order. */
 export function parseExit(text: string, nonce: string): ExitFacts | undefined {
-  const match = text.match(/^([0-9a-f]+) (\d{1,3}) (exit|limit|abort) ([01]) ([01]) (\d+)\n$/)
+  // The blanks have kept its place.
+  const match = text.match(/^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n *\n?$/)
   if (match?.[1] !== nonce) return undefined
   const [, , code, why, killed, refused, left] = match
   return {

@@ -144,7 +144,9 @@ rnr_run() {
   rnr_clock
   rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_waiter='' rnr_sent='' rnr_refused=0 rnr_hard=0
   [ "$rnr_limit" -gt 0 ] && rnr_end=$((rnr_now + rnr_limit))
-  echo "$rnr_nonce" >started
+  # Room for the end, whatever becomes of the disk: what is written over it needs none.
+  echo "$rnr_nonce                                        " >exit.new || return 1
+  echo "$rnr_nonce" >started || return 1
   rnr_launch
   exec 6>&-
 
@@ -172,6 +174,7 @@ rnr_run() {
       fi
     fi
     [ -z "$rnr_code" ] || break
+    rnr_alive "$rnr_pump" || rnr_lost
     rnr_clock
     [ "$rnr_end" -gt 0 ] && [ "$rnr_now" -ge "$rnr_end" ] && [ $rnr_why = exit ] && rnr_why=limit
     if [ $rnr_why != exit ] && [ -n "$rnr_main" ] && [ -z "$rnr_sent" ]; then
@@ -185,15 +188,22 @@ rnr_run() {
   if [ $rnr_left -eq 0 ]; then
     # All writers are gone. Where the job has killed the pump, what is left in the pipe is still here.
     while wait "$rnr_pump"; rnr_status=$?; [ $rnr_status -gt 128 ] && rnr_alive "$rnr_pump"; do :; done
-    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7
+    [ $rnr_status -ne 1 ] || rnr_why=disk
+    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_why=disk
   fi
   exec 5<&- 7>&-
   "$rnr_box" rm -f input order output.pipe
   [ "$rnr_open" = 1 ] && rnr_open_up . a+rwX
-  echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" >exit.new || return 1
+  echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" 1<>exit.new || return 1
   "$rnr_box" mv -f exit.new exit || return 1
   cd /
   [ $rnr_left -eq 0 ]
+}
+
+# The pump has ended. Where it could not write, what the job says is lost, and would soon hold it up for ever.
+rnr_lost() {
+  wait "$rnr_pump"
+  [ $? -eq 1 ] && [ $rnr_why = exit ] && rnr_why=disk
 }
 
 # What a line of the FIFO says of this job; others may write to it too, but do not know the nonce.
