@@ -143,7 +143,7 @@ export class JobWatch {
   readonly #detach = new AbortController()
   #wake = Promise.withResolvers<void>()
   #abortAsked: number | undefined
-  /** When it started, on the monotonic clock. */
+  /** When it was first seen to have started, on the monotonic clock. */
   #startedSince: number | undefined
   #watching = true
   #endedBy: Evidence['ended']
@@ -289,9 +289,8 @@ export class JobWatch {
     const { max_time_seconds: limit, abort_timeout_seconds: grace } = this.#execution.job
     const aborted = this.#abortAsked
     const now = clock.monotonic()
-    // From here on a wall clock that is set to another time costs no job.
-    if (startedAt !== undefined)
-      this.#startedSince ??= now - Math.max(0, (clock.now().getTime() - startedAt.getTime()) / 1000)
+    // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
+    if (startedAt !== undefined) this.#startedSince ??= now
     const late =
       (aborted !== undefined && now > aborted + grace + killSlack) ||
       (limit > 0 && this.#startedSince !== undefined && now > this.#startedSince + limit + grace + killSlack)
