@@ -14,6 +14,7 @@ import { type AttachEnd, attach, type StopKind } from '../remote/attach.ts'
 import type { AttachEvent } from '../remote/events.ts'
 import { forgetIdentity, type Identity, loadIdentity } from '../remote/identity.ts'
 import { writePresence } from '../remote/presence.ts'
+import { tokenAdvice } from '../remote/registrar.ts'
 import { attachReporter } from '../report/attach-reporter.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
@@ -153,17 +154,15 @@ export function transportOf(remote: Configuration['remote']): Result<TransportOp
 
 /** A registration token, from its file or the environment. */
 export function tokenOf(file: string | undefined, text: string | undefined): Result<string, string> {
-  const how =
-    'an administrator makes one by `runner token create`; name its file as token_file in [remote], or by --token-file'
   if (file === undefined)
-    return text === undefined ? fail(`no registration token is named: ${how}`) : ok(text)
+    return text === undefined ? fail(`no registration token is named: ${tokenAdvice}`) : ok(text)
   try {
     const token = readFileSync(file, 'utf8').trim()
     if (/^[\x21-\x7e]{1,256}$/.test(token)) return ok(token)
-    return fail(`there is no token in ${file}: ${how}`)
+    return fail(`there is no token in ${file}: ${tokenAdvice}`)
   } catch (error) {
     const why = errorCode(error) === 'ENOENT' ? 'it is not there' : errorText(error)
-    return fail(`the token in ${file} cannot be read: ${why}; ${how}`)
+    return fail(`the token in ${file} cannot be read: ${why}; ${tokenAdvice}`)
   }
 }
 

@@ -17,7 +17,7 @@ import type { DockerOptions } from './executors/docker.ts'
 import { Engine } from './executors/engine.ts'
 import { probe } from './executors/probe.ts'
 import { removeTree } from './executors/remove-tree.ts'
-import { readOwnToken } from './registrar.ts'
+import { readOwnToken, refusalText } from './registrar.ts'
 
 export type CheckName =
   | 'state directory'
@@ -231,5 +231,5 @@ async function tokenCheck(client: Client, well: string): Promise<Check> {
   }
   const said = await client.call('register', { body })
   if (said.ok || said.failure.reason === 'malformed') return { check, result: 'ok', message: well }
-  return { check, result: 'failed', message: said.failure.message }
+  return { check, result: 'failed', message: refusalText(said.failure) }
 }

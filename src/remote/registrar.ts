@@ -29,6 +29,14 @@ export interface RegistrarOptions {
 /** What keeps a runner from being registered for good. */
 export type NotSigned = 'deleted' | 'superseded' | 'over'
 
+/** How to get a token that registers. */
+export const tokenAdvice =
+  'an administrator makes one by `runner token create registration NAME --out FILE`; name its file as token_file in [remote], or by --token-file'
+
+/** Why a registration failed, and how to mend it where the server does not say. */
+export const refusalText = ({ reason, message }: Pick<ApiFailure, 'reason' | 'message'>) =>
+  reason === 'wrong-token-kind' ? `${message}; ${tokenAdvice}` : message
+
 /** Seconds after which the same problem is told again. */
 const remindEvery = 60
 
@@ -92,7 +100,7 @@ export class Registrar {
       clock: edges.clock,
       signal: over,
       mayPass: failure => !isFinal(failure as ApiFailure) && failure.reason !== 'stopped',
-      onRetry: failure => this.#tell(failure.reason, failure.message),
+      onRetry: failure => this.#tell(failure.reason, refusalText(failure)),
     })
     if (!done.ok) {
       const { meaning } = done.failure as ApiFailure

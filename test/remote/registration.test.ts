@@ -49,6 +49,10 @@ test('a token that is wrong is said to be so, and the right one is taken when it
       reason: 'bad-token',
     },
   )
+  rig.file('token', server.token('admin'))
+  t.match(await runner.event('registration:failed', ({ reason }) => reason === 'wrong-token-kind'), {
+    message: /kind admin was sent.*`runner token create registration NAME --out FILE`.*token_file/,
+  })
   rig.file('token', server.token('registration'))
   await runner.event('runner:registered')
   t.equal(await runner.stop(), 0)
