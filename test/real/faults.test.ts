@@ -101,7 +101,8 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
     const port = Number(new URL(world.server.url).port)
     const lines = Object.entries(server).map(([key, value]) => `${key} = ${value}\n`)
     world.rig.configure({}, `[server]\nlisten = 127.0.0.1:${port}\n${lines.join('')}`)
-    const cuts = await Promise.all(names.map(() => Cut.to(port)))
+    await using open = new AsyncDisposableStack()
+    const cuts = (await Promise.all(names.map(() => Cut.to(port)))).map(cut => open.use(cut))
     const fleet = new Fleet(world)
     for (const [index, name] of names.entries()) {
       world.configure(name, { url: cuts[index]!.url })
@@ -110,7 +111,12 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
 
     const given = new Map<string, Given>()
     let over = false
+    let failed = false
     const submitting = submitAll()
+    open.defer(() => {
+      over = failed = true
+      return submitting
+    })
     const faults: Record<string, number> = {}
     const end = Date.now() + seconds * 1000
     while (Date.now() < end) {
@@ -125,7 +131,6 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
 
     for (const [group, job] of given) await check(group, job)
     t.same(await fleet.end(), [0, 0, 0, 0], 'all runners stop when they are asked to')
-    for (const cut of cuts) await cut[Symbol.asyncDispose]()
 
     /** One thing goes wrong, and is right again after a while. */
     async function harm(): Promise<void> {
@@ -187,7 +192,7 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
         const job = makeJob(index, random)
         const { command, retries } = job
         const headers = { 'idempotency-key': `job-${index}` }
-        for (;;) {
+        while (!failed) {
           const body = { image: 'box', command, retries }
           const signal = AbortSignal.timeout(5000)
           const answer = await world.server

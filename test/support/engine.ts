@@ -1,14 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command } from './command.ts'
@@ -26,8 +17,7 @@ while :; do
   dockerd --data-root "$1/data" --exec-root "$1/data/exec" -p "$1/data/pid" -H "unix://$1/docker.sock" \\
     --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$2" $3 >> "$1/log" 2>&1 &
   wait $! || :
-  [ -e "$1/again" ] || break
-  rm -f "$1/again" "$1/data/pid"
+  rm -f "$1/data/pid"
 done
 `
 
@@ -76,15 +66,14 @@ export class Engine implements AsyncDisposable {
         await this.docker('version')
         return
       } catch (error) {
-        if (attempt === 100) throw error
+        if (attempt === 100) throw new Error(`${error}\n${read(join(this.#dir, 'log')).slice(-4000)}`)
         await new Promise(resolve => setTimeout(resolve, 100))
       }
     }
   }
 
-  /** Sends a signal to the daemon itself, which is started again if that ends it. */
+  /** Sends a signal to the daemon itself, which is started again whenever it ends. */
   signal(name: NodeJS.Signals): void {
-    writeFileSync(join(this.#dir, 'again'), '')
     const option = `\0--data-root\0${this.#dir}/data\0`
     for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name)))
       if (read(`/proc/${pid}/cmdline`).includes(option)) process.kill(Number(pid), name)
