@@ -188,8 +188,8 @@ rnr_run() {
   if [ $rnr_left -eq 0 ]; then
     # All writers are gone. Where the job has killed the pump, what is left in the pipe is still here.
     while wait "$rnr_pump"; rnr_status=$?; [ $rnr_status -gt 128 ] && rnr_alive "$rnr_pump"; do :; done
-    [ $rnr_status -ne 1 ] || rnr_why=disk
-    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_why=disk
+    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_status=1
+    [ $rnr_status -ne 1 ] || [ $rnr_why != exit ] || rnr_why=disk
   fi
   exec 5<&- 7>&-
   "$rnr_box" rm -f input order output.pipe
