@@ -6,7 +6,7 @@
  *     │                      └────── the container is gone ──► ended: a failure that says so
  *     └── no start: not-started; the executor has to go before it may be started elsewhere
  */
-import { closeSync, copyFileSync, type FSWatcher, mkdirSync, openSync, watch } from 'node:fs'
+import { closeSync, copyFileSync, type FSWatcher, openSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Edges } from '../edges.ts'
 import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
@@ -365,7 +365,7 @@ export class JobWatch {
   }
 
   #takeLeaf(): void {
-    const { leaf, id } = this.#execution
+    const { directory, leaf, id } = this.#execution
     const here = () => {
       const taken = Leaf.open(leaf, this.#leaf.identity)
       if (taken.ok) taken.value[Symbol.dispose]()
@@ -373,20 +373,15 @@ export class JobWatch {
     }
     if (here()) return
     try {
-      this.#executor?.takeLeaf(id, leaf)
+      this.#executor?.takeLeaf(id, this.#leaf.identity, leaf)
     } catch {
       // Another disk, or the job has moved it.
     }
     if (here()) return
-    const log = this.#leaf.openFile('log')
-    if (!log.ok) return
     try {
-      mkdirSync(leaf, { recursive: true })
-      copyFileSync(`/proc/self/fd/${log.value}`, join(leaf, 'log'))
+      copyFileSync(`/proc/self/fd/${this.#log}`, join(directory, 'log'))
     } catch {
       // What it wrote has been given out; only the copy for later is lost.
-    } finally {
-      closeSync(log.value)
     }
   }
 }

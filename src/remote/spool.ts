@@ -8,23 +8,14 @@
  *   leaf/        its leaf, once it has ended; then only `log`       nothing writes to it any more
  *   end.json     what it came to                                    to be delivered
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
-import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { errorCode, errorText, fail, type Result } from '../result.ts'
 import { syncDirectory, writeDurably } from './durable.ts'
 import type { Place } from './executors/executor.ts'
+import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
 import type { LogEnd } from './log-follower.ts'
 import type { JobKind, Verdict } from './plugin.ts'
@@ -122,26 +113,31 @@ export class Execution {
 
   /** Once it has ended: keeps the log of what was its leaf, and nothing else. It can be tried again. */
   async tidy(): Promise<Result<void, string>> {
-    try {
-      renameSync(join(this.leaf, 'log'), join(this.directory, 'log'))
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR')
-        return fail(`the log of ${this.directory} cannot be kept: ${errorText(error)}`)
+    const leaf = this.#openLeaf()
+    if (leaf.ok) {
+      using own = leaf.value
+      try {
+        renameSync(join(own.path, 'log'), join(this.directory, 'log'))
+      } catch (error) {
+        if (errorCode(error) !== 'ENOENT')
+          return fail(`the log of ${this.directory} cannot be kept: ${errorText(error)}`)
+      }
     }
     return removeTree(this.leaf)
   }
 
+  /** Not what a job may have put in its place. */
+  #openLeaf() {
+    return Leaf.open(this.leaf, this.place?.leaf)
+  }
+
   /** Opens its log, as the job wrote it, once it has ended; the caller closes it. */
   openLog(): Result<number, string> {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    for (const path of [join(this.directory, 'log'), join(this.leaf, 'log')]) {
-      try {
-        const fd = openSync(path, flags)
-        if (fstatSync(fd).isFile()) return ok(fd)
-        closeSync(fd)
-      } catch {
-        // The other one.
-      }
+    for (const folder of [Leaf.open(this.directory), this.#openLeaf()]) {
+      if (!folder.ok) continue
+      using opened = folder.value
+      const log = opened.openFile('log')
+      if (log.ok) return log
     }
     return fail(`${this.directory} has no log`)
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { executorNeeds, taskInput, World } from '../support/executors.ts'
@@ -69,6 +69,21 @@ echo >/.runner/control/orders; sleep 0.3; echo still here; exit 4`
       if (title === 'its leaf') t.notOk(await executor.sweep(), 'the executor is not used again')
       await executor.remove()
     }
+  })
+
+  await test('a link in the place of its leaf leads nobody out of the container', async t => {
+    const outside = join(world.engine.directory, 'outside')
+    mkdirSync(outside)
+    writeFileSync(join(outside, 'log'), 'of the host\n')
+    const script = `cd /.runner/jobs; for leaf in *; do mv "$leaf" moved; ln -s ${outside} "$leaf"; done; echo gone`
+    const executor = await world.launch('box')
+    t.match(await world.run(executor, 'box', { command: ['sh', '-c', script] }), {
+      log: 'gone\n',
+      exit_code: 0,
+    })
+    t.same(readdirSync(outside), ['log'])
+    t.equal(readFileSync(join(outside, 'log'), 'utf8'), 'of the host\n')
+    await executor.remove()
   })
 
   await test('a fork bomb ends with its job', async t => {

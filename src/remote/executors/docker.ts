@@ -36,7 +36,7 @@ import { errorText, fail, ok, type Result } from '../../result.ts'
 import type { Engine, EngineFailure } from './engine.ts'
 import type { ContainerFacts, Executor, ExecutorFailure, Executors, Order, Place } from './executor.ts'
 import { type ImageFailure, Images, type PullProgress } from './images.ts'
-import { Leaf } from './leaf.ts'
+import { Leaf, type LeafIdentity } from './leaf.ts'
 import type { ImageFacts } from './order.ts'
 import { removeTree } from './remove-tree.ts'
 
@@ -351,8 +351,12 @@ class DockerExecutor implements Executor {
     }
   }
 
-  takeLeaf(executionId: string, path: string): void {
-    renameSync(join(this.#jobs, executionId), path)
+  takeLeaf(executionId: string, identity: LeafIdentity, path: string): void {
+    const here = join(this.#jobs, executionId)
+    const leaf = Leaf.open(here, identity)
+    if (!leaf.ok) throw new Error(`${here} is not the directory that it was`)
+    leaf.value[Symbol.dispose]()
+    renameSync(here, path)
   }
 
   async sweep(): Promise<boolean> {

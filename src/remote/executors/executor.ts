@@ -66,8 +66,11 @@ export interface Executor {
   cancel(nonce: string): boolean
   /** Whether somebody lives there to take orders; asks no engine. */
   lives(): boolean
-  /** Takes the leaf out of the container's sight, to `path` on the same disk. Throws system errors. */
-  takeLeaf(executionId: string, path: string): void
+  /**
+   * Takes the leaf out of the container's sight, to `path` on the same disk. Throws where that cannot be done, or
+   * something else has its name.
+   */
+  takeLeaf(executionId: string, identity: LeafIdentity, path: string): void
   /** After a job: empties what jobs share; false where not all is as it was, and the executor has to go. */
   sweep(): Promise<boolean>
   facts(): Promise<Result<ContainerFacts, ExecutorFailure>>
