@@ -23,7 +23,7 @@ const places = ['/bin', '/usr/bin', '/sbin', '/usr/sbin', '/usr/local/bin', '/us
 const names = ['busybox', 'busybox.static', 'busybox-static', 'bb']
 
 /** What the supervisor uses of it. */
-const applets = ['sh', 'cat', 'mkfifo', 'rm', 'mv', 'chmod', 'find', 'stat', 'env']
+const applets = ['sh', 'cat', 'mkfifo', 'rm', 'chmod', 'find', 'stat', 'env']
 
 /** How to get one. */
 const advice =

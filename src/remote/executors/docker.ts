@@ -1,7 +1,7 @@
 /*
  * Executors in containers of Docker or podman. For each there is a directory of the work directory:
  *
- *   <work>/<runner>.<id>/control/   mounted read-only: the FIFO of orders, busybox, the supervisor
+ *   <work>/<runner>.<id>/control/   mounted read-only: FIFOs for orders and output, busybox, the supervisor
  *   <work>/<runner>.<id>/jobs/      mounted: a leaf for each execution
  *
  * (several runners may share a work directory, and what else is in it is nobody's here) and a container that is named
@@ -145,9 +145,9 @@ export class DockerExecutors implements Executors {
     }
     writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
     chmodSync(join(control, 'supervise.sh'), 0o644)
-    const orders = join(control, 'orders')
-    await promisify(execFile)(this.#options.busybox, ['mkfifo', orders])
-    chmodSync(orders, 0o666)
+    const pipes = [join(control, 'orders'), join(control, 'output')]
+    await promisify(execFile)(this.#options.busybox, ['mkfifo', ...pipes])
+    for (const pipe of pipes) chmodSync(pipe, 0o666)
   }
 
   async adopt(): Promise<Result<Executor[], ExecutorFailure>> {
@@ -367,12 +367,13 @@ class DockerExecutor implements Executor {
       using leaf = Leaf.make(this.#jobs, id)
       if (!this.#say(`sweep ${id} ${nonce}`)) return false
       const end = edges.clock.monotonic() + sweepPatience
-      let verdict = leaf.read('exit', 100)
-      while (!verdict.ok && edges.clock.monotonic() < end && this.lives()) {
-        await edges.clock.sleep(lookEvery)
-        verdict = leaf.read('exit', 100)
+      const said = () => {
+        const file = leaf.read('exit', 100)
+        return file.ok ? file.value.bytes.toString() : ''
       }
-      if (!verdict.ok || verdict.value.bytes.toString() !== `${nonce} clean\n`) return false
+      while (said() === '' && edges.clock.monotonic() < end && this.lives())
+        await edges.clock.sleep(lookEvery)
+      if (said() !== `${nonce} clean\n`) return false
       rmSync(join(this.#jobs, id), { recursive: true })
     } catch {
       return false

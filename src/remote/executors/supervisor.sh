@@ -7,9 +7,12 @@
 #   abort NONCE                              end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
 #   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
-# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by rename. Every line
-# of those names the NONCE of the order, so that no answer is taken for that of another one. A job that reads it there
-# can forge its own end, and nothing else.
+# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, a line by one write,
+# when nothing else lives. Every line of those names the NONCE of the order, so that no answer is taken for that of
+# another one. A job that reads it there can forge its own end, and nothing else.
+#
+# A warm start is to cost no more than the forks of the program and of those two who wait for it and take its output:
+# `read` takes a system call or two for each byte, and another program a millisecond.
 #
 # A job may be hostile. It can signal every process but this one, so whatever has to happen happens here, by shell
 # builtins: where a job has used up its processes, nothing can be forked. Names begin with rnr_ so that no variable of
@@ -34,9 +37,9 @@ rnr_listen() {
   IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 <&3
 }
 
-# Whether process $1 lives; a zombie does not.
+# Whether process $1 lives; a zombie does not. Its state stands behind its name, of 15 characters or twice as many.
 rnr_alive() {
-  read -r rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
+  read -r -n 64 rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
   case ${rnr_stat##*) } in Z* | X* | '') return 1 ;; esac
 }
 
@@ -87,13 +90,13 @@ rnr_refuse() {
 rnr_launch() {
   rnr_nothing=$(
     (
-      read -r rnr_rest rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+      read -r -n 40 rnr_rest rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
       # Its own words about the end of a child are none of the job's.
       exec </dev/null >&6 2>/dev/null 5<&- 6>&- 7>&-
       kill -PIPE "$rnr_parent"
       umask 022
       (
-        read -r rnr_self rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+        read -r -n 40 rnr_self rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
         echo "program $rnr_nonce $rnr_self $rnr_parent" >&3
         exec 2>&1
         rnr_become
@@ -109,8 +112,7 @@ rnr_launch() {
 
 # Kills whatever lives beside this process and the pump; what outlives that is counted in rnr_left.
 rnr_kill_all() {
-  rnr_clock
-  rnr_until=$((rnr_now + 1000)) rnr_stopped=''
+  rnr_until='' rnr_stopped=''
   while :; do
     jobs -p >/dev/null
     rnr_left=0
@@ -126,6 +128,7 @@ rnr_kill_all() {
     done
     [ $rnr_left -eq 0 ] && break
     rnr_clock
+    rnr_until=${rnr_until:-$((rnr_now + 1000))}
     [ $rnr_now -ge $rnr_until ] && break
     rnr_listen 0.002
   done
@@ -136,16 +139,17 @@ rnr_kill_all() {
 rnr_run() {
   rnr_leaf=$rnr_1 rnr_nonce=$rnr_2 rnr_limit=$rnr_3 rnr_grace=$rnr_4 rnr_signal=$rnr_5 rnr_open=$rnr_6
   cd "$rnr_jobs/$rnr_leaf" || return 1
-  # The job's output: a pipe with one reader. This process holds the reading end too, until the very end.
-  "$rnr_box" mkfifo output.pipe || return 1
-  exec 4<>output.pipe 5<output.pipe 6>output.pipe 7>>log 4>&-
+  # The job's output: a pipe with one reader. This process holds the reading end too, until the very end. For each job
+  # all ends are opened anew, and it is empty when the last one is closed.
+  exec 4<>"$rnr_control/output" 5<"$rnr_control/output" 6>>"$rnr_control/output" 7>>log 4>&-
   "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- &
   rnr_pump=$!
   rnr_clock
   rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_waiter='' rnr_sent='' rnr_refused=0 rnr_hard=0
   [ "$rnr_limit" -gt 0 ] && rnr_end=$((rnr_now + rnr_limit))
   # Room for the end, whatever becomes of the disk: what is written over it needs none.
-  echo "$rnr_nonce                                        " >exit.new || return 1
+  rnr_room="$rnr_nonce                                        "
+  echo "$rnr_room" >./exit || return 1
   echo "$rnr_nonce" >started || return 1
   rnr_launch
   exec 6>&-
@@ -192,12 +196,24 @@ rnr_run() {
     [ $rnr_status -ne 1 ] || [ $rnr_why != exit ] || rnr_why=disk
   fi
   exec 5<&- 7>&-
-  "$rnr_box" rm -f input order output.pipe
   [ "$rnr_open" = 1 ] && rnr_open_up . a+rwX
-  echo "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" 1<>exit.new || return 1
-  "$rnr_box" mv -f exit.new exit || return 1
+  rnr_end_with "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" || return 1
+  # Where no runner is there to take the leaf, its secrets go all the same.
+  "$rnr_box" rm -f input order
   cd /
   [ $rnr_left -eq 0 ]
+}
+
+# Writes $1 over the room for the end. Where that is not as it was, something of the job is in its place, and goes.
+rnr_end_with() {
+  rnr_line='' rnr_more=''
+  if [ -f exit ] && [ ! -L exit ]; then { IFS='' read -r rnr_line && IFS='' read -r -n 1 rnr_more; } <./exit; fi
+  if [ "$rnr_line$rnr_more" = "$rnr_room" ]; then
+    echo "$1" 1<>./exit
+  else
+    "$rnr_box" rm -rf exit
+    echo "$1" >./exit
+  fi
 }
 
 # The pump has ended. Where it could not write, what the job says is lost, and would soon hold it up for ever.
@@ -252,7 +268,7 @@ rnr_sweep() {
   cd "$rnr_jobs/$rnr_leaf" || return 1
   rnr_verdict=changed
   [ "$(rnr_print "$@")" = "$rnr_blank" ] && rnr_verdict=clean
-  echo "$rnr_nonce $rnr_verdict" >exit.new && "$rnr_box" mv -f exit.new exit || return 1
+  echo "$rnr_nonce $rnr_verdict" >./exit || return 1
   cd /
 }
 
