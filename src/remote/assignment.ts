@@ -11,6 +11,7 @@
  * leaves what the next one needs.
  */
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import type { Mask } from '../protocol/mask.ts'
 import type { ResultMessage } from '../protocol/messages.ts'
 import { seal } from '../protocol/seal.ts'
@@ -28,6 +29,7 @@ import {
 } from './execution.ts'
 import type { Workshop } from './executor-host.ts'
 import type { Executor, ExecutorFailure } from './executors/executor.ts'
+import type { ImageFailure } from './executors/images.ts'
 import type { ImageFacts } from './executors/order.ts'
 import { LogSender } from './log-sender.ts'
 import type { EndReason } from './plugin.ts'
@@ -43,8 +45,11 @@ export type Beginning =
 
 export type Phase = 'confirming' | 'preparing' | 'running' | 'delivering' | 'over'
 
-/** Seconds: for an engine that is away, so that a restart of it costs no job; for the log before its result. */
-const patience = { engine: 900, log: 5, unknown: 60 }
+/**
+ * Seconds: for an engine that is away, so that a restart of it costs no job; for the log before its result; for the
+ * first answer to the result before all that can follow it.
+ */
+const patience = { engine: 900, log: 5, unknown: 60, clean: 0.02 }
 /** How often an executor is tried to be had, where the engine answers and refuses. */
 const mostRefusals = 5
 /** Characters that a result may say of an error. */
@@ -76,6 +81,10 @@ export class Assignment {
   #tidied: Promise<unknown> | undefined
   /** The server has its result. */
   #delivered = false
+  /** Is looked for while the server confirms. */
+  #image: Promise<Result<ImageFacts, ImageFailure> | undefined> | undefined
+  /** Settles with the first answer to the result. */
+  readonly #answered = Promise.withResolvers<void>()
   /** The server was away when it was to get the result. */
   #resultWasHard = false
   /** Asked to end; the result says so. */
@@ -169,7 +178,14 @@ export class Assignment {
   async #live(beginning: Beginning): Promise<void> {
     // What comes of it is known to those who have made it.
     await Promise.resolve()
-    if (beginning.at === 'confirming' && !(await this.#confirm())) return this.#forget()
+    if (beginning.at === 'confirming') {
+      const { host } = this.#room
+      const { image } = this.execution.job
+      this.#image = setImmediate().then(() =>
+        host.workshop?.executors.prepare(image, this.#tellPull(), this.#stopOrAbort()),
+      )
+      if (!(await this.#confirm())) return this.#forget()
+    }
     let end = this.execution.end
     if (end === undefined) {
       const done = beginning.at === 'running' ? await this.#goOn(beginning.executor) : await this.#work()
@@ -259,7 +275,7 @@ export class Assignment {
       const watched = await watch.ended
       this.#watch = undefined
       if (watched.state === 'ended') {
-        this.#release(watch, executor)
+        this.#release(executor)
         return this.#drop.signal.aborted ? 'dropped' : watched.end
       }
       if (watched.state === 'detached') return 'left'
@@ -281,7 +297,7 @@ export class Assignment {
 
   /** Gets an image and an executor, and hands the job over. */
   async #place(): Promise<Result<{ watch: JobWatch; executor: Executor }, StartFailure>> {
-    const stop = AbortSignal.any([this.#stop, this.#abort.signal])
+    const stop = this.#stopOrAbort()
     const workshop = this.#room.host.workshop
     if (workshop === undefined || stop.aborted)
       return {
@@ -289,7 +305,9 @@ export class Assignment {
         failure: { reason: 'engine-unreachable', message: this.#room.host.problem ?? 'ended' },
       }
     const { job } = this.execution
-    const image = await workshop.executors.prepare(job.image, this.#tellPull(), stop)
+    const prepared = await this.#image
+    this.#image = undefined
+    const image = prepared ?? (await workshop.executors.prepare(job.image, this.#tellPull(), stop))
     if (!image.ok) return image
     if (stop.aborted) return { ok: false, failure: { reason: 'executor-lost', message: 'ended' } }
     const taken = await workshop.pool.take(image.value, job.runner_group, stop)
@@ -297,6 +315,10 @@ export class Assignment {
     this.#executor = taken.value
     this.#room.images.set(image.value.id, job.image)
     return this.#start(workshop, taken.value, image.value)
+  }
+
+  #stopOrAbort(): AbortSignal {
+    return AbortSignal.any([this.#stop, this.#abort.signal])
   }
 
   #start(
@@ -342,7 +364,7 @@ export class Assignment {
     const { edges, host, emit } = this.#room
     const seconds = away ? 30 : waitAfter(refusals + 1, edges.chance.random())
     emit({ event: 'job:waits', ...this.ref, message: failure.message, seconds })
-    const stop = AbortSignal.any([this.#stop, this.#abort.signal])
+    const stop = this.#stopOrAbort()
     if (!away) return pause(edges.clock, seconds, this.#room.back, stop)
     host.suspect(failure.message)
     const until = edges.clock.monotonic() + seconds
@@ -378,11 +400,18 @@ export class Assignment {
   }
 
   /** Its executor may have another job. */
-  #release(watch: JobWatch, executor: Executor | undefined): void {
+  #release(executor: Executor | undefined): void {
     this.#executor = undefined
-    // The place is free as soon as the leaf is out of it.
+    this.#tidied = this.#clean(executor)
+  }
+
+  /** Has the executor looked over and the leaf removed; the result goes first, since that takes processors. */
+  async #clean(executor: Executor | undefined): Promise<void> {
+    const over = new AbortController()
+    await Promise.race([this.#answered.promise, this.#room.edges.clock.sleep(patience.clean, over.signal)])
+    over.abort()
     if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
-    this.#tidied = watch.tidied
+    await this.execution.tidy()
   }
 
   #tellPull() {
@@ -466,6 +495,7 @@ export class Assignment {
     let output = end.output
     for (let failures = 0; !this.#stop.aborted; ) {
       const said = await api.result(this.id, this.#message(end, output), this.#stop)
+      this.#answered.resolve()
       if (said.ok || said.failure.meaning === 'ended') {
         this.#delivered = true
         emit({ event: 'job:delivered', ...this.ref })

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -7,7 +7,28 @@ import { dirname } from 'node:path'
  */
 export function writeDurably(path: string, content: string): void {
   const part = `${path}.new`
-  const fd = openSync(part, 'w', 0o600)
+  writeSynced(part, content)
+  renameSync(part, path)
+  syncDirectory(dirname(path))
+}
+
+/**
+ * Writes what must last, where nothing stood before: with one sync of the disk's journal instead of two, as there is
+ * nothing to keep. After a crash there is all of it, none, or a part; JSON that breaks off is none. Throws system
+ * errors; then there is none. Mode 0600.
+ */
+export function writeFirst(path: string, content: string): void {
+  try {
+    writeSynced(path, content)
+    syncDirectory(dirname(path))
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
+  }
+}
+
+function writeSynced(path: string, content: string): void {
+  const fd = openSync(path, 'w', 0o600)
   try {
     const bytes = Buffer.from(content)
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
@@ -15,8 +36,6 @@ export function writeDurably(path: string, content: string): void {
   } finally {
     closeSync(fd)
   }
-  renameSync(part, path)
-  syncDirectory(dirname(path))
 }
 
 /** Makes names in a directory last. */

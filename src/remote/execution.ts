@@ -132,8 +132,6 @@ export function adoptJob(
 export class JobWatch {
   /** Settles once; rejects for bugs only. */
   readonly ended: Promise<Watched>
-  /** Once it has ended: settles when nothing of the job but its record and log is left, or with why not. */
-  tidied: Promise<Result<void, string>> = Promise.resolve(ok(undefined))
   readonly #execution: Execution
   readonly #executor: Executor | undefined
   readonly #leaf: Leaf
@@ -361,7 +359,6 @@ export class JobWatch {
         await clock.sleep(pause, this.#detach.signal)
       }
     }
-    this.tidied = this.#execution.tidy()
   }
 
   #takeLeaf(): void {

@@ -108,7 +108,7 @@ async function runIn(
     const watched = await watch.ended
     stop.removeEventListener('abort', abort)
     hurry.removeEventListener('abort', kill)
-    await watch.tidied
+    await execution.tidy()
     if (watched.state === 'ended') return ok(watched.end)
     const why = watched.state === 'not-started' ? watched.message : 'nobody watched it'
     return fail(explain(why, options, facts).message)

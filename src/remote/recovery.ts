@@ -28,8 +28,8 @@ export async function findInSpool(spool: Spool, room: Room): Promise<Found> {
   const { executions, damaged } = spool.all()
   const found: Found = { finished: [], begun: [], waiting: [] }
   for (const directory of damaged) {
-    // Without what is to be done nothing was confirmed.
-    if (!existsSync(join(directory, 'job.json')) && !existsSync(join(directory, 'place.json')))
+    // What breaks off was not confirmed, unless more follows.
+    if (!['place.json', 'end.json'].some(name => existsSync(join(directory, name))))
       await removeTree(directory)
     else
       room.emit({

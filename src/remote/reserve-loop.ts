@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Reservation } from '../protocol/messages.ts'
 import type { Result } from '../result.ts'
 import { waitFor } from './backoff.ts'
@@ -79,6 +80,8 @@ async function changed(call: Promise<unknown>, isSo: () => boolean, { changed }:
   })
   while (!isSo()) {
     await Promise.race([changed.rung, call])
+    // What is one step to somebody else may ring in the middle of it.
+    await setImmediate()
     if (ended) return new Promise(() => {})
   }
 }

@@ -1,19 +1,19 @@
 /*
  * What is known of each execution, on disk: a directory for each, apart from the leaf, in which every step is a file
- * written by rename after fsync. A runner that is killed at any moment leaves what the next one needs.
+ * that is synced before anything follows from it; one that is not whole is none. A runner that is killed at any moment
+ * leaves what the next one needs.
  *
- *   job.json     what is to be done, secrets too
- *   lease.json   what a server calls this runner's right to it      it may be this runner's
- *   place.json   where it runs; written before the order is given   it may have started
- *   leaf/        its leaf, once it has ended; then only `log`       nothing writes to it any more
- *   end.json     what it came to                                    to be delivered
+ *   job.json     what is to be done, secrets too, and by what right   it may be this runner's
+ *   place.json   where it runs; written before the order is given     it may have started
+ *   leaf/        its leaf, once it has ended; then only `log`         nothing writes to it any more
+ *   end.json     what it came to                                      to be delivered
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
 import { errorCode, errorText, fail, type Result } from '../result.ts'
-import { syncDirectory, writeDurably } from './durable.ts'
+import { syncDirectory, writeDurably, writeFirst } from './durable.ts'
 import type { Place } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
@@ -57,14 +57,23 @@ export interface JobEnd extends Verdict, LogEnd {
   finished_at: string
 }
 
+/** What `job.json` has. */
+interface JobRecord {
+  job: Job
+  /** Absent where no server has anything to do with it. */
+  lease?: Lease | undefined
+}
+
 /** One execution on disk. */
 export class Execution {
   readonly directory: string
   readonly job: Job
+  #lease: Lease | undefined
 
-  constructor(directory: string, job: Job) {
+  constructor(directory: string, { job, lease }: JobRecord) {
     this.directory = directory
     this.job = job
+    this.#lease = lease
   }
 
   get id(): string {
@@ -82,7 +91,7 @@ export class Execution {
 
   /** Undefined where no server has anything to do with it. */
   get lease(): Lease | undefined {
-    return readJson<Lease>(join(this.directory, 'lease.json'))
+    return this.#lease
   }
 
   /** Where its leaf goes when it has ended. */
@@ -92,12 +101,13 @@ export class Execution {
 
   /** Throws system errors: without it no order may be given. */
   writePlace(place: Place): void {
-    writeDurably(join(this.directory, 'place.json'), JSON.stringify(place))
+    writeFirst(join(this.directory, 'place.json'), JSON.stringify(place))
   }
 
   /** Throws system errors. */
   writeLease(lease: Lease): void {
-    writeDurably(join(this.directory, 'lease.json'), JSON.stringify(lease))
+    this.#lease = lease
+    writeDurably(join(this.directory, 'job.json'), JSON.stringify({ job: this.job, lease }))
   }
 
   /** It has not started there, and never will. Throws system errors. */
@@ -108,7 +118,7 @@ export class Execution {
 
   /** Throws system errors; it can be tried again. */
   writeEnd(end: JobEnd): void {
-    writeDurably(join(this.directory, 'end.json'), JSON.stringify(end))
+    writeFirst(join(this.directory, 'end.json'), JSON.stringify(end))
   }
 
   /** Once it has ended: keeps the log of what was its leaf, and nothing else. It can be tried again. */
@@ -158,19 +168,26 @@ export class Spool {
     makeDirectory(root)
   }
 
-  /** Puts an execution on record; one that is there already stays as it is. Throws system errors. */
-  add(job: Job): Execution {
+  /**
+   * Puts an execution on record; of one that is there already only the lease is another. Throws system errors; then it
+   * can be tried again.
+   */
+  add(job: Job, lease?: Lease): Execution {
     const directory = join(this.#root, job.execution_id)
     try {
       mkdirSync(directory, { mode: 0o700 })
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
     }
-    const known = readJson<Job>(join(directory, 'job.json'))
-    if (known !== undefined) return new Execution(directory, known)
-    writeDurably(join(directory, 'job.json'), JSON.stringify(job))
+    const known = readJson<JobRecord>(join(directory, 'job.json'))
+    if (known !== undefined) {
+      const execution = new Execution(directory, known)
+      if (lease !== undefined) execution.writeLease(lease)
+      return execution
+    }
+    writeFirst(join(directory, 'job.json'), JSON.stringify({ job, lease }))
     syncDirectory(this.#root)
-    return new Execution(directory, job)
+    return new Execution(directory, { job, lease })
   }
 
   /** All that can be read; `damaged` names the others, which nothing is done with. */
@@ -178,8 +195,8 @@ export class Spool {
     const damaged: string[] = []
     const executions = readdirSync(this.#root).flatMap(name => {
       const directory = join(this.#root, name)
-      const job = readJson<Job>(join(directory, 'job.json'))
-      if (job !== undefined) return [new Execution(directory, job)]
+      const known = readJson<JobRecord>(join(directory, 'job.json'))
+      if (known !== undefined) return [new Execution(directory, known)]
       damaged.push(directory)
       return []
     })

@@ -81,8 +81,7 @@ export class Work {
     if (!job.ok) return this.#decline(id, job.failure)
     let execution: Execution
     try {
-      execution = this.#spool.add(job.value)
-      execution.writeLease(lease)
+      execution = this.#spool.add(job.value, lease)
     } catch (error) {
       return this.#decline(id, `it cannot be put on disk: ${errorText(error)}`)
     }

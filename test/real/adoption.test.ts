@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, readdirSync, rmSync } from 'node:fs'
+import { closeSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { adoptJob } from '../../src/remote/execution.ts'
@@ -93,8 +93,12 @@ testWith(t, 'adoption', executorNeeds, async t => {
     await job!.executor!.remove()
   })
 
-  // Its renames: the job on record, its place, the leaf out of the container, the end on record, the log kept.
-  const steps = [1, 2, 3, 4, 5].flatMap(step => [`rename:${step}`, `renamed:${step}`])
+  // Its syncs: the job on record and two directories, its place and one, its end and one. Its renames: the leaf out of
+  // the container, before the end is on record, and the log kept.
+  const onRecord = ['sync:1', 'sync:2', 'sync:3', 'synced:3']
+  const placed = ['sync:4', 'sync:5', 'synced:5']
+  const steps = [...onRecord, ...placed, 'rename:1', 'renamed:1', 'sync:6', 'sync:7', 'synced:7']
+  steps.push('rename:2', 'renamed:2')
   for (const at of steps)
     await test(`killed at ${at}, the next runner comes to the same end, or to none`, async t => {
       const child = handOver(world, { command: ['sh', '-c', 'echo over; exit 4'] }, at)
@@ -102,15 +106,13 @@ testWith(t, 'adoption', executorNeeds, async t => {
       const { executions, damaged } = world.spool.all()
       const executors = value(await world.executors().adopt())
       const [execution] = executions
-      if (at === 'rename:1') {
-        t.same([executions.length, damaged.length], [0, 1], 'not on record')
-        for (const directory of damaged) rmSync(directory, { recursive: true })
-      } else if (execution!.place === undefined) t.ok(['renamed:1', 'rename:2'].includes(at), 'not placed')
+      t.same([executions.length, damaged], [1, []])
+      if (execution!.place === undefined) t.ok(onRecord.includes(at), 'not placed')
       else if (execution!.end !== undefined) {
         t.match(execution!.end, { outcome: 'failed', exit_code: 4, log_length: 5 })
         value(await execution!.tidy())
         closeSync(value(execution!.openLog()))
-      } else if (at === 'renamed:2') {
+      } else if (placed.includes(at)) {
         await executors[0]!.kill()
         const [job] = await adoptAll(world)
         t.match(await job!.started.watch.ended, { state: 'not-started' })

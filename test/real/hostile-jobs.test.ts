@@ -147,7 +147,7 @@ sleep 0.2; echo done`
     for (let left = size; left > 0; left -= piece.length)
       hash.update(piece.subarray(0, Math.min(left, piece.length)))
     t.match(watched, { end: { outcome: 'succeeded', log_length: size, log_sha256: hash.digest('hex') } })
-    await job.watch.tidied
+    await job.execution.tidy()
     await executor.remove()
   })
 

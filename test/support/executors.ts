@@ -180,7 +180,7 @@ export class Started {
 
   async finished(): Promise<Finished> {
     const watched: Watched = await this.watch.ended
-    value(await this.watch.tidied)
+    value(await this.execution.tidy())
     if (watched.state !== 'ended') throw new Error(JSON.stringify(watched))
     return { ...watched.end, log: this.log, execution: this.execution }
   }

@@ -81,7 +81,6 @@ export async function probe(
     })
     if (!watch.ok) return fail(explain(watch.failure.message, options, engine))
     const ended = await watch.value.ended
-    await watch.value.tidied
     if (ended.state !== 'ended')
       return fail(explain(ended.state === 'not-started' ? ended.message : ended.state, options, engine))
     if (ended.end.outcome !== 'succeeded' || said !== `${secret}\n`)

@@ -206,9 +206,8 @@ rnr_run() {
 
 # Writes $1 over the room for the end. Where that is not as it was, something of the job is in its place, and goes.
 rnr_end_with() {
-  rnr_line='' rnr_more=''
-  if [ -f exit ] && [ ! -L exit ]; then { IFS='' read -r rnr_line && IFS='' read -r -n 1 rnr_more; } <./exit; fi
-  if [ "$rnr_line$rnr_more" = "$rnr_room" ]; then
+  if [ -f exit ] && [ ! -L exit ] &&
+    { IFS='' read -r -n 99 rnr_line && ! read -r -n 1 rnr_more; } <./exit && [ "$rnr_line" = "$rnr_room" ]; then
     echo "$1" 1<>./exit
   else
     "$rnr_box" rm -rf exit
