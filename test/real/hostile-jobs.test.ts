@@ -53,6 +53,19 @@ echo >/.runner/control/orders; sleep 0.3; echo still here; exit 4`
     t.match(end, { outcome: 'failed', exit_code: 4, log: 'still here\n' })
   })
 
+  await test("what it has made where its end is to stand is in nobody's way", async t => {
+    for (const make of [
+      'mkdir -p exit/of/a/job',
+      'mkfifo exit',
+      'ln -s /dev/full exit',
+      'echo forged >exit',
+    ]) {
+      const script = `cd /.runner/jobs/*; ${make}; echo made; exit 4`
+      const end = await world.runAlone('box', { command: ['sh', '-c', script] })
+      t.match(end, { outcome: 'failed', exit_code: 4, log: 'made\n' }, make)
+    }
+  })
+
   await test('it may move its directories, its log and its neighbours', async t => {
     for (const [title, script, expected] of [
       ['its leaf', 'cd /.runner/jobs && mv * moved && echo moved', { log: 'moved\n', exit_code: 0 }],

@@ -113,6 +113,8 @@ rnr_launch() {
 # Kills whatever lives beside this process and the pump; what outlives that is counted in rnr_left.
 rnr_kill_all() {
   rnr_until='' rnr_stopped=''
+  # The one who waited for the program is about to end by itself: its last word is waited for.
+  rnr_listen 0.002
   while :; do
     jobs -p >/dev/null
     rnr_left=0
@@ -144,9 +146,8 @@ rnr_run() {
   exec 4<>"$rnr_control/output" 5<"$rnr_control/output" 6>>"$rnr_control/output" 7>>log 4>&-
   "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- &
   rnr_pump=$!
-  rnr_clock
   rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_waiter='' rnr_sent='' rnr_refused=0 rnr_hard=0
-  [ "$rnr_limit" -gt 0 ] && rnr_end=$((rnr_now + rnr_limit))
+  [ "$rnr_limit" -gt 0 ] && rnr_clock && rnr_end=$((rnr_now + rnr_limit))
   # Room for the end, whatever becomes of the disk: what is written over it needs none.
   rnr_room="$rnr_nonce                                        "
   echo "$rnr_room" >./exit || return 1
@@ -155,10 +156,11 @@ rnr_run() {
   exec 6>&-
 
   while [ -z "$rnr_code" ]; do
-    rnr_clock
     rnr_wait=50
     for rnr_time in $rnr_end $rnr_kill; do
-      [ "$rnr_time" -gt 0 ] && [ $((rnr_time - rnr_now)) -lt $rnr_wait ] && rnr_wait=$((rnr_time - rnr_now))
+      [ "$rnr_time" -gt 0 ] || continue
+      rnr_clock
+      [ $((rnr_time - rnr_now)) -lt $rnr_wait ] && rnr_wait=$((rnr_time - rnr_now))
     done
     [ $rnr_wait -lt 1 ] && rnr_wait=1
     [ $rnr_wait -lt 10 ] && rnr_wait=0$rnr_wait
@@ -178,7 +180,8 @@ rnr_run() {
       fi
     fi
     [ -z "$rnr_code" ] || break
-    rnr_alive "$rnr_pump" || rnr_lost
+    [ -n "$rnr_verb" ] || rnr_alive "$rnr_pump" || rnr_lost
+    [ "$rnr_end$rnr_why" = 0exit ] && continue
     rnr_clock
     [ "$rnr_end" -gt 0 ] && [ "$rnr_now" -ge "$rnr_end" ] && [ $rnr_why = exit ] && rnr_why=limit
     if [ $rnr_why != exit ] && [ -n "$rnr_main" ] && [ -z "$rnr_sent" ]; then
