@@ -11,13 +11,12 @@
  * leaves what the next one needs.
  */
 import { createHash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { Mask } from '../protocol/mask.ts'
 import type { ResultMessage } from '../protocol/messages.ts'
 import { seal } from '../protocol/seal.ts'
 import type { Result } from '../result.ts'
 import { waitAfter, waitFor } from './backoff.ts'
-import { pause } from './bell.ts'
+import { pause, sent } from './bell.ts'
 import type { JobRef } from './events.ts'
 import {
   adoptJob,
@@ -83,8 +82,8 @@ export class Assignment {
   #delivered = false
   /** Is looked for while the server confirms. */
   #image: Promise<Result<ImageFacts, ImageFailure> | undefined> | undefined
-  /** Settles with the first answer to the result. */
-  readonly #answered = Promise.withResolvers<void>()
+  /** Settles with the first answer to the result; true: the server has it. */
+  readonly #answered = Promise.withResolvers<boolean>()
   /** The server was away when it was to get the result. */
   #resultWasHard = false
   /** Asked to end; the result says so. */
@@ -181,7 +180,7 @@ export class Assignment {
     if (beginning.at === 'confirming') {
       const { host } = this.#room
       const { image } = this.execution.job
-      this.#image = setImmediate().then(() =>
+      this.#image = sent().then(() =>
         host.workshop?.executors.prepare(image, this.#tellPull(), this.#stopOrAbort()),
       )
       if (!(await this.#confirm())) return this.#forget()
@@ -405,13 +404,16 @@ export class Assignment {
     this.#tidied = this.#clean(executor)
   }
 
-  /** Has the executor looked over and the leaf removed; the result goes first, since that takes processors. */
+  /** Makes the end last and has the executor looked over; the result goes first, as this takes disk and processors. */
   async #clean(executor: Executor | undefined): Promise<void> {
+    const { clock } = this.#room.edges
     const over = new AbortController()
-    await Promise.race([this.#answered.promise, this.#room.edges.clock.sleep(patience.clean, over.signal)])
+    const first = this.#answered.promise
+    const isThere = await Promise.race([first, clock.sleep(patience.clean, over.signal).then(() => false)])
     over.abort()
     if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
-    await this.execution.tidy()
+    // What the server has need not last here.
+    if (!isThere) await this.execution.tidy()
   }
 
   #tellPull() {
@@ -446,6 +448,7 @@ export class Assignment {
     for (;;) {
       try {
         this.execution.writeEnd(end)
+        this.#tidied = this.#clean(undefined)
         return end
       } catch {
         // A full disk: the result is known as long as this process lives.
@@ -495,7 +498,7 @@ export class Assignment {
     let output = end.output
     for (let failures = 0; !this.#stop.aborted; ) {
       const said = await api.result(this.id, this.#message(end, output), this.#stop)
-      this.#answered.resolve()
+      this.#answered.resolve(said.ok)
       if (said.ok || said.failure.meaning === 'ended') {
         this.#delivered = true
         emit({ event: 'job:delivered', ...this.ref })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../edges.ts'
 
 /** Wakes all who wait at that moment. */
@@ -25,6 +26,12 @@ export async function pause(clock: Clock, seconds: number, bell: Bell, signal: A
   await Promise.race([bell.rung, clock.sleep(seconds, over.signal)])
   signal.removeEventListener('abort', stop)
   over.abort()
+}
+
+/** Settles when the calls of this turn have gone out: undici looks at a connection first, and writes in the next one. */
+export async function sent(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }
 
 /** Settles when a signal aborts. */

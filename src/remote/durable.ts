@@ -1,5 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+
+const mode = 0o600
 
 /**
  * Writes a file so that after a crash of the host there is the old one or the new one, whole. Mode 0600. Throws
@@ -7,39 +9,45 @@ import { dirname } from 'node:path'
  */
 export function writeDurably(path: string, content: string): void {
   const part = `${path}.new`
-  writeSynced(part, content)
+  writeFileSync(part, content, { mode })
+  sync(part)
   renameSync(part, path)
-  syncDirectory(dirname(path))
+  sync(dirname(path))
 }
 
 /**
- * Writes what must last, where nothing stood before: with one sync of the disk's journal instead of two, as there is
- * nothing to keep. After a crash there is all of it, none, or a part; JSON that breaks off is none. Throws system
- * errors; then there is none. Mode 0600.
+ * Writes what must last, where nothing stood before: with one commit of the disk's journal instead of two, as there is
+ * nothing to keep. After a crash of the host there is all of it, none, or a part; JSON that breaks off is none. Mode
+ * 0600. Throws system errors; then there is none.
  */
-export function writeFirst(path: string, content: string): void {
+export function writeFirstDurably(path: string, content: string): void {
+  writeFirst(path, content)
   try {
-    writeSynced(path, content)
-    syncDirectory(dirname(path))
+    makeLast(path)
   } catch (error) {
     rmSync(path, { force: true })
     throw error
   }
 }
 
-function writeSynced(path: string, content: string): void {
-  const fd = openSync(path, 'w', 0o600)
+/** The same, for a crash of this process alone; `makeLast` does the rest. */
+export function writeFirst(path: string, content: string): void {
   try {
-    const bytes = Buffer.from(content)
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
+    writeFileSync(path, content, { mode })
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
   }
 }
 
-/** Makes names in a directory last. */
-export function syncDirectory(path: string): void {
+/** Makes a file last that was written before, and its name. Throws system errors. */
+export function makeLast(path: string): void {
+  sync(path)
+  sync(dirname(path))
+}
+
+/** Of a directory: makes the names in it last. */
+export function sync(path: string): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)

@@ -1,8 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Reservation } from '../protocol/messages.ts'
 import type { Result } from '../result.ts'
 import { waitFor } from './backoff.ts'
-import { pause } from './bell.ts'
+import { pause, sent } from './bell.ts'
 import { freeBytes } from './executor-host.ts'
 import type { Room } from './room.ts'
 import type { ApiFailure } from './server-api.ts'
@@ -44,6 +43,9 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       await pause(edges.clock, waitFor(++failures, edges.chance.random(), {}), room.back, over)
       continue
     }
+    // The confirms of what has come go first.
+    await sent()
+    if (over.aborted) return
     const slots = wanted()
     if (slots === 0) {
       await room.changed.rung
@@ -81,7 +83,7 @@ async function changed(call: Promise<unknown>, isSo: () => boolean, { changed }:
   while (!isSo()) {
     await Promise.race([changed.rung, call])
     // What is one step to somebody else may ring in the middle of it.
-    await setImmediate()
+    await sent()
     if (ended) return new Promise(() => {})
   }
 }

@@ -1,7 +1,7 @@
 /*
  * What is known of each execution, on disk: a directory for each, apart from the leaf, in which every step is a file
- * that is synced before anything follows from it; one that is not whole is none. A runner that is killed at any moment
- * leaves what the next one needs.
+ * that is there before anything follows from it, and synced before anything that a crash of the host could make untrue;
+ * one that is not whole is none. A runner that is killed at any moment leaves what the next one needs.
  *
  *   job.json     what is to be done, secrets too, and by what right   it may be this runner's
  *   place.json   where it runs; written before the order is given     it may have started
@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
 import { errorCode, errorText, fail, type Result } from '../result.ts'
-import { syncDirectory, writeDurably, writeFirst } from './durable.ts'
+import { makeLast, sync, writeDurably, writeFirst, writeFirstDurably } from './durable.ts'
 import type { Place } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
@@ -101,7 +101,7 @@ export class Execution {
 
   /** Throws system errors: without it no order may be given. */
   writePlace(place: Place): void {
-    writeFirst(join(this.directory, 'place.json'), JSON.stringify(place))
+    writeFirstDurably(join(this.directory, 'place.json'), JSON.stringify(place))
   }
 
   /** Throws system errors. */
@@ -113,16 +113,25 @@ export class Execution {
   /** It has not started there, and never will. Throws system errors. */
   clearPlace(): void {
     rmSync(join(this.directory, 'place.json'), { force: true })
-    syncDirectory(this.directory)
+    sync(this.directory)
   }
 
-  /** Throws system errors; it can be tried again. */
+  /**
+   * It is there for the next process; `tidy` makes it last. Where the host crashes before that, the job ends as one
+   * whose container was lost, unless the server has its result. Throws system errors; it can be tried again.
+   */
   writeEnd(end: JobEnd): void {
     writeFirst(join(this.directory, 'end.json'), JSON.stringify(end))
   }
 
-  /** Once it has ended: keeps the log of what was its leaf, and nothing else. It can be tried again. */
+  /** Once it has ended: makes its end last, and keeps of what was its leaf the log alone. It can be tried again. */
   async tidy(): Promise<Result<void, string>> {
+    try {
+      makeLast(join(this.directory, 'end.json'))
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT')
+        return fail(`the end in ${this.directory} cannot be kept: ${errorText(error)}`)
+    }
     const leaf = this.#openLeaf()
     if (leaf.ok) {
       using own = leaf.value
@@ -153,8 +162,9 @@ export class Execution {
   }
 
   /** Delivered and acknowledged, or of no use to anybody. */
-  remove(): Promise<Result<void, string>> {
-    return removeTree(this.directory)
+  async remove(): Promise<Result<void, string>> {
+    const leaf = await removeTree(this.leaf)
+    return leaf.ok ? removeTree(this.directory) : leaf
   }
 }
 
@@ -185,8 +195,8 @@ export class Spool {
       if (lease !== undefined) execution.writeLease(lease)
       return execution
     }
-    writeFirst(join(directory, 'job.json'), JSON.stringify({ job, lease }))
-    syncDirectory(this.#root)
+    writeFirstDurably(join(directory, 'job.json'), JSON.stringify({ job, lease }))
+    sync(this.#root)
     return new Execution(directory, { job, lease })
   }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fail, ok, type Result } from '../../result.ts'
+import { errorCode, fail, ok, type Result } from '../../result.ts'
 
 /** Files of a directory that are removed without another process. */
 const few = 10
@@ -20,7 +20,7 @@ export async function removeTree(path: string): Promise<Result<void, string>> {
   return said === undefined || !existsSync(path) ? ok(undefined) : fail(`${path} cannot be removed: ${said}`)
 }
 
-/** Removes a directory of a few files and nothing else; false: it is another one, and may have lost some of them. */
+/** Removes a directory of a few files, or none; false: it is another one, and may have lost some of them. */
 async function removeFew(path: string): Promise<boolean> {
   try {
     if (!(await lstat(path)).isDirectory()) return false
@@ -32,8 +32,8 @@ async function removeFew(path: string): Promise<boolean> {
     await Promise.all(names.map(name => unlink(join(path, name))))
     await rmdir(path)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' && !existsSync(path)
   }
 }
 
