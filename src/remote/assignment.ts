@@ -185,7 +185,7 @@ export class Assignment {
       )
       if (!(await this.#confirm())) return this.#forget()
     }
-    let end = this.execution.end
+    let end = beginning.at === 'delivering' ? this.execution.end : undefined
     if (end === undefined) {
       const done = beginning.at === 'running' ? await this.#goOn(beginning.executor) : await this.#work()
       if (done === 'left') return

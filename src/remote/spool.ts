@@ -184,16 +184,13 @@ export class Spool {
    */
   add(job: Job, lease?: Lease): Execution {
     const directory = join(this.#root, job.execution_id)
-    try {
-      mkdirSync(directory, { mode: 0o700 })
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-    }
-    const known = readJson<JobRecord>(join(directory, 'job.json'))
-    if (known !== undefined) {
-      const execution = new Execution(directory, known)
-      if (lease !== undefined) execution.writeLease(lease)
-      return execution
+    if (!makeAnew(directory)) {
+      const known = readJson<JobRecord>(join(directory, 'job.json'))
+      if (known !== undefined) {
+        const execution = new Execution(directory, known)
+        if (lease !== undefined) execution.writeLease(lease)
+        return execution
+      }
     }
     writeFirstDurably(join(directory, 'job.json'), JSON.stringify({ job, lease }))
     sync(this.#root)
@@ -211,6 +208,17 @@ export class Spool {
       return []
     })
     return { executions, damaged }
+  }
+}
+
+/** Makes a directory; false: it is there already. Throws other system errors. */
+function makeAnew(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false
+    throw error
   }
 }
 
