@@ -7,9 +7,9 @@
 #   abort NONCE                              end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
 #   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
-# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, a line by one write,
-# when nothing else lives. Every line of those names the NONCE of the order, so that no answer is taken for that of
-# another one. A job that reads it there can forge its own end, and nothing else.
+# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by one write over the
+# blanks that have kept its place, when nothing else lives. Every line of those names the NONCE of the order, so that no
+# answer is taken for that of another one. A job that reads it there can forge its own end, and nothing else.
 #
 # A warm start is to cost no more than the forks of the program and of those two who wait for it and take its output:
 # `read` takes a system call or two for each byte, and another program a millisecond.
