@@ -52,7 +52,17 @@ export const systemClock: Clock = {
 
 export const systemChance: Chance = {
   random: Math.random,
-  id: () => urandom(16).toString('hex'),
+  id: randomId,
+}
+
+/** Random bytes that no id has had yet: a file is opened for many ids. */
+let unused: Buffer = Buffer.alloc(0)
+
+function randomId(): string {
+  if (unused.length === 0) unused = urandom(512)
+  const id = unused.toString('hex', 0, 16)
+  unused = unused.subarray(16)
+  return id
 }
 
 /** Random bytes from the kernel: loading node:crypto for them would cost a start 5 ms (docs/benchmarks.md). */

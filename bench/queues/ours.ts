@@ -12,7 +12,7 @@ const [what, url, tokens, countText, runnersText] = process.argv.slice(2) as [
 ]
 const [count, runners] = [Number(countText), Number(runnersText)]
 const token = (name: string) => readFileSync(join(tokens, name), 'utf8').trim()
-const server = new Server(url, token('admin.token'), what === 'idle' ? 2 * runners + 8 : runners + 8)
+const server = new Server(url, token('admin.token'))
 const registration = token('registration.token')
 const job = { image: 'none', command: ['true'] }
 

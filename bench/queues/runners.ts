@@ -5,26 +5,29 @@
 import { generateKeyPairSync, privateDecrypt, randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { Pool } from 'undici'
+import { Connection } from './connection.ts'
 
 export interface Attached {
   id: string
   headers: Record<string, string>
+  /** For its reserves, confirms and results; made by the first of them. */
+  connection?: Connection
 }
 
 const empty = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
 const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
 
-/** The server under load, with a connection for each runner. */
+/** The server under load. */
 export class Server {
   readonly #pool: Pool
   readonly #url: string
   readonly #admin: string
 
-  constructor(url: string, admin: string, connections: number) {
+  constructor(url: string, admin: string) {
     this.#url = url
     this.#admin = admin
-    this.#pool = new Pool(url, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
+    this.#pool = new Pool(url, { connections: 50, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
   }
 
   async send(
@@ -71,7 +74,7 @@ export class Server {
     )
     const { token } = JSON.parse(opened.toString())
     const headers = { authorization: `Bearer ${token}`, 'runner-session': String(answer.session) }
-    const attached = { id: answer.runner_id as string, headers }
+    const attached: Attached = { id: answer.runner_id, headers }
     await this.heartbeat(attached)
     return attached
   }
@@ -81,26 +84,29 @@ export class Server {
     return this.send('POST', `/v1/runners/${id}/heartbeat`, headers, body)
   }
 
+  async #call(runner: Attached, method: string, path: string, body: object) {
+    const connection = runner.connection ?? (await Connection.open(this.#url))
+    runner.connection = connection
+    const lines = Object.entries(runner.headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const answer = await connection.send(method, path, lines.join(''), JSON.stringify(body))
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`)
+    return answer.body === '' ? undefined : JSON.parse(answer.body)
+  }
+
   /** The ids of what was handed out; waits up to so many seconds. */
-  async reserve(
-    { id, headers }: Attached,
-    wait: number,
-  ): Promise<{ execution_id: string; lease_id: string }[]> {
-    const answer = await this.send('POST', `/v1/runners/${id}/reserve`, headers, {
-      slots: 1,
-      wait_seconds: wait,
-    })
-    return answer?.executions ?? []
+  async reserve(runner: Attached, wait: number): Promise<{ execution_id: string; lease_id: string }[]> {
+    const asked = { slots: 1, wait_seconds: wait }
+    return (await this.#call(runner, 'POST', `/v1/runners/${runner.id}/reserve`, asked))?.executions ?? []
   }
 
   /** Confirms, and says that it succeeded. */
   async finish(
-    { headers }: Attached,
+    runner: Attached,
     { execution_id, lease_id }: { execution_id: string; lease_id: string },
-  ) {
-    await this.send('POST', `/v1/executions/${execution_id}/confirm`, headers, { lease_id })
+  ): Promise<void> {
+    await this.#call(runner, 'POST', `/v1/executions/${execution_id}/confirm`, { lease_id })
     const now = new Date().toISOString()
-    await this.send('PUT', `/v1/executions/${execution_id}/result`, headers, {
+    await this.#call(runner, 'PUT', `/v1/executions/${execution_id}/result`, {
       lease_id,
       outcome: 'succeeded',
       exit_code: 0,

@@ -88,14 +88,17 @@ async function present(
   asking: readonly Asking[],
 ): Promise<(Asking & { runner: RunnerRow })[]> {
   const runners = new Map((await tx.runners(asking.map(one => one.runner_id))).map(row => [row.id, row]))
-  const reserve_until = tx.now + ctx.settings.lease_seconds * 1000
+  const lease = ctx.settings.lease_seconds * 1000
+  const reserve_until = tx.now + lease
   const found: (Asking & { runner: RunnerRow })[] = []
   for (const one of asking) {
     const before = runners.get(one.runner_id)
     if (before === undefined || before.session !== one.session) continue
-    const runner = one.again ? before : { ...before, reserve_until }
+    // Where that moves by more than a sixth of a lease: not every call writes a row.
+    const moves = !one.again && reserve_until - before.reserve_until > lease / 6
+    const runner = moves ? { ...before, reserve_until } : before
     found.push({ ...one, runner })
-    if (one.again) continue
+    if (!moves) continue
     tx.putRunner(runner)
     if (!isConnected(before, tx.now)) await electGroup(tx, ctx, groupOf(runner))
   }

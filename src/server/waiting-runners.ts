@@ -48,7 +48,13 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
         }
         return { answers, left: more ? await tx.queues() : [] }
       },
-      { runners, durable: false },
+      {
+        runners,
+        groupsOf: runners,
+        held: runners,
+        heads: turns.reduce((sum, { waiter }) => sum + waiter.slots, 0),
+        durable: false,
+      },
     )
   }
 }

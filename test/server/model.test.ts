@@ -283,7 +283,7 @@ async function poll(model: Model, world: World, asked: [AnyRunner, number, boole
     assert.equal(heard.ok, model.call(runner, session), 'whether the call is heard')
     if (!heard.ok) continue
     asking.push({ runner, runner_id: runner.id, session, slots, ...(again && { again }) })
-    if (!again) runner.pollUntil = model.now + lease
+    if (!again) model.asks(runner)
   }
   const given = await world.write(tx => dispatch(tx, world.ctx, asking))
   const leaders = await world.store.read(tx => tx.listGroups({ limit: 10 }))

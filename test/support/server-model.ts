@@ -131,6 +131,11 @@ export class Model {
     return true
   }
 
+  /** It asks for work. */
+  asks(runner: ModelRunner): void {
+    if (this.now + lease - runner.pollUntil > lease / 6) runner.pollUntil = this.now + lease
+  }
+
   // ── executions ────────────────────────────────────────────────────────────────────────────────────────────────
 
   add(execution: Partial<ModelExecution> & Pick<ModelExecution, 'group'>): ModelExecution {

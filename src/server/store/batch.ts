@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
+import { LikelyQueues } from './queues.ts'
 import { Stage } from './stage.ts'
 import type { Topic, WriteOptions, Writer } from './store.ts'
 import { Work } from './work.ts'
@@ -32,6 +33,9 @@ export class Batches {
   readonly #events: BatchEvents
   #waiting: Job[] = []
   #running: Promise<void> | undefined
+  /** The end of the latest transaction. */
+  #ended: Promise<void> | undefined
+  readonly #likely = new LikelyQueues()
   #closed = false
 
   constructor(engine: Engine, events: BatchEvents) {
@@ -51,44 +55,57 @@ export class Batches {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
+    await this.#ended
   }
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       // What the event loop has to hand out may be more writers.
       await nextTurn()
-      await this.#commit(this.#waiting.splice(0, most))
+      await this.#transact(this.#waiting.splice(0, most))
     }
     this.#running = undefined
   }
 
-  async #commit(jobs: readonly Job[]): Promise<void> {
+  /** Runs a batch. Resolves when the next may begin, which may be before this one is on disk and answered. */
+  async #transact(jobs: readonly Job[]): Promise<void> {
     const start = this.#events.monotonic()
     const answers: (() => void)[] = []
     const topics: Topic[] = []
-    try {
-      const durable = jobs.some(({ options }) => options.durable !== false)
-      const work = new Work(this.#engine, await this.#engine.begin(durable), durable)
-      try {
-        await work.begin(jobs.map(({ options }) => options))
-        for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
-        await work.commit()
-      } catch (error) {
-        await work.rollback()
-        throw work.error ?? error
-      }
-      this.#engine.logs.committed()
-    } catch (error) {
+    const fail = (error: unknown) => {
       const failure =
         error instanceof StoreFailure
           ? error
           : new StoreFailure('failed', 'the store failed', { cause: error })
       for (const { reject } of jobs) reject(failure)
-      return
     }
-    for (const answer of answers) answer()
-    this.#events.notify(topics)
-    this.#events.transaction(this.#events.monotonic() - start, jobs.length)
+    try {
+      const durable = jobs.some(({ options }) => options.durable !== false)
+      const work = new Work(this.#engine, await this.#engine.begin(durable), durable, this.#likely)
+      let done: Promise<void>
+      try {
+        await work.begin(jobs.map(({ options }) => options))
+        for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
+        ;({ done } = await work.commit())
+      } catch (error) {
+        await work.rollback()
+        throw work.error ?? error
+      }
+      // Whom this wakes writes, and what is written next comes after this, and sees it.
+      const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
+      this.#events.notify(early)
+      this.#ended = done.then(
+        () => {
+          this.#engine.logs.committed()
+          for (const answer of answers) answer()
+          this.#events.notify(topics.filter(topic => !early.includes(topic)))
+          this.#events.transaction(this.#events.monotonic() - start, jobs.length)
+        },
+        error => fail(work.error ?? error),
+      )
+    } catch (error) {
+      fail(error)
+    }
   }
 
   /** Runs one writer; gives the answer to give once its transaction is on disk. */

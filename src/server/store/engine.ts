@@ -1,8 +1,9 @@
 /*
  * What differs between SQLite and PostgreSQL. The SQL above this line is the same for both; an engine replaces in it
- * `EACH($1)`, the objects of a JSON array as a table with the column `value`, and `TEXTS($1)`, its strings. All that
- * goes wrong in an engine is thrown as a `StoreFailure`.
+ * `TEXTS($1)`, the strings of a JSON array as a table with the column `value`. All that goes wrong in an engine is
+ * thrown as a `StoreFailure`.
  */
+import type { Encoded, TableName } from './tables.ts'
 
 export type Value = string | number | null | Uint8Array
 /** A row of an answer by column. */
@@ -14,9 +15,16 @@ export type Query = (sql: string, ...params: Value[]) => Promise<Answer[]>
 export interface Transaction {
   /** When it has begun: the store's clock. Statements need not wait for it. */
   readonly begun: Promise<number>
+  /** The store's clock as it is known without asking, if it is. */
+  readonly likelyNow: number | undefined
   readonly query: Query
-  /** On disk when it resolves, if it is to be `durable`. */
-  commit(durable: boolean): Promise<void>
+  /** Puts rows, in the order of statements. */
+  put(table: TableName, rows: readonly Encoded[]): Promise<unknown>
+  /**
+   * Commits behind its `last` statements. Resolves when another transaction may begin, which sees all of this one;
+   * `done` when it is on disk, if it is to be `durable`. Where `done` fails there is nothing to roll back.
+   */
+  commit(durable: boolean, last: Promise<unknown>): Promise<{ done: Promise<void> }>
   /** Never fails. */
   rollback(): Promise<void>
 }

@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../../result.ts'
 import { StoreFailure } from './failure.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import type { Opened, OpenFailure } from './open.ts'
-import { execute, Postgres, queryOn } from './postgres.ts'
+import { execute, gatheringSocket, Postgres, queryOn } from './postgres.ts'
 import { explainPostgres, sqlState } from './postgres-failure.ts'
 
 /** What everything is in, so that a database can be shared with other programs. */
@@ -72,6 +72,7 @@ function configOf(url: string): ClientConfig {
     query_timeout: 60_000,
     keepAlive: true,
     pipeline: true,
+    stream: gatheringSocket,
   }
 }
 

@@ -1,7 +1,28 @@
+import { Socket } from 'node:net'
 import type { Client, Pool, PoolClient } from 'pg'
 import type { Answer, Engine, Query, Transaction } from './engine.ts'
 import { LogChunks } from './log-chunks.ts'
-import { explainPostgres } from './postgres-failure.ts'
+import { explainPostgres, sqlState } from './postgres-failure.ts'
+import { type Encoded, eachTable, type TableName, typesOf, upsertFrom } from './tables.ts'
+
+/** A socket that sends what is written in one turn of the event loop by one system call. */
+export function gatheringSocket(): Socket {
+  const socket = new Socket()
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
+  let gathers = false
+  socket.write = (...args: unknown[]) => {
+    if (!gathers) {
+      gathers = true
+      socket.cork()
+      process.nextTick(() => {
+        gathers = false
+        socket.uncork()
+      })
+    }
+    return write(...args)
+  }
+  return socket
+}
 
 /** A statement is compiled once for each connection, by its name. */
 const names = new Map<string, { name: string; text: string }>()
@@ -13,9 +34,7 @@ export function queryOn(client: Client | PoolClient): Query {
   return async (sql, ...values) => {
     let statement = names.get(sql)
     if (statement === undefined) {
-      const text = sql
-        .replace(/\bEACH\((\$\d+)\)/g, 'jsonb_array_elements($1::jsonb)')
-        .replace(/\bTEXTS\((\$\d+)\)/g, 'jsonb_array_elements_text($1::jsonb)')
+      const text = sql.replace(/\bTEXTS\((\$\d+)\)/g, 'jsonb_array_elements_text($1::jsonb)')
       statement = { name: `s${names.size}`, text }
       if (names.size < mostNames) names.set(sql, statement)
       else statement = { name: '', text }
@@ -38,6 +57,29 @@ export async function execute(client: Client | PoolClient, text: string): Promis
   }
 }
 
+const upsertOf = eachTable(name => {
+  const columns = typesOf[name].map(column => column.join(' ')).join(', ')
+  const names = typesOf[name].map(([column]) => column).join(', ')
+  return upsertFrom(name, `SELECT ${names} FROM json_to_recordset(CAST($1 AS json)) AS rows (${columns})`)
+})
+/** About how many characters go into one statement. */
+const statementSize = 8 << 20
+
+/** Puts rows by as few statements as may be. */
+async function put(query: Query, table: TableName, rows: readonly Encoded[]): Promise<void> {
+  const statements: Promise<unknown>[] = []
+  let from = 0
+  let size = 0
+  for (const [index, { body }] of rows.entries()) {
+    size += (body as string).length
+    if (size <= statementSize && index < rows.length - 1) continue
+    statements.push(query(upsertOf[table], JSON.stringify(rows.slice(from, index + 1))))
+    from = index + 1
+    size = 0
+  }
+  await Promise.all(statements)
+}
+
 const begin = 'BEGIN; SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision AS now'
 
 /** PostgreSQL: one connection writes, which holds the lock that keeps other servers away; a few read. */
@@ -50,7 +92,8 @@ export class Postgres implements Engine {
   readonly #testClock: (() => number) | undefined
   #writes: Client | undefined
   /** Milliseconds between the clock of the database and `monotonic`. */
-  #offset = 0
+  #offset: number | undefined
+  #last = 0
 
   /** `writes` holds the lock, and so does what `connect` gives in its place. `monotonic` gives milliseconds. */
   constructor(
@@ -68,11 +111,26 @@ export class Postgres implements Engine {
 
   async begin(): Promise<Transaction> {
     const client = this.#writes ?? (await this.#open())
+    const begun = this.#begun(client)
+    begun.catch(() => {})
+    const query = queryOn(client)
     return {
-      begun: this.#begun(client),
-      query: queryOn(client),
-      commit: async durable => {
-        await execute(client, durable ? 'COMMIT' : 'SET LOCAL synchronous_commit TO off; COMMIT')
+      likelyNow: this.#offset === undefined ? undefined : this.#clock(this.#offset),
+      begun,
+      query,
+      put: (table, rows) => put(query, table, rows),
+      commit: async (durable, last) => {
+        // Where a statement has failed, so does this one, and COMMIT takes all back.
+        const relaxed = durable ? undefined : execute(client, 'SET LOCAL synchronous_commit TO off')
+        const done = Promise.all([last, relaxed, execute(client, 'COMMIT')]).then(
+          () => {},
+          error => {
+            // Nobody knows what it waits for.
+            if (sqlState(error.cause) === undefined) this.#drop(client)
+            throw error
+          },
+        )
+        return { done }
       },
       rollback: async () => {
         try {
@@ -104,7 +162,14 @@ export class Postgres implements Engine {
     const [answer] = await execute(client, begin)
     const now = answer!.now as number
     this.#offset = now - this.#monotonic()
-    return this.#testClock?.() ?? now
+    return this.#clock(this.#offset)
+  }
+
+  /** The clock of the database as far as it is known. It goes back where that does, not for what the answer took. */
+  #clock(offset: number): number {
+    const now = Math.floor(this.#monotonic() + offset)
+    if (now > this.#last || now < this.#last - 1000) this.#last = now
+    return this.#testClock?.() ?? this.#last
   }
 
   async snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T> {
@@ -118,7 +183,7 @@ export class Postgres implements Engine {
     begun.catch(() => {})
     let broken = true
     try {
-      const now = this.#testClock?.() ?? Math.floor(this.#monotonic() + this.#offset)
+      const now = this.#clock(this.#offset ?? Date.now() - this.#monotonic())
       const value = await reader(queryOn(client), now)
       broken = false
       return value

@@ -1,5 +1,6 @@
 import { executionStates } from '../../protocol/states.ts'
 import type { Access } from './access.ts'
+import { queuesIn, waiting } from './queues.ts'
 import type {
   DefinitionRow,
   ExecutionFilter,
@@ -16,17 +17,6 @@ import type {
 import { idempotencyId } from './tables.ts'
 
 type Param = string | number | null
-
-/** Those in queues, by their index: SQLite, which keeps no statistics, would look at all that are queued. */
-const inQueues = 'FROM executions /* INDEXED BY executions_queued */'
-export const waiting = "state = 'queued' AND kind <> 'script'"
-
-/** `found`: the queues of a range, by the index from one to the next, however many wait in each. */
-export const queuesIn = (from: string, to: string) => `WITH RECURSIVE found(queue) AS (
-    SELECT min(queue) ${inQueues} WHERE ${waiting} AND ${from} AND ${to}
-    UNION ALL
-    SELECT (SELECT min(queue) ${inQueues} WHERE ${waiting} AND queue > found.queue AND ${to})
-    FROM found WHERE found.queue IS NOT NULL)`
 
 /** The questions that can be asked, as SQL. */
 export class SqlReader<A extends Access = Access> implements Reader {

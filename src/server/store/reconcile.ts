@@ -4,7 +4,7 @@ import { errorCode } from '../../result.ts'
 import { type Segments, segmentSize } from './segments.ts'
 import type { SqliteConnection } from './sqlite.ts'
 import type { LogRow } from './store.ts'
-import { encode, upsertOf } from './tables.ts'
+import { encode } from './tables.ts'
 
 /**
  * Makes files and rows of logs agree after whatever ended the last server. Only logs that are not complete can
@@ -17,7 +17,7 @@ export function reconcile(connection: SqliteConnection, segments: Segments): voi
     const directory = segments.directory(row.execution_id)
     const sizes = sizesIn(directory)
     const kept = keptOf(row, sizes)
-    if (kept !== row) connection.run(upsertOf.logs, JSON.stringify([encode('logs', kept, 0)]))
+    if (kept !== row) connection.put('logs', [encode('logs', kept, 0)])
     for (const [start, size] of sizes) {
       const path = join(directory, String(start))
       if (start >= kept.length) rmSync(path)

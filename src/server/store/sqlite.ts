@@ -2,6 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Answer, Engine, Query, Transaction, Value } from './engine.ts'
 import type { Segments } from './segments.ts'
 import { explainSqlite } from './sqlite-failure.ts'
+import { type Encoded, eachTable, type TableName, typesOf, upsertFrom } from './tables.ts'
+
+const upsertOf = eachTable(name =>
+  upsertFrom(name, `VALUES (${typesOf[name].map((_, index) => `$${index + 1}`).join(', ')})`),
+)
 
 /** How many compiled statements a connection keeps: of listings there are as many as combinations of filters. */
 const mostStatements = 300
@@ -26,6 +31,11 @@ export class SqliteConnection {
     }
   }
 
+  put(table: TableName, rows: readonly Encoded[]): void {
+    const names = typesOf[table].map(([name]) => name)
+    for (const row of rows) this.run(upsertOf[table], ...names.map(name => row[name]!))
+  }
+
   /** Statements that take and give nothing. */
   exec(sql: string): void {
     try {
@@ -40,7 +50,7 @@ export class SqliteConnection {
     if (statement === undefined) {
       if (this.#statements.size >= mostStatements) this.#statements.clear()
       const own = sql
-        .replace(/\b(?:EACH|TEXTS)\(/g, 'json_each(')
+        .replace(/\bTEXTS\(/g, 'json_each(')
         .replace(/\$(\d+)/g, '?$1')
         .replace(/\/\* (INDEXED BY \w+) \*\//g, '$1')
       statement = this.database.prepare(own)
@@ -79,12 +89,17 @@ export class Sqlite implements Engine {
     const writes = this.#writes
     this.#syncCommits(durable)
     writes.exec('BEGIN IMMEDIATE')
+    const now = this.#now()
     return {
-      begun: Promise.resolve(this.#now()),
+      begun: Promise.resolve(now),
+      likelyNow: now,
       query: writes.query,
-      commit: async needed => {
+      put: async (table, rows) => writes.put(table, rows),
+      commit: async (needed, last) => {
+        await last
         writes.exec('COMMIT')
         if (needed && !durable) this.#syncAll()
+        return { done: Promise.resolve() }
       },
       rollback: async () => {
         // Some errors have ended it already.

@@ -1,8 +1,17 @@
 import type { Access } from './access.ts'
 import type { Answer, LogChanges, LogWrite, Query } from './engine.ts'
+import type { Queued } from './queues.ts'
 import type { ExecutionRow, Topic } from './store.ts'
-import { columnsOf, encode, type Rows, type TableName, tables, withoutDamaged } from './tables.ts'
-import { type Encoded, upsert, type Work } from './work.ts'
+import {
+  columnsOf,
+  type Encoded,
+  encode,
+  type Rows,
+  type TableName,
+  tables,
+  withoutDamaged,
+} from './tables.ts'
+import type { Work } from './work.ts'
 
 interface Put {
   row: Rows[TableName]
@@ -49,6 +58,7 @@ export class Stage implements Access {
     this.#alive()
     const puts = this.#puts.get(table) ?? new Map<string, Put>()
     this.#puts.set(table, puts)
+    if (table === 'executions') this.#work.moved(row as ExecutionRow)
     puts.set(tables[table].id(row), { row, encoded: encode(table, row, this.now), written: false })
   }
 
@@ -102,6 +112,10 @@ export class Stage implements Access {
     for (const name of names) this.#puts.delete(name)
     this.#work.forget()
     return answers
+  }
+
+  get queued(): Queued | undefined {
+    return this.#work.queued
   }
 
   held(runnerIds: readonly string[]): ExecutionRow[] | undefined {
@@ -173,7 +187,7 @@ export class Stage implements Access {
       const puts = [...(this.#puts.get(name)?.values() ?? [])].filter(put => !put.written)
       for (const put of puts) put.written = true
       const rows = puts.map(put => put.encoded)
-      sent.push(upsert(this.#work.query, name, rows))
+      sent.push(this.#work.upsert(name, rows))
     }
     await Promise.all(sent)
   }

@@ -324,9 +324,13 @@ export interface WriteOptions {
   logs?: readonly string[]
   jobs?: readonly string[]
   groups?: readonly string[]
+  /** Runners of whose groups the writer will ask for the rows. */
+  groupsOf?: readonly string[]
   idempotency?: readonly { token_id: string; key: string }[]
   /** Runners of which the writer will ask `heldBy`. */
   held?: readonly string[]
+  /** At most so many `queueHeads` of a queue the writer will ask for, and their definitions. */
+  heads?: number
   /** Default true. A lease needs no fsync of its own: false, as long as nothing in the batch says otherwise. */
   durable?: boolean
 }

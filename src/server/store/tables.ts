@@ -123,14 +123,18 @@ export function idempotencyId(tokenId: string, key: string): string {
   return `${tokenId} ${key}`
 }
 
-/** A row as `upsertOf` takes it. Throws where a text cannot be a key in every engine. */
-export function encode<T extends TableName>(table: T, row: Rows[T], now: number): Record<string, Value> {
-  const { id, columns } = tables[table]
-  const encoded: Record<string, Value> = { id: id(row) }
-  for (const [name, [, value]] of Object.entries(columns)) encoded[name] = value(row, now)
-  for (const [name, value] of Object.entries(encoded))
+/** A row by its columns. */
+export type Encoded = Record<string, Value>
+
+/** A row by its columns. Throws where a text cannot be a key in every engine. */
+export function encode<T extends TableName>(table: T, row: Rows[T], now: number): Encoded {
+  const encoded: Encoded = {}
+  for (const [name, read] of keysOf[table]) {
+    const value = read(row, now)
     if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
       throw new TypeError(`the ${name} of a row in ${table} is no text that can be searched for`)
+    encoded[name] = value
+  }
   encoded.body = JSON.stringify(row)
   return encoded
 }
@@ -182,20 +186,27 @@ export const columnsOf = eachTable(name => {
   return ['id', ...(ordered ? ['CAST(seq AS double precision) AS seq'] : []), ...kept, 'body'].join(', ')
 })
 
-/** Puts the rows of a JSON array of what `encode` gave. */
-export const upsertOf = eachTable(name => {
-  const types: [string, string][] = [
-    ['id', 'text'],
-    ...Object.entries(tables[name].columns).map(([column, [type]]): [string, string] => [column, type]),
-    ['body', 'text'],
-  ]
-  const names = types.map(([column]) => column)
-  const values = types.map(([column, type]) => `CAST(value->>'${column}' AS ${type})`)
-  const sets = names.slice(1).map(column => `${column} = excluded.${column}`)
-  return `INSERT INTO ${name} (${names.join(', ')}) SELECT ${values.join(', ')} FROM EACH($1) WHERE true
-    ON CONFLICT (id) DO UPDATE SET ${sets.join(', ')}`
+/** How each column but `body` is made. */
+const keysOf = eachTable(name => {
+  const { id, columns } = tables[name] as Table<never>
+  const others = Object.entries(columns).map(([column, [, value]]) => [column, value] as const)
+  return [['id', id] as const, ...others] as [string, (row: Rows[TableName], now: number) => Value][]
 })
 
-function eachTable(make: (name: TableName) => string): Record<TableName, string> {
-  return Object.fromEntries(tableNames.map(name => [name, make(name)])) as Record<TableName, string>
+/** The columns as `encode` gives them, by their types. */
+export const typesOf = eachTable(name => {
+  const others = Object.entries(tables[name].columns).map(([column, [type]]) => [column, type] as const)
+  return [['id', 'text'], ...others, ['body', 'text']] as const
+})
+
+/** A statement that puts the rows of `source`, which gives all columns. */
+export function upsertFrom(name: TableName, source: string): string {
+  const names = typesOf[name].map(([column]) => column)
+  const sets = names.slice(1).map(column => `${column} = excluded.${column}`)
+  return `INSERT INTO ${name} (${names.join(', ')}) ${source} ON CONFLICT (id) DO UPDATE SET ${sets.join(', ')}`
+}
+
+/** One for each table. */
+export function eachTable<T>(make: (name: TableName) => T): Record<TableName, T> {
+  return Object.fromEntries(tableNames.map(name => [name, make(name)])) as Record<TableName, T>
 }

@@ -1,22 +1,18 @@
 import { heldStates } from '../../protocol/states.ts'
-import type { Answer, Engine, LogChanges, LogWrite, Query, Transaction, Value } from './engine.ts'
-import type { ExecutionRow, WriteOptions } from './store.ts'
+import type { Answer, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
+import { definitionsOfHeads, headsOf, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
+import { type ExecutionRow, queueOf, type WriteOptions } from './store.ts'
 import {
   columnsOf,
   decode,
+  type Encoded,
   idempotencyId,
   type Rows,
   type TableName,
   tableNames,
-  upsertOf,
 } from './tables.ts'
 
 type Known = { [T in TableName]: Map<string, Rows[T] | undefined> }
-export type Encoded = Record<string, Value>
-
-/** About how many characters go into one statement. */
-const statementSize = 8 << 20
-
 /**
  * The transaction of a batch: what its writers have read and put so far, which goes to the database in bulk when it
  * is committed, or when a statement has to see it.
@@ -29,6 +25,7 @@ export class Work {
   /** All bytes that have been put, to be seen by those who read them. */
   readonly written: LogWrite[] = []
   readonly #engine: Engine
+  readonly #likely: LikelyQueues
   readonly #transaction: Transaction
   readonly #known = Object.fromEntries(tableNames.map(name => [name, new Map()])) as unknown as Known
   readonly #unwritten = new Map<TableName, Map<string, Encoded>>()
@@ -36,12 +33,14 @@ export class Work {
   readonly #heldKnown = new Set<string>()
   /** The order of executions; new ones come after all others. */
   readonly #order = new Map<string, number>()
+  #queued: Queued | undefined
   #last = Number.MAX_SAFE_INTEGER / 2
   #error: unknown
 
-  constructor(engine: Engine, transaction: Transaction, durable: boolean) {
+  constructor(engine: Engine, transaction: Transaction, durable: boolean, likely: LikelyQueues) {
     this.durable = durable
     this.#engine = engine
+    this.#likely = likely
     this.#transaction = transaction
   }
 
@@ -57,6 +56,17 @@ export class Work {
   readonly query: Query = async (sql, ...params) => {
     try {
       return await this.#transaction.query(sql, ...params)
+    } catch (error) {
+      this.#error ??= error
+      throw error
+    }
+  }
+
+  /** Puts rows in the order of statements, now. */
+  async upsert(table: TableName, rows: readonly Encoded[]): Promise<void> {
+    if (rows.length === 0) return
+    try {
+      await this.#transaction.put(table, rows)
     } catch (error) {
       this.#error ??= error
       throw error
@@ -80,9 +90,17 @@ export class Work {
       ],
     ]
     const held = [...new Set(hints.flatMap(({ held = [] }) => held))]
-    const loads = wanted.map(([table, ids]) => this.loadAll(table, ids))
+    const loads = wanted.filter(([, ids]) => ids.length > 0).map(([table, ids]) => this.loadAll(table, ids))
     if (held.length > 0) loads.push(this.#loadHeld(held))
-    const begun = this.#transaction.begun
+    const groupsOf = [...new Set(hints.flatMap(({ groupsOf = [] }) => groupsOf))]
+    if (groupsOf.length > 0) loads.push(this.#loadGroupsOf(groupsOf))
+    const heads = Math.max(0, ...hints.map(({ heads = 0 }) => heads))
+    if (heads > 0) loads.push(this.#loadQueued(heads))
+    const { begun, likelyNow } = this.#transaction
+    if (loads.length === 0 && likelyNow !== undefined) {
+      this.#now = likelyNow
+      return
+    }
     // A row that cannot be read is the failure of the writer that asks for it, not of those beside it.
     await Promise.allSettled([begun, ...loads])
     const now = await begun
@@ -99,11 +117,47 @@ export class Work {
     for (const id of ids) if (!this.#known[table].has(id)) this.#known[table].set(id, undefined)
   }
 
+  async #loadGroupsOf(runnerIds: string[]): Promise<void> {
+    const sql = `SELECT ${columnsOf.groups} FROM groups WHERE id IN (
+      SELECT coalesce(set_group, said_group) FROM runners WHERE id IN (SELECT value FROM TEXTS($1)))`
+    this.learn('groups', await this.query(sql, JSON.stringify(runnerIds)))
+  }
+
   async #loadHeld(runnerIds: string[]): Promise<void> {
     const sql = `SELECT ${columnsOf.executions} FROM executions /* INDEXED BY executions_held */
       WHERE state IN ('reserved', 'running', 'aborting') AND runner_id IN (SELECT value FROM TEXTS($1))`
     this.learn('executions', await this.query(sql, JSON.stringify(runnerIds)))
     for (const id of runnerIds) this.#heldKnown.add(id)
+  }
+
+  /** Reads which queues there are, and the heads of those in which something may wait, with their definitions. */
+  async #loadQueued(limit: number): Promise<void> {
+    const likely = this.#likely.names
+    const [found, ...heads] = await Promise.all([
+      this.query(queuesWaiting),
+      ...likely.map(queue => this.query(headsOf, queue, limit)),
+      ...likely.map(queue => this.query(definitionsOfHeads, queue, limit)),
+    ])
+    const queues = found!.map(({ queue }) => queue as string)
+    this.#likely.replace(queues)
+    for (const definitions of heads.splice(likely.length)) this.learn('definitions', definitions)
+    this.#queued = {
+      queues,
+      limit,
+      heads: new Map(likely.map((queue, index) => [queue, this.learn('executions', heads[index]!)])),
+    }
+  }
+
+  /** What waits, as it was read at the beginning; undefined where that was not asked, or is not so any more. */
+  get queued(): Queued | undefined {
+    return this.#queued
+  }
+
+  /** A writer puts this execution: it may come into a queue, or leave one. */
+  moved(row: ExecutionRow): void {
+    if (row.state === 'queued') this.#likely.add(queueOf(row))
+    else if ((this.#known.executions.get(row.id)?.state ?? 'queued') !== 'queued') return
+    this.#queued = undefined
   }
 
   /** What is held by runners, where that can be said without asking the database. */
@@ -160,7 +214,7 @@ export class Work {
       const rows = this.#unwritten.get(name)
       if (rows === undefined) continue
       this.#unwritten.delete(name)
-      writes.push(upsert(this.query, name, rows.values()))
+      writes.push(this.upsert(name, [...rows.values()]))
     }
     await Promise.all(writes)
   }
@@ -169,13 +223,14 @@ export class Work {
   forget(): void {
     for (const known of Object.values(this.#known)) known.clear()
     this.#heldKnown.clear()
+    this.#queued = undefined
   }
 
-  async commit(): Promise<void> {
+  /** Resolves when another transaction may begin; `done`: when this one is on disk. */
+  async commit(): Promise<{ done: Promise<void> }> {
     if (this.#error !== undefined) throw this.#error
-    const logs = this.#engine.logs.flush(this.query, this.logs)
-    await Promise.all([logs, this.write()])
-    await this.#transaction.commit(this.durable)
+    await this.#engine.logs.flush(this.query, this.logs)
+    return this.#transaction.commit(this.durable, this.write())
   }
 
   rollback(): Promise<void> {
@@ -185,23 +240,4 @@ export class Work {
   get logBytes(): Engine['logs'] {
     return this.#engine.logs
   }
-}
-
-/** Puts rows as `encode` gave them, in that order. */
-export async function upsert(query: Query, table: TableName, rows: Iterable<Encoded>): Promise<void> {
-  const statements: Promise<unknown>[] = []
-  let some: Encoded[] = []
-  let size = 0
-  const flush = () => {
-    if (some.length > 0) statements.push(query(upsertOf[table], JSON.stringify(some)))
-    some = []
-    size = 0
-  }
-  for (const row of rows) {
-    some.push(row)
-    size += (row.body as string).length
-    if (size > statementSize) flush()
-  }
-  flush()
-  await Promise.all(statements)
 }

@@ -1,4 +1,5 @@
-import { queuesIn, SqlReader, waiting } from './reader.ts'
+import { headsWhere, queuesWaiting } from './queues.ts'
+import { SqlReader } from './reader.ts'
 import type { Stage } from './stage.ts'
 import type {
   DefinitionRow,
@@ -14,8 +15,6 @@ import type {
 } from './store.ts'
 import type { TableName } from './tables.ts'
 
-const queues = `${queuesIn('true', 'true')} SELECT queue FROM found WHERE queue IS NOT NULL`
-
 /** The changes that can be made, as SQL. */
 export class SqlWriter extends SqlReader<Stage> implements Writer {
   putExecution(row: ExecutionRow): void {
@@ -23,15 +22,18 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
   }
 
   async queues(): Promise<string[]> {
-    return (await this.access.query(['executions'], queues)).map(({ queue }) => queue as string)
+    const { queued } = this.access
+    if (queued !== undefined) return queued.queues
+    return (await this.access.query(['executions'], queuesWaiting)).map(({ queue }) => queue as string)
   }
 
   async queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]> {
-    const head = `WHERE ${waiting} AND queue = $1 ORDER BY priority DESC, executions.seq LIMIT $2`
-    const heads = await Promise.all(
-      [...new Set(queues)].map(queue => this.access.select('executions', head, queue, limit)),
-    )
-    return heads.flat()
+    const { queued } = this.access
+    const heads = [...new Set(queues)].map(queue => {
+      const known = queued !== undefined && queued.limit >= limit ? queued.heads.get(queue) : undefined
+      return known?.slice(0, limit) ?? this.access.select('executions', headsWhere, queue, limit)
+    })
+    return (await Promise.all(heads)).flat()
   }
 
   due(limit: number): Promise<ExecutionRow[]> {
