@@ -10,7 +10,7 @@ export function gatheringSocket(): Socket {
   const socket = new Socket()
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
   let gathers = false
-  socket.write = (...args: unknown[]) => {
+  const gather = (...args: unknown[]) => {
     if (!gathers) {
       gathers = true
       socket.cork()
@@ -21,7 +21,8 @@ export function gatheringSocket(): Socket {
     }
     return write(...args)
   }
-  return socket
+  // To connect takes away what stands in the place of `write`.
+  return socket.once('connect', () => Object.assign(socket, { write: gather }))
 }
 
 /** A statement is compiled once for each connection, by its name. */
