@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
 import { LikelyQueues } from './queues.ts'
+import { RecentRows } from './recent.ts'
 import { Stage } from './stage.ts'
 import type { Topic, WriteOptions, Writer } from './store.ts'
 import { Work } from './work.ts'
@@ -33,9 +34,9 @@ export class Batches {
   readonly #events: BatchEvents
   #waiting: Job[] = []
   #running: Promise<void> | undefined
-  /** The end of the latest transaction. */
-  #ended: Promise<void> | undefined
-  readonly #likely = new LikelyQueues()
+  /** The transaction that is on its way to the disk; whether it was kept. */
+  #inFlight: Promise<boolean> | undefined
+  readonly #memory = { likely: new LikelyQueues(), recent: new RecentRows() }
   #closed = false
 
   constructor(engine: Engine, events: BatchEvents) {
@@ -55,7 +56,7 @@ export class Batches {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
-    await this.#ended
+    await this.#inFlight
   }
 
   async #run(): Promise<void> {
@@ -77,32 +78,47 @@ export class Batches {
         error instanceof StoreFailure
           ? error
           : new StoreFailure('failed', 'the store failed', { cause: error })
+      this.#memory.recent.clear()
       for (const { reject } of jobs) reject(failure)
     }
+    const before = this.#inFlight
     try {
       const durable = jobs.some(({ options }) => options.durable !== false)
-      const work = new Work(this.#engine, await this.#engine.begin(durable), durable, this.#likely)
+      const transaction = await this.#engine.begin(durable)
+      if (transaction.anew) this.#memory.recent.clear()
+      const work = new Work(this.#engine, transaction, durable, this.#memory)
       let done: Promise<void>
       try {
         await work.begin(jobs.map(({ options }) => options))
         for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
+        // It may have seen what that one has put.
+        if ((await before) === false) throw new StoreFailure('failed', 'the transaction before it failed')
         ;({ done } = await work.commit())
       } catch (error) {
         await work.rollback()
         throw work.error ?? error
       }
+      this.#memory.recent.trim()
       // Whom this wakes writes, and what is written next comes after this, and sees it.
       const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
       this.#events.notify(early)
-      this.#ended = done.then(
+      const kept = done.then(
         () => {
           this.#engine.logs.committed()
           for (const answer of answers) answer()
           this.#events.notify(topics.filter(topic => !early.includes(topic)))
           this.#events.transaction(this.#events.monotonic() - start, jobs.length)
+          return true
         },
-        error => fail(work.error ?? error),
+        error => {
+          fail(work.error ?? error)
+          return false
+        },
       )
+      this.#inFlight = kept
+      void kept.then(() => {
+        if (this.#inFlight === kept) this.#inFlight = undefined
+      })
     } catch (error) {
       fail(error)
     }

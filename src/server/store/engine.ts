@@ -13,6 +13,8 @@ export type Query = (sql: string, ...params: Value[]) => Promise<Answer[]>
 
 /** A transaction that writes; one at a time. After a statement has failed it can only be rolled back. */
 export interface Transaction {
+  /** Others may have written since the one before. */
+  readonly anew: boolean
   /** When it has begun: the store's clock. Statements need not wait for it. */
   readonly begun: Promise<number>
   /** The store's clock as it is known without asking, if it is. */

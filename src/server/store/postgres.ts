@@ -111,11 +111,13 @@ export class Postgres implements Engine {
   }
 
   async begin(): Promise<Transaction> {
+    const anew = this.#writes === undefined
     const client = this.#writes ?? (await this.#open())
     const begun = this.#begun(client)
     begun.catch(() => {})
     const query = queryOn(client)
     return {
+      anew,
       likelyNow: this.#offset === undefined ? undefined : this.#clock(this.#offset),
       begun,
       query,

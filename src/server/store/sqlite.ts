@@ -91,6 +91,7 @@ export class Sqlite implements Engine {
     writes.exec('BEGIN IMMEDIATE')
     const now = this.#now()
     return {
+      anew: false,
       begun: Promise.resolve(now),
       likelyNow: now,
       query: writes.query,

@@ -1,6 +1,7 @@
 import { heldStates } from '../../protocol/states.ts'
 import type { Answer, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
 import { definitionsOfHeads, headsOf, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
+import type { RecentRows } from './recent.ts'
 import { type ExecutionRow, queueOf, type WriteOptions } from './store.ts'
 import {
   columnsOf,
@@ -31,16 +32,23 @@ export class Work {
   readonly #unwritten = new Map<TableName, Map<string, Encoded>>()
   /** Runners of which every held execution is known. */
   readonly #heldKnown = new Set<string>()
-  /** The order of executions; new ones come after all others. */
+  /** The order of executions that this batch has looked at; new ones come after all others. */
   readonly #order = new Map<string, number>()
+  readonly #recent: RecentRows
   #queued: Queued | undefined
   #last = Number.MAX_SAFE_INTEGER / 2
   #error: unknown
 
-  constructor(engine: Engine, transaction: Transaction, durable: boolean, likely: LikelyQueues) {
+  constructor(
+    engine: Engine,
+    transaction: Transaction,
+    durable: boolean,
+    { likely, recent }: { likely: LikelyQueues; recent: RecentRows },
+  ) {
     this.durable = durable
     this.#engine = engine
     this.#likely = likely
+    this.#recent = recent
     this.#transaction = transaction
   }
 
@@ -90,7 +98,10 @@ export class Work {
       ],
     ]
     const held = [...new Set(hints.flatMap(({ held = [] }) => held))]
-    const loads = wanted.filter(([, ids]) => ids.length > 0).map(([table, ids]) => this.loadAll(table, ids))
+    const loads = wanted.flatMap(([table, ids]) => {
+      const unknown = this.#unknown(table, ids)
+      return unknown.length === 0 ? [] : this.#load(table, unknown)
+    })
     if (held.length > 0) loads.push(this.#loadHeld(held))
     const groupsOf = [...new Set(hints.flatMap(({ groupsOf = [] }) => groupsOf))]
     if (groupsOf.length > 0) loads.push(this.#loadGroupsOf(groupsOf))
@@ -110,8 +121,26 @@ export class Work {
 
   /** Reads rows that are not known yet. */
   async loadAll(table: TableName, wanted: readonly string[]): Promise<void> {
-    const ids = [...new Set(wanted)].filter(id => !this.#known[table].has(id))
-    if (ids.length === 0) return
+    const ids = this.#unknown(table, wanted)
+    if (ids.length > 0) await this.#load(table, ids)
+  }
+
+  /** Those of which nothing is known yet. */
+  #unknown(table: TableName, wanted: readonly string[]): string[] {
+    return [...new Set(wanted)].filter(id => !this.#known[table].has(id) && !this.#recall(table, id))
+  }
+
+  /** Takes a row over from before this batch, if it can be. */
+  #recall<T extends TableName>(table: T, id: string): boolean {
+    const row = this.#recent.get(table, id)
+    if (row === undefined) return false
+    this.#known[table].set(id, row)
+    const order = this.#recent.orderOf(id)
+    if (table === 'executions' && order !== undefined) this.#order.set(id, order)
+    return true
+  }
+
+  async #load(table: TableName, ids: readonly string[]): Promise<void> {
     const sql = `SELECT ${columnsOf[table]} FROM ${table} WHERE id IN (SELECT value FROM TEXTS($1))`
     this.learn(table, await this.query(sql, JSON.stringify(ids)))
     for (const id of ids) if (!this.#known[table].has(id)) this.#known[table].set(id, undefined)
@@ -187,11 +216,12 @@ export class Work {
     return answers.map(answer => {
       const id = answer.id as string
       if (table === 'executions') this.#order.set(id, answer.seq as number)
-      let row = known.get(id)
+      let row = known.get(id) ?? this.#recent.get(table, id)
       if (row === undefined) {
         row = decode(table, answer)
-        known.set(id, row)
+        this.#recent.set(table, id, row, answer.seq as number | undefined)
       }
+      known.set(id, row)
       return row
     })
   }
@@ -201,6 +231,7 @@ export class Work {
     const id = encoded.id as string
     this.#known[table].set(id, row)
     if (table === 'executions' && !this.#order.has(id)) this.#order.set(id, this.#last++)
+    this.#recent.set(table, id, row)
     if (written) return
     const unwritten = this.#unwritten.get(table) ?? new Map<string, Encoded>()
     this.#unwritten.set(table, unwritten)
@@ -222,6 +253,7 @@ export class Work {
   /** Forgets what is known: the database has changed by itself. All that was put must have been written. */
   forget(): void {
     for (const known of Object.values(this.#known)) known.clear()
+    this.#recent.clear()
     this.#heldKnown.clear()
     this.#queued = undefined
   }

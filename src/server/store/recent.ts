@@ -1,0 +1,58 @@
+import { endStates } from '../../protocol/states.ts'
+import type { Rows } from './tables.ts'
+
+type Kept = 'executions' | 'runners' | 'groups'
+
+/** How many rows of a table are remembered. */
+const most = 1000
+
+/**
+ * Rows as the latest transaction has left them, so that the next need not read them: nobody else writes, as long as
+ * this server holds the store. Executions that have ended are not among them.
+ */
+export class RecentRows {
+  readonly #tables: { [T in Kept]: Map<string, Rows[T]> } = {
+    executions: new Map(),
+    runners: new Map(),
+    groups: new Map(),
+  }
+  /** The order of the executions. */
+  readonly #order = new Map<string, number>()
+
+  get<T extends keyof Rows>(table: T, id: string): Rows[T] | undefined {
+    return (this.#tables as Partial<Record<keyof Rows, Map<string, unknown>>>)[table]?.get(id) as
+      | Rows[T]
+      | undefined
+  }
+
+  orderOf(id: string): number | undefined {
+    return this.#order.get(id)
+  }
+
+  set<T extends keyof Rows>(table: T, id: string, row: Rows[T], order?: number): void {
+    const rows = (this.#tables as Partial<Record<keyof Rows, Map<string, unknown>>>)[table]
+    if (rows === undefined) return
+    if (table === 'executions' && endStates.includes((row as Rows['executions']).state)) {
+      rows.delete(id)
+      this.#order.delete(id)
+      return
+    }
+    rows.set(id, row)
+    if (order !== undefined) this.#order.set(id, order)
+  }
+
+  /** Keeps the latest that were put. */
+  trim(): void {
+    for (const rows of Object.values(this.#tables))
+      for (const id of rows.keys()) {
+        if (rows.size <= most) break
+        rows.delete(id)
+        this.#order.delete(id)
+      }
+  }
+
+  clear(): void {
+    for (const rows of Object.values(this.#tables)) rows.clear()
+    this.#order.clear()
+  }
+}
