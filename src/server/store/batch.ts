@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Engine } from './engine.ts'
+import type { Commit, Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
 import { LikelyQueues } from './queues.ts'
 import { RecentRows } from './recent.ts'
@@ -34,8 +34,10 @@ export class Batches {
   readonly #events: BatchEvents
   #waiting: Job[] = []
   #running: Promise<void> | undefined
-  /** The transaction that is on its way to the disk; whether it was kept. */
-  #inFlight: Promise<boolean> | undefined
+  /** Whether the transaction before this one was kept. */
+  #before = Promise.resolve(true)
+  /** Transactions that are on their way to the disk. */
+  readonly #ends = new Set<Promise<void>>()
   readonly #memory = { likely: new LikelyQueues(), recent: new RecentRows() }
   #closed = false
 
@@ -56,7 +58,7 @@ export class Batches {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
-    await this.#inFlight
+    await Promise.all(this.#ends)
   }
 
   async #run(): Promise<void> {
@@ -78,23 +80,23 @@ export class Batches {
         error instanceof StoreFailure
           ? error
           : new StoreFailure('failed', 'the store failed', { cause: error })
-      this.#memory.recent.clear()
       for (const { reject } of jobs) reject(failure)
     }
-    const before = this.#inFlight
+    const before = this.#before
     try {
       const durable = jobs.some(({ options }) => options.durable !== false)
       const transaction = await this.#engine.begin(durable)
       if (transaction.anew) this.#memory.recent.clear()
       const work = new Work(this.#engine, transaction, durable, this.#memory)
-      let done: Promise<void>
+      let commit: Commit
       try {
         await work.begin(jobs.map(({ options }) => options))
         for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
-        // It may have seen what that one has put.
-        if ((await before) === false) throw new StoreFailure('failed', 'the transaction before it failed')
-        ;({ done } = await work.commit())
+        // It may have seen what the one before has put.
+        if (!(await before)) throw new StoreFailure('failed', 'the transaction before it failed')
+        commit = await work.commit()
       } catch (error) {
+        this.#memory.recent.clear()
         await work.rollback()
         throw work.error ?? error
       }
@@ -102,23 +104,29 @@ export class Batches {
       // Whom this wakes writes, and what is written next comes after this, and sees it.
       const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
       this.#events.notify(early)
-      const kept = done.then(
+      const kept = commit.kept.then(
         () => {
           this.#engine.logs.committed()
-          for (const answer of answers) answer()
           this.#events.notify(topics.filter(topic => !early.includes(topic)))
-          this.#events.transaction(this.#events.monotonic() - start, jobs.length)
           return true
         },
-        error => {
-          fail(work.error ?? error)
+        () => {
+          this.#memory.recent.clear()
+          // Only who began meanwhile has to know.
+          if (this.#before === kept) this.#before = Promise.resolve(true)
           return false
         },
       )
-      this.#inFlight = kept
-      void kept.then(() => {
-        if (this.#inFlight === kept) this.#inFlight = undefined
-      })
+      this.#before = kept
+      const end = commit.done.then(
+        () => {
+          for (const answer of answers) answer()
+          this.#events.transaction(this.#events.monotonic() - start, jobs.length)
+        },
+        error => fail(work.error ?? error),
+      )
+      this.#ends.add(end)
+      void end.then(() => this.#ends.delete(end))
     } catch (error) {
       fail(error)
     }

@@ -23,12 +23,19 @@ export interface Transaction {
   /** Puts rows, in the order of statements. */
   put(table: TableName, rows: readonly Encoded[]): Promise<unknown>
   /**
-   * Commits behind its `last` statements. Resolves when another transaction may begin, which sees all of this one;
-   * `done` when it is on disk, if it is to be `durable`. Where `done` fails there is nothing to roll back.
+   * Commits behind its `last` statements. Resolves when another transaction may begin, which sees all of this one if
+   * it is kept. Where one of these promises fails there is nothing to roll back.
    */
-  commit(durable: boolean, last: Promise<unknown>): Promise<{ done: Promise<void> }>
+  commit(durable: boolean, last: Promise<unknown>): Promise<Commit>
   /** Never fails. */
   rollback(): Promise<void>
+}
+
+export interface Commit {
+  /** When it is known to be kept, unless the machine fails. */
+  kept: Promise<void>
+  /** When it is on disk, if it is to be durable. */
+  done: Promise<void>
 }
 
 export interface Engine {

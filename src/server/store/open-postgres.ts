@@ -52,14 +52,18 @@ export async function openPostgres(
     await client.end().catch(() => {})
     return fail(explainOpening(error, url))
   }
-  const pool = new pg.Pool({ ...config, max: readers })
-  // The next that needs a connection makes another one.
-  pool.on('error', () => {})
-  pool.on('connect', connected => {
-    execute(connected, settings).catch(() => {})
-  })
+  const pool = (max: number) => {
+    const made = new pg.Pool({ ...config, max })
+    // The next that needs a connection makes another one.
+    made.on('error', () => {})
+    made.on('connect', connected => {
+      execute(connected, settings).catch(() => {})
+    })
+    return made
+  }
+  const pools = { reads: pool(readers), flushes: pool(1) }
   const monotonic = () => clock.monotonic() * 1000
-  const engine = new Postgres(client, () => connections.connect(), pool, { monotonic, instead })
+  const engine = new Postgres(client, () => connections.connect(), pools, { monotonic, instead })
   return ok({ engine, release: () => {} })
 }
 
@@ -101,7 +105,7 @@ class Connections {
           this.#before.started,
         )
       await lock(client)
-      await execute(client, settings)
+      await execute(client, `${settings}; SET synchronous_commit TO off`)
       const [own] = await query(
         'SELECT pid, CAST(backend_start AS text) AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()',
       )

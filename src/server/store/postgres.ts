@@ -83,7 +83,15 @@ async function put(query: Query, table: TableName, rows: readonly Encoded[]): Pr
 
 const begin = 'BEGIN; SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision AS now'
 
-/** PostgreSQL: one connection writes, which holds the lock that keeps other servers away; a few read. */
+/** A change that is nobody's; its own transaction. */
+const flush = `INSERT INTO meta (id, body) VALUES ('synced', '{"key":"synced","value":""}')
+  ON CONFLICT (id) DO UPDATE SET body = excluded.body`
+
+/**
+ * PostgreSQL: one connection writes, which holds the lock that keeps other servers away; a few read. The one that
+ * writes never waits for the disk (`synchronous_commit` is off there): another one does, by a commit of its own, which
+ * has all on disk that was committed before it, so that the next transaction runs meanwhile.
+ */
 export class Postgres implements Engine {
   readonly name = 'postgres'
   readonly logs = new LogChunks()
@@ -92,6 +100,10 @@ export class Postgres implements Engine {
   readonly #monotonic: () => number
   readonly #testClock: (() => number) | undefined
   #writes: Client | undefined
+  /** A connection that has all on disk. */
+  readonly #flushes: Pool
+  #thisFlush: Promise<void> | undefined
+  #nextFlush: Promise<void> | undefined
   /** Milliseconds between the clock of the database and `monotonic`. */
   #offset: number | undefined
   #last = 0
@@ -100,12 +112,13 @@ export class Postgres implements Engine {
   constructor(
     writes: Client,
     connect: () => Promise<Client>,
-    pool: Pool,
+    pools: { reads: Pool; flushes: Pool },
     clocks: { monotonic: () => number; instead: (() => number) | undefined },
   ) {
     this.#connect = connect
     this.#use(writes)
-    this.#pool = pool
+    this.#pool = pools.reads
+    this.#flushes = pools.flushes
     this.#monotonic = clocks.monotonic
     this.#testClock = clocks.instead
   }
@@ -124,8 +137,7 @@ export class Postgres implements Engine {
       put: (table, rows) => put(query, table, rows),
       commit: async (durable, last) => {
         // Where a statement has failed, so does this one, and COMMIT takes all back.
-        const relaxed = durable ? undefined : execute(client, 'SET LOCAL synchronous_commit TO off')
-        const done = Promise.all([last, relaxed, execute(client, 'COMMIT')]).then(
+        const kept = Promise.all([last, execute(client, 'COMMIT')]).then(
           () => {},
           error => {
             // Nobody knows what it waits for.
@@ -133,7 +145,7 @@ export class Postgres implements Engine {
             throw error
           },
         )
-        return { done }
+        return { kept, done: durable ? kept.then(() => this.#flushed()) : kept }
       },
       rollback: async () => {
         try {
@@ -143,6 +155,23 @@ export class Postgres implements Engine {
           this.#drop(client)
         }
       },
+    }
+  }
+
+  /** Resolves when all that has been committed is on disk: one commit that waits for it does so for those before it. */
+  #flushed(): Promise<void> {
+    this.#nextFlush ??= this.#flush(this.#thisFlush)
+    return this.#nextFlush
+  }
+
+  async #flush(before: Promise<void> | undefined): Promise<void> {
+    await before?.catch(() => {})
+    this.#thisFlush = this.#nextFlush
+    this.#nextFlush = undefined
+    try {
+      await this.#flushes.query(flush)
+    } catch (error) {
+      throw explainPostgres(error)
     }
   }
 
@@ -198,6 +227,6 @@ export class Postgres implements Engine {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#writes?.end(), this.#pool.end()])
+    await Promise.all([this.#writes?.end(), this.#pool.end(), this.#flushes.end()])
   }
 }

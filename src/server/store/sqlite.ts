@@ -100,7 +100,7 @@ export class Sqlite implements Engine {
         await last
         writes.exec('COMMIT')
         if (needed && !durable) this.#syncAll()
-        return { done: Promise.resolve() }
+        return { kept: Promise.resolve(), done: Promise.resolve() }
       },
       rollback: async () => {
         // Some errors have ended it already.

@@ -1,5 +1,5 @@
 import { heldStates } from '../../protocol/states.ts'
-import type { Answer, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
+import type { Answer, Commit, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
 import { definitionsOfHeads, headsOf, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
 import type { RecentRows } from './recent.ts'
 import { type ExecutionRow, queueOf, type WriteOptions } from './store.ts'
@@ -258,8 +258,8 @@ export class Work {
     this.#queued = undefined
   }
 
-  /** Resolves when another transaction may begin; `done`: when this one is on disk. */
-  async commit(): Promise<{ done: Promise<void> }> {
+  /** Resolves when another transaction may begin. */
+  async commit(): Promise<Commit> {
     if (this.#error !== undefined) throw this.#error
     await this.#engine.logs.flush(this.query, this.logs)
     return this.#transaction.commit(this.durable, this.write())
