@@ -81,17 +81,17 @@ export function passwordOutputs({ input }: Confidential): Set<string> {
   )
 }
 
-/** What a reservation has of the confidential parts, sealed with the runner's data key. */
+/** What a reservation has of the confidential parts, sealed with the runner's data key, where there is anything. */
 export function reservationParts(
   parts: Confidential,
-  dataKey: Uint8Array,
+  dataKey: () => Uint8Array,
 ): { env: Record<string, string> | undefined; input: string | null; secret_values: string | null } {
   const secrets: SecretValues = { env: parts.secret_env ?? {}, mask: secretsOf(parts) }
   const none = Object.keys(secrets.env).length === 0 && secrets.mask.length === 0
   return {
     env: parts.env,
-    input: parts.input === undefined ? null : seal(JSON.stringify(parts.input), dataKey),
-    secret_values: none ? null : seal(JSON.stringify(secrets), dataKey),
+    input: parts.input === undefined ? null : seal(JSON.stringify(parts.input), dataKey()),
+    secret_values: none ? null : seal(JSON.stringify(secrets), dataKey()),
   }
 }
 

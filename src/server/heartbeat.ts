@@ -5,7 +5,7 @@ import type { Caller, Context } from './context.ts'
 import { electGroup } from './election.ts'
 import { candidacy, roleOf } from './eligibility.ts'
 import { hasEnded, isProvisional, renew, revive } from './executions.ts'
-import { hasWholeLog } from './log-rows.ts'
+import { hasWholeLog, logOf } from './log-rows.ts'
 import { reservationFor } from './reservation.ts'
 import { groupOf, settingsOf } from './runner-facts.ts'
 import { StoreFailure } from './store/failure.ts'
@@ -64,7 +64,7 @@ async function readable(tx: Reader, id: string): Promise<ExecutionRow | undefine
 
 /** The rest of its log is still taken; then the runner must keep it. */
 async function awaitsLog(tx: Reader, row: ExecutionRow): Promise<boolean> {
-  return row.result !== null && !hasWholeLog(await tx.log(row.id))
+  return row.result !== null && !hasWholeLog(await logOf(tx, row))
 }
 
 async function noteHeartbeat(

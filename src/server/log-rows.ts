@@ -1,5 +1,5 @@
 /* What is kept of a log, and what is known of it. */
-import type { LogRow } from './store/store.ts'
+import type { ExecutionRow, LogRow, Reader } from './store/store.ts'
 
 export const newLog = (execution_id: string): LogRow => ({
   execution_id,
@@ -14,6 +14,20 @@ export const newLog = (execution_id: string): LogRow => ({
   masked: false,
   complete: false,
 })
+
+const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/** What is known of a log. Where the result says that nothing was written, there is no row of it. */
+export async function logOf(tx: Reader, execution: ExecutionRow): Promise<LogRow | undefined> {
+  const { id, result } = execution
+  const log = await tx.log(id)
+  if (log !== undefined || result === null) return log
+  return { ...newLog(id), final_length: 0, final_sha256: sha256OfNothing, complete: true }
+}
+
+/** Whether a log as the result says it is one of which nothing has to be kept. */
+export const isNothing = (length: number, sha256: string): boolean =>
+  length === 0 && sha256 === sha256OfNothing
 
 /** The log with so many bytes: beyond the limit only its head and its tail are kept, half of the limit each. */
 export function grown(log: LogRow, length: number, limit: number): LogRow {

@@ -5,7 +5,7 @@ import type { Caller, Context } from './context.ts'
 import { isOpenTo } from './executions.ts'
 import { withMarkers } from './log-markers.ts'
 import { maskOf } from './log-mask.ts'
-import { grown, hasWholeLog, newLog } from './log-rows.ts'
+import { grown, hasWholeLog, isNothing, logOf, newLog } from './log-rows.ts'
 import { ownExecution } from './ownership.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import type { ExecutionRow, LogRow, Reader, Writer } from './store/store.ts'
@@ -39,7 +39,7 @@ export async function appendLog(
   const row = owned.value
   const open = takesLog(row, lease_id)
   if (!open.ok) return open
-  const log = (await tx.log(execution_id)) ?? newLog(execution_id)
+  const log = (await logOf(tx, row)) ?? newLog(execution_id)
   const { length } = log
   if (offset !== length) return { ok: false, failure: { reason: 'wrong-offset', length } }
   if (log.final_length !== null && offset + bytes.length > log.final_length)
@@ -108,7 +108,9 @@ async function searchedBytes(
 
 /** Notes how long the log is, by the result. */
 export async function finishLog(tx: Writer, id: string, length: number, sha256: string): Promise<void> {
-  const log = { ...((await tx.log(id)) ?? newLog(id)), final_length: length, final_sha256: sha256 }
+  const before = await tx.log(id)
+  if (before === undefined && isNothing(length, sha256)) return
+  const log = { ...(before ?? newLog(id)), final_length: length, final_sha256: sha256 }
   tx.putLog(hasWholeLog(log) ? { ...log, complete: await isAsSaid(tx, log) } : log)
   tx.notify({ about: 'log', id })
 }

@@ -28,7 +28,7 @@ export function reservationFor(
     return fail('definition-unreadable')
   }
   const { command, args, max_time_seconds, abort_signal } = definition.body
-  const { env, input, secret_values } = reservationParts(parts, dataKeyOf(ctx, runner))
+  const { env, input, secret_values } = reservationParts(parts, () => dataKeyOf(ctx, runner))
   const left = Math.max(0, ((row.deadline ?? now) - now) / 1000)
   return ok({
     execution_id: row.id,

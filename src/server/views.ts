@@ -3,6 +3,7 @@ import type { Execution } from '../protocol/messages.ts'
 import type { Context } from './context.ts'
 import { confidential, passwordOutputs } from './definitions.ts'
 import { hasEnded } from './executions.ts'
+import { logOf } from './log-rows.ts'
 import { all } from './pages.ts'
 import { changePasswords, isObject, mapObject } from './secrets.ts'
 import type { DefinitionRow, ExecutionRow, LogRow, Reader } from './store/store.ts'
@@ -31,7 +32,7 @@ export async function executionViews(
   const shown = Math.min(shownOfLog, Math.floor(shownOfLogs / rows.length))
   const waitingBecause = waitingReasons(tx)
   const look = async (row: ExecutionRow): Promise<Execution> => {
-    const log = await tx.log(row.id)
+    const log = await logOf(tx, row)
     const definition = definitions.get(row.group)
     return {
       ...viewOf(row, log),

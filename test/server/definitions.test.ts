@@ -167,7 +167,7 @@ t.test(
   async t => {
     const dataKey = Buffer.alloc(32, 3)
     const input = inputWith({ name: 'p', password: true, value: 'v' })
-    const parts = reservationParts({ input, env: { A: 'a' }, secret_env: { B: 'b' } }, dataKey)
+    const parts = reservationParts({ input, env: { A: 'a' }, secret_env: { B: 'b' } }, () => dataKey)
     const open = (text: string | null) => {
       const opened = unseal(text!, dataKey)
       return opened.ok && JSON.parse(opened.value.toString())
@@ -175,7 +175,10 @@ t.test(
     t.same(open(parts.input), input)
     t.same(open(parts.secret_values), { env: { B: 'b' }, mask: ['b', 'v'] } satisfies SecretValues)
     t.same(parts.env, { A: 'a' })
-    t.same(reservationParts({}, dataKey), { env: undefined, input: null, secret_values: null })
+    t.same(
+      reservationParts({}, () => dataKey),
+      { env: undefined, input: null, secret_values: null },
+    )
   },
 )
 

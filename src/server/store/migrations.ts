@@ -15,13 +15,13 @@ const migrations: Migration[][] = [
       queue TEXT NOT NULL, priority integer NOT NULL, runner_id TEXT, deadline double precision,
       ended_at double precision, body TEXT NOT NULL);
     CREATE INDEX executions_state ON executions (state, seq);
-    CREATE INDEX executions_job ON executions (job_name, seq);
+    CREATE INDEX executions_job ON executions (job_name, seq) WHERE job_name IS NOT NULL;
     CREATE INDEX executions_group ON executions (grp, seq);
-    CREATE INDEX executions_runner ON executions (runner_id, seq);
+    CREATE INDEX executions_runner ON executions (runner_id, seq) WHERE runner_id IS NOT NULL;
     CREATE INDEX executions_queued ON executions (queue, priority DESC, seq)
       WHERE state = 'queued' AND kind <> 'script';
     CREATE INDEX executions_held ON executions (runner_id) WHERE state IN ('reserved', 'running', 'aborting');
-    CREATE INDEX executions_active ON executions (job_name) WHERE ended_at IS NULL;
+    CREATE INDEX executions_active ON executions (job_name) WHERE job_name IS NOT NULL AND ended_at IS NULL;
     CREATE INDEX executions_due ON executions (deadline) WHERE deadline IS NOT NULL;
     CREATE INDEX executions_ended ON executions (ended_at) WHERE ended_at IS NOT NULL;
 

@@ -103,8 +103,8 @@ export class Work {
       return unknown.length === 0 ? [] : this.#load(table, unknown)
     })
     if (held.length > 0) loads.push(this.#loadHeld(held))
-    const groupsOf = [...new Set(hints.flatMap(({ groupsOf = [] }) => groupsOf))]
-    if (groupsOf.length > 0) loads.push(this.#loadGroupsOf(groupsOf))
+    const groupsOf = hints.flatMap(({ groupsOf = [] }) => groupsOf).filter(id => !this.#knowsGroupOf(id))
+    if (groupsOf.length > 0) loads.push(this.#loadGroupsOf([...new Set(groupsOf)]))
     const heads = Math.max(0, ...hints.map(({ heads = 0 }) => heads))
     if (heads > 0) loads.push(this.#loadQueued(heads))
     const { begun, likelyNow } = this.#transaction
@@ -144,6 +144,12 @@ export class Work {
     const sql = `SELECT ${columnsOf[table]} FROM ${table} WHERE id IN (SELECT value FROM TEXTS($1))`
     this.learn(table, await this.query(sql, JSON.stringify(ids)))
     for (const id of ids) if (!this.#known[table].has(id)) this.#known[table].set(id, undefined)
+  }
+
+  #knowsGroupOf(runnerId: string): boolean {
+    const { said, set } = this.#known.runners.get(runnerId) ?? {}
+    const group = set?.runner_group ?? said?.runner_group
+    return group !== undefined && this.#unknown('groups', [group]).length === 0
   }
 
   async #loadGroupsOf(runnerIds: string[]): Promise<void> {
