@@ -81,7 +81,9 @@ async function put(query: Query, table: TableName, rows: readonly Encoded[]): Pr
   await Promise.all(statements)
 }
 
-const begin = 'BEGIN; SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision AS now'
+const clock = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision AS now'
+/** Milliseconds for which the clock of the database is believed to run as ours does. */
+const believed = 500
 
 /** A change that is nobody's; its own transaction. */
 const flush = `INSERT INTO meta (id, body) VALUES ('synced', '{"key":"synced","value":""}')
@@ -106,6 +108,9 @@ export class Postgres implements Engine {
   #nextFlush: Promise<void> | undefined
   /** Milliseconds between the clock of the database and `monotonic`. */
   #offset: number | undefined
+  /** When it was asked for. */
+  #asked = 0
+  /** The latest time that was given. */
   #last = 0
 
   /** `writes` holds the lock, and so does what `connect` gives in its place. `monotonic` gives milliseconds. */
@@ -191,10 +196,13 @@ export class Postgres implements Engine {
   }
 
   async #begun(client: Client): Promise<number> {
-    const [answer] = await execute(client, begin)
-    const now = answer!.now as number
-    this.#offset = now - this.#monotonic()
-    return this.#clock(this.#offset)
+    const asks = this.#offset === undefined || this.#monotonic() - this.#asked > believed
+    const [answer] = await execute(client, asks ? `BEGIN; ${clock}` : 'BEGIN')
+    if (asks) {
+      this.#asked = this.#monotonic()
+      this.#offset = (answer!.now as number) - this.#asked
+    }
+    return this.#clock(this.#offset!)
   }
 
   /** The clock of the database as far as it is known. It goes back where that does, not for what the answer took. */

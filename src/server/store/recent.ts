@@ -4,7 +4,7 @@ import type { Rows } from './tables.ts'
 type Kept = 'executions' | 'runners' | 'groups'
 
 /** How many rows of a table are remembered. */
-const most = 1000
+const most = 500
 
 /**
  * Rows as the latest transaction has left them, so that the next need not read them: nobody else writes, as long as
