@@ -53,12 +53,13 @@ export function storeDefinition(given: Omit<JobBody, 'name'>, keys: Keys): Resul
     retries: rest.retries ?? 0,
     concurrency: rest.concurrency ?? 'allow',
   }
-  return ok({ body, sealed: keys.sealAtRest(JSON.stringify(opened.value)) })
+  const isEmpty = Object.keys(opened.value).length === 0
+  return ok({ body, sealed: isEmpty ? '' : keys.sealAtRest(JSON.stringify(opened.value)) })
 }
 
 /** The confidential parts of what is stored. */
 export function confidential(stored: Stored, keys: Keys): Confidential {
-  return JSON.parse(keys.openAtRest(stored.sealed)) as Confidential
+  return stored.sealed === '' ? {} : (JSON.parse(keys.openAtRest(stored.sealed)) as Confidential)
 }
 
 /** A definition as operators see it, and as `storeDefinition` takes it again. */

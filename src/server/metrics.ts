@@ -30,6 +30,7 @@ export function makeMetrics(store: Store): Metrics {
     buckets,
     registers,
   })
+  const requestsBy = new Map<string, ReturnType<typeof requests.labels>>()
   const failures = new Counter({
     name: 'runner_server_failed_requests_total',
     help: 'Requests answered with 500.',
@@ -103,7 +104,12 @@ export function makeMetrics(store: Store): Metrics {
     writers.inc(count)
   })
   return {
-    request: (call, status, seconds) => requests.observe({ call, status: String(status) }, seconds),
+    request(call, status, seconds) {
+      const name = `${status} ${call}`
+      const series = requestsBy.get(name) ?? requests.labels(call, String(status))
+      requestsBy.set(name, series)
+      series.observe(seconds)
+    },
     failed: () => failures.inc(),
     reserved: count => reservations.inc(count),
     lost: count => losses.inc(count),

@@ -34,8 +34,7 @@ export async function acceptResult(
   if (!output.ok) return output
   const { lease_id, outcome, exit_code, reason } = message
   const times = await timesOf(tx, caller, row, message)
-  const output_sha256 =
-    output.value === null ? null : crypto.createHash('sha256').update(output.value).digest('hex')
+  const output_sha256 = output.value === null ? null : crypto.hash('sha256', output.value)
   const error_message = message.error_message && (await maskText(tx, ctx, row.group, message.error_message))
   const after = finish(row, { lease_id, outcome, exit_code, reason, error_message, output_sha256, ...times })
   if (!after.ok) return after

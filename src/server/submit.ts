@@ -1,5 +1,5 @@
 /* New executions: of a named job, of a definition that is sent, or of what ran before. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Execution, Submit } from '../protocol/messages.ts'
 import { ok, type Result } from '../result.ts'
 import type { Context } from './context.ts'
@@ -96,7 +96,7 @@ async function once(
   make: () => Promise<Result<ExecutionRow, Refusal>>,
 ): Promise<Result<Execution, Refusal>> {
   const key = by.idempotency_key
-  const body_sha256 = createHash('sha256').update(`${question}\n${by.body_sha256}`).digest('hex')
+  const body_sha256 = hash('sha256', `${question}\n${by.body_sha256}`)
   const before = key === undefined ? undefined : await tx.idempotency(by.token_id, key)
   if (before !== undefined && before.created_at > tx.now - keyLasts) {
     if (before.body_sha256 !== body_sha256)

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Token, TokenCreate, TokenKind } from '../protocol/messages.ts'
 import { ok, type Result } from '../result.ts'
 import { type Context, newId } from './context.ts'
@@ -22,7 +22,7 @@ export function newToken(
   const text = `rnr_${of.kind}_${randomBytes(32).toString('base64url')}`
   const row: TokenRow = {
     id: newId(ctx.chance, tx.now),
-    hash: createHash('sha256').update(text).digest('hex'),
+    hash: hash('sha256', text),
     created_at: tx.now,
     expires_at: null,
     last_used_at: null,

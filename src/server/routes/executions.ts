@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Submit } from '../../protocol/messages.ts'
 import { type ExecutionState, executionStates } from '../../protocol/states.ts'
 import { fail, ok, type Result } from '../../result.ts'
@@ -90,9 +90,7 @@ function askedBy({ token, body, request }: Call): Result<AskedBy, HttpRefusal> {
   return ok({
     token_id: token!.id,
     ...(key === undefined ? {} : { idempotency_key: key }),
-    body_sha256: createHash('sha256')
-      .update(JSON.stringify(body ?? null))
-      .digest('hex'),
+    body_sha256: hash('sha256', JSON.stringify(body ?? null)),
   })
 }
 

@@ -72,7 +72,7 @@ export interface DefinitionRow {
   group: string
   /** Without `input`, `env` and `secret_env`. */
   body: Omit<JobBody, 'input' | 'env' | 'secret_env'>
-  /** `input`, `env` and `secret_env` as JSON, sealed at rest (keys.ts). */
+  /** `input`, `env` and `secret_env` as JSON, sealed at rest (keys.ts); empty: none of them. */
   sealed: string
 }
 
