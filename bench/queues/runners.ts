@@ -23,6 +23,7 @@ export class Server {
   readonly #pool: Pool
   readonly #url: string
   readonly #admin: string
+  #submits: Connection | undefined
 
   constructor(url: string, admin: string) {
     this.#url = url
@@ -51,6 +52,14 @@ export class Server {
 
   admin(method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: object) {
     return this.send(method, path, { authorization: `Bearer ${this.#admin}` }, body)
+  }
+
+  /** One after the other. */
+  async submit(job: object): Promise<void> {
+    this.#submits ??= await Connection.open(this.#url)
+    const authorization = `authorization: Bearer ${this.#admin}\r\n`
+    const answer = await this.#submits.send('POST', '/v1/executions', authorization, JSON.stringify(job))
+    if (answer.status !== 201) throw new Error(`submit: ${answer.status} ${answer.body}`)
   }
 
   /** Registers one more runner, and calls once, so that its session is in force. */

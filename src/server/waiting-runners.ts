@@ -18,7 +18,7 @@ type Looked = { ok: true } | { ok: false; failure: HttpRefusal }
 export function serveWaiters(store: Store, context: Context, metrics: Metrics): Serve {
   return (turns, more) => {
     const looked = turns.filter(({ again, changed }) => !again || changed)
-    const runners = looked.map(({ waiter }) => waiter.runner_id)
+    const runners = turns.map(({ waiter }) => waiter.runner_id)
     return store.write(
       async tx => {
         const answers = new Map<Waiter, Result<Reservation[], HttpRefusal>>()
