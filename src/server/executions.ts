@@ -46,6 +46,27 @@ export function hasEnded(row: ExecutionRow): boolean {
 /** Whether it was lost, and its runner may still come back with it. */
 export const isProvisional = (row: ExecutionRow): boolean => row.state === 'lost' && row.finished_at === null
 
+/** The lease of an execution that a runner was found to have: whatever its runner calls it. */
+const anyLease = ''
+/** Whether a runner that names this lease holds it. */
+export const holds = (row: ExecutionRow, lease_id: string): boolean =>
+  row.lease_id === lease_id || row.lease_id === anyLease
+
+/**
+ * queued → running, since a runner that may have it holds it: the store was restored from a backup that was made
+ * before the confirm. Otherwise it would run a second time.
+ */
+export function adopt(
+  row: ExecutionRow,
+  by: Omit<Holder, 'lease_id'>,
+  now: number,
+  settings: ServerSettings,
+): ExecutionRow {
+  expect(row, 'queued')
+  const deadline = after(now, settings.lease_seconds)
+  return { ...row, ...by, lease_id: anyLease, state: 'running', deadline, started_at: now, previous_id: null }
+}
+
 /** queued → reserved. */
 export function reserve(row: ExecutionRow, to: Holder, now: number, settings: ServerSettings): ExecutionRow {
   expect(row, 'queued')
@@ -93,7 +114,7 @@ export function confirmed(
   now: number,
   settings: ServerSettings,
 ): Result<ExecutionRow, Refusal> {
-  if (row.lease_id !== lease_id || row.state === 'queued')
+  if (!holds(row, lease_id) || row.state === 'queued')
     return refuse('reservation-expired', 'It was not confirmed in time and went back to the queue')
   if (row.result !== null) return refuse('already-finished')
   if (hasEnded(row))
@@ -195,7 +216,7 @@ function aborted(
 export function isOpenTo(row: ExecutionRow, lease_id: string): Result<void, Refusal> {
   if (row.result !== null) return ok(undefined)
   if (hasEnded(row)) return refuse(row.state === 'lost' ? 'superseded' : 'already-finished')
-  if (row.state === 'queued' || row.lease_id !== lease_id) return refuse('reservation-expired')
+  if (row.state === 'queued' || !holds(row, lease_id)) return refuse('reservation-expired')
   return ok(undefined)
 }
 

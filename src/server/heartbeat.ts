@@ -1,10 +1,10 @@
 /* What a runner says of itself, and what it is told: all that is so, not only what has changed. */
 import type { ChannelState, Heartbeat, HeartbeatAnswer, Reservation } from '../protocol/messages.ts'
-import { put, putBack, withdrawNext } from './attempts.ts'
+import { put, putBack, supersedePrevious, withdrawNext } from './attempts.ts'
 import type { Caller, Context } from './context.ts'
 import { electGroup } from './election.ts'
-import { candidacy, roleOf } from './eligibility.ts'
-import { hasEnded, isProvisional, renew, revive } from './executions.ts'
+import { candidacy, roleOf, suits } from './eligibility.ts'
+import { adopt, hasEnded, isProvisional, renew, revive } from './executions.ts'
 import { hasWholeLog, logOf } from './log-rows.ts'
 import { reservationFor } from './reservation.ts'
 import { groupOf, settingsOf } from './runner-facts.ts'
@@ -20,7 +20,7 @@ export interface Link {
 }
 
 /**
- * Renews the leases of what a runner lists, and brings back what was lost of it. Needs no fsync: the next heartbeat
+ * Renews the leases of what a runner lists, and brings back what was lost of it, or forgotten by a restored backup. Needs no fsync: the next heartbeat
  * says the same again.
  */
 export async function heartbeat(
@@ -36,7 +36,12 @@ export async function heartbeat(
   for (const id of new Set(message.executions)) {
     const row = await readable(tx, id)
     if (row === undefined) answer.unknown.push(id)
-    else if (row.runner_id !== caller.runner_id) answer.gone.push(id)
+    else if (row.state === 'queued' && row.kind !== 'script' && suits(runner, row)) {
+      const { id: runner_id, name: node_name, session } = runner
+      await supersedePrevious(tx, row)
+      put(tx, adopt(row, { runner_id, node_name, session }, tx.now, ctx.settings))
+      answer.leases[id] = ctx.settings.lease_seconds
+    } else if (row.runner_id !== caller.runner_id) answer.gone.push(id)
     else if (row.state === 'running' || row.state === 'aborting') {
       tx.putExecution(renew(row, until))
       answer.leases[id] = ctx.settings.lease_seconds

@@ -2,7 +2,7 @@
 import { maskBytes } from '../protocol/mask.ts'
 import { ok, type Result } from '../result.ts'
 import type { Caller, Context } from './context.ts'
-import { isOpenTo } from './executions.ts'
+import { holds, isOpenTo } from './executions.ts'
 import { withMarkers } from './log-markers.ts'
 import { maskOf } from './log-mask.ts'
 import { grown, hasWholeLog, isNothing, logOf, newLog } from './log-rows.ts'
@@ -50,7 +50,7 @@ export async function appendLog(
 }
 
 function takesLog(row: ExecutionRow, lease_id: string): Result<void, Refusal> {
-  if (row.state === 'reserved' || row.lease_id !== lease_id)
+  if (row.state === 'reserved' || !holds(row, lease_id))
     return refuse('reservation-expired', 'This lease does not hold the execution')
   return isOpenTo(row, lease_id)
 }

@@ -92,11 +92,28 @@ onEachWorld(
 onEachWorld(t, 'what the server does not know is let run, what is not theirs is gone', async (t, world) => {
   const [runner, other] = [await world.addRunner(), await world.addRunner()]
   const { execution_id: foreign } = await world.start(other)
-  const queued = await world.submit()
-  const answer = await world.heartbeat(runner, [testId(5), foreign, queued, foreign])
+  const elsewhere = await world.submit({ runner_group: 'elsewhere' })
+  const answer = await world.heartbeat(runner, [testId(5), foreign, elsewhere, foreign])
   t.same(answer.unknown, [testId(5)])
-  t.same(answer.gone, [foreign, queued])
+  t.same(answer.gone, [foreign, elsewhere])
 })
+
+onEachWorld(
+  t,
+  'what a runner holds and a restored backup has as queued goes on there, and is not handed out again',
+  async (t, world) => {
+    const [runner, other] = [await world.addRunner(), await world.addRunner()]
+    const id = await world.submit()
+    const lease_id = 'of the store that is no more'
+    t.same((await world.heartbeat(runner, [id])).leases, { [id]: 60 })
+    t.match(await world.execution(id), { state: 'running', runner_id: runner.id })
+    t.same(await world.reserve(other, 4), [])
+    t.notOk((await world.confirm(other, { execution_id: id, lease_id })).ok)
+    t.ok((await world.confirm(runner, { execution_id: id, lease_id })).ok)
+    t.ok((await world.result(runner, { execution_id: id, lease_id })).ok)
+    t.match(await world.execution(id), { state: 'succeeded', result: { lease_id } })
+  },
+)
 
 onEachWorld(t, 'an abort is told in each heartbeat and on the channel until it is done', async (t, world) => {
   const runner = await world.addRunner()

@@ -451,7 +451,10 @@ const heartbeats = step(
     if (polling) runner.pollUntil = model.now + lease
     const [leases, gone] = [[] as string[], [] as string[]]
     for (const [id, one] of ids)
-      if (one.runner !== runner.id || one.ended) gone.push(id)
+      if (one.state === 'queued' && !one.script && model.suits(runner, one)) {
+        model.adopt(one, runner)
+        leases.push(id)
+      } else if (one.runner !== runner.id || one.ended) gone.push(id)
       else if (one.state !== 'reserved') {
         if (one.state === 'lost') model.comeBack(one)
         one.deadline = model.now + lease

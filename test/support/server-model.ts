@@ -175,6 +175,17 @@ export class Model {
     Object.assign(one, { state: 'reserved', deadline: this.now + confirmWithin, previous: null })
   }
 
+  /** Whether a runner that names this lease holds it. */
+  holds(one: ModelExecution, runner: ModelRunner, leaseId: string | null): boolean {
+    return one.runner === runner.id && (one.lease === leaseId || one.lease === '')
+  }
+
+  /** A runner has what is queued. */
+  adopt(one: ModelExecution, runner: ModelRunner): void {
+    this.reserve(one, runner, '')
+    Object.assign(one, { state: 'running', deadline: this.now + lease, confirms: one.confirms + 1 })
+  }
+
   giveBack(one: ModelExecution): void {
     if (one.queueUntil !== null && one.queueUntil <= this.now) {
       this.end(one, 'failed')
@@ -202,7 +213,7 @@ export class Model {
   }
 
   confirm(one: ModelExecution, runner: ModelRunner, leaseId: string | null): boolean {
-    if (one.runner !== runner.id || one.lease !== leaseId || one.ended) return false
+    if (!this.holds(one, runner, leaseId) || one.ended) return false
     if (one.state === 'lost') this.comeBack(one)
     if (one.state === 'reserved') {
       one.state = 'running'
@@ -248,7 +259,7 @@ export class Model {
     const result = `${leaseId} ${outcome}`
     if (one.runner !== runner.id) return false
     if (one.result !== null) return one.result === result
-    if (one.ended || one.lease !== leaseId) return false
+    if (one.ended || !this.holds(one, runner, leaseId)) return false
     if (one.state === 'lost' && one.next) this.end(one.next, 'withdrawn')
     const aborted = one.state === 'aborting' && outcome !== 'succeeded'
     one.result = result
