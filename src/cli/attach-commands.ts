@@ -61,7 +61,7 @@ Examples:
     .addHelpText(
       'after',
       `
-It registers no runner, and removes the one container that it starts; the image of that, runner-probe, stays.
+It registers no runner, and removes the one container that it starts; the image of that, localhost/runner-probe, stays.
 
 Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error.
 

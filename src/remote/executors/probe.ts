@@ -25,8 +25,9 @@ export interface ProbeFailure {
   message: string
 }
 
-const repo = 'runner-probe'
-const tag = '1'
+const repo = 'localhost/runner-probe'
+// podman calls what it imports so, whatever it is told.
+const tag = 'latest'
 
 /** Resolves when a job was handed over, heard of and taken back. `engine` is what it says of itself. */
 export async function probe(
