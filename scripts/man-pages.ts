@@ -1,16 +1,8 @@
 /*
  * The man pages, in roff (man(7)).
  */
-import {
-  executorKeys,
-  type Key,
-  kindOf,
-  kindTexts,
-  remoteKeys,
-  runnerKeys,
-  serverKeys,
-  taskKeys,
-} from '../src/config/schema.ts'
+import { type Key, kindOf, kindTexts } from '../src/config/kinds.ts'
+import { executorKeys, remoteKeys, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
 import { exitStatus } from '../src/exit-status.ts'
 import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
 

@@ -4,16 +4,8 @@
  * up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import {
-  executorKeys,
-  type Key,
-  kindOf,
-  kindTexts,
-  remoteKeys,
-  runnerKeys,
-  serverKeys,
-  taskKeys,
-} from '../src/config/schema.ts'
+import { type Key, kindOf, kindTexts } from '../src/config/kinds.ts'
+import { executorKeys, remoteKeys, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
 import { statsSchema } from '../src/hooks/stats.ts'
 
 function table(keys: Record<string, Key>): string {

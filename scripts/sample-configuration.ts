@@ -1,7 +1,8 @@
 /*
  * The configuration that the Debian package installs: every key with its default, as comments.
  */
-import { executorKeys, type Key, remoteKeys, runnerKeys, serverKeys } from '../src/config/schema.ts'
+import type { Key } from '../src/config/kinds.ts'
+import { executorKeys, remoteKeys, runnerKeys, serverKeys } from '../src/config/schema.ts'
 
 const width = 100
 

@@ -4,12 +4,10 @@ import { fail, ok, type Result } from '../result.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { nearest, oneEditAway } from './did-you-mean.ts'
 import { checkExecutor, type ExecutorConfiguration, executorConfiguration } from './executor-section.ts'
+import { type Key, kindOf, kindTexts } from './kinds.ts'
 import { checkRemote, type RemoteConfiguration, remoteConfiguration } from './remote-section.ts'
 import {
   executorKeys,
-  type Key,
-  kindOf,
-  kindTexts,
   type PerTaskKey,
   type RunnerKey,
   remoteKeys,
