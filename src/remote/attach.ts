@@ -1,7 +1,6 @@
 /*
  * The attached runner: joins identity, session, engine, work and the loops between them, and ends as it is asked to.
  */
-import { rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { RemoteConfiguration } from '../config/remote-section.ts'
@@ -9,17 +8,18 @@ import type { Edges } from '../edges.ts'
 import type { Registration, Settings } from '../protocol/messages.ts'
 import type { TransportOptions } from '../protocol/transport.ts'
 import type { Result } from '../result.ts'
-import { aborted, Bell, pause } from './bell.ts'
+import { aborted, Bell } from './bell.ts'
 import { commandsLoop } from './commands-loop.ts'
+import { endAsAsked, farewellTime, type StopKind } from './ending.ts'
 import type { EmitAttach } from './events.ts'
 import { ExecutorHost } from './executor-host.ts'
-import { labels } from './executors/docker.ts'
 import { type HealthFacts, type Metric, serveHealth } from './health.ts'
 import { HeartbeatLoop } from './heartbeat-loop.ts'
-import { forgetWork, type Identity, rememberEngine } from './identity.ts'
+import { type Identity, rememberEngine } from './identity.ts'
 import { metricsOf } from './metrics.ts'
 import { findInSpool, recoverBegun, recoverEnded } from './recovery.ts'
 import { Registrar } from './registrar.ts'
+import { removeAll } from './removal.ts'
 import { reserveLoop } from './reserve-loop.ts'
 import type { Room } from './room.ts'
 import { type ApiFailure, ServerApi } from './server-api.ts'
@@ -47,17 +47,9 @@ export interface AttachOptions {
   hurry: AbortSignal
 }
 
-/** What a stop does with running jobs. */
-export type StopKind = 'drain' | 'detach'
-
 /** How it came to its end. */
 export type AttachEnd = 'stopped' | 'detached' | 'deleted' | 'superseded'
 
-/**
- * Seconds: that detached jobs have for the next start; that what is still to be said gets at the end; beyond its grace for
- * a job that is aborted; for an engine, where only containers are to be removed.
- */
-const times = { detached: 3600, farewell: 10, afterAbort: 30, removal: 60 }
 /** Seconds of difference from the server's clock that are told. */
 const clockTolerance = 30
 
@@ -159,7 +151,15 @@ class AttachedRunner {
     this.#run(this.#serve())
     this.#run(this.#passOnSettings())
     await Promise.race([aborted(stop), aborted(this.#session.over)])
-    if (!isOver(this.#session.life)) await this.#end()
+    if (!isOver(this.#session.life)) {
+      const party = {
+        room: this.#room,
+        session: this.#session,
+        work: this.#work,
+        heartbeats: this.#heartbeats,
+      }
+      await endAsAsked(party, stop.reason as StopKind, remote.drain_time, this.#options.hurry)
+    }
     return this.#farewell()
   }
 
@@ -262,118 +262,16 @@ class AttachedRunner {
     pool.settings = { capacity, eviction_time_seconds, max_jobs_per_executor }
   }
 
-  /** Ends as it was asked to: waits for what runs, or lets it run on. */
-  async #end(): Promise<void> {
-    const { stop, remote } = this.#options
-    this.#session.take({ step: 'drain' }, 'it was asked to stop')
-    this.#heartbeats.now()
-    if ((stop.reason as StopKind) === 'detach') {
-      for (const assignment of this.#work.assignments) assignment.detach()
-      await this.#leave('detached', this.#work.open === 0 ? 0 : times.detached)
-      return this.#session.take({ step: 'stop' })
-    }
-    const executions = this.#work.open
-    if (executions > 0) this.#room.emit({ event: 'runner:draining', executions, seconds: remote.drain_time })
-    if (!(await this.#drained(remote.drain_time))) {
-      this.#work.abort(this.#work.assignments.map(({ id }) => id))
-      const graces = this.#work.assignments.map(({ execution }) => execution.job.abort_timeout_seconds)
-      await this.#drained(Math.max(0, ...graces) + times.afterAbort, false)
-    }
-    if (!isOver(this.#session.life)) await this.#leave('stopped', this.#work.open === 0 ? 0 : times.detached)
-    this.#session.take({ step: 'stop' })
-  }
-
-  /** Waits for the end of all jobs, and for a while until their results are told; false: that took too long. */
-  async #drained(seconds: number, patient = true): Promise<boolean> {
-    const { edges, hurry } = this.#options
-    const late = new AbortController()
-    const stop = () => {
-      late.abort()
-      this.#room.changed.ring()
-    }
-    if (patient) hurry.addEventListener('abort', stop, { once: true })
-    if (patient && hurry.aborted) stop()
-    void edges.clock.sleep(seconds, late.signal).then(stop)
-    const running = () => this.#work.assignments.some(one => one.takesSlot)
-    while (running() && !late.signal.aborted && !isOver(this.#session.life)) await this.#room.changed.rung
-    const done = !running()
-    if (done) {
-      // What cannot be told now is told by the next start.
-      const enough = new AbortController()
-      const told = this.#work.idle().then(() => enough.abort())
-      await Promise.race([edges.clock.sleep(times.farewell, enough.signal), told])
-      enough.abort()
-    }
-    hurry.removeEventListener('abort', stop)
-    late.abort()
-    return done
-  }
-
-  async #leave(reason: 'stopped' | 'detached', back: number): Promise<void> {
-    const { api, edges } = this.#room
-    if (api.signed === undefined) return
-    const late = new AbortController()
-    const over = new AbortController()
-    void edges.clock.sleep(times.farewell, over.signal).then(() => late.abort())
-    // A word after good-bye would be a return.
-    await Promise.race([this.#heartbeats.silence(), aborted(late.signal)])
-    for (let left = 5; left > 0 && !late.signal.aborted; left--) {
-      const said = await api.leave(reason, back, late.signal)
-      if (said.ok || said.failure.meaning !== 'again') break
-      await pause(edges.clock, 1, this.#room.back, late.signal)
-    }
-    over.abort()
-  }
-
   async #farewell(): Promise<AttachEnd> {
     const { state } = this.#session.life
     if (state === 'deleted') {
-      await this.#removeAll()
+      const { identity, remote } = this.#options
+      const belongings = { uuid: identity.uuid, state_dir: remote.state_dir, work_dir: remote.work_dir }
+      await removeAll(this.#room, this.#work, belongings, () => this.#over.abort())
       return 'deleted'
     }
     if (state === 'superseded') return 'superseded'
     return (this.#options.stop.reason as StopKind) === 'detach' ? 'detached' : 'stopped'
-  }
-
-  /** Ends all jobs at once, and removes containers, spool and session; who it is stays, so that it can be allowed again. */
-  async #removeAll(): Promise<void> {
-    const { remote, identity } = this.#options
-    await Promise.all(this.#work.assignments.map(assignment => assignment.kill()))
-    const left = await this.#removeExecutors()
-    this.#over.abort()
-    await forgetWork(remote.state_dir)
-    try {
-      // What else is in it is not ours.
-      rmdirSync(remote.work_dir)
-    } catch {
-      // Another runner's, or a person's.
-    }
-    this.#room.emit({
-      event: 'notice',
-      message:
-        left === undefined
-          ? `all that belonged to runner ${identity.uuid} has been removed`
-          : `not all that belonged to runner ${identity.uuid} has been removed: ${left}; start it once more to have its containers removed, or remove those with the label ${labels.runner}=${identity.uuid}`,
-    })
-  }
-
-  /** Removes all containers, those of earlier processes too; resolves to what was in the way after a minute. */
-  async #removeExecutors(): Promise<string | undefined> {
-    const { host, edges, changed } = this.#room
-    const end = edges.clock.monotonic() + times.removal
-    for (;;) {
-      const { workshop } = host
-      let problem = host.problem ?? 'the engine has not been looked at yet'
-      if (workshop !== undefined) {
-        const all = await workshop.executors.adopt()
-        const removed = all.ok ? await Promise.all(all.value.map(executor => executor.remove())) : [all]
-        const failed = removed.find(one => !one.ok)
-        if (failed === undefined || failed.ok) return undefined
-        problem = failed.failure.message
-      }
-      if (edges.clock.monotonic() >= end) return problem
-      await pause(edges.clock, 1, changed, this.#room.over)
-    }
   }
 
   #compareClocks(date: Date): void {
@@ -419,7 +317,7 @@ class AttachedRunner {
       ...this.#work.assignments.map(one => one.over),
       ...this.#loops,
     ])
-    await Promise.race([closed, edges.clock.sleep(times.farewell, late.signal)])
+    await Promise.race([closed, edges.clock.sleep(farewellTime, late.signal)])
     late.abort()
     await api[Symbol.asyncDispose]()
   }
