@@ -5,18 +5,25 @@ export class PostgresProxy implements AsyncDisposable {
   /** Statements that clients have sent so far. */
   statements = 0
   readonly #server: Server
-  readonly #pairs = new Set<{ client: Socket; upstream: Socket }>()
+  readonly #pairs = new Set<{ client: Socket; upstream: Socket; sent: string }>()
+  /** What new connections wait for. */
+  #hold: { reached: () => void; released: Promise<void> } | undefined
 
   private constructor(port: number) {
-    this.#server = createServer(client => {
+    this.#server = createServer(async client => {
+      client.on('error', () => {})
+      this.#hold?.reached()
+      await this.#hold?.released
       const upstream = connect(port, '127.0.0.1')
-      const pair = { client, upstream }
+      const pair = { client, upstream, sent: '' }
       this.#pairs.add(pair)
       const counted = counter(() => this.statements++)
-      client.on('data', counted)
+      client.on('data', (data: Buffer) => {
+        counted(data)
+        pair.sent += data.toString('latin1')
+      })
       client.pipe(upstream, { end: false })
       upstream.pipe(client)
-      client.on('error', () => {})
       upstream.on('error', () => {}).on('close', () => this.#pairs.delete(pair))
     })
   }
@@ -34,9 +41,21 @@ export class PostgresProxy implements AsyncDisposable {
     return url.href
   }
 
-  /** Cuts every client off without the server noticing, as a network does that goes away. */
-  cut(): void {
-    for (const { client } of this.#pairs) client.destroy()
+  /** Cuts clients off without the server noticing, as a network does that goes away: those that have sent a text. */
+  cut(sent = ''): void {
+    for (const pair of this.#pairs) if (pair.sent.includes(sent)) pair.client.destroy()
+  }
+
+  /** Keeps new connections from the server until they are released; `reached` resolves when there is one. */
+  hold(): { reached: Promise<void>; release: () => void } {
+    const reached = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
+    this.#hold = { reached: reached.resolve, released: released.promise }
+    const release = () => {
+      this.#hold = undefined
+      released.resolve()
+    }
+    return { reached: reached.promise, release }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -52,7 +71,7 @@ export class PostgresProxy implements AsyncDisposable {
 function counter(count: () => void): (data: Buffer) => void {
   let rest = Buffer.alloc(0)
   let started = false
-  return data => {
+  return (data: Buffer) => {
     rest = Buffer.concat([rest, data])
     for (;;) {
       // The first message has no type.

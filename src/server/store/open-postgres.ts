@@ -2,9 +2,10 @@ import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { StoreFailure } from './failure.ts'
+import { Flusher } from './flusher.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import type { Opened, OpenFailure } from './open.ts'
-import { execute, gatheringSocket, Postgres, queryOn } from './postgres.ts'
+import { execute, gatheringSocket, Postgres, queryOn, type Writing } from './postgres.ts'
 import { explainPostgres, sqlState } from './postgres-failure.ts'
 
 /** What everything is in, so that a database can be shared with other programs. */
@@ -36,34 +37,31 @@ export async function openPostgres(
   }
   const { default: pg } = await import('pg')
   const connections = new Connections(() => new pg.Client(config))
-  let client: Client
+  let writing: Writing
   try {
-    client = await connections.connect()
+    writing = await connections.connect()
   } catch (error) {
     return fail(explainOpening(error, url))
   }
+  const end = () => Promise.all([writing.client.end(), writing.flusher.end()]).catch(() => {})
   try {
-    const problem = await prepare(client)
+    const problem = await prepare(writing.client)
     if (problem !== undefined) {
-      await client.end()
+      await end()
       return fail(problem)
     }
   } catch (error) {
-    await client.end().catch(() => {})
+    await end()
     return fail(explainOpening(error, url))
   }
-  const pool = (max: number) => {
-    const made = new pg.Pool({ ...config, max })
-    // The next that needs a connection makes another one.
-    made.on('error', () => {})
-    made.on('connect', connected => {
-      execute(connected, settings).catch(() => {})
-    })
-    return made
-  }
-  const pools = { reads: pool(readers), flushes: pool(1) }
+  const pool = new pg.Pool({ ...config, max: readers })
+  // The next that needs a connection makes another one.
+  pool.on('error', () => {})
+  pool.on('connect', connected => {
+    execute(connected, settings).catch(() => {})
+  })
   const monotonic = () => clock.monotonic() * 1000
-  const engine = new Postgres(client, () => connections.connect(), pools, { monotonic, instead })
+  const engine = new Postgres(writing, () => connections.connect(), pool, { monotonic, instead })
   return ok({ engine, release: () => {} })
 }
 
@@ -80,7 +78,7 @@ function configOf(url: string): ClientConfig {
   }
 }
 
-/** Makes connections that hold the lock. */
+/** Makes connections of the one that holds the lock. */
 class Connections {
   readonly #make: () => Client
   /** The backend of the connection before, which may not have noticed that it was lost. */
@@ -90,10 +88,10 @@ class Connections {
     this.#make = make
   }
 
-  async connect(): Promise<Client> {
-    const client = this.#make()
+  async connect(): Promise<Writing> {
+    const [client, flushes] = [this.#make(), this.#make()]
     // Whoever uses it gets the error too.
-    client.on('error', () => {})
+    for (const one of [client, flushes]) one.on('error', () => {})
     try {
       await client.connect()
       const query = queryOn(client)
@@ -110,9 +108,11 @@ class Connections {
         'SELECT pid, CAST(backend_start AS text) AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()',
       )
       this.#before = { pid: own!.pid as number, started: own!.started as string }
-      return client
+      await flushes.connect()
+      await execute(flushes, settings)
+      return { client, flusher: new Flusher(flushes) }
     } catch (error) {
-      await client.end().catch(() => {})
+      await Promise.all([client.end(), flushes.end()]).catch(() => {})
       throw explainPostgres(error)
     }
   }

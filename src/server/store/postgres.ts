@@ -1,8 +1,10 @@
 import { Socket } from 'node:net'
 import type { Client, Pool, PoolClient } from 'pg'
 import type { Answer, Engine, Query, Transaction } from './engine.ts'
+import { StoreFailure } from './failure.ts'
+import type { Flusher } from './flusher.ts'
 import { LogChunks } from './log-chunks.ts'
-import { explainPostgres, sqlState } from './postgres-failure.ts'
+import { explainPostgres } from './postgres-failure.ts'
 import { type Encoded, eachTable, type TableName, typesOf, upsertFrom } from './tables.ts'
 
 /** A socket that sends what is written in one turn of the event loop by one system call. */
@@ -85,27 +87,37 @@ const clock = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::doubl
 /** Milliseconds for which the clock of the database is believed to run as ours does. */
 const believed = 500
 
-/** A change that is nobody's; its own transaction. */
-const flush = `INSERT INTO meta (id, body) VALUES ('synced', '{"key":"synced","value":""}')
-  ON CONFLICT (id) DO UPDATE SET body = excluded.body`
+/** COMMIT takes back, without an error, where a statement has failed. */
+async function commit(client: Client): Promise<void> {
+  let command: string
+  try {
+    command = (await client.query('COMMIT')).command
+  } catch (error) {
+    throw explainPostgres(error)
+  }
+  if (command !== 'COMMIT') throw new StoreFailure('failed', 'a statement of the transaction failed')
+}
+
+/** The connections of a server that writes. Where one of them is lost, both are made anew. */
+export interface Writing {
+  /** Holds the lock. */
+  client: Client
+  flusher: Flusher
+}
 
 /**
  * PostgreSQL: one connection writes, which holds the lock that keeps other servers away; a few read. The one that
- * writes never waits for the disk (`synchronous_commit` is off there): another one does, by a commit of its own, which
- * has all on disk that was committed before it, so that the next transaction runs meanwhile.
+ * writes never waits for the disk (`synchronous_commit` is off there): another one does (flusher.ts), so that the next
+ * transaction runs meanwhile.
  */
 export class Postgres implements Engine {
   readonly name = 'postgres'
   readonly logs = new LogChunks()
-  readonly #connect: () => Promise<Client>
+  readonly #connect: () => Promise<Writing>
   readonly #pool: Pool
   readonly #monotonic: () => number
   readonly #testClock: (() => number) | undefined
-  #writes: Client | undefined
-  /** A connection that has all on disk. */
-  readonly #flushes: Pool
-  #thisFlush: Promise<void> | undefined
-  #nextFlush: Promise<void> | undefined
+  #writing: Writing | undefined
   /** Milliseconds between the clock of the database and `monotonic`. */
   #offset: number | undefined
   /** When it was asked for. */
@@ -113,24 +125,24 @@ export class Postgres implements Engine {
   /** The latest time that was given. */
   #last = 0
 
-  /** `writes` holds the lock, and so does what `connect` gives in its place. `monotonic` gives milliseconds. */
+  /** `connect` gives what comes in the place of `writing`. `monotonic` gives milliseconds. */
   constructor(
-    writes: Client,
-    connect: () => Promise<Client>,
-    pools: { reads: Pool; flushes: Pool },
+    writing: Writing,
+    connect: () => Promise<Writing>,
+    pool: Pool,
     clocks: { monotonic: () => number; instead: (() => number) | undefined },
   ) {
     this.#connect = connect
-    this.#use(writes)
-    this.#pool = pools.reads
-    this.#flushes = pools.flushes
+    this.#use(writing)
+    this.#pool = pool
     this.#monotonic = clocks.monotonic
     this.#testClock = clocks.instead
   }
 
   async begin(): Promise<Transaction> {
-    const anew = this.#writes === undefined
-    const client = this.#writes ?? (await this.#open())
+    const anew = this.#writing === undefined
+    const writing = this.#writing ?? this.#use(await this.#connect())
+    const { client, flusher } = writing
     const begun = this.#begun(client)
     begun.catch(() => {})
     const query = queryOn(client)
@@ -142,57 +154,38 @@ export class Postgres implements Engine {
       put: (table, rows) => put(query, table, rows),
       commit: async (durable, last) => {
         // Where a statement has failed, so does this one, and COMMIT takes all back.
-        const kept = Promise.all([last, execute(client, 'COMMIT')]).then(
+        const kept = Promise.all([begun, last, commit(client)]).then(
           () => {},
           error => {
             // Nobody knows what it waits for.
-            if (sqlState(error.cause) === undefined) this.#drop(client)
+            if (error instanceof StoreFailure && error.reason === 'unavailable') this.#drop(writing)
             throw error
           },
         )
-        return { kept, done: durable ? kept.then(() => this.#flushed()) : kept }
+        return { kept, done: durable ? kept.then(() => flusher.flushed()) : kept }
       },
       rollback: async () => {
         try {
           await execute(client, 'ROLLBACK')
         } catch {
           // It is gone, and its transaction with it.
-          this.#drop(client)
+          this.#drop(writing)
         }
       },
     }
   }
 
-  /** Resolves when all that has been committed is on disk: one commit that waits for it does so for those before it. */
-  #flushed(): Promise<void> {
-    this.#nextFlush ??= this.#flush(this.#thisFlush)
-    return this.#nextFlush
+  #use(writing: Writing): Writing {
+    writing.client.on('error', () => this.#drop(writing)).on('end', () => this.#drop(writing))
+    writing.flusher.onEnd(() => this.#drop(writing))
+    this.#writing = writing
+    return writing
   }
 
-  async #flush(before: Promise<void> | undefined): Promise<void> {
-    await before?.catch(() => {})
-    this.#thisFlush = this.#nextFlush
-    this.#nextFlush = undefined
-    try {
-      await this.#flushes.query(flush)
-    } catch (error) {
-      throw explainPostgres(error)
-    }
-  }
-
-  async #open(): Promise<Client> {
-    return this.#use(await this.#connect())
-  }
-
-  #use(client: Client): Client {
-    client.on('error', () => this.#drop(client))
-    client.on('end', () => this.#drop(client))
-    this.#writes = client
-    return client
-  }
-
-  #drop(client: Client): void {
-    if (this.#writes === client) this.#writes = undefined
+  #drop(writing: Writing): void {
+    if (this.#writing !== writing) return
+    this.#writing = undefined
+    endAll(writing).catch(() => {})
   }
 
   async #begun(client: Client): Promise<number> {
@@ -235,6 +228,10 @@ export class Postgres implements Engine {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#writes?.end(), this.#pool.end(), this.#flushes.end()])
+    await Promise.all([this.#writing && endAll(this.#writing), this.#pool.end()])
   }
+}
+
+async function endAll({ client, flusher }: Writing): Promise<void> {
+  await Promise.all([client.end(), flusher.end()])
 }

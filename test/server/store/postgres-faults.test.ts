@@ -152,6 +152,55 @@ testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
     },
   )
 
+  await t.test(
+    'what it loses in a crash was not acknowledged, whichever connection was lost before',
+    async t => {
+      // What nobody waits for stays in memory.
+      await server.sql("ALTER SYSTEM SET wal_writer_delay = '10s'")
+      await server.sql('SELECT pg_reload_conf()')
+      for (const sent of ['pg_advisory_lock', "'synced'"]) {
+        const place = await newPlace()
+        await using proxy = await PostgresProxy.start(server.port)
+        await using store = await open({ ...place, database: proxy.url(place.database) })
+        await put(store, 'before')
+        const hold = proxy.hold()
+        proxy.cut(sent)
+        let during: Promise<string | undefined>
+        let attempts = 0
+        do during = failureOf(put(store, `during${++attempts}`))
+        while ((await Promise.race([hold.reached.then(() => 'held'), during])) !== 'held')
+        await server.stop('immediate')
+        await server.startAgain()
+        hold.release()
+        const failure = await during
+        const there = (await names(store)).includes(`during${attempts}`)
+        t.ok(
+          there || failure !== undefined,
+          `${sent}: ${failure ?? 'acknowledged'}, ${there ? 'there' : 'lost'}`,
+        )
+      }
+      await server.sql('ALTER SYSTEM RESET wal_writer_delay')
+      await server.sql('SELECT pg_reload_conf()')
+    },
+  )
+
+  await t.test('a statement that nobody has waited for takes its transaction with it', async t => {
+    await using store = await open(await newPlace())
+    const id = randomUUID()
+    const failures = await Promise.all([
+      failureOf(store.write(async tx => tx.putExecution(execution({ id })))),
+      failureOf(
+        store.write(async tx => {
+          tx.listExecutions({ group: '\0' }, { limit: 1 }).catch(() => {})
+        }),
+      ),
+    ])
+    t.same(failures, ['failed', 'failed'])
+    t.equal(await store.read(tx => tx.execution(id)), undefined)
+    await put(store, 'after')
+    t.same(await names(store), ['after'])
+  })
+
   await t.test('a commit that fails takes those with it that have seen what it was to keep', async t => {
     const place = await newPlace()
     await using store = await open(place)
