@@ -189,11 +189,14 @@ export class Postgres implements Engine {
   }
 
   async #begun(client: Client): Promise<number> {
-    const asks = this.#offset === undefined || this.#monotonic() - this.#asked > believed
+    const sent = this.#monotonic()
+    const asks = this.#offset === undefined || sent - this.#asked > believed
     const [answer] = await execute(client, asks ? `BEGIN; ${clock}` : 'BEGIN')
     if (asks) {
       this.#asked = this.#monotonic()
-      this.#offset = (answer!.now as number) - this.#asked
+      // It was said some time between question and answer: what agrees with that is as good.
+      const [least, most] = [(answer!.now as number) - this.#asked, (answer!.now as number) - sent]
+      this.#offset = Math.min(Math.max(this.#offset ?? least, least), most)
     }
     return this.#clock(this.#offset!)
   }

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openStore } from '../../../src/server/store/open.ts'
+import { openPostgres } from '../../../src/server/store/open-postgres.ts'
 import type { Store } from '../../../src/server/store/store.ts'
 import { PostgresServer, postgresNeeds } from '../../support/postgres.ts'
 import { PostgresProxy } from '../../support/postgres-proxy.ts'
@@ -229,6 +230,24 @@ testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
     }
     await put(store, 'after')
     t.same(await names(store), ['after'])
+  })
+
+  await t.test('its clock does not go back for an answer that was slow', async t => {
+    const { database } = await newPlace()
+    let seconds = 1000
+    const opened = await openPostgres(database, { monotonic: () => seconds }, undefined)
+    if (!opened.ok) throw new Error(opened.failure.detail)
+    const { engine } = opened.value
+    const first = await engine.begin(true)
+    await first.begun
+    await first.rollback()
+    seconds += 3
+    const second = await engine.begin(true)
+    seconds += 10
+    const back = second.likelyNow! - (await second.begun)
+    t.ok(back <= 0, `${back} ms back`)
+    await second.rollback()
+    await engine.close()
   })
 
   await t.test('a hundred writers cost no more statements than one', async t => {
