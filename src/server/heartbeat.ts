@@ -20,8 +20,9 @@ export interface Link {
 }
 
 /**
- * Renews the leases of what a runner lists, and brings back what was lost of it, or forgotten by a restored backup. Needs no fsync: the next heartbeat
- * says the same again.
+ * Renews the leases of what a runner lists, and brings back what was lost of it, or forgotten by a restored backup.
+ * Needs no fsync, since the next heartbeat says the same again, unless something is gone: the runner forgets it, and with
+ * it a result that may not be on disk yet.
  */
 export async function heartbeat(
   tx: Writer,
@@ -51,6 +52,7 @@ export async function heartbeat(
       answer.leases[id] = ctx.settings.lease_seconds
     } else if (hasEnded(row) && !(await awaitsLog(tx, row))) answer.gone.push(id)
   }
+  if (answer.gone.length > 0) tx.durably()
   const held = await tx.heldBy([runner.id])
   for (const row of held)
     if (row.state === 'reserved' && row.kind !== 'script' && row.session !== caller.session) putBack(tx, row)

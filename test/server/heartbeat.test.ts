@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ok } from '../../src/result.ts'
 import { patchGroup } from '../../src/server/groups.ts'
-import { channelState, leave } from '../../src/server/heartbeat.ts'
+import { channelState, heartbeat, leave } from '../../src/server/heartbeat.ts'
 import { submitScript } from '../../src/server/scripts.ts'
 import { testId } from '../support/server-rows.ts'
 import { onEachWorld, type Place, sha256, type World } from '../support/server-world.ts'
@@ -114,6 +114,26 @@ onEachWorld(
     t.match(await world.execution(id), { state: 'succeeded', result: { lease_id } })
   },
 )
+
+onEachWorld(t, 'what is gone is on disk before its runner hears of it', async (t, world) => {
+  const runner = await world.addRunner()
+  const reservation = await world.start(runner)
+  const synced = async () => {
+    let times = 0
+    const message = { state: 'ready' as const, executors: [], free_slots: 0 }
+    await world.call(runner.id, runner.session, async (tx, caller) => {
+      tx.durably = () => times++
+      const listed = { ...message, executions: [reservation.execution_id] }
+      return ok(
+        await heartbeat(tx, world.ctx, caller, listed, { polling: false, clock_difference_seconds: 0 }),
+      )
+    })
+    return times > 0
+  }
+  t.equal(await synced(), false)
+  await world.result(runner, reservation)
+  t.equal(await synced(), true)
+})
 
 onEachWorld(t, 'an abort is told in each heartbeat and on the channel until it is done', async (t, world) => {
   const runner = await world.addRunner()
