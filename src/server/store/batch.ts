@@ -34,8 +34,8 @@ export class Batches {
   readonly #events: BatchEvents
   #waiting: Job[] = []
   #running: Promise<void> | undefined
-  /** Whether the transaction before this one was kept. */
-  #before = Promise.resolve(true)
+  /** Why the transaction before this one was not kept; undefined where it was. */
+  #before: Promise<unknown> = Promise.resolve()
   /** Transactions that are on their way to the disk. */
   readonly #ends = new Set<Promise<void>>()
   readonly #memory = { likely: new LikelyQueues(), recent: new RecentRows() }
@@ -93,7 +93,8 @@ export class Batches {
         await work.begin(jobs.map(({ options }) => options))
         for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
         // It may have seen what the one before has put.
-        if (!(await before)) throw new StoreFailure('failed', 'the transaction before it failed')
+        const lost = await before
+        if (lost !== undefined) throw lost
         commit = await work.commit()
       } catch (error) {
         this.#memory.recent.clear()
@@ -104,17 +105,16 @@ export class Batches {
       // Whom this wakes writes, and what is written next comes after this, and sees it.
       const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
       this.#events.notify(early)
-      const kept = commit.kept.then(
+      const kept: Promise<unknown> = commit.kept.then(
         () => {
           this.#engine.logs.committed()
           this.#events.notify(topics.filter(topic => !early.includes(topic)))
-          return true
         },
-        () => {
+        (error: unknown) => {
           this.#memory.recent.clear()
           // Only who began meanwhile has to know.
-          if (this.#before === kept) this.#before = Promise.resolve(true)
-          return false
+          if (this.#before === kept) this.#before = Promise.resolve()
+          return error
         },
       )
       this.#before = kept
