@@ -42,6 +42,24 @@ function install(t: Test, name = 'place') {
 
 const source = '../src/cli/main.ts'
 
+testWith(t, 'what runs for months is kept small, however it is configured', needs, async t => {
+  const { root, launcher, run } = install(t)
+  executable(join(root, 'lib/node'), node('shipped'))
+  const isSmall = (...words: string[]) => run([launcher, ...words]).out.includes('--max-semi-space-size=4')
+  const small = ['server', 'attach', '-c runner.cfg server', '--config=x -v attach -q', 'server backup x']
+  for (const words of small) t.ok(isSmall(...words.split(' ')), words)
+  for (const words of [
+    '',
+    'run server',
+    '-c server',
+    '-c attach run',
+    'get server',
+    '-g server',
+    '-- server',
+  ])
+    t.notOk(isSmall(...words.split(' ')), words)
+})
+
 testWith(t, 'it finds its place however it is called', needs, async t => {
   const { folder, root, launcher, path, run } = install(t, '-a place of its own')
   executable(join(root, 'lib/node'), node('shipped'))
