@@ -205,6 +205,9 @@ export class Work {
     }
     for (const [id, row] of this.#known.executions) if (!own.has(id)) take(row)
     for (const row of own.values()) take(row)
+    // One that was remembered, and has come to be held in this batch.
+    if (rows.some(({ id }) => !this.#order.has(id) && this.#known.executions.get(id) !== undefined))
+      return undefined
     const place = (row: ExecutionRow) => this.#order.get(row.id) ?? Number.POSITIVE_INFINITY
     return rows.sort((a, b) => place(a) - place(b) || 0)
   }
@@ -235,8 +238,9 @@ export class Work {
   /** Takes over what a writer has put; `written`: the database has it already. */
   put<T extends TableName>(table: T, row: Rows[T], encoded: Encoded, written: boolean): void {
     const id = encoded.id as string
+    const isNew = this.#known[table].get(id) === undefined
     this.#known[table].set(id, row)
-    if (table === 'executions' && !this.#order.has(id)) this.#order.set(id, this.#last++)
+    if (table === 'executions' && isNew && !this.#order.has(id)) this.#order.set(id, this.#last++)
     this.#recent.set(table, id, row)
     if (written) return
     const unwritten = this.#unwritten.get(table) ?? new Map<string, Encoded>()

@@ -230,6 +230,18 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
           throw new Error('never mind')
         }, hint)
         .catch(error => t.equal(error.message, 'never mind'))
+
+    const lost = [1, 2].map(n => execution({ id: `lost ${n}`, runner_id: 'late', state: 'lost' }))
+    await put(store, ...lost)
+    const back = lost.map(row => ({ ...row, state: 'running' as const }))
+    await store.write(
+      async tx => {
+        for (const row of back.toReversed())
+          if ((await tx.execution(row.id)) !== undefined) tx.putExecution(row)
+        t.same(await tx.heldBy(['late']), back, 'what comes to be held, in the order it was made')
+      },
+      { executions: lost.map(row => row.id), held: ['late'] },
+    )
   })
 
   await test('a job is active as long as one of its attempts may still run', async (t, { store }) => {
