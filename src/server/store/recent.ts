@@ -37,6 +37,8 @@ export class RecentRows {
       this.#order.delete(id)
       return
     }
+    // Behind all others: the first are forgotten first.
+    rows.delete(id)
     rows.set(id, row)
     if (order !== undefined) this.#order.set(id, order)
   }
