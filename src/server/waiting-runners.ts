@@ -14,6 +14,9 @@ import type { Reader, Store } from './store/store.ts'
 
 type Looked = { ok: true } | { ok: false; failure: HttpRefusal }
 
+/** What is read ahead for one runner at most: one may ask for far more than it can take. */
+const mostHeads = 8
+
 /** Hands out what is queued to runners that wait: one writer for all. */
 export function serveWaiters(store: Store, context: Context, metrics: Metrics): Serve {
   return (turns, more) => {
@@ -52,7 +55,7 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
         runners,
         groupsOf: runners,
         held: runners,
-        heads: turns.reduce((sum, { waiter }) => sum + waiter.slots, 0),
+        heads: turns.reduce((sum, { waiter }) => sum + Math.min(waiter.slots, mostHeads), 0),
         durable: false,
       },
     )

@@ -1,8 +1,14 @@
 import t from 'tap'
+import type { Context } from '../../src/server/context.ts'
 import { dispatch } from '../../src/server/dispatch.ts'
 import { patchGroup } from '../../src/server/groups.ts'
+import type { Metrics } from '../../src/server/metrics.ts'
+import type { Waiter } from '../../src/server/polls.ts'
 import { patchRunner } from '../../src/server/runners.ts'
 import { submitScript } from '../../src/server/scripts.ts'
+import type { Store, WriteOptions } from '../../src/server/store/store.ts'
+import { serveWaiters } from '../../src/server/waiting-runners.ts'
+import { makeContext } from '../support/context.ts'
 import { onEachWorld } from '../support/server-world.ts'
 
 t.setTimeout(120_000)
@@ -21,6 +27,21 @@ onEachWorld(t, 'work goes out by priority and then age, as much as is asked for'
   }
   t.same(idsOf(await world.reserve(runner, 3)), [ids[1], ids[3], ids[0]])
   t.same(idsOf(await world.reserve(runner, 9)).toSorted(), ids.toSorted())
+})
+
+t.test('for a runner that asks for a thousand no thousand is read ahead', async t => {
+  let heads: number | undefined
+  const store = {
+    write: async (_: unknown, options: WriteOptions) => {
+      heads = options.heads
+    },
+  } as unknown as Store
+  const serve = serveWaiters(store, makeContext() as Context, {} as Metrics)
+  const turn = (slots: number) => ({ waiter: { slots } as Waiter, again: false, changed: false })
+  await serve([turn(1), turn(4)], false)
+  t.equal(heads, 5)
+  await serve([turn(1000), turn(4)], false)
+  t.equal(heads, 12)
 })
 
 onEachWorld(t, 'a reservation says all that a runner needs, its secrets sealed for it', async (t, world) => {
