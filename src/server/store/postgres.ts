@@ -231,7 +231,9 @@ export class Postgres implements Engine {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#writing && endAll(this.#writing), this.#pool.end()])
+    const writing = this.#writing
+    this.#writing = undefined
+    await Promise.all([writing && endAll(writing), this.#pool.end()])
   }
 }
 
