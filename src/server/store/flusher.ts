@@ -2,8 +2,11 @@ import type { Client } from 'pg'
 import { explainPostgres } from './postgres-failure.ts'
 
 /** A change that is nobody's; its own transaction. */
-const flush = `INSERT INTO meta (id, body) VALUES ('synced', '{"key":"synced","value":""}')
-  ON CONFLICT (id) DO UPDATE SET body = excluded.body`
+const flush = {
+  name: 'flush',
+  text: `INSERT INTO meta (id, body) VALUES ('synced', '{"key":"synced","value":""}')
+    ON CONFLICT (id) DO UPDATE SET body = excluded.body`,
+}
 
 /**
  * A connection that waits for the disk: a commit of its own has all there that was committed before it. What is waited

@@ -18,10 +18,10 @@ export const queuesWaiting = `${queuesIn('true', 'true')} SELECT queue FROM foun
 
 /** The first `$2` executions of the queue `$1`. */
 export const headsWhere = `WHERE ${waiting} AND queue = $1 ORDER BY priority DESC, executions.seq LIMIT $2`
-export const headsOf = `SELECT ${columnsOf.executions} FROM executions ${headsWhere}`
-/** Their definitions. */
-export const definitionsOfHeads = `SELECT ${columnsOf.definitions} FROM definitions
-  WHERE id IN (SELECT grp FROM executions ${headsWhere})`
+/** The same with the text of their definitions. */
+export const headsWithDefinitions = `SELECT heads.*, definitions.body AS definition
+  FROM (SELECT ${columnsOf.executions}, grp, priority FROM executions ${headsWhere}) AS heads
+  LEFT JOIN definitions ON definitions.id = heads.grp ORDER BY heads.priority DESC, heads.seq`
 
 /** What waited when a transaction began. */
 export interface Queued {

@@ -1,6 +1,6 @@
 import { heldStates } from '../../protocol/states.ts'
 import type { Answer, Commit, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
-import { definitionsOfHeads, headsOf, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
+import { headsWithDefinitions, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
 import type { RecentRows } from './recent.ts'
 import { type ExecutionRow, queueOf, type WriteOptions } from './store.ts'
 import {
@@ -170,12 +170,12 @@ export class Work {
     const likely = this.#likely.names
     const [found, ...heads] = await Promise.all([
       this.query(queuesWaiting),
-      ...likely.map(queue => this.query(headsOf, queue, limit)),
-      ...likely.map(queue => this.query(definitionsOfHeads, queue, limit)),
+      ...likely.map(queue => this.query(headsWithDefinitions, queue, limit)),
     ])
     const queues = found!.map(({ queue }) => queue as string)
     this.#likely.replace(queues)
-    for (const definitions of heads.splice(likely.length)) this.learn('definitions', definitions)
+    for (const { grp, definition } of heads.flat())
+      if (definition !== null) this.learn('definitions', [{ id: grp!, body: definition! }])
     this.#queued = {
       queues,
       limit,
