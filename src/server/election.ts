@@ -21,12 +21,22 @@ export function elect(group: GroupRow, runners: readonly RunnerRow[], now: numbe
 }
 
 function oldest(runners: readonly RunnerRow[]): RunnerRow | undefined {
-  const before = (one: RunnerRow, other: RunnerRow) =>
+  const isOlder = (one: RunnerRow, other: RunnerRow) =>
     one.created_at < other.created_at || (one.created_at === other.created_at && one.id < other.id)
   return runners.reduce<RunnerRow | undefined>(
-    (first, runner) => (first === undefined || before(runner, first) ? runner : first),
+    (first, runner) => (first === undefined || isOlder(runner, first) ? runner : first),
     undefined,
   )
+}
+
+/** By writer and group, who led before it: what one writer changes is one change, however often it has to elect. */
+const before = new WeakMap<Writer, Map<string, string | null>>()
+
+function leaderBefore(tx: Writer, { name, leader_runner_id }: GroupRow): string | null {
+  const leaders = before.get(tx) ?? new Map<string, string | null>()
+  before.set(tx, leaders)
+  if (!leaders.has(name)) leaders.set(name, leader_runner_id)
+  return leaders.get(name) ?? null
 }
 
 /**
@@ -37,7 +47,8 @@ export async function electGroup(tx: Writer, ctx: Context, name: string): Promis
   const group = await tx.group(name)
   if (group === undefined || (group.mode !== 'leader' && group.leader_runner_id === null)) return
   const runners = group.mode === 'leader' ? await tx.runnersOf(name) : []
-  const leader = elect(group, runners, await vouchedTime(tx, ctx))
+  const leader_runner_id = leaderBefore(tx, group)
+  const leader = elect({ ...group, leader_runner_id }, runners, await vouchedTime(tx, ctx))
   if (leader === group.leader_runner_id) return
   tx.putGroup({ ...group, leader_runner_id: leader })
   for (const id of [group.leader_runner_id, leader]) if (id !== null) tx.notify({ about: 'runner', id })

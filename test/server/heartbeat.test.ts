@@ -248,3 +248,15 @@ onEachWorld(t, 'what a runner says of itself is kept', async (t, world) => {
     reserve_until: world.clock.wall + 60_000,
   })
 })
+
+onEachWorld(t, 'a pinned runner that comes back to drain takes the lead from nobody', async (t, world) => {
+  const [oldest, leader, pinned] = [await world.addRunner(), await world.addRunner(), await world.addRunner()]
+  await world.wait(130)
+  await world.heartbeat(leader)
+  await world.write(tx =>
+    patchGroup(tx, world.ctx, 'default', { mode: 'leader', pinned_runner_id: pinned.id }),
+  )
+  await world.heartbeat(oldest)
+  await world.heartbeat(pinned, [], { state: 'draining' })
+  t.match(await world.store.read(tx => tx.group('default')), { leader_runner_id: leader.id })
+})
