@@ -76,13 +76,16 @@ const noSubprograms: Plugin = {
 
 /**
  * Executors share files with this host, so its engine is never reached over ssh, and nothing is built with it: without
- * ssh2, gRPC and protobuf a runner that waits is smaller by a quarter.
+ * ssh2, gRPC, protobuf and what packs a context, Node's zlib too, a runner that waits is smaller by a third.
  */
 const localEngine: Plugin = {
   name: 'local-engine',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^\.\/(ssh|session|buildkit)$/ }, ({ importer }) =>
       /\/(dockerode|docker-modem)\//.test(importer) ? { path: 'none', namespace: 'no-engine' } : undefined,
+    )
+    onResolve({ filter: /^(zlib|tar-fs|@balena\/dockerignore)$/ }, ({ importer }) =>
+      importer.includes('/dockerode/') ? { path: 'none', namespace: 'no-engine' } : undefined,
     )
     onLoad({ filter: /.*/, namespace: 'no-engine' }, () => ({ contents: 'module.exports = {}' }))
   },
