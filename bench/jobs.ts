@@ -6,13 +6,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { Engine } from '../test/support/engine.ts'
 import { makeImage, withBusybox } from '../test/support/images.ts'
 import { median, percentile, replacePart } from './figures.ts'
 import { freePort } from './port.ts'
+import { Connection } from './queues/connection.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
@@ -71,23 +72,42 @@ async function call(method: string, path: string, body?: object) {
   return answer
 }
 
+/** Connections that nobody uses now. */
+const idle: Connection[] = []
+const agent = new Agent({ keepAlive: true })
+
 /** Runs one job, and follows it until its result is seen; the bytes of its log. */
 async function job(command: string[]): Promise<number> {
-  const { id } = (await (await call('POST', '/v1/executions', { image: 'box', command })).json()) as {
-    id: string
-  }
-  const followed = await call('GET', `/v1/executions/${id}/log?follow=true`)
+  const authorization = `Bearer ${token}`
+  const connection = idle.pop() ?? (await Connection.open(url))
+  const submit = JSON.stringify({ image: 'box', command })
+  const submitted = await connection.send(
+    'POST',
+    '/v1/executions',
+    `Authorization: ${authorization}\r\n`,
+    submit,
+  )
+  idle.push(connection)
+  const { id } = JSON.parse(submitted.body) as { id: string }
+  const asked = get(`${url}/v1/executions/${id}/log?follow=true`, { agent, headers: { authorization } })
+  const [followed] = (await once(asked, 'response')) as [IncomingMessage]
+  followed.setEncoding('latin1')
   let bytes = 0
-  for await (const { event, data } of followed
-    .body!.pipeThrough(new TextDecoderStream() as never)
-    .pipeThrough(new EventSourceParserStream())) {
-    const said = JSON.parse(data)
-    if (event === 'log') bytes += Buffer.byteLength(said.base64, 'base64')
-    if (event !== 'end') continue
-    if (said.state !== 'succeeded') throw new Error(`the job ${id} has ${said.state}`)
-    return bytes
+  let state: unknown
+  let rest = ''
+  for await (const text of followed) {
+    const events = `${rest}${text}`.split('\n\n')
+    rest = events.pop()!
+    for (const event of events) {
+      const data = /^data: (.*)/m.exec(event)
+      if (data === null) continue
+      const said = JSON.parse(data[1]!)
+      if (said.base64 !== undefined) bytes += Buffer.byteLength(said.base64, 'base64')
+      state = said.state
+    }
   }
-  throw new Error(`the log of ${id} broke off`)
+  if (state !== 'succeeded') throw new Error(`the job ${id} has ${state ?? 'no end in its log'}`)
+  return bytes
 }
 
 const docker = (...args: string[]) => {
@@ -213,6 +233,8 @@ try {
     `# Jobs in containers\n\n${[await single(), await throughput(), await output(), memory].join('\n\n')}\n`,
   )
 } finally {
+  for (const connection of idle) connection.close()
+  agent.destroy()
   for (const child of children.reverse()) {
     child.kill()
     await once(child, 'exit')
