@@ -39,6 +39,10 @@ export class Batches {
   /** Transactions that are on their way to the disk. */
   readonly #ends = new Set<Promise<void>>()
   readonly #memory = { likely: new LikelyQueues(), recent: new RecentRows() }
+  /** The latest batch, as long as it is on its way to the disk. */
+  #latest: { end: Promise<void>; writers: number } | undefined
+  /** Called with each writer that comes. */
+  #arrived: (() => void) | undefined
   #closed = false
 
   constructor(engine: Engine, events: BatchEvents) {
@@ -50,6 +54,7 @@ export class Batches {
     if (this.#closed) return Promise.reject(new StoreFailure('closed', 'the store has been closed'))
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ writer, options, resolve: resolve as Job['resolve'], reject })
+      this.#arrived?.()
       this.#running ??= this.#run()
     })
   }
@@ -65,9 +70,26 @@ export class Batches {
     while (this.#waiting.length > 0) {
       // What the event loop has to hand out may be more writers.
       await nextTurn()
+      await this.#enough()
       await this.#transact(this.#waiting.splice(0, most))
     }
     this.#running = undefined
+  }
+
+  /**
+   * Resolves when it is time for the next batch: nothing is on its way to the disk, or as many writers wait as the
+   * latest batch has that is. So what a batch costs beside its writers is paid for more of them, and none waits longer
+   * than for the disk.
+   */
+  async #enough(): Promise<void> {
+    const latest = this.#latest
+    if (latest === undefined || this.#waiting.length >= latest.writers) return
+    const enough = Promise.withResolvers<void>()
+    this.#arrived = () => {
+      if (this.#waiting.length >= latest.writers) enough.resolve()
+    }
+    await Promise.race([latest.end, enough.promise])
+    this.#arrived = undefined
   }
 
   /** Runs a batch. Resolves when the next may begin, which may be before this one is on disk and answered. */
@@ -126,6 +148,11 @@ export class Batches {
         error => fail(work.error ?? error),
       )
       this.#ends.add(end)
+      const latest = { end, writers: jobs.length }
+      this.#latest = latest
+      void end.then(() => {
+        if (this.#latest === latest) this.#latest = undefined
+      })
       void end.then(() => this.#ends.delete(end))
     } catch (error) {
       fail(error)
