@@ -8,9 +8,9 @@ import { errorCode, fail, ok, type Result } from '../../result.ts'
 const few = 10
 
 /**
- * Removes a directory and all in it; one that is not there is fine. Where it has more than a few files, by rm(1), which follows no link, goes as deep as a
- * job may have gone, and keeps no event loop busy with a million files. Directories that their owner locked are opened
- * first. Fails with a sentence.
+ * Removes a directory and all in it; one that is not there is fine. Where it has more than a few files, by rm(1), which
+ * follows no link, goes as deep as a job may have gone, and keeps no event loop busy with a million files. Directories
+ * that their owner locked are opened first. Fails with a sentence.
  */
 export async function removeTree(path: string): Promise<Result<void, string>> {
   if (await removeFew(path)) return ok(undefined)

@@ -208,6 +208,13 @@ export class Postgres implements Engine {
     return this.#testClock?.() ?? this.#last
   }
 
+  /** The clock of the database, which is asked only where nobody has asked before. */
+  async #now(client: PoolClient): Promise<number> {
+    if (this.#offset !== undefined) return this.#clock(this.#offset)
+    const [answer] = await execute(client, clock)
+    return this.#testClock?.() ?? (answer!.now as number)
+  }
+
   async snapshot<T>(reader: (query: Query, now: number) => Promise<T>): Promise<T> {
     let client: PoolClient
     try {
@@ -219,7 +226,7 @@ export class Postgres implements Engine {
     begun.catch(() => {})
     let broken = true
     try {
-      const now = this.#clock(this.#offset ?? Date.now() - this.#monotonic())
+      const now = await this.#now(client)
       const value = await reader(queryOn(client), now)
       broken = false
       return value

@@ -19,10 +19,13 @@ export class RecentRows {
   /** The order of the executions. */
   readonly #order = new Map<string, number>()
 
+  /** Undefined: rows of this table are not remembered. */
+  #rowsOf<T extends keyof Rows>(table: T): Map<string, Rows[T]> | undefined {
+    return (this.#tables as { [T in keyof Rows]?: Map<string, Rows[T]> })[table]
+  }
+
   get<T extends keyof Rows>(table: T, id: string): Rows[T] | undefined {
-    return (this.#tables as Partial<Record<keyof Rows, Map<string, unknown>>>)[table]?.get(id) as
-      | Rows[T]
-      | undefined
+    return this.#rowsOf(table)?.get(id)
   }
 
   orderOf(id: string): number | undefined {
@@ -30,7 +33,7 @@ export class RecentRows {
   }
 
   set<T extends keyof Rows>(table: T, id: string, row: Rows[T], order?: number): void {
-    const rows = (this.#tables as Partial<Record<keyof Rows, Map<string, unknown>>>)[table]
+    const rows = this.#rowsOf(table)
     if (rows === undefined) return
     if (table === 'executions' && endStates.includes((row as Rows['executions']).state)) {
       rows.delete(id)

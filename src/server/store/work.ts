@@ -14,6 +14,7 @@ import {
 } from './tables.ts'
 
 type Known = { [T in TableName]: Map<string, Rows[T] | undefined> }
+
 /**
  * The transaction of a batch: what its writers have read and put so far, which goes to the database in bulk when it
  * is committed, or when a statement has to see it.
