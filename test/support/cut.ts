@@ -6,6 +6,7 @@ export class Cut implements AsyncDisposable {
   readonly #server: Server
   readonly #pairs = new Set<[Socket, Socket]>()
   #open = true
+  #silent = false
 
   private constructor(port: number) {
     this.#server = createServer(socket => {
@@ -19,7 +20,8 @@ export class Cut implements AsyncDisposable {
         other.destroy()
       }
       for (const one of pair) one.on('error', end).on('close', end)
-      socket.pipe(other).pipe(socket)
+      if (this.#silent) for (const one of pair) one.pause()
+      else socket.pipe(other).pipe(socket)
     })
   }
 
@@ -39,13 +41,15 @@ export class Cut implements AsyncDisposable {
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy()
   }
 
-  /** Lets nothing through, without a word to anybody. */
+  /** Lets nothing through, without a word to anybody; also what connects from now on is never answered. */
   silence(): void {
+    this.#silent = true
     for (const pair of this.#pairs) for (const socket of pair) socket.unpipe().pause()
   }
 
   open(): void {
     this.#open = true
+    this.#silent = false
     // What was silent is broken.
     for (const pair of this.#pairs) if (pair[0].isPaused()) for (const socket of pair) socket.destroy()
   }
