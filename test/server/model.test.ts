@@ -570,8 +570,12 @@ onEachDatabase(
         for (const table of ['executions', 'definitions', 'logs', 'runners', 'groups'])
           await other.run(`DELETE FROM ${table}`)
         await other.run("DELETE FROM meta WHERE id = 'sweep.tick'")
-        // A statement that changes rows by itself has the store forget what it remembers of them.
-        await world.write(tx => tx.deleteJob('none'))
+        // A writer that fails behind a statement of its own has the store forget all that it remembers.
+        const failing = world.write(async tx => {
+          await tx.deleteJob('none')
+          throw new Error('forget')
+        })
+        await assert.rejects(failing, /forget/)
         world.restart()
         await fc.asyncModelRun(async () => ({ model: await begin(world), real: world }), commands)
       }),

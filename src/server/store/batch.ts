@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Commit, Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
-import { LikelyQueues } from './queues.ts'
-import { RecentRows } from './recent.ts'
+import { Recent } from './recent.ts'
 import { Stage } from './stage.ts'
 import type { Topic, WriteOptions, Writer } from './store.ts'
 import { Work } from './work.ts'
@@ -38,7 +37,7 @@ export class Batches {
   #before: Promise<unknown> = Promise.resolve()
   /** Transactions that are on their way to the disk. */
   readonly #ends = new Set<Promise<void>>()
-  readonly #memory = { likely: new LikelyQueues(), recent: new RecentRows() }
+  readonly #recent = new Recent()
   /** The latest batch, as long as it is on its way to the disk. */
   #latest: { end: Promise<void>; writers: number } | undefined
   /** Called with each writer that comes. */
@@ -108,8 +107,8 @@ export class Batches {
     try {
       const durable = jobs.some(({ options }) => options.durable !== false)
       const transaction = await this.#engine.begin(durable)
-      if (transaction.anew) this.#memory.recent.clear()
-      const work = new Work(this.#engine, transaction, durable, this.#memory)
+      if (transaction.anew) this.#recent.clear()
+      const work = new Work(this.#engine, transaction, durable, this.#recent)
       let commit: Commit
       try {
         await work.begin(jobs.map(({ options }) => options))
@@ -119,11 +118,11 @@ export class Batches {
         if (lost !== undefined) throw lost
         commit = await work.commit()
       } catch (error) {
-        this.#memory.recent.clear()
+        this.#recent.clear()
         await work.rollback()
         throw work.error ?? error
       }
-      this.#memory.recent.trim()
+      this.#recent.trim()
       // Whom this wakes writes, and what is written next comes after this, and sees it.
       const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
       this.#events.notify(early)
@@ -133,7 +132,7 @@ export class Batches {
           this.#events.notify(topics.filter(topic => !early.includes(topic)))
         },
         (error: unknown) => {
-          this.#memory.recent.clear()
+          this.#recent.clear()
           // Only who began meanwhile has to know.
           if (this.#before === kept) this.#before = Promise.resolve()
           return error

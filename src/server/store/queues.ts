@@ -1,6 +1,9 @@
-/* What waits in queues, as SQL. */
-import type { ExecutionRow } from './store.ts'
+/* What waits in queues: as SQL, and as the latest transactions have left it. */
+import { type ExecutionRow, queueOf } from './store.ts'
 import { columnsOf } from './tables.ts'
+
+/** Characters of a definition that is read ahead and remembered, at most. */
+export const longest = 4000
 
 /** Those in queues, by their index: SQLite, which keeps no statistics, would look at all that are queued. */
 const inQueues = 'FROM executions /* INDEXED BY executions_queued */'
@@ -18,33 +21,151 @@ export const queuesWaiting = `${queuesIn('true', 'true')} SELECT queue FROM foun
 
 /** The first `$2` executions of the queue `$1`. */
 export const headsWhere = `WHERE ${waiting} AND queue = $1 ORDER BY priority DESC, executions.seq LIMIT $2`
-/** The same with the text of their definitions. */
+/** The same with the text of their definitions, as far as these are small. */
 export const headsWithDefinitions = `SELECT heads.*, definitions.body AS definition
   FROM (SELECT ${columnsOf.executions}, grp, priority FROM executions ${headsWhere}) AS heads
-  LEFT JOIN definitions ON definitions.id = heads.grp ORDER BY heads.priority DESC, heads.seq`
+  LEFT JOIN definitions ON definitions.id = heads.grp AND length(definitions.body) <= ${longest}
+  ORDER BY heads.priority DESC, heads.seq`
 
-/** What waited when a transaction began. */
-export interface Queued {
-  queues: string[]
-  /** The first `limit` of some of the queues. */
-  heads: ReadonlyMap<string, readonly ExecutionRow[]>
-  limit: number
+/** How many are read from a queue at least, where any are. */
+export const readAhead = 200
+/** How many queues are remembered with what waits first in them, and how much of each. */
+const mostLists = 8
+const mostRows = 4000
+
+interface List {
+  /** The first of a queue, by priority and then age. */
+  rows: ExecutionRow[]
+  /** They are all. */
+  whole: boolean
 }
 
-/** How many queues are remembered. */
-const most = 8
+/** The queue in which an execution waits, if it does. */
+export function waitsIn(row: ExecutionRow | undefined): string | undefined {
+  return row?.state === 'queued' && row.kind !== 'script' ? queueOf(row) : undefined
+}
 
-/** Queues in which something waits, as far as it was seen: what is asked for first. */
-export class LikelyQueues {
-  names: readonly string[] = []
+/** Queues as they were read, and as what was put since has changed them. */
+export class WaitingQueues {
+  /** Those in which something waits; undefined where that is not known. */
+  #names: Set<string> | undefined
+  /** The queues that were used last stand last. */
+  readonly #lists = new Map<string, List>()
+  /** Those that are likely to be among the names where these are not known. */
+  #likely: readonly string[] = []
 
-  /** Something came into this one. */
-  add(queue: string): void {
-    if (!this.names.includes(queue)) this.names = [queue, ...this.names].slice(0, most)
+  get areKnown(): boolean {
+    return this.#names !== undefined
   }
 
-  /** These are all. */
-  replace(queues: readonly string[]): void {
-    this.names = queues.slice(0, most)
+  learnNames(names: readonly string[]): void {
+    this.#names = new Set(names)
+    for (const queue of this.#lists.keys()) if (!this.#names.has(queue)) this.#lists.delete(queue)
+  }
+
+  /** `rows` are the first of a queue. */
+  learn(queue: string, rows: readonly ExecutionRow[], whole: boolean): void {
+    this.#lists.delete(queue)
+    if (whole && rows.length === 0) {
+      this.#names?.delete(queue)
+      return
+    }
+    this.#names?.add(queue)
+    this.#lists.set(queue, { rows: [...rows], whole })
+    const [first] = this.#lists.keys()
+    if (this.#lists.size > mostLists) this.#lists.delete(first!)
+  }
+
+  /** The queues to read before `limit` heads of each can be said, as far as they are remembered at all. */
+  unread(limit: number): string[] {
+    const names = this.#names === undefined ? this.#likely : [...this.#names].slice(0, mostLists)
+    return names.filter(queue => this.heads(queue, limit, none) === undefined)
+  }
+
+  /** The queues in which something waits beside what has `left`; undefined where that is not known. */
+  names(left: ReadonlySet<string>): string[] | undefined {
+    if (this.#names === undefined) return undefined
+    const names: string[] = []
+    for (const queue of this.#names) {
+      const list = this.#lists.get(queue)
+      const stays = list === undefined ? left.size === 0 : list.rows.some(({ id }) => !left.has(id))
+      if (stays) names.push(queue)
+      else if (!list?.whole) return undefined
+    }
+    return names.sort()
+  }
+
+  /** The first of a queue beside what has `left`; undefined where they are not known. */
+  heads(queue: string, limit: number, left: ReadonlySet<string>): ExecutionRow[] | undefined {
+    const list = this.#lists.get(queue)
+    if (list === undefined) return this.#names?.has(queue) === false ? [] : undefined
+    this.#lists.delete(queue)
+    this.#lists.set(queue, list)
+    const rows: ExecutionRow[] = []
+    for (const row of list.rows) {
+      if (rows.length === limit) break
+      if (!left.has(row.id)) rows.push(row)
+    }
+    return rows.length === limit || list.whole ? rows : undefined
+  }
+
+  /** What was put last; `before`: as it was, undefined where it is new. */
+  put(row: ExecutionRow, before: ExecutionRow | undefined): void {
+    const [from, to] = [waitsIn(before), waitsIn(row)]
+    if (from !== undefined && from === to && before!.priority === row.priority) this.#replace(from, row)
+    else {
+      if (from !== undefined) this.#leave(from, row.id)
+      if (to !== undefined) this.#enter(to, row, before === undefined)
+    }
+  }
+
+  #replace(queue: string, row: ExecutionRow): void {
+    const rows = this.#lists.get(queue)?.rows
+    const index = rows?.findIndex(({ id }) => id === row.id) ?? -1
+    if (index >= 0) rows![index] = row
+  }
+
+  #leave(queue: string, id: string): void {
+    const list = this.#lists.get(queue)
+    const index = list?.rows.findIndex(row => row.id === id) ?? -1
+    if (index >= 0) list!.rows.splice(index, 1)
+    // Whether it was the last of them is not known.
+    else if (list === undefined || list.whole) this.#forgetNames()
+    if (list?.whole && list.rows.length === 0) {
+      this.#lists.delete(queue)
+      this.#names?.delete(queue)
+    }
+  }
+
+  #enter(queue: string, row: ExecutionRow, isNew: boolean): void {
+    const isFirst = this.#names?.has(queue) === false
+    this.#names?.add(queue)
+    if (isFirst) this.learn(queue, [row], true)
+    else if (isNew) this.#insert(queue, row)
+    // Where one stands that comes back is known to the database.
+    else this.#lists.delete(queue)
+  }
+
+  #insert(queue: string, row: ExecutionRow): void {
+    const list = this.#lists.get(queue)
+    if (list === undefined) return
+    const behind = list.rows.findLastIndex(({ priority }) => priority >= row.priority) + 1
+    if (behind === list.rows.length && !list.whole) return
+    list.rows.splice(behind, 0, row)
+    if (list.rows.length <= mostRows) return
+    list.rows.length = mostRows / 2
+    list.whole = false
+  }
+
+  #forgetNames(): void {
+    this.#likely = [...(this.#names ?? this.#likely)].slice(0, mostLists)
+    this.#names = undefined
+  }
+
+  clear(): void {
+    this.#forgetNames()
+    this.#lists.clear()
   }
 }
+
+const none: ReadonlySet<string> = new Set()

@@ -1,63 +1,116 @@
 import { endStates } from '../../protocol/states.ts'
-import type { Rows } from './tables.ts'
+import { HeldRows } from './held.ts'
+import { longest, WaitingQueues } from './queues.ts'
+import type { Rows, TableName } from './tables.ts'
 
-type Kept = 'executions' | 'runners' | 'groups'
+const kept = ['executions', 'runners', 'groups', 'definitions', 'logs'] as const
+type Kept = (typeof kept)[number]
 
 /** How many rows of a table are remembered. */
-const most = 500
+const most = 1000
+/** Above every number that a database has given. */
+const newest = 2 ** 52
 
 /**
- * Rows as the latest transaction has left them, so that the next need not read them: nobody else writes, as long as
- * this server holds the store. Executions that have ended are not among them.
+ * What the latest transactions have left, so that the next need not read it: nobody else writes, as long as this
+ * server holds the store. Executions that have ended are not among it.
  */
-export class RecentRows {
-  readonly #tables: { [T in Kept]: Map<string, Rows[T]> } = {
-    executions: new Map(),
-    runners: new Map(),
-    groups: new Map(),
+export class Recent {
+  readonly queues = new WaitingQueues()
+  readonly held = new HeldRows()
+  readonly #tables = Object.fromEntries(kept.map(name => [name, new Map()])) as unknown as {
+    [T in Kept]: Map<string, Rows[T] | undefined>
   }
-  /** The order of the executions. */
+  /** The order of the executions: as the database has numbered them, or beyond `newest` as they were put. */
   readonly #order = new Map<string, number>()
+  #last = newest
 
   /** Undefined: rows of this table are not remembered. */
-  #rowsOf<T extends keyof Rows>(table: T): Map<string, Rows[T]> | undefined {
-    return (this.#tables as { [T in keyof Rows]?: Map<string, Rows[T]> })[table]
+  #rowsOf<T extends TableName>(table: T): Map<string, Rows[T] | undefined> | undefined {
+    return (this.#tables as { [T in TableName]?: Map<string, Rows[T] | undefined> })[table]
   }
 
-  get<T extends keyof Rows>(table: T, id: string): Rows[T] | undefined {
+  /** Whether it is known if there is such a row. */
+  has(table: TableName, id: string): boolean {
+    return this.#rowsOf(table)?.has(id) ?? false
+  }
+
+  get<T extends TableName>(table: T, id: string): Rows[T] | undefined {
     return this.#rowsOf(table)?.get(id)
   }
 
-  orderOf(id: string): number | undefined {
-    return this.#order.get(id)
+  /** Those of executions by the order in which they were made; undefined where that is not known. */
+  inOrder<T extends { id: string }>(rows: readonly T[]): readonly T[] | undefined {
+    if (rows.length < 2) return rows
+    const numbers = new Map(rows.map(({ id }) => [id, this.#order.get(id)]))
+    const isNew = [...numbers.values()].map(number => number !== undefined && number > newest)
+    if ([...numbers.values()].includes(undefined) || isNew.includes(!isNew[0])) return undefined
+    return rows.toSorted((one, other) => numbers.get(one.id)! - numbers.get(other.id)!)
   }
 
-  set<T extends keyof Rows>(table: T, id: string, row: Rows[T], order?: number): void {
+  /** A row as the database has it; undefined: it has none. */
+  learn<T extends TableName>(table: T, id: string, row: Rows[T] | undefined, size = 0): void {
+    this.#set(table, id, row, size)
+  }
+
+  /** The number of an execution. */
+  learnNumber(id: string, number: number): void {
+    if (this.#tables.executions.has(id)) this.#order.set(id, number)
+  }
+
+  /** A row that was put; `before`: as it was, undefined where it is new. */
+  put<T extends TableName>(
+    table: T,
+    id: string,
+    row: Rows[T],
+    before: Rows[T] | undefined,
+    size: number,
+  ): void {
+    if (table === 'executions') {
+      const [execution, former] = [row as Rows['executions'], before as Rows['executions'] | undefined]
+      if (former === undefined && !this.#order.has(id)) this.#order.set(id, ++this.#last)
+      this.queues.put(execution, former)
+      this.held.put(execution, former)
+      // Only who has confirmed writes to the log.
+      if ((former ?? execution).state === 'queued' && !this.has('logs', id))
+        this.#tables.logs.set(id, undefined)
+    }
+    this.#set(table, id, row, size)
+  }
+
+  #set<T extends TableName>(table: T, id: string, row: Rows[T] | undefined, size: number): void {
     const rows = this.#rowsOf(table)
     if (rows === undefined) return
-    if (table === 'executions' && endStates.includes((row as Rows['executions']).state)) {
-      rows.delete(id)
-      this.#order.delete(id)
-      return
-    }
     // Behind all others: the first are forgotten first.
     rows.delete(id)
-    rows.set(id, row)
-    if (order !== undefined) this.#order.set(id, order)
+    if (
+      table === 'executions' &&
+      endStates.includes((row as Rows['executions'] | undefined)?.state as never)
+    ) {
+      this.#order.delete(id)
+      this.#tables.logs.delete(id)
+      return
+    }
+    if (size <= longest || (table !== 'definitions' && table !== 'logs')) rows.set(id, row)
   }
 
   /** Keeps the latest that were put. */
   trim(): void {
-    for (const rows of Object.values(this.#tables))
+    this.held.trim()
+    for (const [name, rows] of Object.entries(this.#tables))
       for (const id of rows.keys()) {
         if (rows.size <= most) break
         rows.delete(id)
-        this.#order.delete(id)
+        if (name === 'executions') this.#order.delete(id)
       }
   }
 
-  clear(): void {
-    for (const rows of Object.values(this.#tables)) rows.clear()
+  /** Forgets these tables, or all: somebody else has changed them. */
+  clear(names: readonly TableName[] = kept): void {
+    for (const name of names) this.#rowsOf(name)?.clear()
+    if (!names.includes('executions')) return
     this.#order.clear()
+    this.queues.clear()
+    this.held.clear()
   }
 }

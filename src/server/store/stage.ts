@@ -1,6 +1,7 @@
 import type { Access } from './access.ts'
 import type { Answer, LogChanges, LogWrite, Query } from './engine.ts'
-import type { Queued } from './queues.ts'
+import { holderOf } from './held.ts'
+import { headsWhere, queuesWaiting, waitsIn } from './queues.ts'
 import type { ExecutionRow, Topic } from './store.ts'
 import {
   columnsOf,
@@ -16,6 +17,8 @@ import type { Work } from './work.ts'
 interface Put {
   row: Rows[TableName]
   encoded: Encoded
+  /** The row as it was before this writer put it; undefined where it is new. */
+  before: Rows[TableName] | undefined
   written: boolean
 }
 
@@ -58,8 +61,10 @@ export class Stage implements Access {
     this.#alive()
     const puts = this.#puts.get(table) ?? new Map<string, Put>()
     this.#puts.set(table, puts)
-    if (table === 'executions') this.#work.moved(row as ExecutionRow)
-    puts.set(tables[table].id(row), { row, encoded: encode(table, row, this.now), written: false })
+    const id = tables[table].id(row)
+    const put = puts.get(id)
+    const before = put === undefined ? this.#work.latest(table, id) : put.before
+    puts.set(id, { row, encoded: encode(table, row, this.now), before, written: false })
   }
 
   async select<T extends TableName>(
@@ -110,18 +115,65 @@ export class Stage implements Access {
     this.#alive()
     const [, answers] = await Promise.all([this.#write(names), this.#work.query(...statement)])
     for (const name of names) this.#puts.delete(name)
-    this.#work.forget()
+    this.#work.forget(names)
     return answers
   }
 
-  get queued(): Queued | undefined {
-    return this.#work.queued
+  /** The queues in which something waits. */
+  async queues(): Promise<string[]> {
+    this.#alive()
+    const { queues } = this.#work.recent
+    const left = this.#left()
+    const known = left && queues.names(left)
+    if (known !== undefined) return known
+    const found = await this.query(['executions'], queuesWaiting)
+    const names = found.map(({ queue }) => queue as string)
+    if (this.#executions.length === 0) queues.learnNames(names)
+    return names
   }
 
+  /** The first `limit` of a queue. */
+  async heads(queue: string, limit: number): Promise<ExecutionRow[]> {
+    this.#alive()
+    const { queues } = this.#work.recent
+    const left = this.#left()
+    const known = left && queues.heads(queue, limit, left)
+    if (known !== undefined) {
+      this.#work.know(known)
+      return known
+    }
+    const rows = await this.select('executions', headsWhere, queue, limit)
+    if (this.#executions.length === 0) queues.learn(queue, rows, rows.length < limit)
+    return rows
+  }
+
+  get #executions(): ExecutionRow[] {
+    return [...(this.#puts.get('executions')?.values() ?? [])].map(({ row }) => row as ExecutionRow)
+  }
+
+  /** The executions that this writer has put, none of which waits in a queue; undefined where one does. */
+  #left(): Set<string> | undefined {
+    const rows = this.#executions
+    return rows.some(row => waitsIn(row) !== undefined) ? undefined : new Set(rows.map(({ id }) => id))
+  }
+
+  /** What these runners hold, where that is known without a statement. */
   held(runnerIds: readonly string[]): ExecutionRow[] | undefined {
     this.#alive()
-    const puts = this.#puts.get('executions') ?? new Map<string, Put>()
-    return this.#work.held(runnerIds, new Map([...puts].map(([id, put]) => [id, put.row as ExecutionRow])))
+    const own = new Map(this.#executions.map(row => [row.id, row]))
+    const { recent } = this.#work
+    const held: ExecutionRow[] = []
+    for (const id of new Set(runnerIds)) {
+      const before = recent.held.of(id)
+      if (before === undefined) return undefined
+      const rows = [...before.values()].filter(row => !own.has(row.id))
+      this.#work.know(rows)
+      for (const row of own.values()) if (holderOf(row) === id) rows.push(row)
+      const inOrder = recent.inOrder(rows)
+      if (inOrder === undefined) return undefined
+      held.push(...inOrder)
+    }
+    return held
   }
 
   async writeLog(write: LogWrite): Promise<void> {
@@ -158,7 +210,7 @@ export class Stage implements Access {
   async keep(): Promise<void> {
     this.#ended = true
     for (const [table, puts] of this.#puts)
-      for (const { row, encoded, written } of puts.values()) this.#work.put(table, row, encoded, written)
+      for (const { row, ...put } of puts.values()) this.#work.put(table, row, put)
     this.#work.logs.writes.push(...this.logs.writes)
     this.#work.logs.drops.push(...this.logs.drops)
     for (const id of this.logs.syncs) this.#work.logs.syncs.add(id)

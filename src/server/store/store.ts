@@ -218,7 +218,7 @@ export interface Reader {
   execution(id: string): Promise<ExecutionRow | undefined>
   /** The latest first. An `after` that is not there gives nothing. */
   listExecutions(filter: ExecutionFilter, page: Page): Promise<ExecutionRow[]>
-  /** Reserved, running and aborting ones of these runners, in the order they were made. */
+  /** Reserved, running and aborting ones of these runners; those of each in the order they were made. */
   heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
   /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
   hasActive(jobName: string): Promise<boolean>
@@ -259,6 +259,7 @@ export interface Reader {
 }
 
 export interface Writer extends Reader {
+  /** One that is there already must have been read. */
   putExecution(row: ExecutionRow): void
   /** The distinct queues (`queueOf`) in which something waits. */
   queues(): Promise<string[]>

@@ -1,8 +1,7 @@
-import { heldStates } from '../../protocol/states.ts'
 import type { Answer, Commit, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
-import { headsWithDefinitions, type LikelyQueues, type Queued, queuesWaiting } from './queues.ts'
-import type { RecentRows } from './recent.ts'
-import { type ExecutionRow, queueOf, type WriteOptions } from './store.ts'
+import { headsWithDefinitions, queuesWaiting, readAhead } from './queues.ts'
+import type { Recent } from './recent.ts'
+import type { ExecutionRow, WriteOptions } from './store.ts'
 import {
   columnsOf,
   decode,
@@ -26,30 +25,18 @@ export class Work {
   durable: boolean
   /** All bytes that have been put, to be seen by those who read them. */
   readonly written: LogWrite[] = []
+  /** What is known from before, and what the next batch will know. */
+  readonly recent: Recent
   readonly #engine: Engine
-  readonly #likely: LikelyQueues
   readonly #transaction: Transaction
   readonly #known = Object.fromEntries(tableNames.map(name => [name, new Map()])) as unknown as Known
   readonly #unwritten = new Map<TableName, Map<string, Encoded>>()
-  /** Runners of which every held execution is known. */
-  readonly #heldKnown = new Set<string>()
-  /** The order of executions that this batch has looked at; new ones come after all others. */
-  readonly #order = new Map<string, number>()
-  readonly #recent: RecentRows
-  #queued: Queued | undefined
-  #last = Number.MAX_SAFE_INTEGER / 2
   #error: unknown
 
-  constructor(
-    engine: Engine,
-    transaction: Transaction,
-    durable: boolean,
-    { likely, recent }: { likely: LikelyQueues; recent: RecentRows },
-  ) {
+  constructor(engine: Engine, transaction: Transaction, durable: boolean, recent: Recent) {
     this.durable = durable
+    this.recent = recent
     this.#engine = engine
-    this.#likely = likely
-    this.#recent = recent
     this.#transaction = transaction
   }
 
@@ -98,7 +85,7 @@ export class Work {
         ),
       ],
     ]
-    const held = [...new Set(hints.flatMap(({ held = [] }) => held))]
+    const held = [...new Set(hints.flatMap(({ held = [] }) => held))].filter(id => !this.recent.held.of(id))
     const loads = wanted.flatMap(([table, ids]) => {
       const unknown = this.#unknown(table, ids)
       return unknown.length === 0 ? [] : this.#load(table, unknown)
@@ -107,7 +94,7 @@ export class Work {
     const groupsOf = hints.flatMap(({ groupsOf = [] }) => groupsOf).filter(id => !this.#knowsGroupOf(id))
     if (groupsOf.length > 0) loads.push(this.#loadGroupsOf([...new Set(groupsOf)]))
     const heads = Math.max(0, ...hints.map(({ heads = 0 }) => heads))
-    if (heads > 0) loads.push(this.#loadQueued(heads))
+    if (heads > 0) loads.push(...this.#loadQueued(heads))
     const { begun, likelyNow } = this.#transaction
     if (loads.length === 0 && likelyNow !== undefined) {
       this.#now = likelyNow
@@ -131,20 +118,21 @@ export class Work {
     return [...new Set(wanted)].filter(id => !this.#known[table].has(id) && !this.#recall(table, id))
   }
 
-  /** Takes a row over from before this batch, if it can be. */
+  /** Takes over what is known from before this batch. */
   #recall<T extends TableName>(table: T, id: string): boolean {
-    const row = this.#recent.get(table, id)
-    if (row === undefined) return false
-    this.#known[table].set(id, row)
-    const order = this.#recent.orderOf(id)
-    if (table === 'executions' && order !== undefined) this.#order.set(id, order)
+    if (!this.recent.has(table, id)) return false
+    this.#known[table].set(id, this.recent.get(table, id))
     return true
   }
 
   async #load(table: TableName, ids: readonly string[]): Promise<void> {
     const sql = `SELECT ${columnsOf[table]} FROM ${table} WHERE id IN (SELECT value FROM TEXTS($1))`
     this.learn(table, await this.query(sql, JSON.stringify(ids)))
-    for (const id of ids) if (!this.#known[table].has(id)) this.#known[table].set(id, undefined)
+    for (const id of ids) {
+      if (this.#known[table].has(id)) continue
+      this.#known[table].set(id, undefined)
+      this.recent.learn(table, id, undefined)
+    }
   }
 
   #knowsGroupOf(runnerId: string): boolean {
@@ -162,55 +150,39 @@ export class Work {
   async #loadHeld(runnerIds: string[]): Promise<void> {
     const sql = `SELECT ${columnsOf.executions} FROM executions /* INDEXED BY executions_held */
       WHERE state IN ('reserved', 'running', 'aborting') AND runner_id IN (SELECT value FROM TEXTS($1))`
-    this.learn('executions', await this.query(sql, JSON.stringify(runnerIds)))
-    for (const id of runnerIds) this.#heldKnown.add(id)
+    this.recent.held.learn(
+      runnerIds,
+      this.learn('executions', await this.query(sql, JSON.stringify(runnerIds))),
+    )
   }
 
-  /** Reads which queues there are, and the heads of those in which something may wait, with their definitions. */
-  async #loadQueued(limit: number): Promise<void> {
-    const likely = this.#likely.names
-    const [found, ...heads] = await Promise.all([
-      this.query(queuesWaiting),
-      ...likely.map(queue => this.query(headsWithDefinitions, queue, limit)),
-    ])
-    const queues = found!.map(({ queue }) => queue as string)
-    this.#likely.replace(queues)
-    for (const { grp, definition } of heads.flat())
-      if (definition !== null) this.learn('definitions', [{ id: grp!, body: definition! }])
-    this.#queued = {
-      queues,
-      limit,
-      heads: new Map(likely.map((queue, index) => [queue, this.learn('executions', heads[index]!)])),
-    }
+  /** Reads which queues there are, and what waits first in them, as far as it is not known. */
+  #loadQueued(limit: number): Promise<void>[] {
+    const { queues } = this.recent
+    const unread = queues.unread(limit)
+    const loads = unread.map(queue => this.#loadHeads(queue, Math.max(2 * limit, readAhead)))
+    if (!queues.areKnown) loads.push(this.#loadNames())
+    return loads
   }
 
-  /** What waits, as it was read at the beginning; undefined where that was not asked, or is not so any more. */
-  get queued(): Queued | undefined {
-    return this.#queued
+  async #loadNames(): Promise<void> {
+    const found = await this.query(queuesWaiting)
+    this.recent.queues.learnNames(found.map(({ queue }) => queue as string))
   }
 
-  /** A writer puts this execution: it may come into a queue, or leave one. */
-  moved(row: ExecutionRow): void {
-    if (row.state === 'queued') this.#likely.add(queueOf(row))
-    else if ((this.#known.executions.get(row.id)?.state ?? 'queued') !== 'queued') return
-    this.#queued = undefined
+  async #loadHeads(queue: string, limit: number): Promise<void> {
+    const heads = await this.query(headsWithDefinitions, queue, limit)
+    const small = heads.filter(({ definition }) => definition !== null)
+    this.learn(
+      'definitions',
+      small.map(({ grp, definition }) => ({ id: grp!, body: definition! })),
+    )
+    this.recent.queues.learn(queue, this.learn('executions', heads), heads.length < limit)
   }
 
-  /** What is held by runners, where that can be said without asking the database. */
-  held(runnerIds: readonly string[], own: ReadonlyMap<string, ExecutionRow>): ExecutionRow[] | undefined {
-    if (!runnerIds.every(id => this.#heldKnown.has(id))) return undefined
-    const wanted = new Set(runnerIds)
-    const rows: ExecutionRow[] = []
-    const take = (row: ExecutionRow | undefined) => {
-      if (row?.runner_id && wanted.has(row.runner_id) && heldStates.includes(row.state)) rows.push(row)
-    }
-    for (const [id, row] of this.#known.executions) if (!own.has(id)) take(row)
-    for (const row of own.values()) take(row)
-    // One that was remembered, and has come to be held in this batch.
-    if (rows.some(({ id }) => !this.#order.has(id) && this.#known.executions.get(id) !== undefined))
-      return undefined
-    const place = (row: ExecutionRow) => this.#order.get(row.id) ?? Number.POSITIVE_INFINITY
-    return rows.sort((a, b) => place(a) - place(b) || 0)
+  /** Executions that are remembered beside the tables: as they are now. */
+  know(rows: readonly ExecutionRow[]): void {
+    for (const row of rows) this.#known.executions.set(row.id, row)
   }
 
   /** A row by its id. */
@@ -225,24 +197,32 @@ export class Work {
     const known = this.#known[table]
     return answers.map(answer => {
       const id = answer.id as string
-      if (table === 'executions') this.#order.set(id, answer.seq as number)
-      let row = known.get(id) ?? this.#recent.get(table, id)
+      let row = known.get(id) ?? this.recent.get(table, id)
       if (row === undefined) {
         row = decode(table, answer)
-        this.#recent.set(table, id, row, answer.seq as number | undefined)
+        this.recent.learn(table, id, row, (answer.body as string).length)
       }
+      if (table === 'executions') this.recent.learnNumber(id, answer.seq as number)
       known.set(id, row)
       return row
     })
   }
 
-  /** Takes over what a writer has put; `written`: the database has it already. */
-  put<T extends TableName>(table: T, row: Rows[T], encoded: Encoded, written: boolean): void {
+  /** A row as it is known without asking, if it is. */
+  latest<T extends TableName>(table: T, id: string): Rows[T] | undefined {
+    const known = this.#known[table]
+    return known.has(id) ? known.get(id) : this.recent.get(table, id)
+  }
+
+  /** Takes over what a writer has put; `before`: as it was; `written`: the database has it already. */
+  put<T extends TableName>(
+    table: T,
+    row: Rows[T],
+    { encoded, before, written }: { encoded: Encoded; before: Rows[T] | undefined; written: boolean },
+  ): void {
     const id = encoded.id as string
-    const isNew = this.#known[table].get(id) === undefined
     this.#known[table].set(id, row)
-    if (table === 'executions' && isNew && !this.#order.has(id)) this.#order.set(id, this.#last++)
-    this.#recent.set(table, id, row)
+    this.recent.put(table, id, row, before, (encoded.body as string).length)
     if (written) return
     const unwritten = this.#unwritten.get(table) ?? new Map<string, Encoded>()
     this.#unwritten.set(table, unwritten)
@@ -261,12 +241,10 @@ export class Work {
     await Promise.all(writes)
   }
 
-  /** Forgets what is known: the database has changed by itself. All that was put must have been written. */
-  forget(): void {
-    for (const known of Object.values(this.#known)) known.clear()
-    this.#recent.clear()
-    this.#heldKnown.clear()
-    this.#queued = undefined
+  /** Forgets these tables, or all: the database has changed by itself. All that was put must have been written. */
+  forget(names: readonly TableName[] = tableNames): void {
+    for (const name of names) this.#known[name].clear()
+    this.recent.clear(names)
   }
 
   /** Resolves when another transaction may begin. */

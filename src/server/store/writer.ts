@@ -1,4 +1,3 @@
-import { headsWhere, queuesWaiting } from './queues.ts'
 import { SqlReader } from './reader.ts'
 import type { Stage } from './stage.ts'
 import type {
@@ -21,18 +20,12 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     this.access.put('executions', row)
   }
 
-  async queues(): Promise<string[]> {
-    const { queued } = this.access
-    if (queued !== undefined) return queued.queues
-    return (await this.access.query(['executions'], queuesWaiting)).map(({ queue }) => queue as string)
+  queues(): Promise<string[]> {
+    return this.access.queues()
   }
 
   async queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]> {
-    const { queued } = this.access
-    const heads = [...new Set(queues)].map(queue => {
-      const known = queued !== undefined && queued.limit >= limit ? queued.heads.get(queue) : undefined
-      return known?.slice(0, limit) ?? this.access.select('executions', headsWhere, queue, limit)
-    })
+    const heads = [...new Set(queues)].map(queue => this.access.heads(queue, limit))
     return (await Promise.all(heads)).flat()
   }
 

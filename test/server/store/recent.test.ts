@@ -1,13 +1,13 @@
 import t from 'tap'
-import { RecentRows } from '../../../src/server/store/recent.ts'
+import { Recent } from '../../../src/server/store/recent.ts'
 import { runner } from './rows.ts'
 
 t.test('rows that are put again are remembered, and others forgotten first', async t => {
-  const recent = new RecentRows()
-  const put = (id: string) => recent.set('runners', id, runner({ id }))
+  const recent = new Recent()
+  const put = (id: string) => recent.learn('runners', id, runner({ id }))
   put('often')
   for (let round = 0; round < 3; round++) {
-    for (let other = 0; other < 400; other++) put(`${round} ${other}`)
+    for (let other = 0; other < 800; other++) put(`${round} ${other}`)
     put('often')
     recent.trim()
   }
