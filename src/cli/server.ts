@@ -55,6 +55,7 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
   try {
     const running = await start(server, tls?.value, options, log)
     if (typeof running === 'number') return running
+    if (server.tls !== undefined) renewTlsAtHangup(running.server, server.tls, log)
     notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
     if (options.verbosity !== 'quiet') process.stdout.write(running.text)
     const beside = options.attach ? attachBeside(running, options, env, signals) : undefined
@@ -150,6 +151,21 @@ function welcome(url: string, store: string, tokens: { admin: string; registrati
   attach a runner:  runner attach --server ${reached} --token-file ${tokens.registration}
   submit a job:     runner submit --server ${reached} --token-file ${tokens.admin} --image busybox --wait -- echo hello
 `
+}
+
+/** At SIGHUP: what connects from then on gets the certificates that are in the files now, if they are of any use. */
+function renewTlsAtHangup(
+  server: RunningServer,
+  files: NonNullable<ServerConfiguration['tls']>,
+  log: Log,
+): void {
+  process.on('SIGHUP', () => {
+    const read = tlsOptions(files)
+    if (!read.ok)
+      return log('error', 'the new certificates are not used', { problem: read.failure.join('; ') })
+    server.renewTls(read.value)
+    log('info', 'the certificates have been read anew')
+  })
 }
 
 /**

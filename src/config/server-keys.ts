@@ -24,7 +24,8 @@ export const server = {
   },
   tls_cert_file: {
     $ref: kind('path'),
-    description: 'Certificate chain of the server in PEM; needs `tls_key_file`. Renewed: restart the server.',
+    description:
+      'Certificate chain of the server in PEM; needs `tls_key_file`. Renewed: send SIGHUP (`systemctl reload runner-server`).',
   },
   tls_key_file: { $ref: kind('path'), description: 'Private key of the server in PEM.' },
   client_ca_file: {

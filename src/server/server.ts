@@ -1,3 +1,4 @@
+import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../edges.ts'
 import { errorText } from '../result.ts'
@@ -37,6 +38,8 @@ export interface ServerOptions {
 export interface RunningServer extends AsyncDisposable {
   /** `http://127.0.0.1:8080` */
   url: string
+  /** What comes from now on gets these certificates; only for a server that has some. */
+  renewTls(tls: TlsOptions): void
 }
 
 /** Seconds that answers which are under way get when the server stops. */
@@ -106,6 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    renewTls: renewed => (app.server as unknown as TlsServer).setSecureContext(renewed),
     [Symbol.asyncDispose]: () => (stopped ??= stopServer()),
   }
 }

@@ -124,14 +124,16 @@ rigTest(
     }
     const key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
     ssl(`openssl req -x509 ${key} -keyout ca.key -out ca.pem -subj /CN=ca -days 2`)
-    for (const [name, extra] of [
-      ['server', '-addext subjectAltName=IP:127.0.0.1'],
-      ['client', ''],
-    ]) {
-      ssl(`openssl req ${key} -keyout ${name}.key -out ${name}.csr -subj /CN=${name} ${extra}`)
+    const sign = (name: string) =>
       ssl(
         `openssl x509 -req -in ${name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy -out ${name}.pem -days 2`,
       )
+    for (const [name, extra] of [
+      ['server', '-addext subjectAltName=IP:127.0.0.1'],
+      ['client', ''],
+    ] as const) {
+      ssl(`openssl req ${key} -keyout ${name}.key -out ${name}.csr -subj /CN=${name} ${extra}`)
+      sign(name)
     }
     const files = 'tls_cert_file = server.pem\ntls_key_file = server.key\n'
     rig.configure({}, `[server]\nlisten = 127.0.0.1:0\n${files}client_ca_file = ca.pem\n`)
@@ -162,6 +164,26 @@ rigTest(
       })
     t.equal(await hello('TLSv1.2'), 'TLSv1.2')
     t.notMatch(await hello('TLSv1.1'), /^TLSv1\.1$/)
+
+    const serial = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ host: '127.0.0.1', port, ca, ...identity }, () => {
+          resolve(socket.getPeerCertificate().serialNumber)
+          socket.destroy()
+        }).on('error', reject)
+      })
+    const before = await serial()
+    const renew = async (said: string) => {
+      server.run.child.kill('SIGHUP')
+      await server.run.says(said)
+    }
+    rig.file('server.pem', 'half of a certif')
+    await renew('the new certificates are not used')
+    t.equal(await serial(), before, 'a file that is of no use changes nothing')
+    sign('server')
+    await renew('the certificates have been read anew')
+    t.not(await serial(), before)
+    t.equal(await health(identity), 200)
     t.equal(await server.stop(), 0)
 
     rig.file('server.key', 'no key')
