@@ -2,7 +2,7 @@ import { heldStates } from '../../protocol/states.ts'
 import type { ExecutionRow } from './store.ts'
 
 /** Of how many runners it is remembered what they hold. */
-const most = 1000
+const most = 500
 
 /** The runner that holds an execution, if one does. */
 export function holderOf(row: ExecutionRow | undefined): string | undefined {

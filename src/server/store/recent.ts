@@ -7,7 +7,7 @@ const kept = ['executions', 'runners', 'groups', 'definitions', 'logs'] as const
 type Kept = (typeof kept)[number]
 
 /** How many rows of a table are remembered. */
-const most = 1000
+const most = 500
 /** Above every number that a database has given. */
 const newest = 2 ** 52
 
