@@ -135,7 +135,7 @@ export async function queueConformance(t: Test, withStore: WithStore): Promise<v
           await subject.store.write(tx => act(tx, model, look))
         }),
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     ),
   )
 
