@@ -27,14 +27,16 @@ export const headsWithDefinitions = `SELECT heads.*, definitions.body AS definit
   LEFT JOIN definitions ON definitions.id = heads.grp AND length(definitions.body) <= ${longest}
   ORDER BY heads.priority DESC, heads.seq`
 
-/** How many are read from a queue at least, where any are. */
-export const readAhead = 200
-/** How many queues are remembered with what waits first in them, and how much of each. */
-const mostLists = 8
-const mostRows = 4000
+/** How many are read ahead of a queue at least, and of all queues together about. */
+const readAhead = 200
+const mostAhead = 2000
+/** Of how many queues at once. */
+const mostReads = 8
+/** How many that wait are remembered. */
+const mostRows = 20_000
 
 interface List {
-  /** The first of a queue, by priority and then age. */
+  /** The first of a queue, by priority and then age: one at least. */
   rows: ExecutionRow[]
   /** They are all. */
   whole: boolean
@@ -51,8 +53,8 @@ export class WaitingQueues {
   #names: Set<string> | undefined
   /** The queues that were used last stand last. */
   readonly #lists = new Map<string, List>()
-  /** Those that are likely to be among the names where these are not known. */
-  #likely: readonly string[] = []
+  /** Those that are likely to be the names where these are not known. */
+  #likely: ReadonlySet<string> = new Set()
 
   get areKnown(): boolean {
     return this.#names !== undefined
@@ -66,20 +68,28 @@ export class WaitingQueues {
   /** `rows` are the first of a queue. */
   learn(queue: string, rows: readonly ExecutionRow[], whole: boolean): void {
     this.#lists.delete(queue)
-    if (whole && rows.length === 0) {
-      this.#names?.delete(queue)
-      return
-    }
-    this.#names?.add(queue)
-    this.#lists.set(queue, { rows: [...rows], whole })
-    const [first] = this.#lists.keys()
-    if (this.#lists.size > mostLists) this.#lists.delete(first!)
+    if (rows.length > 0) {
+      this.#names?.add(queue)
+      this.#lists.set(queue, { rows: [...rows], whole })
+    } else if (whole) this.#names?.delete(queue)
   }
 
-  /** The queues to read before `limit` heads of each can be said, as far as they are remembered at all. */
-  unread(limit: number): string[] {
-    const names = this.#names === undefined ? this.#likely : [...this.#names].slice(0, mostLists)
-    return names.filter(queue => this.heads(queue, limit, none) === undefined)
+  /**
+   * What to read before about `limit` heads of each queue can be said for a while: of some queues, so many. The more
+   * queues there are, the fewer of each, so that what is read now is still remembered when it is asked for.
+   */
+  unread(limit: number): { queues: string[]; count: number } {
+    const names = this.#names ?? this.#likely
+    const share = Math.ceil(mostAhead / Math.max(1, names.size))
+    const count = Math.min(Math.max(2 * limit, readAhead), share)
+    const queues: string[] = []
+    for (const queue of names) {
+      if (queues.length === mostReads) break
+      const list = this.#lists.get(queue)
+      if (list === undefined || (!list.whole && list.rows.length < Math.min(limit, count / 2)))
+        queues.push(queue)
+    }
+    return { queues, count }
   }
 
   /** The queues in which something waits beside what has `left`; undefined where that is not known. */
@@ -129,12 +139,11 @@ export class WaitingQueues {
     const list = this.#lists.get(queue)
     const index = list?.rows.findIndex(row => row.id === id) ?? -1
     if (index >= 0) list!.rows.splice(index, 1)
+    if (list !== undefined && list.rows.length > 0) return
+    this.#lists.delete(queue)
+    if (list?.whole) this.#names?.delete(queue)
     // Whether it was the last of them is not known.
-    else if (list === undefined || list.whole) this.#forgetNames()
-    if (list?.whole && list.rows.length === 0) {
-      this.#lists.delete(queue)
-      this.#names?.delete(queue)
-    }
+    else this.#forgetNames()
   }
 
   #enter(queue: string, row: ExecutionRow, isNew: boolean): void {
@@ -152,14 +161,22 @@ export class WaitingQueues {
     const behind = list.rows.findLastIndex(({ priority }) => priority >= row.priority) + 1
     if (behind === list.rows.length && !list.whole) return
     list.rows.splice(behind, 0, row)
-    if (list.rows.length <= mostRows) return
-    list.rows.length = mostRows / 2
-    list.whole = false
   }
 
   #forgetNames(): void {
-    this.#likely = [...(this.#names ?? this.#likely)].slice(0, mostLists)
+    this.#likely = this.#names ?? this.#likely
     this.#names = undefined
+  }
+
+  /** Forgets what waits in queues that were not used lately. */
+  trim(): void {
+    let rows = 0
+    for (const list of this.#lists.values()) rows += list.rows.length
+    for (const [queue, list] of this.#lists) {
+      if (rows <= mostRows) return
+      rows -= list.rows.length
+      this.#lists.delete(queue)
+    }
   }
 
   clear(): void {
@@ -167,5 +184,3 @@ export class WaitingQueues {
     this.#lists.clear()
   }
 }
-
-const none: ReadonlySet<string> = new Set()

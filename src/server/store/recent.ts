@@ -96,6 +96,7 @@ export class Recent {
 
   /** Keeps the latest that were put. */
   trim(): void {
+    this.queues.trim()
     this.held.trim()
     for (const [name, rows] of Object.entries(this.#tables))
       for (const id of rows.keys()) {

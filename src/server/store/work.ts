@@ -1,5 +1,5 @@
 import type { Answer, Commit, Engine, LogChanges, LogWrite, Query, Transaction } from './engine.ts'
-import { headsWithDefinitions, queuesWaiting, readAhead } from './queues.ts'
+import { headsWithDefinitions, queuesWaiting } from './queues.ts'
 import type { Recent } from './recent.ts'
 import type { ExecutionRow, WriteOptions } from './store.ts'
 import {
@@ -158,10 +158,9 @@ export class Work {
 
   /** Reads which queues there are, and what waits first in them, as far as it is not known. */
   #loadQueued(limit: number): Promise<void>[] {
-    const { queues } = this.recent
-    const unread = queues.unread(limit)
-    const loads = unread.map(queue => this.#loadHeads(queue, Math.max(2 * limit, readAhead)))
-    if (!queues.areKnown) loads.push(this.#loadNames())
+    const { queues, count } = this.recent.queues.unread(limit)
+    const loads = queues.map(queue => this.#loadHeads(queue, count))
+    if (!this.recent.queues.areKnown) loads.push(this.#loadNames())
     return loads
   }
 
