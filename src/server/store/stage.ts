@@ -128,23 +128,31 @@ export class Stage implements Access {
     if (known !== undefined) return known
     const found = await this.query(['executions'], queuesWaiting)
     const names = found.map(({ queue }) => queue as string)
-    if (this.#executions.length === 0) queues.learnNames(names)
+    if (this.#sees) queues.learnNames(names)
     return names
   }
 
-  /** The first `limit` of a queue. */
-  async heads(queue: string, limit: number): Promise<ExecutionRow[]> {
+  /** The first `limit` of each of these queues. */
+  async heads(names: readonly string[], limit: number): Promise<ExecutionRow[]> {
     this.#alive()
     const { queues } = this.#work.recent
     const left = this.#left()
-    const known = left && queues.heads(queue, limit, left)
-    if (known !== undefined) {
-      this.#work.know(known)
-      return known
-    }
-    const rows = await this.select('executions', headsWhere, queue, limit)
-    if (this.#executions.length === 0) queues.learn(queue, rows, rows.length < limit)
-    return rows
+    const heads = [...new Set(names)].map(async queue => {
+      const known = left && queues.heads(queue, limit, left)
+      if (known !== undefined) {
+        this.#work.know(known)
+        return known
+      }
+      const rows = await this.select('executions', headsWhere, queue, limit)
+      if (this.#sees) queues.learn(queue, rows, rows.length < limit)
+      return rows
+    })
+    return (await Promise.all(heads)).flat()
+  }
+
+  /** Whether the database gives this writer what it gives the next one. */
+  get #sees(): boolean {
+    return !this.#ended && !this.#puts.get('executions')?.size
   }
 
   get #executions(): ExecutionRow[] {

@@ -24,9 +24,8 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     return this.access.queues()
   }
 
-  async queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]> {
-    const heads = [...new Set(queues)].map(queue => this.access.heads(queue, limit))
-    return (await Promise.all(heads)).flat()
+  queueHeads(queues: readonly string[], limit: number): Promise<ExecutionRow[]> {
+    return this.access.heads(queues, limit)
   }
 
   due(limit: number): Promise<ExecutionRow[]> {
