@@ -101,9 +101,14 @@ export class Recent {
     for (const [name, rows] of Object.entries(this.#tables))
       for (const id of rows.keys()) {
         if (rows.size <= most) break
-        rows.delete(id)
-        if (name === 'executions') this.#order.delete(id)
+        this.forget(name as Kept, id)
       }
+  }
+
+  /** Forgets one row, but not where it waits or who holds it. */
+  forget(table: TableName, id: string): void {
+    this.#rowsOf(table)?.delete(id)
+    if (table === 'executions') this.#order.delete(id)
   }
 
   /** Forgets these tables, or all: somebody else has changed them. */

@@ -119,6 +119,17 @@ export class Stage implements Access {
     return answers
   }
 
+  /** Removes those of these rows of which the condition is true; says how many. What is known of others stays. */
+  async remove(table: TableName, ids: readonly string[], condition = 'true'): Promise<number> {
+    this.#alive()
+    const sql = `DELETE FROM ${table} WHERE id IN (SELECT value FROM TEXTS($1)) AND ${condition} RETURNING id`
+    const [, removed] = await Promise.all([this.#write([table]), this.#work.query(sql, JSON.stringify(ids))])
+    const own = ids.filter(id => this.#puts.get(table)?.delete(id))
+    // What this writer had put may have waited in a queue before.
+    this.#work.forget([table], own.length === 0 ? ids : undefined)
+    return removed.length
+  }
+
   /** The queues in which something waits. */
   async queues(): Promise<string[]> {
     this.#alive()

@@ -240,10 +240,21 @@ export class Work {
     await Promise.all(writes)
   }
 
-  /** Forgets these tables, or all: the database has changed by itself. All that was put must have been written. */
-  forget(names: readonly TableName[] = tableNames): void {
-    for (const name of names) this.#known[name].clear()
-    this.recent.clear(names)
+  /**
+   * Forgets these tables, or all, or these rows of them, which neither wait in a queue nor are held by a runner: the
+   * database has changed by itself. All that was put must have been written.
+   */
+  forget(names: readonly TableName[] = tableNames, ids?: readonly string[]): void {
+    if (ids === undefined) {
+      for (const name of names) this.#known[name].clear()
+      this.recent.clear(names)
+      return
+    }
+    for (const name of names)
+      for (const id of ids) {
+        this.#known[name].delete(id)
+        this.recent.forget(name, id)
+      }
   }
 
   /** Resolves when another transaction may begin. */

@@ -12,7 +12,6 @@ import type {
   Topic,
   Writer,
 } from './store.ts'
-import type { TableName } from './tables.ts'
 
 /** The changes that can be made, as SQL. */
 export class SqlWriter extends SqlReader<Stage> implements Writer {
@@ -80,8 +79,8 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     this.access.put('jobs', row)
   }
 
-  deleteJob(name: string): Promise<boolean> {
-    return this.#delete('jobs', name)
+  async deleteJob(name: string): Promise<boolean> {
+    return (await this.access.remove('jobs', [name])) > 0
   }
 
   putRunner(row: RunnerRow): void {
@@ -96,8 +95,8 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     this.access.put('tokens', row)
   }
 
-  deleteToken(id: string): Promise<boolean> {
-    return this.#delete('tokens', id)
+  async deleteToken(id: string): Promise<boolean> {
+    return (await this.access.remove('tokens', [id])) > 0
   }
 
   async deleteRunnerTokens(runnerId: string, except = -1): Promise<void> {
@@ -130,19 +129,13 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     const ended = 'SELECT id, grp FROM executions WHERE ended_at < $1 ORDER BY ended_at, seq LIMIT $2'
     const found = await this.access.query(['executions'], ended, time, limit)
     if (found.length === 0) return 0
-    const ids = JSON.stringify(found.map(({ id }) => id))
-    const groups = JSON.stringify([...new Set(found.map(({ grp }) => grp))])
-    const these = 'IN (SELECT value FROM TEXTS($1))'
-    for (const table of ['executions', 'outputs', 'logs'] as const)
-      await this.access.change([table], `DELETE FROM ${table} WHERE id ${these}`, ids)
+    const ids = found.map(({ id }) => id as string)
+    for (const table of ['executions', 'outputs', 'logs'] as const) await this.access.remove(table, ids)
+    const groups = new Set(found.map(({ grp }) => grp as string))
     const unused = 'NOT EXISTS (SELECT 1 FROM executions WHERE grp = definitions.id)'
-    await this.access.change(
-      ['definitions'],
-      `DELETE FROM definitions WHERE id ${these} AND ${unused}`,
-      groups,
-    )
-    await this.access.removeLogs(found.map(({ id }) => id as string))
-    return found.length
+    await this.access.remove('definitions', [...groups], unused)
+    await this.access.removeLogs(ids)
+    return ids.length
   }
 
   async removeStale(time: number): Promise<void> {
@@ -162,10 +155,5 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
 
   notify(topic: Topic): void {
     this.access.topics.push(topic)
-  }
-
-  async #delete(table: TableName, id: string): Promise<boolean> {
-    const deleted = await this.access.change([table], `DELETE FROM ${table} WHERE id = $1 RETURNING id`, id)
-    return deleted.length > 0
   }
 }

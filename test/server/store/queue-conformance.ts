@@ -2,7 +2,6 @@
  * What every store must say of queues and of what runners hold, whatever it remembers of them.
  */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { type ExecutionRow, queueOf, type Writer } from '../../../src/server/store/store.ts'
@@ -20,7 +19,7 @@ type Step =
   | { kind: 'return' | 'end'; pick: number }
   | { kind: 'raise'; pick: number; priority: number }
   | { kind: 'look'; group: number; count: number }
-  | { kind: 'forget' | 'fail' | 'see' }
+  | { kind: 'remove' | 'postpone' | 'fail' | 'see' }
 
 const group = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(groups.length - 1))
 const count = fc.integer({ min: 1, max: 3 })
@@ -35,7 +34,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('return' as const, 'end' as const), pick }) },
   fc.record({ kind: fc.constant('raise' as const), pick, priority }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('look' as const), group, count }) },
-  fc.record({ kind: fc.constantFrom('forget' as const, 'fail' as const, 'see' as const) }),
+  fc.record({
+    kind: fc.constantFrom('remove' as const, 'postpone' as const, 'fail' as const, 'see' as const),
+  }),
 )
 const writer = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: most }),
@@ -98,8 +99,12 @@ async function act(tx: Writer, model: Model, does: Step): Promise<void> {
       assert.deepEqual(await tx.queues(), [...new Set(queued(model).map(queueOf))].sort())
       for (const id of runners) assert.deepEqual(await tx.heldBy([id]), heldOf(model, id))
       return
-    case 'forget':
-      return void (await tx.deleteToken(randomUUID()))
+    case 'remove':
+      await tx.removeEnded(tx.now, model.size + 1)
+      for (const [id, { state }] of model) if (state === 'succeeded') model.delete(id)
+      return
+    case 'postpone':
+      return tx.postponeAll(0, tx.now)
     case 'fail':
       throw new Error('asked to')
   }
