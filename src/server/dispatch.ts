@@ -150,7 +150,7 @@ async function handOut(tx: Writer, ctx: Context, pairs: readonly Pair[], given: 
 }
 
 const poisoned = {
-  'definition-missing': 'What it was asked to do is not in the store any more',
+  'definition-missing': 'What it was asked to do is not in the store any more, or damaged there',
   'definition-unreadable':
     'What it was asked to do cannot be opened with the key of this server: it was sealed under another one',
 }

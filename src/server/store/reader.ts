@@ -1,5 +1,6 @@
 import { executionStates } from '../../protocol/states.ts'
 import type { Access } from './access.ts'
+import { StoreFailure } from './failure.ts'
 import { queuesIn, waiting } from './queues.ts'
 import type {
   DefinitionRow,
@@ -120,8 +121,14 @@ export class SqlReader<A extends Access = Access> implements Reader {
   }
 
   async definitions(groups: readonly string[]): Promise<Map<string, DefinitionRow>> {
-    const rows = await this.access.getAll('definitions', groups)
-    return new Map(rows.map(row => [row.group, row]))
+    let rows: (DefinitionRow | undefined)[]
+    try {
+      rows = await this.access.getAll('definitions', groups)
+    } catch (error) {
+      unlessDamaged(error)
+      rows = await Promise.all(groups.map(group => this.definition(group).catch(unlessDamaged)))
+    }
+    return new Map(rows.flatMap(row => (row === undefined ? [] : [[row.group, row]])))
   }
 
   async output(executionId: string): Promise<string | undefined> {
@@ -199,4 +206,8 @@ export class SqlReader<A extends Access = Access> implements Reader {
     const rest = `WHERE ${condition} ${behind} ORDER BY ${table}.seq LIMIT $1`
     return this.access.select(table, rest, limit, ...(after === undefined ? [] : [after]))
   }
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (!(error instanceof StoreFailure) || error.reason !== 'damaged') throw error
 }

@@ -229,7 +229,7 @@ export interface Reader {
   /** How many executions wait in each runner group where one does, and since when the oldest was made. */
   waiting(): Promise<{ runner_group: string; count: number; since: number }[]>
   definition(group: string): Promise<DefinitionRow | undefined>
-  /** Many at once, by group. */
+  /** Many at once, by group; those that are not there, or damaged, are left out. */
   definitions(groups: readonly string[]): Promise<Map<string, DefinitionRow>>
   /** The output context, sealed at rest. */
   output(executionId: string): Promise<string | undefined>

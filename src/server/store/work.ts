@@ -171,12 +171,12 @@ export class Work {
 
   async #loadHeads(queue: string, limit: number): Promise<void> {
     const heads = await this.query(headsWithDefinitions, queue, limit)
+    this.recent.queues.learn(queue, this.learn('executions', heads), heads.length < limit)
     const small = heads.filter(({ definition }) => definition !== null)
     this.learn(
       'definitions',
       small.map(({ grp, definition }) => ({ id: grp!, body: definition! })),
     )
-    this.recent.queues.learn(queue, this.learn('executions', heads), heads.length < limit)
   }
 
   /** Executions that are remembered beside the tables: as they are now. */

@@ -45,3 +45,26 @@ serverTest(
     t.equal((await lame.heartbeat()).status, 503)
   },
 )
+
+serverTest(
+  t,
+  'definitions that are damaged hold up nobody else',
+  { settings: patient },
+  async (t, server) => {
+    const runner = await server.runner()
+    const [first, good] = [await server.submit(), await server.submit()]
+    await server.stop()
+    const database = new DatabaseSync(server.rig.path('state', 'server', 'server.db'))
+    database.prepare("UPDATE definitions SET body = '{' WHERE id = ?").run(first.id)
+    database.close()
+    await server.restart()
+
+    const answer = await runner.reserve(2, 1)
+    t.equal(answer.status, 200)
+    t.same(
+      answer.json.executions.map((one: { execution_id: string }) => one.execution_id),
+      [good.id],
+    )
+    t.match(await server.execution(first.id), { state: 'failed', reason: 'definition-missing' })
+  },
+)
