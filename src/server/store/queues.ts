@@ -23,7 +23,7 @@ export const queuesWaiting = `${queuesIn('true', 'true')} SELECT queue FROM foun
 export const headsWhere = `WHERE ${waiting} AND queue = $1 ORDER BY priority DESC, executions.seq LIMIT $2`
 /** The same with the text of their definitions, as far as these are small. */
 export const headsWithDefinitions = `SELECT heads.*, definitions.body AS definition
-  FROM (SELECT ${columnsOf.executions}, grp, priority FROM executions ${headsWhere}) AS heads
+  FROM (SELECT ${columnsOf.executions}, seq, grp, priority FROM executions ${headsWhere}) AS heads
   LEFT JOIN definitions ON definitions.id = heads.grp AND length(definitions.body) <= ${longest}
   ORDER BY heads.priority DESC, heads.seq`
 

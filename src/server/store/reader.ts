@@ -63,8 +63,10 @@ export class SqlReader<A extends Access = Access> implements Reader {
   async heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]> {
     if (runnerIds.length === 0) return []
     const rest = `/* INDEXED BY executions_held */ WHERE state IN ('reserved', 'running', 'aborting')
-      AND runner_id IN (SELECT value FROM TEXTS($1)) ORDER BY executions.seq`
-    return this.access.held(runnerIds) ?? this.access.select('executions', rest, JSON.stringify(runnerIds))
+      AND runner_id IN (SELECT value FROM TEXTS($1))`
+    const held =
+      this.access.held(runnerIds) ?? (await this.access.select('executions', rest, JSON.stringify(runnerIds)))
+    return held.toSorted((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1))
   }
 
   async hasActive(jobName: string): Promise<boolean> {

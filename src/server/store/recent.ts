@@ -8,8 +8,6 @@ type Kept = (typeof kept)[number]
 
 /** How many rows of a table are remembered. */
 const most = 500
-/** Above every number that a database has given. */
-const newest = 2 ** 52
 
 /**
  * What the latest transactions have left, so that the next need not read it: nobody else writes, as long as this
@@ -21,9 +19,6 @@ export class Recent {
   readonly #tables = Object.fromEntries(kept.map(name => [name, new Map()])) as unknown as {
     [T in Kept]: Map<string, Rows[T] | undefined>
   }
-  /** The order of the executions: as the database has numbered them, or beyond `newest` as they were put. */
-  readonly #order = new Map<string, number>()
-  #last = newest
 
   /** Undefined: rows of this table are not remembered. */
   #rowsOf<T extends TableName>(table: T): Map<string, Rows[T] | undefined> | undefined {
@@ -39,23 +34,9 @@ export class Recent {
     return this.#rowsOf(table)?.get(id)
   }
 
-  /** Those of executions by the order in which they were made; undefined where that is not known. */
-  inOrder<T extends { id: string }>(rows: readonly T[]): readonly T[] | undefined {
-    if (rows.length < 2) return rows
-    const numbers = new Map(rows.map(({ id }) => [id, this.#order.get(id)]))
-    const isNew = [...numbers.values()].map(number => number !== undefined && number > newest)
-    if ([...numbers.values()].includes(undefined) || isNew.includes(!isNew[0])) return undefined
-    return rows.toSorted((one, other) => numbers.get(one.id)! - numbers.get(other.id)!)
-  }
-
   /** A row as the database has it; undefined: it has none. */
   learn<T extends TableName>(table: T, id: string, row: Rows[T] | undefined, size = 0): void {
     this.#set(table, id, row, size)
-  }
-
-  /** The number of an execution. */
-  learnNumber(id: string, number: number): void {
-    if (this.#tables.executions.has(id)) this.#order.set(id, number)
   }
 
   /** A row that was put; `before`: as it was, undefined where it is new. */
@@ -68,7 +49,6 @@ export class Recent {
   ): void {
     if (table === 'executions') {
       const [execution, former] = [row as Rows['executions'], before as Rows['executions'] | undefined]
-      if (former === undefined && !this.#order.has(id)) this.#order.set(id, ++this.#last)
       this.queues.put(execution, former)
       this.held.put(execution, former)
       // Only who has confirmed writes to the log.
@@ -87,7 +67,6 @@ export class Recent {
       table === 'executions' &&
       endStates.includes((row as Rows['executions'] | undefined)?.state as never)
     ) {
-      this.#order.delete(id)
       this.#tables.logs.delete(id)
       return
     }
@@ -108,14 +87,12 @@ export class Recent {
   /** Forgets one row, but not where it waits or who holds it. */
   forget(table: TableName, id: string): void {
     this.#rowsOf(table)?.delete(id)
-    if (table === 'executions') this.#order.delete(id)
   }
 
   /** Forgets these tables, or all: somebody else has changed them. */
   clear(names: readonly TableName[] = kept): void {
     for (const name of names) this.#rowsOf(name)?.clear()
     if (!names.includes('executions')) return
-    this.#order.clear()
     this.queues.clear()
     this.held.clear()
   }

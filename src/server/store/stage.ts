@@ -180,18 +180,15 @@ export class Stage implements Access {
   held(runnerIds: readonly string[]): ExecutionRow[] | undefined {
     this.#alive()
     const own = new Map(this.#executions.map(row => [row.id, row]))
-    const { recent } = this.#work
     const held: ExecutionRow[] = []
     for (const id of new Set(runnerIds)) {
-      const before = recent.held.of(id)
+      const before = this.#work.recent.held.of(id)
       if (before === undefined) return undefined
-      const rows = [...before.values()].filter(row => !own.has(row.id))
-      this.#work.know(rows)
-      for (const row of own.values()) if (holderOf(row) === id) rows.push(row)
-      const inOrder = recent.inOrder(rows)
-      if (inOrder === undefined) return undefined
-      held.push(...inOrder)
+      for (const row of before.values()) if (!own.has(row.id)) held.push(row)
     }
+    this.#work.know(held)
+    const wanted = new Set<string | undefined>(runnerIds)
+    for (const row of own.values()) if (wanted.has(holderOf(row))) held.push(row)
     return held
   }
 

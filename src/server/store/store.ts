@@ -218,7 +218,7 @@ export interface Reader {
   execution(id: string): Promise<ExecutionRow | undefined>
   /** The latest first. An `after` that is not there gives nothing. */
   listExecutions(filter: ExecutionFilter, page: Page): Promise<ExecutionRow[]>
-  /** Reserved, running and aborting ones of these runners; those of each in the order they were made. */
+  /** Reserved, running and aborting ones of these runners, by their age and then id. */
   heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
   /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
   hasActive(jobName: string): Promise<boolean>

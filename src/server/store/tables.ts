@@ -39,8 +39,6 @@ interface Table<Row> {
   columns: Record<string, Column<Row>>
   /** Columns that stand over `body`. */
   kept: readonly (keyof Row & string)[]
-  /** Whether rows are ordered by when they were first put. */
-  ordered: boolean
 }
 
 /** When an execution ended for good. */
@@ -49,7 +47,7 @@ function endedAt(row: ExecutionRow): number | null {
   return endStates.includes(row.state) ? (row.finished_at ?? row.created_at) : null
 }
 
-const keyed = <Row>(id: (row: Row) => string): Table<Row> => ({ id, columns: {}, kept: [], ordered: false })
+const keyed = <Row>(id: (row: Row) => string): Table<Row> => ({ id, columns: {}, kept: [] })
 
 export const tables: { [T in TableName]: Table<Rows[T]> } = {
   executions: {
@@ -66,7 +64,6 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
       ended_at: ['double precision', endedAt],
     },
     kept: ['deadline'],
-    ordered: true,
   },
   definitions: keyed(row => row.group),
   outputs: keyed(row => row.execution_id),
@@ -83,7 +80,6 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
       check_at: ['double precision', checkAt],
     },
     kept: ['seen_until', 'reserve_until', 'back_until'],
-    ordered: true,
   },
   groups: keyed(row => row.name),
   tokens: {
@@ -96,7 +92,6 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
       created_at: ['double precision', row => row.created_at],
     },
     kept: [],
-    ordered: true,
   },
   logs: {
     id: row => row.execution_id,
@@ -105,13 +100,11 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
       complete: ['integer', row => Number(row.complete)],
     },
     kept: [],
-    ordered: false,
   },
   idempotency: {
     id: row => idempotencyId(row.token_id, row.key),
     columns: { created_at: ['double precision', row => row.created_at] },
     kept: [],
-    ordered: false,
   },
   meta: keyed(row => row.key),
 }
@@ -181,10 +174,7 @@ function parsed(table: TableName, { id, body }: Answer): unknown {
 }
 
 /** What is selected where rows are to be decoded. */
-export const columnsOf = eachTable(name => {
-  const { kept, ordered } = tables[name]
-  return ['id', ...(ordered ? ['CAST(seq AS double precision) AS seq'] : []), ...kept, 'body'].join(', ')
-})
+export const columnsOf = eachTable(name => ['id', ...tables[name].kept, 'body'].join(', '))
 
 /** How each column but `body` is made. */
 const keysOf = eachTable(name => {

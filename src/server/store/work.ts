@@ -201,7 +201,6 @@ export class Work {
         row = decode(table, answer)
         this.recent.learn(table, id, row, (answer.body as string).length)
       }
-      if (table === 'executions') this.recent.learnNumber(id, answer.seq as number)
       known.set(id, row)
       return row
     })

@@ -55,7 +55,9 @@ const headsOf = (model: Model, queue: string, limit: number) =>
     .toSorted((one, other) => other.priority - one.priority)
     .slice(0, limit)
 const heldOf = (model: Model, runner: string) =>
-  [...model.values()].filter(row => row.state === 'reserved' && row.runner_id === runner)
+  [...model.values()]
+    .filter(row => row.state === 'reserved' && row.runner_id === runner)
+    .sort((one, other) => (one.id < other.id ? -1 : 1))
 
 async function act(tx: Writer, model: Model, does: Step): Promise<void> {
   const put = (row: ExecutionRow) => {
