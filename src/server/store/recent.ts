@@ -52,7 +52,7 @@ export class Recent {
       this.queues.put(execution, former)
       this.held.put(execution, former)
       // Only who has confirmed writes to the log.
-      if ((former ?? execution).state === 'queued' && !this.has('logs', id))
+      if (former?.state === 'queued' && execution.state !== 'queued' && !this.has('logs', id))
         this.#tables.logs.set(id, undefined)
     }
     this.#set(table, id, row, size)
