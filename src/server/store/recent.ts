@@ -3,11 +3,10 @@ import { HeldRows } from './held.ts'
 import { longest, WaitingQueues } from './queues.ts'
 import type { Rows, TableName } from './tables.ts'
 
-const kept = ['executions', 'runners', 'groups', 'definitions', 'logs'] as const
-type Kept = (typeof kept)[number]
-
-/** How many rows of a table are remembered. */
-const most = 500
+/** How many rows of which tables are remembered: of those that stay when nothing is to be done, fewer. */
+const most = { executions: 2000, definitions: 2000, runners: 500, groups: 500, logs: 500 }
+type Kept = keyof typeof most
+const kept = Object.keys(most) as Kept[]
 
 /**
  * What the latest transactions have left, so that the next need not read it: nobody else writes, as long as this
@@ -77,11 +76,13 @@ export class Recent {
   trim(): void {
     this.queues.trim()
     this.held.trim()
-    for (const [name, rows] of Object.entries(this.#tables))
+    for (const name of kept) {
+      const rows = this.#tables[name]
       for (const id of rows.keys()) {
-        if (rows.size <= most) break
-        this.forget(name as Kept, id)
+        if (rows.size <= most[name]) break
+        rows.delete(id)
       }
+    }
   }
 
   /** Forgets one row, but not where it waits or who holds it. */

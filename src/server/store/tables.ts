@@ -166,11 +166,14 @@ function isDamaged(table: TableName, answer: Answer): boolean {
 }
 
 function parsed(table: TableName, { id, body }: Answer): unknown {
+  let row: unknown
   try {
-    return JSON.parse(body as string)
+    row = JSON.parse(body as string)
   } catch {
-    throw new StoreFailure('damaged', `the row ${id} of ${table} cannot be read`)
+    row = null
   }
+  if (typeof row === 'object' && row !== null) return row
+  throw new StoreFailure('damaged', `the row ${id} of ${table} cannot be read`)
 }
 
 /** What is selected where rows are to be decoded. */

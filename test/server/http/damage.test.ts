@@ -55,7 +55,7 @@ serverTest(
     const [first, good] = [await server.submit(), await server.submit()]
     await server.stop()
     const database = new DatabaseSync(server.rig.path('state', 'server', 'server.db'))
-    database.prepare("UPDATE definitions SET body = '{' WHERE id = ?").run(first.id)
+    database.prepare("UPDATE definitions SET body = 'null' WHERE id = ?").run(first.id)
     database.close()
     await server.restart()
 
