@@ -3,7 +3,9 @@
  * for ever; what it says goes into one failure type here.
  */
 import { existsSync } from 'node:fs'
+import { get, type IncomingMessage, type RequestOptions } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import type { Clock } from '../../edges.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
@@ -48,7 +50,8 @@ export interface EngineApi {
   createContainer(options: Docker.ContainerCreateOptions & Stoppable): Promise<unknown>
   getContainer(name: string): ContainerApi
   listContainers(options: ByState): Promise<Docker.ContainerInfo[]>
-  getImage(name: string): { inspect(options: Stoppable): Promise<Docker.ImageInspectInfo> }
+  /** For every job, so it is asked without dockerode, which formats each of its calls for a log that nobody reads. */
+  inspectImage(name: string, signal: AbortSignal): Promise<Docker.ImageInspectInfo>
   pull(name: string, options: { authconfig?: object } & Stoppable): Promise<Stream>
   importImage(
     file: NodeJS.ReadableStream,
@@ -97,7 +100,9 @@ export class Engine {
       })
     // 150 ms: only who runs containers pays for it.
     const { default: Docker } = await import('dockerode')
-    return ok(new Engine(address, new Docker(options) as unknown as EngineApi, clock))
+    const docker = new Docker(options) as unknown as EngineApi
+    docker.inspectImage = (name, signal) => imageAt({ ...options, protocol: 'http:', signal }, name)
+    return ok(new Engine(address, docker, clock))
   }
 
   /** One call; `what` completes "the engine did not …". Fails when it has taken `seconds`, and lets go of it then. */
@@ -156,6 +161,28 @@ export class Engine {
     }
     const reason = status === 404 ? 'not-found' : status === 409 ? 'conflict' : 'engine-refused'
     return { reason, message: `the engine did not ${what}: ${detail}` }
+  }
+}
+
+/** Fails as dockerode does. */
+function imageAt(options: RequestOptions, name: string): Promise<Docker.ImageInspectInfo> {
+  return new Promise((resolve, reject) => {
+    const path = `/images/${encodeURI(name).replace(/[?#]/g, encodeURIComponent)}/json`
+    const take = async (answer: IncomingMessage) => {
+      const said = await text(answer)
+      const { statusCode } = answer
+      if (statusCode === 200) return resolve(JSON.parse(said))
+      reject(Object.assign(new Error(said), { statusCode, json: jsonOf(said) }))
+    }
+    get({ ...options, path }, answer => void take(answer).catch(reject)).on('error', reject)
+  })
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

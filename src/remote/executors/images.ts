@@ -107,7 +107,7 @@ export class Images {
 
   async #inspect(reference: string): Promise<Result<ImageFacts, ImageFailure>> {
     const found = await this.#engine.call(`look up the image ${reference}`, (docker, abortSignal) =>
-      docker.getImage(reference).inspect({ abortSignal }),
+      docker.inspectImage(reference, abortSignal),
     )
     if (!found.ok) return found
     const { Id, Config, Architecture, RepoTags, RepoDigests } = found.value

@@ -36,13 +36,10 @@ export async function probe(
   edges: Edges,
 ): Promise<Result<void, ProbeFailure>> {
   const made = await options.engine.call('take an image', async (docker, abortSignal) => {
-    const known = await docker
-      .getImage(`${repo}:${tag}`)
-      .inspect({ abortSignal })
-      .then(
-        () => true,
-        () => false,
-      )
+    const known = await docker.inspectImage(`${repo}:${tag}`, abortSignal).then(
+      () => true,
+      () => false,
+    )
     if (known) return
     const stream = await docker.importImage(Readable.from([emptyTar()]), { repo, tag, abortSignal })
     for await (const _ of stream);
