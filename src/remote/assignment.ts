@@ -7,14 +7,15 @@
  *       │                          └─ cannot be started, or was aborted ─► delivering
  *       └─ not held any more: dropped ────────────────────────────────────────────────────────────────────► over
  *
- * All that is known of it is in the spool before anything follows from it, so a process that is killed anywhere here
- * leaves what the next one needs.
+ * While it is confirmed it is already put where an idle executor has its image (placing.ts); only the order waits. All
+ * that is known of it is in the spool before anything follows from it, so a process that is killed anywhere here leaves
+ * what the next one needs.
  */
 import { createHash } from 'node:crypto'
 import type { Mask } from '../protocol/mask.ts'
 import type { ResultMessage } from '../protocol/messages.ts'
 import { seal } from '../protocol/seal.ts'
-import type { Result } from '../result.ts'
+import { fail, ok, type Result } from '../result.ts'
 import { waitAfter, waitFor } from './backoff.ts'
 import { pause, sent } from './bell.ts'
 import type { JobRef } from './events.ts'
@@ -23,14 +24,12 @@ import {
   type JobWatch,
   maskOf,
   type StartFailure,
-  startJob,
+  startPlaced,
   type WatchOptions,
 } from './execution.ts'
-import type { Workshop } from './executor-host.ts'
 import type { Executor, ExecutorFailure } from './executors/executor.ts'
-import type { ImageFailure } from './executors/images.ts'
-import type { ImageFacts } from './executors/order.ts'
 import { LogSender } from './log-sender.ts'
+import { type Early, place, placeEarly, unplace } from './placing.ts'
 import type { EndReason } from './plugin.ts'
 import type { Room } from './room.ts'
 import type { Execution, JobEnd, Lease } from './spool.ts'
@@ -80,8 +79,8 @@ export class Assignment {
   #tidied: Promise<unknown> | undefined
   /** The server has its result. */
   #delivered = false
-  /** Is looked for while the server confirms. */
-  #image: Promise<Result<ImageFacts, ImageFailure> | undefined> | undefined
+  /** What is done for it while the server confirms. */
+  #early: Promise<Early | undefined> | undefined
   /** Settles with the first answer to the result; true: the server has it. */
   readonly #answered = Promise.withResolvers<boolean>()
   /** The server was away when it was to get the result. */
@@ -178,12 +177,12 @@ export class Assignment {
     // What comes of it is known to those who have made it.
     await Promise.resolve()
     if (beginning.at === 'confirming') {
-      const { host } = this.#room
-      const { image } = this.execution.job
-      this.#image = sent().then(() =>
-        host.workshop?.executors.prepare(image, this.#tellPull(), this.#stopOrAbort()),
-      )
-      if (!(await this.#confirm())) return this.#forget()
+      this.#early = this.#placeEarly()
+      if (!(await this.#confirm())) {
+        await this.#undoEarly()
+        // Whether the server has heard of it is for the next process to ask.
+        return this.#drop.signal.aborted ? this.#forget() : undefined
+      }
     }
     let end = beginning.at === 'delivering' ? this.execution.end : undefined
     if (end === undefined) {
@@ -244,7 +243,7 @@ export class Assignment {
 
   /** Runs it, here or where it was begun; resolves to its end. */
   async #work(watch?: JobWatch, executor?: Executor): Promise<JobEnd | Stopped> {
-    this.#executor = executor
+    this.#executor ??= executor
     const begin = this.#room.edges.clock.monotonic()
     for (let refusals = 0; ; ) {
       if (watch === undefined) {
@@ -294,52 +293,56 @@ export class Assignment {
     }
   }
 
+  async #placeEarly(): Promise<Early | undefined> {
+    await sent()
+    const early = await placeEarly(this.#placing, this.#stopOrAbort())
+    if (early?.placed?.ok) this.#executor = early.placed.value.executor
+    return early
+  }
+
+  /** It is not this runner's, or is to end before it has begun. */
+  async #undoEarly(): Promise<void> {
+    const early = await this.#early
+    this.#early = undefined
+    const { workshop } = this.#room.host
+    if (!early?.placed?.ok || workshop === undefined) return
+    this.#executor = undefined
+    unplace(early.placed.value, workshop)
+  }
+
   /** Gets an image and an executor, and hands the job over. */
   async #place(): Promise<Result<{ watch: JobWatch; executor: Executor }, StartFailure>> {
     const stop = this.#stopOrAbort()
-    const workshop = this.#room.host.workshop
-    if (workshop === undefined || stop.aborted)
-      return {
-        ok: false,
-        failure: { reason: 'engine-unreachable', message: this.#room.host.problem ?? 'ended' },
-      }
-    const { job } = this.execution
-    const prepared = await this.#image
-    this.#image = undefined
-    const image = prepared ?? (await workshop.executors.prepare(job.image, this.#tellPull(), stop))
-    if (!image.ok) return image
-    if (stop.aborted) return { ok: false, failure: { reason: 'executor-lost', message: 'ended' } }
-    const taken = await workshop.pool.take(image.value, job.runner_group, stop)
-    if (!taken.ok) return taken
-    this.#executor = taken.value
-    this.#room.images.set(image.value.id, job.image)
-    return this.#start(workshop, taken.value, image.value)
+    const early = await this.#early
+    const { workshop, problem } = this.#room.host
+    if (workshop === undefined || stop.aborted) {
+      await this.#undoEarly()
+      return fail({ reason: 'engine-unreachable', message: problem ?? 'ended' })
+    }
+    this.#early = undefined
+    const placed = early?.placed ?? (await place(this.#placing, workshop, early?.image, stop))
+    if (!placed.ok) return placed
+    const { executor } = placed.value
+    this.#executor = executor
+    const started = startPlaced(placed.value, this.watchOptions(false))
+    if (started.ok) return ok({ watch: started.value, executor })
+    this.#executor = undefined
+    // No order was given.
+    try {
+      this.execution.clearPlace()
+    } catch {
+      // Then it is found that nothing has started there.
+    }
+    void workshop.pool.discard(executor)
+    return started
+  }
+
+  get #placing() {
+    return { room: this.#room, execution: this.execution, onPull: this.#tellPull() }
   }
 
   #stopOrAbort(): AbortSignal {
     return AbortSignal.any([this.#stop, this.#abort.signal])
-  }
-
-  #start(
-    { pool }: Workshop,
-    executor: Executor,
-    image: ImageFacts,
-  ): Result<{ watch: JobWatch; executor: Executor }, StartFailure> {
-    const started = startJob(this.execution, executor, image, this.watchOptions(false))
-    if (started.ok) return { ok: true, value: { watch: started.value, executor } }
-    this.#executor = undefined
-    if (started.failure.reason === 'no-command' || started.failure.reason === 'job-invalid')
-      pool.giveBack(executor)
-    else {
-      // No order was given.
-      try {
-        this.execution.clearPlace()
-      } catch {
-        // Then it is found that nothing has started there.
-      }
-      void pool.discard(executor)
-    }
-    return started
   }
 
   /** What a watch of it tells, and whom. `resumed`: an earlier process has watched it before. */

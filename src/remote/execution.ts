@@ -77,14 +77,22 @@ function signalName(text: string): string {
   return /^([A-Z][A-Z0-9+-]*|\d{1,2})$/.test(name) ? name : 'TERM'
 }
 
-/** Hands a job over. The spool knows of it before the executor does. */
-export function startJob(
+/** A job whose files are where it is to run, and of whose place the spool knows. Only the order is missing. */
+export interface Placed {
+  execution: Execution
+  executor: Executor
+  order: Order
+  leaf: Leaf
+}
+
+/** Puts a job in its place, from which `takeBack` takes it. */
+export function placeJob(
   execution: Execution,
   executor: Executor,
   image: ImageFacts,
-  options: WatchOptions,
-): Result<JobWatch, StartFailure> {
-  const order = orderOf(execution.job, image, options.edges.chance.id())
+  nonce: string,
+): Result<Placed, StartFailure> {
+  const order = orderOf(execution.job, image, nonce)
   if (!order.ok) return order
   let leaf: Leaf
   try {
@@ -92,20 +100,59 @@ export function startJob(
   } catch (error) {
     return fail({ reason: 'spool-lost', message: `the job's files cannot be made: ${errorText(error)}` })
   }
-  const place = { executor_id: executor.id, nonce: order.value.nonce, leaf: leaf.identity }
   try {
-    execution.writePlace(place)
+    execution.writePlace({ executor_id: executor.id, nonce, leaf: leaf.identity })
   } catch (error) {
     leaf[Symbol.dispose]()
-    return fail({ reason: 'spool-lost', message: `${execution.directory}: ${errorText(error)}` })
+    return fail(spoolLost(execution, error))
+  }
+  return ok({ execution, executor, order: order.value, leaf })
+}
+
+/** Takes a job out of its place. False: something of it is left there, and nothing else may run in that executor. */
+export function takeBack({ execution, executor, leaf }: Placed): boolean {
+  const { identity } = leaf
+  leaf[Symbol.dispose]()
+  try {
+    executor.removeLeaf(execution.id, identity)
+    execution.clearPlace()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Gives the order: from here on it may have started. */
+export function startPlaced(placed: Placed, options: WatchOptions): Result<JobWatch, StartFailure> {
+  const { execution, executor, order, leaf } = placed
+  try {
+    execution.beginOrder()
+  } catch (error) {
+    leaf[Symbol.dispose]()
+    return fail(spoolLost(execution, error))
   }
   // Opened before a job can remove it.
   const log = leaf.openFile('log')
-  const started = executor.start(order.value)
-  if (started.ok) return ok(new JobWatch(execution, executor, leaf, log, place.nonce, options))
+  const started = executor.start(order)
+  if (started.ok) return ok(new JobWatch(execution, executor, leaf, log, order.nonce, options))
   if (log.ok) closeSync(log.value)
   leaf[Symbol.dispose]()
   return started
+}
+
+/** Hands a job over. The spool knows of it before the executor does. */
+export function startJob(
+  execution: Execution,
+  executor: Executor,
+  image: ImageFacts,
+  options: WatchOptions,
+): Result<JobWatch, StartFailure> {
+  const placed = placeJob(execution, executor, image, options.edges.chance.id())
+  return placed.ok ? startPlaced(placed.value, options) : placed
+}
+
+function spoolLost(execution: Execution, error: unknown): StartFailure {
+  return { reason: 'spool-lost', message: `${execution.directory}: ${errorText(error)}` }
 }
 
 /**

@@ -63,21 +63,33 @@ export class ExecutorPool implements AsyncDisposable {
     for (;;) {
       if (signal.aborted || this.#shut)
         return fail({ reason: 'executor-not-started', message: 'it was asked to end before it had started' })
-      const choice: Choice = choose(this.seats, { image_id: image.id, group }, this.#settings)
+      const idle = this.takeIdle(image, group)
+      if (idle !== undefined) return ok(idle)
+      const choice = this.#choose(image, group)
       if ('use' in choice) {
-        const seat = this.#seats.get(choice.use)!
-        if (seat.executor?.lives()) {
-          seat.state = 'busy'
-          seat.jobs++
-          return ok(seat.executor)
-        }
-        this.#stop(seat)
+        // It lives no more.
+        this.#stop(this.#seats.get(choice.use)!)
         continue
       }
       if ('launch' in choice) return this.#launch(image, group)
       if ('evict' in choice) this.#stop(this.#seats.get(choice.evict)!)
       await this.#change(signal)
     }
+  }
+
+  /** Takes an idle one that fits, and lives. */
+  takeIdle(image: ImageFacts, group: string): Executor | undefined {
+    const choice = this.#choose(image, group)
+    if (!('use' in choice) || this.#shut) return undefined
+    const seat = this.#seats.get(choice.use)!
+    if (!seat.executor?.lives()) return undefined
+    seat.state = 'busy'
+    seat.jobs++
+    return seat.executor
+  }
+
+  #choose(image: ImageFacts, group: string): Choice {
+    return choose(this.seats, { image_id: image.id, group }, this.#settings)
   }
 
   async #launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>> {
@@ -121,6 +133,18 @@ export class ExecutorPool implements AsyncDisposable {
     this.#stop(this.#seats.get(id)!)
   }
 
+  /** It was taken and no job was started in it: keeps it as it is. */
+  putBack(executor: Executor): void {
+    const seat = this.#seats.get(executor.id)
+    if (seat === undefined || seat.state !== 'busy') return
+    if (this.#shut) {
+      this.#stop(seat)
+      return
+    }
+    seat.jobs--
+    this.#keep(seat)
+  }
+
   /** The job has ended, and its leaf is out of it: looks the executor over, and keeps it or removes it. */
   giveBack(executor: Executor): void {
     const seat = this.#seats.get(executor.id)
@@ -136,11 +160,15 @@ export class ExecutorPool implements AsyncDisposable {
           this.#stop(seat)
           return
         }
-        seat.state = 'idle'
-        seat.idle_since = this.#edges.clock.monotonic()
-        this.#notify()
+        this.#keep(seat)
       }),
     )
+  }
+
+  #keep(seat: Seat): void {
+    seat.state = 'idle'
+    seat.idle_since = this.#edges.clock.monotonic()
+    this.#notify()
   }
 
   /** Removes an executor, whatever it is at; resolves when it is gone. */

@@ -17,9 +17,9 @@ import type { Work } from './work.ts'
 export interface Found {
   /** They have ended: their results wait for the server. */
   finished: Execution[]
-  /** They were handed over to an executor. */
+  /** They may have been handed over to an executor. */
   begun: Execution[]
-  /** They were not, as far as can be seen. */
+  /** They were not. */
   waiting: Execution[]
 }
 
@@ -40,8 +40,12 @@ export async function findInSpool(spool: Spool, room: Room): Promise<Found> {
   for (const execution of executions) {
     if (execution.lease === undefined) await execution.remove()
     else if (execution.end !== undefined) found.finished.push(execution)
-    else if (execution.place !== undefined) found.begun.push(execution)
-    else found.waiting.push(execution)
+    else if (execution.mayHaveStarted) found.begun.push(execution)
+    else {
+      // Its executor goes, with what was put there for it.
+      if (execution.place !== undefined) execution.clearPlace()
+      found.waiting.push(execution)
+    }
   }
   return found
 }

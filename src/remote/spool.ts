@@ -3,13 +3,15 @@
  * that is there before anything follows from it, and synced before anything that a crash of the host could make untrue;
  * one that is not whole is none. A runner that is killed at any moment leaves what the next one needs.
  *
- *   job.json     what is to be done, secrets too, and by what right   it may be this runner's
- *   place.json   where it runs; written before the order is given     it may have started
- *   leaf/        its leaf, once it has ended; then only `log`         nothing writes to it any more
- *   end.json     what it came to                                      to be delivered
+ *   job.json      what is to be done, secrets too, and by what right   it may be this runner's
+ *   placing.json  where it is to run                                   in this boot it has not started
+ *   place.json    the same, renamed right before the order is given    it may have started
+ *   leaf/         its leaf, once it has ended; then only `log`         nothing writes to it any more
+ *   end.json      what it came to                                      to be delivered
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { readBootId } from '../journal/boot-id.ts'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
 import { errorCode, errorText, fail, type Result } from '../result.ts'
@@ -64,11 +66,18 @@ interface JobRecord {
   lease?: Lease | undefined
 }
 
+/** What `placing.json` has. */
+interface Placing extends Place {
+  boot_id: string
+}
+
 /** One execution on disk. */
 export class Execution {
   readonly directory: string
   readonly job: Job
   #lease: Lease | undefined
+  /** Whether a crash of the host leaves its record. */
+  #lasts: 'yes' | 'not yet' | 'doubtful' = 'not yet'
 
   constructor(directory: string, { job, lease }: JobRecord) {
     this.directory = directory
@@ -80,9 +89,27 @@ export class Execution {
     return this.job.execution_id
   }
 
-  /** Where it runs or ran; undefined as long as no order was given. */
+  /** Where it is to run, runs or ran; undefined as long as it has no place. */
   get place(): Place | undefined {
-    return readJson<Place>(join(this.directory, 'place.json'))
+    return readJson<Place>(this.#ordered) ?? readJson<Place>(this.#placing)
+  }
+
+  /**
+   * Whether an order may have been given for it. A rename that was not synced is there as long as the host does not
+   * crash, so a place of another boot tells nothing.
+   */
+  get mayHaveStarted(): boolean {
+    if (existsSync(this.#ordered)) return readJson(this.#ordered) !== undefined
+    const placing = readJson<Placing>(this.#placing)
+    return placing !== undefined && (placing.boot_id !== readBootId() || placing.boot_id === 'unknown')
+  }
+
+  get #placing(): string {
+    return join(this.directory, 'placing.json')
+  }
+
+  get #ordered(): string {
+    return join(this.directory, 'place.json')
   }
 
   get end(): JobEnd | undefined {
@@ -99,20 +126,45 @@ export class Execution {
     return join(this.directory, 'leaf')
   }
 
-  /** Throws system errors: without it no order may be given. */
+  /** Makes its record last. Throws system errors; it can be tried again. */
+  makeLast(): void {
+    if (this.#lasts === 'yes') return
+    const path = join(this.directory, 'job.json')
+    const before = this.#lasts
+    this.#lasts = 'doubtful'
+    // What a disk has refused once it may forget without a word.
+    if (before === 'doubtful') writeDurably(path, this.#record)
+    else makeLast(path)
+    sync(dirname(this.directory))
+    this.#lasts = 'yes'
+  }
+
+  /** Puts on record where it is to run, to last, as all before it does. Throws system errors; then it has no place. */
   writePlace(place: Place): void {
-    writeFirstDurably(join(this.directory, 'place.json'), JSON.stringify(place))
+    this.makeLast()
+    const placing: Placing = { ...place, boot_id: readBootId() }
+    writeFirstDurably(this.#placing, JSON.stringify(placing))
+  }
+
+  /** The order comes next. Throws system errors; then it must not. */
+  beginOrder(): void {
+    renameSync(this.#placing, this.#ordered)
   }
 
   /** Throws system errors. */
   writeLease(lease: Lease): void {
     this.#lease = lease
-    writeDurably(join(this.directory, 'job.json'), JSON.stringify({ job: this.job, lease }))
+    writeDurably(join(this.directory, 'job.json'), this.#record)
+  }
+
+  get #record(): string {
+    const record: JobRecord = { job: this.job, lease: this.#lease }
+    return JSON.stringify(record)
   }
 
   /** It has not started there, and never will. Throws system errors. */
   clearPlace(): void {
-    rmSync(join(this.directory, 'place.json'), { force: true })
+    for (const path of [this.#placing, this.#ordered]) rmSync(path, { force: true })
     sync(this.directory)
   }
 
@@ -179,8 +231,8 @@ export class Spool {
   }
 
   /**
-   * Puts an execution on record; of one that is there already only the lease is another. Throws system errors; then it
-   * can be tried again.
+   * Puts an execution on record, for a crash of this process alone (`makeLast` does the rest); of one that is there
+   * already only the lease is another. Throws system errors; then it can be tried again.
    */
   add(job: Job, lease?: Lease): Execution {
     const directory = join(this.#root, job.execution_id)
@@ -192,8 +244,7 @@ export class Spool {
         return execution
       }
     }
-    writeFirstDurably(join(directory, 'job.json'), JSON.stringify({ job, lease }))
-    sync(this.#root)
+    writeFirst(join(directory, 'job.json'), JSON.stringify({ job, lease }))
     return new Execution(directory, { job, lease })
   }
 

@@ -26,8 +26,8 @@ t.test('a file that breaks off is none', async t => {
   const execution = new Spool(root).add(job, lease)
   const place = { executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }
   execution.writePlace(place)
-  t.same(execution.place, place)
-  truncateSync(join(execution.directory, 'place.json'), 20)
+  t.match(execution.place, place)
+  truncateSync(join(execution.directory, 'placing.json'), 20)
   t.equal(execution.place, undefined)
   truncateSync(join(execution.directory, 'job.json'), 20)
   t.same(new Spool(root).all(), { executions: [], damaged: [execution.directory] })
@@ -35,8 +35,28 @@ t.test('a file that breaks off is none', async t => {
   t.match(new Spool(root).all().executions, [{ job, lease }])
 })
 
+t.test('it may have started once the order comes next, or when the host may have forgotten that', async t => {
+  const execution = new Spool(t.testdir()).add(job, lease)
+  const place = { executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }
+  t.equal(execution.mayHaveStarted, false)
+  execution.writePlace(place)
+  t.equal(execution.mayHaveStarted, false)
+  execution.clearPlace()
+  t.equal(execution.place, undefined)
+  execution.writePlace(place)
+  execution.beginOrder()
+  t.match([execution.place, execution.mayHaveStarted], [place, true])
+  execution.clearPlace()
+  t.same([execution.place, execution.mayHaveStarted], [undefined, false])
+
+  execution.writePlace(place)
+  const path = join(execution.directory, 'placing.json')
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/("boot_id":)"[^"]*"/, '$1"another"'))
+  t.match([execution.place, execution.mayHaveStarted], [place, true], 'of another boot')
+})
+
 t.test('what cannot be written is not there', async t => {
-  const root = t.testdir({ one: { 'place.json': {} } })
+  const root = t.testdir({ one: { 'placing.json': {} } })
   const execution = new Spool(root).add(job, lease)
   t.throws(() => execution.writePlace({ executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }))
   t.equal(execution.place, undefined)

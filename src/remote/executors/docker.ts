@@ -352,11 +352,20 @@ class DockerExecutor implements Executor {
   }
 
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void {
+    renameSync(this.#leafAt(executionId, identity), path)
+  }
+
+  removeLeaf(executionId: string, identity: LeafIdentity): void {
+    rmSync(this.#leafAt(executionId, identity), { recursive: true })
+  }
+
+  /** The path of a leaf; throws where something else has its name. */
+  #leafAt(executionId: string, identity: LeafIdentity): string {
     const here = join(this.#jobs, executionId)
     const leaf = Leaf.open(here, identity)
     if (!leaf.ok) throw new Error(`${here} is not the directory that it was`)
     leaf.value[Symbol.dispose]()
-    renameSync(here, path)
+    return here
   }
 
   async sweep(): Promise<boolean> {

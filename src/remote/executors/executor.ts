@@ -60,6 +60,8 @@ export interface Executor {
   makeLeaf(order: Order): Leaf
   /** Opens the leaf of a job that was handed over, here or by an earlier process. */
   openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure>
+  /** Removes the leaf of a job that was never started. Throws where that cannot be done. */
+  removeLeaf(executionId: string, identity: LeafIdentity): void
   /** Hands it over. Once. */
   start(order: Order): Result<void, ExecutorFailure>
   /** Asks for the end of the job that runs; false where nobody hears it. Twice is once. */
