@@ -1,0 +1,85 @@
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type AttachRig, attachTest } from '../support/attached.ts'
+import { Engine } from '../support/engine.ts'
+import { executorNeeds } from '../support/executors.ts'
+import { Hold } from '../support/hold.ts'
+import { makeImage, withBusybox } from '../support/images.ts'
+import { testWith } from '../support/require.ts'
+
+t.setTimeout(300_000)
+
+testWith(t, 'a job is put in its place while it is confirmed', executorNeeds, async t => {
+  await using engine = await Engine.start('--live-restore')
+  await makeImage(engine, 'box', { fill: withBusybox })
+  const test = (title: string, body: (t: Test, world: AttachRig) => Promise<unknown>) =>
+    attachTest(t, title, engine, {}, body)
+
+  async function until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+    for (const late = AbortSignal.timeout(30_000); ; late.throwIfAborted()) {
+      const found = await look()
+      if (found !== undefined) return found
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+
+  /** A runner whose way to the server is held where a test wants it, with a container that has run a job. */
+  async function warm(t: Test, world: AttachRig) {
+    const hold = await Hold.to(Number(new URL(world.server.url).port))
+    const runner = await world.attach('one', { url: hold.url })
+    t.match(await world.ended((await world.submit({ command: ['true'] })).id), { state: 'succeeded' })
+    await isIdle(world)
+    return { hold, runner, container: await engine.docker('ps', '-q', '--no-trunc') }
+  }
+
+  async function isIdle(world: AttachRig): Promise<true> {
+    return until(async () => {
+      const { json } = await world.server.call('GET', '/v1/runners')
+      const executors = json.items.flatMap((one: { executors: { state: string }[] }) => one.executors)
+      return executors.length === 1 && executors[0].state === 'idle' ? true : undefined
+    })
+  }
+
+  const isPlaced = (world: AttachRig, id: string) =>
+    until(() => globSync(join(world.stateDir('one'), 'spool', id, 'placing.json'))[0])
+
+  for (const what of ['request', 'answer'] as const)
+    await test(`killed while the ${what} of its confirm is on the way, the next process starts it at once`, async (t, world) => {
+      const { hold, runner } = await warm(t, world)
+      await using _hold = hold
+      const held = hold.next(/\/confirm /, what)
+      const { id } = await world.submit({ command: ['sh', '-c', 'echo once'] })
+      await held
+      await isPlaced(world, id)
+      runner.run.child.kill('SIGKILL')
+      await runner.run.ended
+      hold.release()
+      const next = await world.start('one').ready()
+      t.match(await next.event('runner:recovered'), { running: 0, waiting: 1, removed: 1 })
+      t.match(await world.ended(id), { state: 'succeeded', attempt: 1, output: 'once\n' })
+      t.equal(next.all('job:started').length, 1)
+      t.equal(await next.stop(), 0)
+    })
+
+  await test('a confirm that is refused leaves the container as it was', async (t, world) => {
+    const { hold, runner, container } = await warm(t, world)
+    await using _hold = hold
+    const held = hold.next(/\/confirm /, 'request')
+    const { id } = await world.submit({ command: ['sh', '-c', 'echo never'] })
+    await held
+    await isPlaced(world, id)
+    await world.server.call('POST', `/v1/executions/${id}/abort`)
+    hold.release()
+    await runner.event('job:dropped', ({ execution_id }) => execution_id === id)
+    t.match(await world.ended(id), { state: 'aborted', output: '' })
+    for (const word of ['next', 'and-next']) {
+      const next = await world.submit({ command: ['sh', '-c', `echo ${word}`] })
+      t.match(await world.ended(next.id), { output: `${word}\n` })
+      await isIdle(world)
+      t.equal(await engine.docker('ps', '-q', '--no-trunc'), container, 'it takes the next job, and is clean')
+    }
+    t.equal(runner.all('job:started').length, 3)
+    t.equal(await runner.stop(), 0)
+  })
+})
