@@ -294,7 +294,10 @@ export class JobWatch {
   #listen(): Disposable {
     let watcher: FSWatcher | undefined
     try {
-      watcher = watch(this.#leaf.path, { persistent: false }, () => this.#wake.resolve())
+      // What is made is written too: one of the two is enough.
+      watcher = watch(this.#leaf.path, { persistent: false }, event => {
+        if (event === 'change') this.#wake.resolve()
+      })
       watcher.on('error', () => watcher?.close())
     } catch {
       // Looking every half second will do.
@@ -315,7 +318,7 @@ export class JobWatch {
   }
 
   #exit(): { facts: ExitFacts; at: Date } | undefined {
-    const file = this.#leaf.read('exit', 200)
+    const file = this.#leaf.readHead('exit', 200)
     if (!file.ok) return undefined
     const facts = parseExit(file.value.bytes.toString(), this.#nonce)
     return facts === undefined ? undefined : { facts, at: file.value.modified }

@@ -41,13 +41,7 @@ t.test('an exit counts only with its nonce, and whole', async t => {
     refused: false,
     left: 2,
   })
-  for (const text of [
-    '',
-    'ab',
-    'ab 3 limit 1 0 2',
-    'ac 3 exit 0 0 0\n',
-    'ab 3 other 0 0 0\n',
-    'ab 3 exit 0 0 0\nx',
-  ])
+  t.match(parseExit('ab 3 exit 0 0 0\nthe rest of its place', 'ab'), { code: 3 })
+  for (const text of ['', 'ab', 'ab 3 limit 1 0 2', 'ac 3 exit 0 0 0\n', 'ab 3 other 0 0 0\n'])
     t.equal(parseExit(text, 'ab'), undefined, text)
 })

@@ -1,7 +1,7 @@
 /*
  * Executors in containers of Docker or podman. For each there is a directory of the work directory:
  *
- *   <work>/<runner>.<id>/control/   mounted read-only: FIFOs for orders and output, busybox, the supervisor
+ *   <work>/<runner>.<id>/control/   mounted read-only: FIFOs of the supervisor, busybox, itself
  *   <work>/<runner>.<id>/jobs/      mounted: a leaf for each execution
  *
  * (several runners may share a work directory, and what else is in it is nobody's here) and a container that is named
@@ -57,6 +57,8 @@ const startPatience = 60
 const readyPatience = 20
 const sweepPatience = 30
 const lookEvery = 0.005
+/** Bytes: more than an `exit` has. */
+const roomForExit = 100
 
 export interface DockerOptions {
   engine: Engine
@@ -145,7 +147,7 @@ export class DockerExecutors implements Executors {
     }
     writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
     chmodSync(join(control, 'supervise.sh'), 0o644)
-    const pipes = [join(control, 'orders'), join(control, 'output')]
+    const pipes = ['orders', 'go', 'output'].map(name => join(control, name))
     await promisify(execFile)(this.#options.busybox, ['mkfifo', ...pipes])
     for (const pipe of pipes) chmodSync(pipe, 0o666)
   }
@@ -308,6 +310,8 @@ class DockerExecutor implements Executor {
     leaf.write('order', order.program, 0o644)
     if (order.input !== undefined) leaf.write('input', order.input, 0o644)
     leaf.write('log', '', 0o666)
+    // Room for the end, on a disk that fills up.
+    leaf.write('exit', `${' '.repeat(roomForExit)}\n`, 0o666)
     return leaf
   }
 

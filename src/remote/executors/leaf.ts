@@ -31,6 +31,12 @@ const {
   O_CLOEXEC = 0,
 } = constants as typeof constants & { O_CLOEXEC?: number }
 
+export interface Content {
+  bytes: Buffer
+  /** When it was last written. */
+  modified: Date
+}
+
 export class Leaf implements Disposable {
   readonly #fd: number
   #open = true
@@ -97,20 +103,29 @@ export class Leaf implements Disposable {
   }
 
   /** The bytes of a regular file of at most `limit` bytes, and when it was last written. */
-  read(name: string, limit: number): Result<{ bytes: Buffer; modified: Date }, LeafFailure> {
+  read(name: string, limit: number): Result<Content, LeafFailure> {
+    return this.#read(name, limit, false)
+  }
+
+  /** The same, of the first `length` bytes of any regular file. */
+  readHead(name: string, length: number): Result<Content, LeafFailure> {
+    return this.#read(name, length, true)
+  }
+
+  #read(name: string, limit: number, head: boolean): Result<Content, LeafFailure> {
     const opened = this.openFile(name)
     if (!opened.ok) return opened
     const fd = opened.value
     try {
       const { size, mtime } = fstatSync(fd)
-      if (size > limit) return fail({ reason: 'too-large', size })
+      if (size > limit && !head) return fail({ reason: 'too-large', size })
       // One byte more than it had: what grows while it is read is too large, not read for ever.
       const bytes = Buffer.allocUnsafe(Math.min(size, limit) + 1)
       let length = 0
       for (let count = -1; count !== 0 && length < bytes.length; length += count)
         count = readSync(fd, bytes, length, bytes.length - length, length)
-      if (length > limit) return fail({ reason: 'too-large', size: length })
-      return ok({ bytes: bytes.subarray(0, length), modified: mtime })
+      if (length > limit && !head) return fail({ reason: 'too-large', size: length })
+      return ok({ bytes: bytes.subarray(0, Math.min(length, limit)), modified: mtime })
     } catch (error) {
       return fail(failureOf(error))
     } finally {

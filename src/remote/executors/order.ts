@@ -85,8 +85,8 @@ export interface ExitFacts {
 
 /** Reads an `exit`; undefined where it is none, or was not written by the one who got the order. */
 export function parseExit(text: string, nonce: string): ExitFacts | undefined {
-  // The blanks have kept its place.
-  const match = text.match(/^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n *\n?$/)
+  // Behind it is the rest of what has kept its place.
+  const match = text.match(/^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n/)
   if (match?.[1] !== nonce) return undefined
   const [, , code, why, killed, refused, left] = match
   return {

@@ -8,11 +8,13 @@
 #   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
 # It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by one write over the
-# blanks that have kept its place, when nothing else lives. Every line of those names the NONCE of the order, so that no
-# answer is taken for that of another one. A job that reads it there can forge its own end, and nothing else.
+# blanks that the runner has put there, which keep its place whatever becomes of the disk, when nothing else lives. Every line of those names the NONCE of the order, so that no
+# answer is taken for that of another one. A job that reads it there can forge its own end, and nothing else. What stands
+# behind the first line of `exit` is not read.
 #
-# A warm start is to cost no more than the forks of the program and of those two who wait for it and take its output:
-# `read` takes a system call or two for each byte, and another program a millisecond.
+# A warm start is to cost no more than the program: forks are made while there is no order. Those who will be the program
+# and wait for it are there before its order, and only hear from the FIFO `go` which one it is. `read` takes a system
+# call or two for each byte, a fork a third of a millisecond, and another program a whole one.
 #
 # A job may be hostile. It can signal every process but this one, so whatever has to happen happens here, by shell
 # builtins: where a job has used up its processes, nothing can be forked. Names begin with rnr_ so that no variable of
@@ -81,40 +83,51 @@ rnr_become() {
 
 rnr_refuse() {
   echo "runner: the job cannot be started: $1" >&2
-  echo "refused $rnr_nonce" 1>&3
+  echo "refused $rnr_token" 1>&3
   exit 127
 }
 
-# Starts the program in the background. `&` would have it ignore SIGINT and SIGQUIT for good, so a substitution starts
-# the one that waits for it, and is ended by that one; the waiter is then a child of PID 1.
-rnr_launch() {
-  rnr_nothing=$(
+# Forks for the next job: the program to be, which waits for `go`, and the one that waits for it. Both name the token in
+# what they say. `&` would have the program ignore SIGINT and SIGQUIT for good, so a substitution starts the waiter, and
+# is ended by that one; the waiter is then a child of PID 1. What it writes first is its id.
+rnr_prepare() {
+  read -r -n 18 rnr_token </proc/sys/kernel/random/uuid
+  # The job's output: a pipe with one reader. This process holds the reading end too, until the very end, and a writing
+  # end until the program has its own. For each job all ends of both pipes are opened anew: they are empty when the last
+  # one is closed.
+  exec 8<>"$rnr_control/go" 4<>"$rnr_control/output" 5<"$rnr_control/output" 6>>"$rnr_control/output" 4>&-
+  rnr_waiter=$(
     (
-      read -r -n 40 rnr_rest rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+      read -r -n 40 rnr_self rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
+      echo "$rnr_self"
       # Its own words about the end of a child are none of the job's.
-      exec </dev/null >&6 2>/dev/null 5<&- 6>&- 7>&-
+      exec </dev/null >/dev/null 2>&1 5<&- 6>&- 7>&- 9>&-
       kill -PIPE "$rnr_parent"
       umask 022
       (
-        read -r -n 40 rnr_self rnr_rest rnr_rest rnr_parent rnr_rest </proc/self/stat
-        echo "program $rnr_nonce $rnr_self $rnr_parent" >&3
-        exec 2>&1
+        read -r rnr_leaf <&8
+        exec >>"$rnr_control/output" 2>&1 8<&-
+        read -r -n 40 rnr_self rnr_rest </proc/self/stat
+        echo "program $rnr_token $rnr_self" >&3
+        cd "$rnr_jobs/$rnr_leaf" || rnr_refuse "its files are not there"
         rnr_become
       )
       rnr_code=$?
       # Twice: where processors are scarce, a time limit may cut a line off that is being read.
-      echo "ended $rnr_nonce $rnr_code" >&3
-      echo "ended $rnr_nonce $rnr_code" >&3
+      echo "ended $rnr_token $rnr_code" >&3
+      echo "ended $rnr_token $rnr_code" >&3
     )
     :
   )
+  # It was killed.
+  :
 }
 
 # Kills whatever lives beside this process and the pump; what outlives that is counted in rnr_left.
 rnr_kill_all() {
   rnr_until='' rnr_stopped=''
-  # The one who waited for the program is about to end by itself: its last word is waited for.
-  rnr_listen 0.002
+  # The one who waited for the program is of no use any more.
+  kill -KILL "$rnr_waiter" 2>/dev/null
   while :; do
     jobs -p >/dev/null
     rnr_left=0
@@ -141,19 +154,15 @@ rnr_kill_all() {
 rnr_run() {
   rnr_leaf=$rnr_1 rnr_nonce=$rnr_2 rnr_limit=$rnr_3 rnr_grace=$rnr_4 rnr_signal=$rnr_5 rnr_open=$rnr_6
   cd "$rnr_jobs/$rnr_leaf" || return 1
-  # The job's output: a pipe with one reader. This process holds the reading end too, until the very end. For each job
-  # all ends are opened anew, and it is empty when the last one is closed.
-  exec 4<>"$rnr_control/output" 5<"$rnr_control/output" 6>>"$rnr_control/output" 7>>log 4>&-
-  "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- &
-  rnr_pump=$!
-  rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_waiter='' rnr_sent='' rnr_refused=0 rnr_hard=0
+  exec 7>>log 9<>./exit || return 1
+  jobs -p >/dev/null
+  kill -0 "$rnr_waiter" 2>/dev/null || rnr_prepare
+  rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_sent='' rnr_refused=0 rnr_hard=0
   [ "$rnr_limit" -gt 0 ] && rnr_clock && rnr_end=$((rnr_now + rnr_limit))
-  # Room for the end, whatever becomes of the disk: what is written over it needs none.
-  rnr_room="$rnr_nonce                                        "
-  echo "$rnr_room" >./exit || return 1
   echo "$rnr_nonce" >started || return 1
-  rnr_launch
-  exec 6>&-
+  echo "$rnr_leaf" >&8
+  "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- 8>&- 9>&- &
+  rnr_pump=$!
 
   while [ -z "$rnr_code" ]; do
     rnr_wait=50
@@ -166,7 +175,7 @@ rnr_run() {
     [ $rnr_wait -lt 10 ] && rnr_wait=0$rnr_wait
     rnr_listen 0.$rnr_wait
     rnr_hear
-    if [ -z "$rnr_verb" ] && [ -n "$rnr_waiter" ]; then
+    if [ -z "$rnr_verb" ]; then
       # A child may have ended. Where the one that waits for the program has been killed, the job is over.
       jobs -p >/dev/null
       if ! rnr_alive "$rnr_waiter"; then
@@ -191,6 +200,7 @@ rnr_run() {
     [ "$rnr_kill" -gt 0 ] && [ "$rnr_now" -ge "$rnr_kill" ] && rnr_code=137 rnr_hard=1
   done
 
+  exec 6>&-
   rnr_kill_all
   if [ $rnr_left -eq 0 ]; then
     # All writers are gone. Where the job has killed the pump, what is left in the pipe is still here.
@@ -198,7 +208,7 @@ rnr_run() {
     [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_status=1
     [ $rnr_status -ne 1 ] || [ $rnr_why != exit ] || rnr_why=disk
   fi
-  exec 5<&- 7>&-
+  exec 5<&- 7>&- 8>&-
   [ "$rnr_open" = 1 ] && rnr_open_up . a+rwX
   rnr_end_with "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left" || return 1
   # Where no runner is there to take the leaf, its secrets go all the same.
@@ -207,15 +217,13 @@ rnr_run() {
   [ $rnr_left -eq 0 ]
 }
 
-# Writes $1 over the room for the end. Where that is not as it was, something of the job is in its place, and goes.
+# Writes $1 over the blanks that have kept its place. Where they are not in it any more, something of the job is, and goes.
 rnr_end_with() {
-  if [ -f exit ] && [ ! -L exit ] &&
-    { IFS='' read -r -n 99 rnr_line && ! read -r -n 1 rnr_more; } <./exit && [ "$rnr_line" = "$rnr_room" ]; then
-    echo "$1" 1<>./exit
-  else
+  if ! { echo "$1" >&9; } || [ -L ./exit ] || ! [ ./exit -ef /proc/self/fd/9 ]; then
     "$rnr_box" rm -rf exit
-    echo "$1" >./exit
+    echo "$1" >./exit || return 1
   fi
+  exec 9>&-
 }
 
 # The pump has ended. Where it could not write, what the job says is lost, and would soon hold it up for ever.
@@ -224,14 +232,16 @@ rnr_lost() {
   [ $? -eq 1 ] && [ $rnr_why = exit ] && rnr_why=disk
 }
 
-# What a line of the FIFO says of this job; others may write to it too, but do not know the nonce.
+# What a line of the FIFO says of this job; others may write to it too, but know neither nonce nor token.
 rnr_hear() {
-  [ "$rnr_1" = "$rnr_nonce" ] || return 0
-  case $rnr_verb in
-    program) [ -n "$rnr_main" ] || rnr_main=$rnr_2 rnr_waiter=$rnr_3 ;;
-    refused) rnr_refused=1 ;;
-    ended) rnr_code=$rnr_2 ;;
-    abort) [ $rnr_why = exit ] && rnr_why=abort ;;
+  case "$rnr_verb $rnr_1" in
+    "program $rnr_token")
+      [ -n "$rnr_main" ] || rnr_main=$rnr_2
+      exec 6>&-
+      ;;
+    "refused $rnr_token") rnr_refused=1 ;;
+    "ended $rnr_token") rnr_code=$rnr_2 ;;
+    "abort $rnr_nonce") [ $rnr_why = exit ] && rnr_why=abort ;;
   esac
 }
 
@@ -281,10 +291,11 @@ rnr_blank=$(rnr_print "$@")
 rnr_full='|'
 for rnr_folder in "$@"; do rnr_empty "$rnr_folder" || rnr_full="$rnr_full$rnr_folder|"; done
 exec 3<>"$rnr_control/orders"
+rnr_prepare
 while :; do
   rnr_listen 3600
   case $rnr_verb in
     run) rnr_run || exit 1 ;;
-    sweep) rnr_sweep "$@" || exit 1 ;;
+    sweep) rnr_sweep "$@" && rnr_prepare || exit 1 ;;
   esac
 done
