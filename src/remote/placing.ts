@@ -25,19 +25,13 @@ export interface Early {
 }
 
 /**
- * While the server confirms: makes the record of the job last, looks for its image, and where an executor is idle, puts
- * it into that. Nothing is started, evicted or waited for but the image. Undefined: the engine has not worked yet.
+ * While the server confirms: looks for the image of the job, and where an executor is idle, puts it into that. Nothing is
+ * started, evicted or waited for but the image. Undefined: the engine has not worked yet.
  */
 export async function placeEarly(options: PlacingOptions, stop: AbortSignal): Promise<Early | undefined> {
   const { room, execution } = options
   const { workshop } = room.host
-  const looked = workshop?.executors.prepare(execution.job.image, options.onPull, stop)
-  try {
-    execution.makeLast()
-  } catch {
-    // Without that it gets no place; whoever tries to give it one says why.
-  }
-  const image = await looked
+  const image = await workshop?.executors.prepare(execution.job.image, options.onPull, stop)
   if (workshop === undefined || image === undefined) return undefined
   if (!image.ok || stop.aborted) return { image, placed: undefined }
   const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group)

@@ -18,6 +18,8 @@ export interface ReserveOptions {
 
 /** Seconds between two looks at a disk that is too full. */
 const lookEvery = 10
+/** Seconds that others wait at most for what is being confirmed. */
+const confirmPatience = 0.01
 
 /**
  * Asks for work as long as there may be some: one call at a time, for exactly as many jobs as there is room for. Where
@@ -43,7 +45,8 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       await pause(edges.clock, waitFor(++failures, edges.chance.random(), {}), room.back, over)
       continue
     }
-    // The confirms of what has come go first.
+    // What has come is confirmed first, and starts.
+    await work.confirmed(confirmPatience)
     await sent()
     if (over.aborted) return
     const slots = wanted()

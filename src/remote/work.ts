@@ -137,6 +137,16 @@ export class Work {
     for (const id of this.#unknown) if (!ids.includes(id)) this.#unknown.delete(id)
   }
 
+  /** Settles when no confirm is under way, or after so many seconds. */
+  async confirmed(seconds: number): Promise<void> {
+    const { edges, changed } = this.#room
+    const late = new AbortController()
+    const end = edges.clock.sleep(seconds, late.signal).then(() => true)
+    while (this.assignments.some(({ phase }) => phase === 'confirming'))
+      if (await Promise.race([changed.rung.then(() => false), end])) break
+    late.abort()
+  }
+
   /** Settles when there is none any more. */
   async idle(): Promise<void> {
     while (this.#all.size > 0)
