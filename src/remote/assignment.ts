@@ -183,12 +183,6 @@ export class Assignment {
         // Whether the server has heard of it is for the next process to ask.
         return this.#drop.signal.aborted ? this.#forget() : undefined
       }
-      try {
-        // Where it has no place yet it may take long to get one.
-        this.execution.makeLast()
-      } catch {
-        // Without that it gets none; who tries to give it one says why.
-      }
     }
     let end = beginning.at === 'delivering' ? this.execution.end : undefined
     if (end === undefined) {

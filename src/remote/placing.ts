@@ -3,6 +3,7 @@
  * given, so it may begin before the job is this runner's.
  */
 import { fail, type Result } from '../result.ts'
+import { sent } from './bell.ts'
 import { type Placed, placeJob, type StartFailure, takeBack } from './execution.ts'
 import type { Workshop } from './executor-host.ts'
 import type { Executor } from './executors/executor.ts'
@@ -25,13 +26,22 @@ export interface Early {
 }
 
 /**
- * While the server confirms: looks for the image of the job, and where an executor is idle, puts it into that. Nothing is
- * started, evicted or waited for but the image. Undefined: the engine has not worked yet.
+ * While the server confirms: looks for the image of the job, makes its record last meanwhile, and where an executor is
+ * idle, puts it into that. Nothing is started, evicted or waited for but the image. Undefined: the engine has not worked
+ * yet.
  */
 export async function placeEarly(options: PlacingOptions, stop: AbortSignal): Promise<Early | undefined> {
   const { room, execution } = options
   const { workshop } = room.host
-  const image = await workshop?.executors.prepare(execution.job.image, options.onPull, stop)
+  const looked = workshop?.executors.prepare(execution.job.image, options.onPull, stop)
+  // The disk is waited for when the engine has been asked, and stops this process.
+  await sent()
+  try {
+    execution.makeLast()
+  } catch {
+    // Without that it gets no place; who tries to give it one says why.
+  }
+  const image = await looked
   if (workshop === undefined || image === undefined) return undefined
   if (!image.ok || stop.aborted) return { image, placed: undefined }
   const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group)
