@@ -3,7 +3,7 @@
  * given, so it may begin before the job is this runner's.
  */
 import { fail, type Result } from '../result.ts'
-import { sent } from './bell.ts'
+import { aborted, sent } from './bell.ts'
 import { type Placed, placeJob, type StartFailure, takeBack } from './execution.ts'
 import type { Workshop } from './executor-host.ts'
 import type { Executor } from './executors/executor.ts'
@@ -28,7 +28,7 @@ export interface Early {
 /**
  * While the server confirms: looks for the image of the job, makes its record last meanwhile, and where an executor is
  * idle, puts it into that. Nothing is started, evicted or waited for but the image. Undefined: the engine has not worked
- * yet.
+ * yet, or it was stopped.
  */
 export async function placeEarly(options: PlacingOptions, stop: AbortSignal): Promise<Early | undefined> {
   const { room, execution } = options
@@ -41,9 +41,10 @@ export async function placeEarly(options: PlacingOptions, stop: AbortSignal): Pr
   } catch {
     // Without that it gets no place; who tries to give it one says why.
   }
-  const image = await looked
-  if (workshop === undefined || image === undefined) return undefined
-  if (!image.ok || stop.aborted) return { image, placed: undefined }
+  // Another job may have an image pulled for longer than this one is wanted.
+  const image = await Promise.race([looked, aborted(stop)])
+  if (workshop === undefined || !image || stop.aborted) return undefined
+  if (!image.ok) return { image, placed: undefined }
   const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group)
   return { image, placed: idle && placeIn(options, workshop, idle, image.value) }
 }
