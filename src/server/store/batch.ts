@@ -14,8 +14,17 @@ interface Job {
   reject: (error: unknown) => void
 }
 
-/** How many writers share a transaction at most. */
+/** What to do when the transaction is known to be kept, and when it is on disk. */
+interface Answers {
+  kept: (() => void)[]
+  done: (() => void)[]
+}
+
+/** How many writers share a transaction at most, beside those whom they wake. */
 const most = 1000
+
+/** Whom this wakes writes. */
+const wakesWriters = ({ about }: Topic) => about === 'queue' || about === 'slot'
 
 export interface BatchEvents {
   notify(topics: readonly Topic[]): void
@@ -26,7 +35,8 @@ export interface BatchEvents {
 
 /**
  * Group commit: writers that arrive while a transaction is under way share the next one. They run one after the
- * other, and all of them are answered when it is on disk, those that failed too: what they saw may come to nothing.
+ * other, and so do those whom they wake. All of them are answered when it is on disk, those that failed too: what they
+ * saw may come to nothing. Those that are not to be durable are answered when it is kept.
  */
 export class Batches {
   readonly #engine: Engine
@@ -92,9 +102,9 @@ export class Batches {
   }
 
   /** Runs a batch. Resolves when the next may begin, which may be before this one is on disk and answered. */
-  async #transact(jobs: readonly Job[]): Promise<void> {
+  async #transact(jobs: Job[]): Promise<void> {
     const start = this.#events.monotonic()
-    const answers: (() => void)[] = []
+    const answers: Answers = { kept: [], done: [] }
     const topics: Topic[] = []
     const fail = (error: unknown) => {
       const failure =
@@ -108,11 +118,18 @@ export class Batches {
       const durable = jobs.some(({ options }) => options.durable !== false)
       const transaction = await this.#engine.begin(durable)
       if (transaction.anew) this.#recent.clear()
-      const work = new Work(this.#engine, transaction, durable, this.#recent)
+      const work = new Work(this.#engine, transaction, this.#recent)
       let commit: Commit
       try {
-        await work.begin(jobs.map(({ options }) => options))
-        for (const job of jobs) answers.push(await this.#runOne(work, job, topics))
+        await this.#runAll(work, jobs, topics, answers)
+        if (topics.some(wakesWriters)) {
+          // What came to be handed out is handed out in the same transaction.
+          this.#tell(topics, wakesWriters)
+          await nextTurn()
+          const woken = this.#waiting.splice(0, most)
+          jobs.push(...woken)
+          await this.#runAll(work, woken, topics, answers)
+        }
         // It may have seen what the one before has put.
         const lost = await before
         if (lost !== undefined) throw lost
@@ -123,13 +140,13 @@ export class Batches {
         throw work.error ?? error
       }
       this.#recent.trim()
-      // Whom this wakes writes, and what is written next comes after this, and sees it.
-      const early = topics.filter(({ about }) => about === 'queue' || about === 'slot')
-      this.#events.notify(early)
+      // What is written next comes after this, and sees it.
+      this.#tell(topics, wakesWriters)
       const kept: Promise<unknown> = commit.kept.then(
         () => {
           this.#engine.logs.committed()
-          this.#events.notify(topics.filter(topic => !early.includes(topic)))
+          for (const answer of answers.kept) answer()
+          this.#tell(topics, () => true)
         },
         (error: unknown) => {
           this.#recent.clear()
@@ -141,7 +158,7 @@ export class Batches {
       this.#before = kept
       const end = commit.done.then(
         () => {
-          for (const answer of answers) answer()
+          for (const answer of answers.done) answer()
           this.#events.transaction(this.#events.monotonic() - start, jobs.length)
         },
         error => fail(work.error ?? error),
@@ -158,18 +175,40 @@ export class Batches {
     }
   }
 
-  /** Runs one writer; gives the answer to give once its transaction is on disk. */
-  async #runOne(work: Work, { writer, resolve, reject }: Job, topics: Topic[]): Promise<() => void> {
+  /** Tells of those topics of which the condition is true, and takes them out. */
+  #tell(topics: Topic[], which: (topic: Topic) => boolean): void {
+    const told = topics.filter(which)
+    topics.splice(0, topics.length, ...topics.filter(topic => !which(topic)))
+    this.#events.notify(told)
+  }
+
+  /** Runs writers, one after the other. */
+  async #runAll(work: Work, jobs: readonly Job[], topics: Topic[], answers: Answers): Promise<void> {
+    work.durable ||= jobs.some(({ options }) => options.durable !== false)
+    await work.begin(jobs.map(({ options }) => options))
+    for (const job of jobs) {
+      const { isDurable, answer } = await this.#runOne(work, job, topics)
+      answers[isDurable ? 'done' : 'kept'].push(answer)
+    }
+  }
+
+  /** Runs one writer; gives the answer to give once its transaction is kept, or on disk. */
+  async #runOne(
+    work: Work,
+    { writer, options, resolve, reject }: Job,
+    topics: Topic[],
+  ): Promise<{ isDurable: boolean; answer: () => void }> {
     const stage = new Stage(work)
+    const isDurable = () => options.durable !== false || stage.durable
     try {
       const value = await writer(new SqlWriter(stage))
       await stage.keep()
       topics.push(...stage.topics)
-      return () => resolve(value)
+      return { isDurable: isDurable(), answer: () => resolve(value) }
     } catch (error) {
       await stage.undo()
       if (work.error !== undefined) throw work.error
-      return () => reject(error)
+      return { isDurable: isDurable(), answer: () => reject(error) }
     }
   }
 }

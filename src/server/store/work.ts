@@ -22,7 +22,7 @@ export class Work {
   #now = 0
   readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
   /** Whether the commit waits for the disk. */
-  durable: boolean
+  durable = false
   /** All bytes that have been put, to be seen by those who read them. */
   readonly written: LogWrite[] = []
   /** What is known from before, and what the next batch will know. */
@@ -33,8 +33,7 @@ export class Work {
   readonly #unwritten = new Map<TableName, Map<string, Encoded>>()
   #error: unknown
 
-  constructor(engine: Engine, transaction: Transaction, durable: boolean, recent: Recent) {
-    this.durable = durable
+  constructor(engine: Engine, transaction: Transaction, recent: Recent) {
     this.recent = recent
     this.#engine = engine
     this.#transaction = transaction
@@ -69,7 +68,7 @@ export class Work {
     }
   }
 
-  /** Begins, and reads what the writers of a batch will ask for: one round trip. */
+  /** Reads what writers will ask for, once the transaction has begun: one round trip at most. */
   async begin(hints: readonly WriteOptions[]): Promise<void> {
     const wanted: [TableName, string[]][] = [
       ['executions', hints.flatMap(({ executions = [] }) => executions)],
