@@ -171,7 +171,7 @@ async function cycles(): Promise<string> {
   for (const [runners, count] of [
     [1, 1000],
     [10, 3000],
-    [100, 6000],
+    [100, 12_000],
   ] as const) {
     console.error(`Hand-overs with ${runners} …`)
     const contenders: Contender[] = [

@@ -300,7 +300,10 @@ export interface Writer extends Reader {
   removeEnded(time: number, limit: number): Promise<number>
   /** Removes idempotency keys of before `time`, and runners' tokens of sessions that have been over since then. */
   removeStale(time: number): Promise<void>
-  /** Tells those who wait, after the transaction is on disk. */
+  /**
+   * Tells those who wait when the transaction is known to be kept; of queues and slots before that: what these then
+   * write is in it or behind it.
+   */
   notify(topic: Topic): void
   /** The change must be on disk when the writer resolves, whatever `durable` said. */
   durably(): void
