@@ -319,6 +319,8 @@ class AttachedRunner {
     ])
     await Promise.race([closed, edges.clock.sleep(farewellTime, late.signal)])
     late.abort()
+    // An engine that is away would keep this process from its end.
+    host.workshop?.pool.giveUp()
     await api[Symbol.asyncDispose]()
   }
 }

@@ -230,6 +230,11 @@ export class ExecutorPool implements AsyncDisposable {
     signal.removeEventListener('abort', stop)
   }
 
+  /** Tries no more to remove what the engine does not let go of. */
+  giveUp(): void {
+    this.#closing.abort()
+  }
+
   /** Removes the idle ones and waits for what is under way; those that are busy run on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#shut = true

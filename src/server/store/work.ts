@@ -134,6 +134,12 @@ export class Work {
     }
   }
 
+  /** A statement that has to see what has been put: those whom the first writers of a batch wake ask it too. */
+  async #search(...statement: Parameters<Query>): Promise<Answer[]> {
+    const [, answers] = await Promise.all([this.write(), this.query(...statement)])
+    return answers
+  }
+
   #knowsGroupOf(runnerId: string): boolean {
     const { said, set } = this.#known.runners.get(runnerId) ?? {}
     const group = set?.runner_group ?? said?.runner_group
@@ -143,7 +149,7 @@ export class Work {
   async #loadGroupsOf(runnerIds: string[]): Promise<void> {
     const sql = `SELECT ${columnsOf.groups} FROM groups WHERE id IN (
       SELECT coalesce(set_group, said_group) FROM runners WHERE id IN (SELECT value FROM TEXTS($1)))`
-    this.learn('groups', await this.query(sql, JSON.stringify(runnerIds)))
+    this.learn('groups', await this.#search(sql, JSON.stringify(runnerIds)))
   }
 
   async #loadHeld(runnerIds: string[]): Promise<void> {
@@ -151,7 +157,7 @@ export class Work {
       WHERE state IN ('reserved', 'running', 'aborting') AND runner_id IN (SELECT value FROM TEXTS($1))`
     this.recent.held.learn(
       runnerIds,
-      this.learn('executions', await this.query(sql, JSON.stringify(runnerIds))),
+      this.learn('executions', await this.#search(sql, JSON.stringify(runnerIds))),
     )
   }
 
@@ -164,12 +170,12 @@ export class Work {
   }
 
   async #loadNames(): Promise<void> {
-    const found = await this.query(queuesWaiting)
+    const found = await this.#search(queuesWaiting)
     this.recent.queues.learnNames(found.map(({ queue }) => queue as string))
   }
 
   async #loadHeads(queue: string, limit: number): Promise<void> {
-    const heads = await this.query(headsWithDefinitions, queue, limit)
+    const heads = await this.#search(headsWithDefinitions, queue, limit)
     this.recent.queues.learn(queue, this.learn('executions', heads), heads.length < limit)
     const small = heads.filter(({ definition }) => definition !== null)
     this.learn(

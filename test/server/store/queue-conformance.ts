@@ -2,6 +2,7 @@
  * What every store must say of queues and of what runners hold, whatever it remembers of them.
  */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { type ExecutionRow, queueOf, type Writer } from '../../../src/server/store/store.ts'
@@ -171,6 +172,40 @@ export async function queueConformance(t: Test, withStore: WithStore): Promise<v
         seen,
         rows.map(({ id }) => id),
       )
+    }),
+  )
+
+  await t.test('who is woken by what comes finds it, and what is held, whatever is remembered', t =>
+    withStore(async ({ store }) => {
+      for (const remembered of [false, true]) {
+        const held = execution({ state: 'reserved', runner_id: 'r', created_at: remembered ? 2 : 1 })
+        const row = execution({ priority: remembered ? 2 : 1 })
+        const seen = Promise.withResolvers<unknown>()
+        const unsubscribe = store.subscribe(() => {
+          const looking = store.write(
+            async tx => ({ heads: await tx.queueHeads(await tx.queues(), 1), held: await tx.heldBy(['r']) }),
+            { heads: 1, held: ['r'], durable: false },
+          )
+          looking.then(seen.resolve, seen.reject)
+        })
+        if (!remembered) {
+          // A writer that fails behind a statement of its own has all forgotten.
+          const failing = store.write(async tx => {
+            await tx.deleteToken(randomUUID())
+            throw new Error('forget')
+          })
+          await t.rejects(failing, /forget/)
+        }
+        await store.write(async tx => {
+          tx.putExecution(held)
+          tx.putExecution(row)
+          tx.notify({ about: 'queue', queue: queueOf(row) })
+        })
+        t.match(await seen.promise, { heads: [{ id: row.id }] })
+        const { held: found } = (await seen.promise) as { held: ExecutionRow[] }
+        t.equal(found.at(-1)?.id, held.id)
+        unsubscribe()
+      }
     }),
   )
 }
