@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { ExecutorPool } from '../../src/remote/executor-pool.ts'
+import { fail } from '../../src/result.ts'
 import { edges, executorNeeds, value, World } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
@@ -46,6 +47,24 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
       t.equal(pool.seats.length, 1)
     },
   )
+
+  await test('at its end it gives up on what the engine does not let go of', {}, async (t, pool) => {
+    const executor = value(await pool.take(images.box, 'default', never))
+    const remove = executor.remove.bind(executor)
+    let asked = 0
+    Object.assign(executor, {
+      remove: async () => {
+        asked++
+        return fail({ reason: 'engine-unreachable', message: 'it is away' })
+      },
+    })
+    pool.giveBack(executor)
+    const closed = pool[Symbol.asyncDispose]()
+    while (asked === 0) await edges.clock.sleep(0.01)
+    pool.giveUp()
+    await closed
+    t.ok((await remove()).ok)
+  })
 
   await test('one that is not clean is not used again', {}, async (t, pool) => {
     const { id } = await job(pool, 'box', 'echo x >/etc/x')

@@ -193,21 +193,6 @@ testWith(t, 'outages', executorNeeds, async t => {
     t.match((await world.server.call('GET', '/v1/runners')).json.items[0], { state: 'left' })
   })
 
-  await test('a runner whose engine does not answer ends when it is asked to', async (t, world) => {
-    const runner = await world.attach('one')
-    await world.ended((await world.submit({})).id)
-    engine.signal('SIGSTOP')
-    try {
-      t.equal(await runner.stop(), 0)
-    } finally {
-      engine.signal('SIGCONT')
-    }
-    // What is left in the engine is its next start's.
-    const next = await world.start('one').ready()
-    t.match(await world.ended((await world.submit({})).id), { state: 'succeeded' })
-    t.equal(await next.stop(), 0)
-  })
-
   /** Gives the runner's row another data key, sealed under the server's own. */
   function loseDataKey({ rig }: AttachRig): void {
     const key = readFileSync(rig.path('state', 'server', 'key'))
