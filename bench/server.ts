@@ -202,10 +202,10 @@ async function cycles(): Promise<string> {
   return [
     '## Hand-overs a second',
     '',
-    'Reserve, confirm, result: three calls over HTTP and three changes that are on disk before they are answered, by so many',
-    'runners at once, each with one slot. graphile-worker and pg-boss fetch and complete in one process each, with that',
-    'concurrency and without HTTP; each fetch and each completion is on disk as well. The same PostgreSQL, its settings as',
-    'they come; a database of its own for each sample.',
+    'Reserve, confirm, result: three calls over HTTP, of which confirm and result are on disk before they are answered (a',
+    'reservation that is lost was never confirmed), by so many runners at once, each with one slot. graphile-worker and',
+    'pg-boss fetch and complete in one process each, with that concurrency and without HTTP; each fetch and each completion',
+    'is on disk as well. The same PostgreSQL, its settings as they come; a database of its own for each sample.',
     '',
     tables.join('\n\n'),
   ].join('\n')

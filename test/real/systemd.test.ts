@@ -226,7 +226,10 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     await sh('systemctl start runner-server')
     t.equal(await server('StatusText'), 'listens on http://127.0.0.1:8080')
     t.equal(await sh('runner busy --json'), '[]')
-    t.not(await sh(`stat -c %u /proc/${await server('MainPID')}`), '0')
+    const pid = await server('MainPID')
+    t.not(await sh(`stat -c %u /proc/${pid}`), '0')
+    await sh('systemctl reload runner-server')
+    t.equal(await server('MainPID'), pid, 'a reload ends nothing')
     await sh(`kill -KILL ${await server('MainPID')}`)
     const restarts = '[ "$(systemctl show --property=NRestarts --value runner-server)" = 1 ]'
     await sh(`until ${restarts} && systemctl is-active -q runner-server; do sleep 0.05; done`)

@@ -4,8 +4,8 @@
  *
  * Every change is made by a *writer*: a function that reads rows, decides, and puts rows back. Writers run one after
  * the other, so whatever two of them race for, the first decides; those that arrive together share one transaction,
- * and are answered when it is on disk. A writer that fails has changed nothing. Rows are values: never change one,
- * put another.
+ * and are answered when it is on disk, as far as they are to be durable. A writer that fails has changed nothing. Rows
+ * are values: never change one, put another.
  *
  * Times are milliseconds since the epoch by the store's clock.
  */
@@ -342,8 +342,9 @@ export interface WriteOptions {
 export interface Store extends AsyncDisposable {
   readonly engine: 'sqlite' | 'postgres'
   /**
-   * Runs a writer once; resolves when what it changed is on disk. Throws what the writer throws, and a `StoreFailure`
-   * where the store does not work: then nothing was changed, unless it was the commit itself that failed.
+   * Runs a writer once; resolves when what it changed is on disk, or only kept where it need not be. Throws what the
+   * writer throws, and a `StoreFailure` where the store does not work: then nothing was changed, unless it was the
+   * commit itself that failed.
    */
   write<T>(writer: (tx: Writer) => Promise<T>, options?: WriteOptions): Promise<T>
   /** Reads what is committed, all of it as it was at one moment. Throws a `StoreFailure` where that cannot be done. */
