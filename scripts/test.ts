@@ -4,8 +4,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 
 const tap = (...args: string[]) => spawnSync('node_modules/.bin/tap', args, { stdio: 'inherit' }).status ?? 1
+/** Files at a time. They wait more than they compute, so no processor is left free, as tap would. */
+const jobs = Math.max(2, availableParallelism())
 
 // tap is built anew when its plugins change (.taprc): here once after each install.
 const built = readFileSync('node_modules/@tapjs/test/test-built/dist/esm/index.js', 'utf8')
@@ -20,7 +23,7 @@ const named = process.argv
 
 mkdirSync('.tap', { recursive: true })
 const results = '.tap/results.tap'
-const status = tap('run', `--output-file=${results}`, '--reporter=terse', ...named)
+const status = tap('run', `--jobs=${jobs}`, `--output-file=${results}`, '--reporter=terse', ...named)
 
 const lines = readFileSync(results, 'utf8').split('\n')
 // The reporter says little where there is no terminal.

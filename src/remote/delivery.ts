@@ -1,0 +1,158 @@
+/* What an execution leaves, on its way to the server: its log, while it runs, and then its result. */
+import type { Mask } from '../protocol/mask.ts'
+import type { ResultMessage } from '../protocol/messages.ts'
+import { seal } from '../protocol/seal.ts'
+import { waitFor } from './backoff.ts'
+import { pause } from './bell.ts'
+import type { JobRef } from './events.ts'
+import { type JobWatch, maskOf } from './execution.ts'
+import { LogSender } from './log-sender.ts'
+import type { Room } from './room.ts'
+import type { Execution, JobEnd } from './spool.ts'
+
+/** Seconds: for the log before its result, and between tries at a server that does not know the execution. */
+const patience = { log: 5, unknown: 60 }
+/** Characters that a result may say of an error. */
+const longestMessage = 60_000
+
+export interface DeliveryOptions {
+  room: Room
+  execution: Execution
+  ref: JobRef
+  /** Under which it is held now. */
+  leaseId(): string
+  openLog: JobWatch['openLog']
+  /** The server does not want it any more. */
+  drop(message: string): void
+  /** Ends all waiting. */
+  stop: AbortSignal
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions
+  readonly #answered = Promise.withResolvers<boolean>()
+  /** Settles with the first answer to the result; true: the server has it. */
+  readonly answered = this.#answered.promise
+  #isDone = false
+  #mask: Mask | undefined
+  #sender: LogSender | undefined
+  /** The server was away when it was to get the result. */
+  #resultWasHard = false
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+  }
+
+  /** Whether the server has the result. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** What sends its log. `resumed`: an earlier process may have sent some of it. */
+  log(resumed: boolean): LogSender {
+    const { room, execution, ref, leaseId, openLog, stop } = this.#options
+    const { api, edges, back, emit } = room
+    this.#mask ??= maskOf(execution.job)
+    this.#sender ??= new LogSender({
+      mask: this.#mask,
+      openLog,
+      append: (offset, bytes) => api.appendLog(execution.id, leaseId(), offset, bytes, stop),
+      mend: failure => room.mend(failure),
+      resumed,
+      clock: edges.clock,
+      random: edges.chance.random,
+      back,
+      over: stop,
+      onRefused: (message, bytes) => emit({ event: 'log:refused', ...ref, message, bytes }),
+    })
+    return this.#sender
+  }
+
+  /** Gives log and result to the server; true: it has both. */
+  async deliver(end: JobEnd): Promise<boolean> {
+    const { clock } = this.#options.room.edges
+    const log = end.log_length === 0 ? undefined : this.log(true)
+    log?.finish(end.log_length)
+    if (log !== undefined) {
+      // With the log there, the result makes all of it last at once.
+      const over = new AbortController()
+      await Promise.race([log.done, clock.sleep(patience.log, over.signal)])
+      over.abort()
+    }
+    if (!(await this.#sendResult(end))) return false
+    if (this.#resultWasHard) log?.recheck()
+    await log?.done
+    return log === undefined || log.isComplete
+  }
+
+  async #sendResult(end: JobEnd): Promise<boolean> {
+    const { room, execution, ref, stop, drop } = this.#options
+    const { api, edges, back, emit } = room
+    let output = end.output
+    for (let failures = 0; !stop.aborted; ) {
+      const said = await api.result(execution.id, this.#message(end, output), stop)
+      this.#answered.resolve(said.ok)
+      if (said.ok || said.failure.meaning === 'ended') {
+        this.#isDone = true
+        emit({ event: 'job:delivered', ...ref })
+        return true
+      }
+      const { failure } = said
+      const wait = (seconds: number) => pause(edges.clock, seconds, back, stop)
+      switch (failure.meaning) {
+        case 'again':
+        case 'offset':
+          this.#resultWasHard = true
+          await wait(waitFor(++failures, edges.chance.random(), failure))
+          break
+        case 'unknown':
+          // A server restored from a backup: it may know it later.
+          if (this.#isTooLate(end)) {
+            drop(`the server does not know it: ${failure.message}`)
+            return false
+          }
+          await wait(patience.unknown)
+          break
+        case 'refused':
+          emit({ event: 'notice', message: `the result of ${execution.id} was refused: ${failure.message}` })
+          if (output !== null) output = null
+          else if (this.#isTooLate(end)) {
+            drop(`its result is refused: ${failure.message}`)
+            return false
+          } else await wait(patience.unknown)
+          break
+        case 'not-held':
+          drop(`its result is not wanted: ${failure.message}`)
+          return false
+        case 'stopped':
+          return false
+        default:
+          if (!(await room.mend(failure))) return false
+      }
+    }
+    return false
+  }
+
+  /** Whether the server would not take it any more. */
+  #isTooLate({ finished_at }: JobEnd): boolean {
+    const { edges, settings } = this.#options.room
+    const age = (edges.clock.now().getTime() - Date.parse(finished_at)) / 1000
+    return age > (settings()?.late_result_seconds ?? 86_400)
+  }
+
+  #message(end: JobEnd, output: JobEnd['output']): ResultMessage {
+    const { exit_code, reason, error_message, started_at, finished_at, log_length, log_sha256 } = end
+    const key = this.#options.room.api.signed?.data_key
+    const lost = end.output !== null && output === null
+    return {
+      lease_id: this.#options.leaseId(),
+      outcome: lost && end.outcome === 'succeeded' ? 'failed' : end.outcome,
+      reason: lost ? 'output-refused' : reason,
+      error_message: lost
+        ? 'the server does not take its output'
+        : (error_message?.toWellFormed().slice(0, longestMessage) ?? null),
+      output: output === null || key === undefined ? null : seal(JSON.stringify(output), key),
+      ...{ exit_code, started_at, finished_at, log_length, log_sha256 },
+    }
+  }
+}

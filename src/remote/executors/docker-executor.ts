@@ -1,0 +1,275 @@
+/* One container in which jobs run, one after the other, and its directory. */
+import { execFile } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { ExecutorConfiguration } from '../../config/executor-section.ts'
+import type { Edges } from '../../edges.ts'
+import { fail, ok, type Result } from '../../result.ts'
+import type { Engine } from './engine.ts'
+import type { ContainerFacts, Executor, ExecutorFailure, Order, Place } from './executor.ts'
+import { Leaf, type LeafIdentity } from './leaf.ts'
+import { removeTree } from './remove-tree.ts'
+
+export interface DockerOptions {
+  engine: Engine
+  settings: ExecutorConfiguration
+  /** Where the directories of executors are made. */
+  workDir: string
+  /** Whose the containers are. */
+  runnerId: string
+  /** A static one (busybox.ts). */
+  busybox: string
+  /** Of the engine's host. */
+  processors: number
+  edges: Edges
+}
+
+/** The directory of an executor, which goes with it. */
+export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
+  join(workDir, `${runnerId}.${id}`)
+
+/** Seconds: for a supervisor to take orders, for a sweep, between two looks, and for the engine to remove a container. */
+const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60 }
+/** Bytes: more than an `exit` has. */
+const roomForExit = 100
+
+const lost = (message: string) => fail({ reason: 'executor-lost' as const, message })
+
+export class DockerExecutor implements Executor {
+  readonly id: string
+  readonly image_id: string
+  readonly group: string
+  readonly adopted: boolean
+  readonly name: string
+  directory: string
+  readonly #options: DockerOptions
+  /** What of the image was changed before any job. */
+  #layer: string | undefined
+
+  constructor(options: DockerOptions, id: string, imageId: string, group: string, adopted: boolean) {
+    this.#options = options
+    this.id = id
+    this.image_id = imageId
+    this.group = group
+    this.adopted = adopted
+    this.name = `runner-${id}`
+    this.directory = directoryOf(options, id)
+  }
+
+  get #jobs(): string {
+    return join(this.directory, 'jobs')
+  }
+
+  /** Waits until the supervisor takes orders. */
+  async ready(clock: Edges['clock']): Promise<Result<void, ExecutorFailure>> {
+    const end = clock.monotonic() + patience.ready
+    for (let look = 1; ; look++) {
+      if (this.lives()) return ok(undefined)
+      const late = clock.monotonic() >= end
+      if (late || look % 40 === 0) {
+        const facts = await this.facts()
+        const died = facts.ok && !facts.value.running
+        if (late || died) {
+          const why = died
+            ? `it ended with ${facts.value.exit_code ?? 'no'} status ${facts.value.error ?? ''}`.trim()
+            : `it took no orders within ${patience.ready} s`
+          return fail({ reason: 'executor-not-started', message: `the container did not get ready: ${why}` })
+        }
+      }
+      await clock.sleep(patience.look)
+    }
+  }
+
+  async rememberLayer(): Promise<void> {
+    this.#layer = await this.#changes()
+  }
+
+  makeLeaf(order: Order): Leaf {
+    const leaf = Leaf.make(this.#jobs, order.execution_id)
+    leaf.write('order', order.program, 0o644)
+    if (order.input !== undefined) leaf.write('input', order.input, 0o644)
+    leaf.write('log', '', 0o666)
+    // Room for the end, on a disk that fills up.
+    leaf.write('exit', `${' '.repeat(roomForExit)}\n`, 0o666)
+    return leaf
+  }
+
+  openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure> {
+    const leaf = Leaf.open(join(this.#jobs, executionId), place.leaf)
+    return leaf.ok ? leaf : lost('the directory of the job is not there any more')
+  }
+
+  start({ execution_id, nonce, limit, grace, signal }: Order): Result<void, ExecutorFailure> {
+    const hundredths = (seconds: number) => Math.min(Math.ceil(seconds * 100), 2 ** 40)
+    const open = process.geteuid?.() === 0 ? 0 : 1
+    const line = ['run', execution_id, nonce, hundredths(limit), hundredths(grace), signal, open].join(' ')
+    return this.#say(line) ? ok(undefined) : lost('nobody takes orders in the container')
+  }
+
+  cancel(nonce: string): boolean {
+    return this.#say(`abort ${nonce}`)
+  }
+
+  lives(): boolean {
+    return this.#say('')
+  }
+
+  /** Writes a line into the FIFO; false where nobody has it open, or it is full. */
+  #say(line: string): boolean {
+    const { O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants
+    let fd: number
+    try {
+      fd = openSync(join(this.directory, 'control', 'orders'), O_WRONLY | O_NONBLOCK | O_NOFOLLOW)
+    } catch {
+      return false
+    }
+    try {
+      // Shorter than PIPE_BUF: it goes in whole or not at all.
+      if (line !== '') writeSync(fd, `${line}\n`)
+      return true
+    } catch {
+      return false
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  takeLeaf(executionId: string, identity: LeafIdentity, path: string): void {
+    renameSync(this.#leafAt(executionId, identity), path)
+  }
+
+  removeLeaf(executionId: string, identity: LeafIdentity): void {
+    rmSync(this.#leafAt(executionId, identity), { recursive: true })
+  }
+
+  /** The path of a leaf; throws where something else has its name. */
+  #leafAt(executionId: string, identity: LeafIdentity): string {
+    const here = join(this.#jobs, executionId)
+    const leaf = Leaf.open(here, identity)
+    if (!leaf.ok) throw new Error(`${here} is not the directory that it was`)
+    leaf.value[Symbol.dispose]()
+    return here
+  }
+
+  async sweep(): Promise<boolean> {
+    const { edges } = this.#options
+    const id = edges.chance.id()
+    const nonce = edges.chance.id()
+    try {
+      using leaf = Leaf.make(this.#jobs, id)
+      if (!this.#say(`sweep ${id} ${nonce}`)) return false
+      const end = edges.clock.monotonic() + patience.sweep
+      const said = () => {
+        const file = leaf.read('exit', 100)
+        return file.ok ? file.value.bytes.toString() : ''
+      }
+      while (said() === '' && edges.clock.monotonic() < end && this.lives())
+        await edges.clock.sleep(patience.look)
+      if (said() !== `${nonce} clean\n`) return false
+      rmSync(join(this.#jobs, id), { recursive: true })
+    } catch {
+      return false
+    }
+    const { mode } = lstatSync(this.#jobs)
+    if ((mode & 0o7777) !== 0o711 || readdirSync(this.#jobs).length > 0) return false
+    return this.#layer !== undefined && (await this.#changes()) === this.#layer
+  }
+
+  /** What differs from the image, as text; undefined where the engine does not say. */
+  async #changes(): Promise<string | undefined> {
+    const changes = await this.#options.engine.call('say what has changed', (docker, abortSignal) =>
+      docker.getContainer(this.name).changes({ abortSignal }),
+    )
+    if (!changes.ok) return undefined
+    // In no order of its own.
+    return (changes.value ?? [])
+      .map(({ Path, Kind }) => `${Kind} ${Path}`)
+      .sort()
+      .join('\n')
+  }
+
+  async facts(): Promise<Result<ContainerFacts, ExecutorFailure>> {
+    const found = await this.#options.engine.call('look at a container', (docker, abortSignal) =>
+      docker.getContainer(this.name).inspect({ abortSignal }),
+    )
+    if (!found.ok)
+      return found.failure.reason === 'not-found'
+        ? ok({ running: false, error: 'it has been removed' })
+        : fail({ reason: 'executor-lost', message: found.failure.message })
+    const { Running, ExitCode, OOMKilled, Error: error } = found.value.State
+    return ok({
+      running: Running,
+      ...(Running ? {} : { exit_code: ExitCode }),
+      out_of_memory: OOMKilled,
+      ...(error ? { error } : {}),
+    })
+  }
+
+  async ranOutOfMemory(since: Date): Promise<boolean> {
+    const { engine, edges } = this.#options
+    const heard = await engine.call('tell its events', async (docker, abortSignal) => {
+      const until = edges.clock.now().getTime() / 1000
+      const stream = await docker.getEvents({
+        since: (since.getTime() / 1000 - 1).toFixed(3),
+        until: until.toFixed(3),
+        filters: { type: ['container'], event: ['oom'], container: [this.name] },
+        abortSignal,
+      })
+      let text = ''
+      for await (const chunk of stream) text += String(chunk)
+      return text
+    })
+    return heard.ok && heard.value.includes('oom')
+  }
+
+  async diskUse(executionId: string): Promise<number | undefined> {
+    const { engine } = this.#options
+    const found = await engine.call('measure a container', (docker, abortSignal) =>
+      docker.getContainer(this.name).inspect({ size: true, abortSignal }),
+    )
+    if (!found.ok) return undefined
+    const leaf = await sizeOf(this.#options.busybox, join(this.#jobs, executionId))
+    return leaf === undefined ? undefined : leaf + (found.value.SizeRw ?? 0)
+  }
+
+  async kill(): Promise<Result<void, ExecutorFailure>> {
+    const killed = await this.#options.engine.call('kill a container', (docker, abortSignal) =>
+      docker.getContainer(this.name).kill({ signal: 'SIGKILL', abortSignal }),
+    )
+    if (killed.ok || killed.failure.reason === 'not-found' || killed.failure.reason === 'conflict')
+      return ok(undefined)
+    return fail({ reason: 'executor-lost', message: killed.failure.message })
+  }
+
+  async remove(): Promise<Result<void, ExecutorFailure>> {
+    const removed = await this.#options.engine.call(
+      'remove a container',
+      (docker, abortSignal) => docker.getContainer(this.name).remove({ force: true, v: true, abortSignal }),
+      patience.removal,
+    )
+    if (!removed.ok && removed.failure.reason !== 'not-found')
+      return fail({ reason: 'executor-lost', message: removed.failure.message })
+    const gone = await removeTree(this.directory)
+    return gone.ok ? gone : fail({ reason: 'executor-lost', message: gone.failure })
+  }
+}
+
+/** Bytes on disk of what is in a directory; undefined where that takes too long to say. */
+async function sizeOf(busybox: string, path: string): Promise<number | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)(busybox, ['du', '-sk', path], { timeout: 20_000 })
+    return Number.parseInt(stdout, 10) * 1024
+  } catch {
+    return undefined
+  }
+}
