@@ -12,23 +12,13 @@
  * what the next one needs.
  */
 import { createHash } from 'node:crypto'
-import type { Mask } from '../protocol/mask.ts'
-import type { ResultMessage } from '../protocol/messages.ts'
-import { seal } from '../protocol/seal.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { waitAfter, waitFor } from './backoff.ts'
 import { pause, sent } from './bell.ts'
+import { Delivery } from './delivery.ts'
 import type { JobRef } from './events.ts'
-import {
-  adoptJob,
-  type JobWatch,
-  maskOf,
-  type StartFailure,
-  startPlaced,
-  type WatchOptions,
-} from './execution.ts'
+import { adoptJob, type JobWatch, type StartFailure, startPlaced, type WatchOptions } from './execution.ts'
 import type { Executor, ExecutorFailure } from './executors/executor.ts'
-import { LogSender } from './log-sender.ts'
 import { type Early, place, placeEarly, unplace } from './placing.ts'
 import type { EndReason } from './plugin.ts'
 import type { Room } from './room.ts'
@@ -44,14 +34,12 @@ export type Beginning =
 export type Phase = 'confirming' | 'preparing' | 'running' | 'delivering' | 'over'
 
 /**
- * Seconds: for an engine that is away, so that a restart of it costs no job; for the log before its result; for the
- * first answer to the result before all that can follow it.
+ * Seconds: for an engine that is away, so that a restart of it costs no job; for the first answer to the result before
+ * all that can follow it.
  */
-const patience = { engine: 900, log: 5, unknown: 60, clean: 0.02 }
+const patience = { engine: 900, clean: 0.02 }
 /** How often an executor is tried to be had, where the engine answers and refuses. */
 const mostRefusals = 5
-/** Characters that a result may say of an error. */
-const longestMessage = 60_000
 
 const engineAway: readonly ExecutorFailure['reason'][] = ['engine-unreachable', 'engine-timeout']
 const mayPass: readonly StartFailure['reason'][] = [
@@ -74,17 +62,11 @@ export class Assignment {
   #confirmed: boolean
   #watch: JobWatch | undefined
   #executor: Executor | undefined
-  #mask: Mask | undefined
-  #sender: LogSender | undefined
   #tidied: Promise<unknown> | undefined
-  /** The server has its result. */
-  #delivered = false
   /** What is done for it while the server confirms. */
   #early: Promise<Early | undefined> | undefined
-  /** Settles with the first answer to the result; true: the server has it. */
-  readonly #answered = Promise.withResolvers<boolean>()
-  /** The server was away when it was to get the result. */
-  #resultWasHard = false
+  /** Its log and its result, on their way to the server. */
+  readonly #delivery: Delivery
   /** Asked to end; the result says so. */
   readonly #abort = new AbortController()
   /** Not this runner's any more: nobody wants the result. */
@@ -102,6 +84,12 @@ export class Assignment {
     const { execution_id, image } = execution.job
     this.ref = { execution_id, image, job_name: lease.job_name }
     this.#stop = AbortSignal.any([room.over, this.#drop.signal])
+    this.#delivery = new Delivery({
+      ...{ room, execution, ref: this.ref, stop: this.#stop },
+      leaseId: () => this.#lease.lease_id,
+      openLog: () => this.#watch?.openLog() ?? execution.openLog(),
+      drop: message => this.drop(message),
+    })
     this.over = this.#live(beginning).finally(() => this.#enter('over'))
   }
 
@@ -139,7 +127,7 @@ export class Assignment {
   drop(message: string): void {
     if (this.#drop.signal.aborted || this.#phase === 'over') return
     // A heartbeat that was under way may list it still.
-    if (!this.#delivered) this.#room.emit({ event: 'job:dropped', ...this.ref, message })
+    if (!this.#delivery.isDone) this.#room.emit({ event: 'job:dropped', ...this.ref, message })
     this.#drop.abort()
     this.#watch?.abort()
     this.#room.changed.ring()
@@ -194,7 +182,7 @@ export class Assignment {
       this.#room.emit({ event: 'job:ended', ...this.ref, outcome, exit_code, reason, error_message })
     }
     this.#enter('delivering')
-    if (await this.#deliver(end)) await this.#forget()
+    if ((await this.#delivery.deliver(end)) || this.#drop.signal.aborted) await this.#forget()
   }
 
   /** Removes all that is on disk of it. */
@@ -353,7 +341,7 @@ export class Assignment {
       onLog: (bytes, offset) => {
         if (this.kind === 'script')
           emit({ event: 'script:output', ...this.ref, text: Buffer.from(bytes).toString() })
-        return this.#log(resumed).take(bytes, offset)
+        return this.#delivery.log(resumed).take(bytes, offset)
       },
       onStarted: () => {
         if (!resumed) emit({ event: 'job:started', ...this.ref })
@@ -411,8 +399,8 @@ export class Assignment {
   async #clean(executor: Executor | undefined): Promise<void> {
     const { clock } = this.#room.edges
     const over = new AbortController()
-    const first = this.#answered.promise
-    const isThere = await Promise.race([first, clock.sleep(patience.clean, over.signal).then(() => false)])
+    const { answered } = this.#delivery
+    const isThere = await Promise.race([answered, clock.sleep(patience.clean, over.signal).then(() => false)])
     over.abort()
     if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
     // What the server has need not last here.
@@ -458,111 +446,6 @@ export class Assignment {
         await clock.sleep(1, this.#room.over)
         if (this.#room.over.aborted) return end
       }
-    }
-  }
-
-  #log(resumed: boolean): LogSender {
-    const { api, edges, back, emit } = this.#room
-    this.#mask ??= maskOf(this.execution.job)
-    this.#sender ??= new LogSender({
-      mask: this.#mask,
-      openLog: () => this.#watch?.openLog() ?? this.execution.openLog(),
-      append: (offset, bytes) => api.appendLog(this.id, this.#lease.lease_id, offset, bytes, this.#stop),
-      mend: failure => this.#room.mend(failure),
-      resumed,
-      clock: edges.clock,
-      random: edges.chance.random,
-      back,
-      over: this.#stop,
-      onRefused: (message, bytes) => emit({ event: 'log:refused', ...this.ref, message, bytes }),
-    })
-    return this.#sender
-  }
-
-  /** Gives log and result to the server; true: it has them, or nobody wants them. */
-  async #deliver(end: JobEnd): Promise<boolean> {
-    const { clock } = this.#room.edges
-    const log = end.log_length === 0 ? undefined : this.#log(true)
-    log?.finish(end.log_length)
-    if (log !== undefined) {
-      // With the log there, the result makes all of it last at once.
-      const over = new AbortController()
-      await Promise.race([log.done, clock.sleep(patience.log, over.signal)])
-      over.abort()
-    }
-    if (!(await this.#sendResult(end))) return this.#drop.signal.aborted
-    if (this.#resultWasHard) log?.recheck()
-    await log?.done
-    return log === undefined || log.isComplete || this.#drop.signal.aborted
-  }
-
-  async #sendResult(end: JobEnd): Promise<boolean> {
-    const { api, edges, back, emit } = this.#room
-    let output = end.output
-    for (let failures = 0; !this.#stop.aborted; ) {
-      const said = await api.result(this.id, this.#message(end, output), this.#stop)
-      this.#answered.resolve(said.ok)
-      if (said.ok || said.failure.meaning === 'ended') {
-        this.#delivered = true
-        emit({ event: 'job:delivered', ...this.ref })
-        return true
-      }
-      const { failure } = said
-      const wait = (seconds: number) => pause(edges.clock, seconds, back, this.#stop)
-      switch (failure.meaning) {
-        case 'again':
-        case 'offset':
-          this.#resultWasHard = true
-          await wait(waitFor(++failures, edges.chance.random(), failure))
-          break
-        case 'unknown':
-          // A server restored from a backup: it may know it later.
-          if (this.#isTooLate(end)) {
-            this.drop(`the server does not know it: ${failure.message}`)
-            return false
-          }
-          await wait(patience.unknown)
-          break
-        case 'refused':
-          emit({ event: 'notice', message: `the result of ${this.id} was refused: ${failure.message}` })
-          if (output !== null) output = null
-          else if (this.#isTooLate(end)) {
-            this.drop(`its result is refused: ${failure.message}`)
-            return false
-          } else await wait(patience.unknown)
-          break
-        case 'not-held':
-          this.drop(`its result is not wanted: ${failure.message}`)
-          return false
-        case 'stopped':
-          return false
-        default:
-          if (!(await this.#room.mend(failure))) return false
-      }
-    }
-    return false
-  }
-
-  /** Whether the server would not take it any more. */
-  #isTooLate({ finished_at }: JobEnd): boolean {
-    const { edges, settings } = this.#room
-    const age = (edges.clock.now().getTime() - Date.parse(finished_at)) / 1000
-    return age > (settings()?.late_result_seconds ?? 86_400)
-  }
-
-  #message(end: JobEnd, output: JobEnd['output']): ResultMessage {
-    const { exit_code, reason, error_message, started_at, finished_at, log_length, log_sha256 } = end
-    const key = this.#room.api.signed?.data_key
-    const lost = end.output !== null && output === null
-    return {
-      lease_id: this.#lease.lease_id,
-      outcome: lost && end.outcome === 'succeeded' ? 'failed' : end.outcome,
-      reason: lost ? 'output-refused' : reason,
-      error_message: lost
-        ? 'the server does not take its output'
-        : (error_message?.toWellFormed().slice(0, longestMessage) ?? null),
-      output: output === null || key === undefined ? null : seal(JSON.stringify(output), key),
-      ...{ exit_code, started_at, finished_at, log_length, log_sha256 },
     }
   }
 }

@@ -1,7 +1,7 @@
 /* What a runner does that an operator has deleted. */
 import { rmdirSync } from 'node:fs'
 import { pause } from './bell.ts'
-import { labels } from './executors/docker.ts'
+import { labels } from './executors/container-settings.ts'
 import { forgetWork } from './identity.ts'
 import type { Room } from './room.ts'
 import type { Work } from './work.ts'

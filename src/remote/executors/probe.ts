@@ -9,7 +9,8 @@ import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { startJob } from '../execution.ts'
 import { Spool } from '../spool.ts'
-import { DockerExecutors, type DockerOptions, directoryOf } from './docker.ts'
+import { DockerExecutors } from './docker.ts'
+import { type DockerOptions, directoryOf } from './docker-executor.ts'
 import type { EngineFacts } from './engine.ts'
 
 export interface ProbeFailure {
