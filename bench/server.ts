@@ -136,7 +136,8 @@ async function outcome(child: ChildProcess): Promise<{ seconds: number; times: n
 
 // ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const rounds = 3
+/** Of each contender; more where a target hangs on some per cent. */
+const [few, many] = [3, 7]
 type Contender = [name: string, sample: () => Promise<number[]>]
 
 const ours = (engine: 'sqlite' | 'postgres', what: string, count: number, runners: number) => async () => {
@@ -156,7 +157,7 @@ const other = (script: string, what: string, count: number, workers: number) => 
 const figuresOf = ({ seconds, times }: { seconds: number; times: number[] }, count: number) =>
   times ?? [count / seconds]
 
-async function measure(contenders: readonly Contender[]): Promise<number[][]> {
+async function measure(contenders: readonly Contender[], rounds = few): Promise<number[][]> {
   const all = contenders.map(() => [] as number[])
   for (let round = 0; round < rounds; round++)
     for (const [index, [name, sample]] of contenders.entries()) {
@@ -180,7 +181,7 @@ async function cycles(): Promise<string> {
       ['graphile-worker', other('graphile.ts', 'cycles', count, runners)],
       ['pg-boss', other('boss.ts', 'cycles', count, runners)],
     ]
-    const figures = await measure(contenders)
+    const figures = await measure(contenders, runners === 100 ? many : few)
     const ratio = (index: number) =>
       median(figures[0]!.map((value, round) => value / figures[index]![round]!))
     const rows = contenders.map(
