@@ -9,7 +9,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '../test/support/engine.ts'
 import { makeImage, withBusybox } from '../test/support/images.ts'
 import { median, percentile, replacePart } from './figures.ts'
@@ -58,7 +57,7 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look().catch(() => undefined)
     if (found !== undefined) return found
-    await sleep(20)
+    await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
 
@@ -131,17 +130,11 @@ const set = async (settings: object) => {
   await call('PATCH', `/v1/runners/${items[0]!.id}`, settings)
 }
 
-/** Milliseconds before each: a job and a `docker run` are over some time before all they leave is tidied up. */
-const settle = 300
-
 /** The same in turn, round after round: milliseconds of each. */
 async function inTurn(rounds: number, ours: () => Promise<unknown>, other: () => unknown) {
   const times = { ours: [] as number[], other: [] as number[] }
   for (let round = 0; round <= rounds; round++) {
-    await sleep(settle)
-    const one = await timed(ours)
-    await sleep(settle)
-    const two = await timed(other)
+    const [one, two] = [await timed(ours), await timed(other)]
     // The first round warms up.
     if (round === 0) continue
     times.ours.push(one)
@@ -169,14 +162,13 @@ async function single(): Promise<string> {
   for (let count = 0; count < warmUp; count++) {
     await job(['true'])
     // Until its container is clean, another job gets another one.
-    await sleep(60)
+    await new Promise(resolve => setTimeout(resolve, 60))
   }
   const warm = await inTurn(40, () => job(['true']), dockerRun)
   return [
     '## One job',
     '',
-    'From the submit to the end of its followed log, over HTTP; `true` in an image of nothing but busybox. Job and',
-    `\`docker run\` in turn, with ${settle} ms before each, so that neither waits for what the other has left to tidy up.`,
+    'From the submit to the end of its followed log, over HTTP; `true` in an image of nothing but busybox.',
     '',
     '| | p50 ms | p95 ms |',
     '| --- | --- | --- |',
