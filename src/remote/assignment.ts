@@ -14,7 +14,7 @@
 import { createHash } from 'node:crypto'
 import { fail, ok, type Result } from '../result.ts'
 import { waitAfter, waitFor } from './backoff.ts'
-import { pause, sent } from './bell.ts'
+import { pause } from './bell.ts'
 import { Delivery } from './delivery.ts'
 import type { JobRef } from './events.ts'
 import { adoptJob, type JobWatch, type StartFailure, startPlaced, type WatchOptions } from './execution.ts'
@@ -282,9 +282,8 @@ export class Assignment {
   }
 
   async #placeEarly(): Promise<Early | undefined> {
-    await sent()
     const early = await placeEarly(this.#placing, this.#stopOrAbort())
-    if (early?.placed?.ok) this.#executor = early.placed.value.executor
+    if (early?.placed?.ok === false) this.#executor = undefined
     return early
   }
 
@@ -309,9 +308,11 @@ export class Assignment {
     }
     this.#early = undefined
     const placed = early?.placed ?? (await place(this.#placing, workshop, early?.image, stop))
-    if (!placed.ok) return placed
+    if (!placed.ok) {
+      this.#executor = undefined
+      return placed
+    }
     const { executor } = placed.value
-    this.#executor = executor
     const started = startPlaced(placed.value, this.watchOptions(false))
     if (started.ok) return ok({ watch: started.value, executor })
     this.#executor = undefined
@@ -326,7 +327,10 @@ export class Assignment {
   }
 
   get #placing() {
-    return { room: this.#room, execution: this.execution, onPull: this.#tellPull() }
+    const onExecutor = (executor: Executor) => {
+      this.#executor = executor
+    }
+    return { room: this.#room, execution: this.execution, onPull: this.#tellPull(), onExecutor }
   }
 
   #stopOrAbort(): AbortSignal {

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 
 const mode = 0o600
 
@@ -16,21 +17,10 @@ export function writeDurably(path: string, content: string): void {
 }
 
 /**
- * Writes what must last, where nothing stood before: with one commit of the disk's journal instead of two, as there is
- * nothing to keep. After a crash of the host there is all of it, none, or a part; JSON that breaks off is none. Mode
- * 0600. Throws system errors; then there is none.
+ * Writes what is to last, where nothing stood before, for a crash of this process alone; `makeLast` or `makeAllLast` do
+ * the rest. After a crash of the host there is all of it, none, or a part; JSON that breaks off is none. Mode 0600.
+ * Throws system errors; then there is none.
  */
-export function writeFirstDurably(path: string, content: string): void {
-  writeFirst(path, content)
-  try {
-    makeLast(path)
-  } catch (error) {
-    rmSync(path, { force: true })
-    throw error
-  }
-}
-
-/** The same, for a crash of this process alone; `makeLast` does the rest. */
 export function writeFirst(path: string, content: string): void {
   try {
     writeFileSync(path, content, { mode })
@@ -51,6 +41,23 @@ export function sync(path: string): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * The same of files and directories, beside what else this process does: all at once, so that one commit of the disk's
+ * journal serves them all. Rejects with system errors.
+ */
+export async function makeAllLast(paths: readonly string[]): Promise<void> {
+  await Promise.all(paths.map(syncBeside))
+}
+
+async function syncBeside(path: string): Promise<void> {
+  const fd = openSync(path, 'r')
+  try {
+    await promisify(fsync)(fd)
   } finally {
     closeSync(fd)
   }

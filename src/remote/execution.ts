@@ -86,12 +86,12 @@ export interface Placed {
 }
 
 /** Puts a job in its place, from which `takeBack` takes it. */
-export function placeJob(
+export async function placeJob(
   execution: Execution,
   executor: Executor,
   image: ImageFacts,
   nonce: string,
-): Result<Placed, StartFailure> {
+): Promise<Result<Placed, StartFailure>> {
   const order = orderOf(execution.job, image, nonce)
   if (!order.ok) return order
   let leaf: Leaf
@@ -101,7 +101,7 @@ export function placeJob(
     return fail({ reason: 'spool-lost', message: `the job's files cannot be made: ${errorText(error)}` })
   }
   try {
-    execution.writePlace({ executor_id: executor.id, nonce, leaf: leaf.identity })
+    await execution.writePlace({ executor_id: executor.id, nonce, leaf: leaf.identity })
   } catch (error) {
     leaf[Symbol.dispose]()
     return fail(spoolLost(execution, error))
@@ -141,13 +141,13 @@ export function startPlaced(placed: Placed, options: WatchOptions): Result<JobWa
 }
 
 /** Hands a job over. The spool knows of it before the executor does. */
-export function startJob(
+export async function startJob(
   execution: Execution,
   executor: Executor,
   image: ImageFacts,
   options: WatchOptions,
-): Result<JobWatch, StartFailure> {
-  const placed = placeJob(execution, executor, image, options.edges.chance.id())
+): Promise<Result<JobWatch, StartFailure>> {
+  const placed = await placeJob(execution, executor, image, options.edges.chance.id())
   return placed.ok ? startPlaced(placed.value, options) : placed
 }
 

@@ -16,6 +16,8 @@ export interface PlacingOptions {
   room: Room
   execution: Execution
   onPull(progress: PullProgress): void
+  /** It is about to be put into this one. */
+  onExecutor(executor: Executor): void
 }
 
 /** What could be done before there was a right to more. */
@@ -34,19 +36,16 @@ export async function placeEarly(options: PlacingOptions, stop: AbortSignal): Pr
   const { room, execution } = options
   const { workshop } = room.host
   const looked = workshop?.executors.prepare(execution.job.image, options.onPull, stop)
-  // The disk is waited for when the engine has been asked, and stops this process.
+  // The server is asked meanwhile, and the disk is waited for beside both.
   await sent()
-  try {
-    execution.makeLast()
-  } catch {
-    // Without that it gets no place; who tries to give it one says why.
-  }
+  // Without that it gets no place; who tries to give it one says why.
+  execution.makeLast().catch(() => {})
   // Another job may have an image pulled for longer than this one is wanted.
   const image = await Promise.race([looked, aborted(stop)])
   if (workshop === undefined || !image || stop.aborted) return undefined
   if (!image.ok) return { image, placed: undefined }
   const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group)
-  return { image, placed: idle && placeIn(options, workshop, idle, image.value) }
+  return { image, placed: idle && (await placeIn(options, workshop, idle, image.value)) }
 }
 
 /** Gets an image and an executor, and puts the job into it; waits for as long as that takes. */
@@ -64,14 +63,15 @@ export async function place(
   return taken.ok ? placeIn(options, workshop, taken.value, image.value) : taken
 }
 
-function placeIn(
-  { room: { edges, images }, execution }: PlacingOptions,
+async function placeIn(
+  { room: { edges, images }, execution, onExecutor }: PlacingOptions,
   { pool }: Workshop,
   executor: Executor,
   image: ImageFacts,
-): Result<Placed, StartFailure> {
+): Promise<Result<Placed, StartFailure>> {
+  onExecutor(executor)
   images.set(image.id, execution.job.image)
-  const placed = placeJob(execution, executor, image, edges.chance.id())
+  const placed = await placeJob(execution, executor, image, edges.chance.id())
   if (placed.ok) return placed
   // Its words are wrong, and nothing was made of them; else something may be left.
   if (placed.failure.reason === 'no-command' || placed.failure.reason === 'job-invalid')

@@ -98,7 +98,7 @@ async function runIn(
     const execution = new Spool(join(directory, 'spool')).add(job)
     const { onLog, onStarted } = run
     const diskLimit = options.settings.disk_limit
-    const started = startJob(execution, executor, image.value, { edges, diskLimit, onLog, onStarted })
+    const started = await startJob(execution, executor, image.value, { edges, diskLimit, onLog, onStarted })
     if (!started.ok) return fail(started.failure.message)
     const watch = started.value
     const abort = () => watch.abort()

@@ -15,7 +15,7 @@ import { readBootId } from '../journal/boot-id.ts'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
 import { errorCode, errorText, fail, type Result } from '../result.ts'
-import { makeLast, sync, writeDurably, writeFirst, writeFirstDurably } from './durable.ts'
+import { makeAllLast, makeLast, sync, writeDurably, writeFirst } from './durable.ts'
 import type { Place } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
@@ -76,8 +76,10 @@ export class Execution {
   readonly directory: string
   readonly job: Job
   #lease: Lease | undefined
-  /** Whether a crash of the host leaves its record. */
-  #lasts: 'yes' | 'not yet' | 'doubtful' = 'not yet'
+  /** Resolves when a crash of the host leaves its record; undefined as long as nobody has asked for that. */
+  #lasting: Promise<void> | undefined
+  /** The disk has refused it. */
+  #refused = false
 
   constructor(directory: string, { job, lease }: JobRecord) {
     this.directory = directory
@@ -126,24 +128,39 @@ export class Execution {
     return join(this.directory, 'leaf')
   }
 
-  /** Makes its record last. Throws system errors; it can be tried again. */
-  makeLast(): void {
-    if (this.#lasts === 'yes') return
-    const path = join(this.directory, 'job.json')
-    const before = this.#lasts
-    this.#lasts = 'doubtful'
-    // What a disk has refused once it may forget without a word.
-    if (before === 'doubtful') writeDurably(path, this.#record)
-    else makeLast(path)
-    sync(dirname(this.directory))
-    this.#lasts = 'yes'
+  /** Makes its record last. Rejects with system errors; it can be tried again. */
+  makeLast(): Promise<void> {
+    this.#lasting ??= this.#makeLast().catch(error => {
+      this.#lasting = undefined
+      this.#refused = true
+      throw error
+    })
+    return this.#lasting
   }
 
-  /** Puts on record where it is to run, to last, as all before it does. Throws system errors; then it has no place. */
-  writePlace(place: Place): void {
-    this.makeLast()
+  async #makeLast(): Promise<void> {
+    const path = join(this.directory, 'job.json')
+    // What a disk has refused once it may forget without a word.
+    if (this.#refused) writeDurably(path, this.#record)
+    await makeAllLast([path, this.directory, dirname(this.directory)])
+  }
+
+  /**
+   * Puts on record where it is to run, to last, as all before it does. Rejects with system errors; then it has no place.
+   */
+  async writePlace(place: Place): Promise<void> {
     const placing: Placing = { ...place, boot_id: readBootId() }
-    writeFirstDurably(this.#placing, JSON.stringify(placing))
+    writeFirst(this.#placing, JSON.stringify(placing))
+    const lasting = [this.makeLast(), makeAllLast([this.#placing, this.directory])]
+    try {
+      await Promise.all(lasting)
+    } catch (error) {
+      rmSync(this.#placing, { force: true })
+      throw error
+    } finally {
+      // None is in the way of what comes next.
+      await Promise.allSettled(lasting)
+    }
   }
 
   /** The order comes next. Throws system errors; then it must not. */

@@ -25,7 +25,7 @@ t.test('a file that breaks off is none', async t => {
   const root = t.testdir()
   const execution = new Spool(root).add(job, lease)
   const place = { executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }
-  execution.writePlace(place)
+  await execution.writePlace(place)
   t.match(execution.place, place)
   truncateSync(join(execution.directory, 'placing.json'), 20)
   t.equal(execution.place, undefined)
@@ -39,17 +39,17 @@ t.test('it may have started once the order comes next, or when the host may have
   const execution = new Spool(t.testdir()).add(job, lease)
   const place = { executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }
   t.equal(execution.mayHaveStarted, false)
-  execution.writePlace(place)
+  await execution.writePlace(place)
   t.equal(execution.mayHaveStarted, false)
   execution.clearPlace()
   t.equal(execution.place, undefined)
-  execution.writePlace(place)
+  await execution.writePlace(place)
   execution.beginOrder()
   t.match([execution.place, execution.mayHaveStarted], [place, true])
   execution.clearPlace()
   t.same([execution.place, execution.mayHaveStarted], [undefined, false])
 
-  execution.writePlace(place)
+  await execution.writePlace(place)
   const path = join(execution.directory, 'placing.json')
   writeFileSync(path, readFileSync(path, 'utf8').replace(/("boot_id":)"[^"]*"/, '$1"another"'))
   t.match([execution.place, execution.mayHaveStarted], [place, true], 'of another boot')
@@ -58,7 +58,7 @@ t.test('it may have started once the order comes next, or when the host may have
 t.test('what cannot be written is not there', async t => {
   const root = t.testdir({ one: { 'placing.json': {} } })
   const execution = new Spool(root).add(job, lease)
-  t.throws(() => execution.writePlace({ executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }))
+  await t.rejects(execution.writePlace({ executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }))
   t.equal(execution.place, undefined)
 })
 

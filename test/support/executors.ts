@@ -108,7 +108,7 @@ export class World implements AsyncDisposable {
       ...job,
     })
     const started = new Started(execution)
-    const watch = startJob(execution, executor, await this.image(image), {
+    const watch = await startJob(execution, executor, await this.image(image), {
       ...{ edges: { ...edges, clock }, diskLimit: settings.disk_limit },
       onLog: bytes => started.hear(bytes),
     })

@@ -75,7 +75,7 @@ export async function probe(
     const onLog = (bytes: Uint8Array) => {
       said += Buffer.from(bytes).toString()
     }
-    const watch = startJob(execution, executor, image.value, {
+    const watch = await startJob(execution, executor, image.value, {
       ...{ edges, diskLimit: Number.POSITIVE_INFINITY, onLog },
     })
     if (!watch.ok) return fail(explain(watch.failure.message, options, engine))
