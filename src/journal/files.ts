@@ -2,6 +2,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  fsync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { errorCode, errorText } from '../result.ts'
 
 /** Where records are kept. */
@@ -35,6 +37,16 @@ export function openStateDir(wanted: string): StateDir {
   } catch (error) {
     const problem = `the state directory ${wanted} cannot be used: ${errorText(error)}`
     return { ...temporary(), problem }
+  }
+}
+
+/** Has a file, or the names in a directory, on disk, while this process goes on. Rejects with system errors. */
+export async function syncBeside(path: string): Promise<void> {
+  const fd = openSync(path, 'r')
+  try {
+    await promisify(fsync)(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -1,8 +1,9 @@
-import { closeSync, fdatasync, fstatSync, fsync, openSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../edges.ts'
 import type { Event } from '../event.ts'
+import { syncBeside } from './files.ts'
 
 /** The file of a run's events, in the directory of the run. */
 export const journalFile = 'events.jsonl'
@@ -50,7 +51,7 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
     await new Promise(resolve => setImmediate(resolve))
     try {
       // The first time the names on the way to the file, too.
-      if (synced === 0) await Promise.all([runDir, dirname(runDir)].map(syncDirectory))
+      if (synced === 0) await Promise.all([runDir, dirname(runDir)].map(syncBeside))
       while (synced < written && !lost) {
         const until = written
         await dataSync(fd)
@@ -83,12 +84,3 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
 }
 
 const dataSync = promisify(fdatasync)
-
-async function syncDirectory(path: string): Promise<void> {
-  const fd = openSync(path, 'r')
-  try {
-    await promisify(fsync)(fd)
-  } finally {
-    closeSync(fd)
-  }
-}

@@ -1,6 +1,6 @@
-import { closeSync, fsync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { promisify } from 'node:util'
+import { syncBeside } from '../journal/files.ts'
 
 const mode = 0o600
 
@@ -47,18 +47,9 @@ export function sync(path: string): void {
 }
 
 /**
- * The same of files and directories, beside what else this process does: all at once, so that one commit of the disk's
- * journal serves them all. Rejects with system errors.
+ * Makes files last, and the names in directories, beside what else this process does: all at once, so that one commit of
+ * the disk's journal serves them all. Rejects with system errors.
  */
 export async function makeAllLast(paths: readonly string[]): Promise<void> {
   await Promise.all(paths.map(syncBeside))
-}
-
-async function syncBeside(path: string): Promise<void> {
-  const fd = openSync(path, 'r')
-  try {
-    await promisify(fsync)(fd)
-  } finally {
-    closeSync(fd)
-  }
 }
