@@ -1,0 +1,312 @@
+/*
+ * One execution in its executor: watched, and brought to its end. All that is known of it is on disk before anything
+ * follows from it, so another process can take it up at any moment (`adoptJob`).
+ *
+ *   placed ── started ──► running ── exit ──► ended: verdict, log and leaf in the spool
+ *     │                      └────── the container is gone ──► ended: a failure that says so
+ *     └── no start: not-started; the executor has to go before it may be started elsewhere
+ */
+import { closeSync, copyFileSync, type FSWatcher, openSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import type { Edges } from '../edges.ts'
+import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
+import { errorText, fail, ok, type Result } from '../result.ts'
+import type { Executor } from './executors/executor.ts'
+import { Leaf, leafFailureText } from './executors/leaf.ts'
+import { type ExitFacts, parseExit } from './executors/order.ts'
+import { LogFollower, type TakeLog } from './log-follower.ts'
+import { type Evidence, judge, readOutput, secretsOf } from './plugin.ts'
+import type { Execution, Job, JobEnd } from './spool.ts'
+
+/** Seconds in which a supervisor that lives must have started a job. */
+const startPatience = 10
+/** Seconds beyond the limits that the supervisor has been given, after which runner kills the container. */
+const killSlack = 15
+/** Seconds between two looks: at files, where nothing tells of changes; at the life of the container; at the disk. */
+const looks = { files: 0.5, life: 1, disk: 10 }
+
+/** What became of a job that was watched. */
+export type Watched =
+  | { state: 'ended'; end: JobEnd }
+  /** It has never started, and will not where the executor is removed. */
+  | { state: 'not-started'; message: string }
+  /** Nobody watches any more; it runs on. */
+  | { state: 'detached' }
+
+export interface WatchOptions {
+  edges: Edges
+  /** Bytes that a job may have on disk. */
+  diskLimit: number
+  onLog: TakeLog
+  onStarted?: (at: Date) => void
+}
+
+/** What a job must not show. */
+export function maskOf(job: Job): Mask {
+  const input = job.input === undefined ? [] : secretsOf(job.input)
+  return makeMask(
+    [...job.secrets, ...Object.values(job.secret_env), ...input, job.session_key].filter(text => text !== ''),
+  )
+}
+
+/** Watches one job to its end. */
+export class JobWatch {
+  /** Settles once; rejects for bugs only. */
+  readonly ended: Promise<Watched>
+  readonly #execution: Execution
+  readonly #executor: Executor | undefined
+  readonly #leaf: Leaf
+  readonly #log: number
+  readonly #nonce: string
+  readonly #options: WatchOptions
+  readonly #detach = new AbortController()
+  #wake = Promise.withResolvers<void>()
+  #abortAsked: number | undefined
+  /** When it was first seen to have started, on the monotonic clock. */
+  #startedSince: number | undefined
+  #watching = true
+  #endedBy: Evidence['ended']
+
+  constructor(
+    execution: Execution,
+    executor: Executor | undefined,
+    leaf: Leaf,
+    log: Result<number, unknown>,
+    nonce: string,
+    options: WatchOptions,
+  ) {
+    this.#execution = execution
+    this.#executor = executor
+    this.#leaf = leaf
+    this.#log = log.ok ? log.value : openSync('/dev/null', 'r')
+    this.#nonce = nonce
+    this.#options = options
+    this.ended = this.#watch()
+  }
+
+  /** Asks the job to end: its signal, its grace, then KILL. Twice is once. */
+  abort(): void {
+    if (this.#abortAsked !== undefined) return
+    this.#abortAsked = this.#options.edges.clock.monotonic()
+    this.#executor?.cancel(this.#nonce)
+    this.#wake.resolve()
+  }
+
+  /** Opens its log, as the job writes it, from the beginning; the caller closes it. Fails with a sentence. */
+  openLog(): Result<number, string> {
+    if (!this.#watching) return this.#execution.openLog()
+    try {
+      return ok(openSync(`/proc/self/fd/${this.#log}`, 'r'))
+    } catch (error) {
+      return fail(`the log cannot be opened: ${errorText(error)}`)
+    }
+  }
+
+  /** Watches no more; the job runs on. */
+  detach(): void {
+    this.#detach.abort()
+    this.#wake.resolve()
+  }
+
+  async #watch(): Promise<Watched> {
+    const { clock } = this.#options.edges
+    const { job } = this.#execution
+    using _leaf = this.#leaf
+    using _ears = this.#listen()
+    using follower = new LogFollower(this.#log, maskOf(job), this.#options.onLog)
+    using _open = {
+      [Symbol.dispose]: () => {
+        this.#watching = false
+      },
+    }
+
+    const begun = clock.monotonic()
+    let startedAt: Date | undefined
+    let nextLife = begun + looks.life
+    let nextDisk = begun + looks.disk
+    for (;;) {
+      const wake = Promise.withResolvers<void>()
+      this.#wake = wake
+      if (this.#detach.signal.aborted) return { state: 'detached' }
+      if (startedAt === undefined) {
+        startedAt = this.#started()
+        if (startedAt !== undefined) this.#options.onStarted?.(startedAt)
+      }
+      let exit = this.#exit()
+      await follower.more()
+      const now = clock.monotonic()
+      let dead = false
+      if (exit === undefined && (now >= nextLife || startedAt === undefined)) {
+        nextLife = now + looks.life
+        if (this.#executor?.lives() !== true) {
+          // It may have written its last word between the two looks.
+          exit = this.#exit()
+          startedAt ??= this.#started()
+          dead = exit === undefined
+        }
+      }
+      if (exit !== undefined || dead) {
+        if (exit === undefined && startedAt === undefined && this.#untouched)
+          return { state: 'not-started', message: 'its container ended before it started' }
+        await follower.more()
+        return { state: 'ended', end: await this.#finish(exit, startedAt, follower) }
+      }
+      if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
+        return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
+      if (now >= nextDisk) {
+        nextDisk = now + looks.disk
+        void this.#checkDisk()
+      }
+      await this.#killIfLate(startedAt)
+      const over = new AbortController()
+      await Promise.race([wake.promise, clock.sleep(looks.files, over.signal)])
+      over.abort()
+    }
+  }
+
+  /** Hears of changes in the leaf where the system tells of them. */
+  #listen(): Disposable {
+    let watcher: FSWatcher | undefined
+    try {
+      // What is made is written too: one of the two is enough.
+      watcher = watch(this.#leaf.path, { persistent: false }, event => {
+        if (event === 'change') this.#wake.resolve()
+      })
+      watcher.on('error', () => watcher?.close())
+    } catch {
+      // Looking every half second will do.
+    }
+    return { [Symbol.dispose]: () => watcher?.close() }
+  }
+
+  #started(): Date | undefined {
+    const file = this.#leaf.read('started', 100)
+    return file.ok && file.value.bytes.toString() === `${this.#nonce}\n` ? file.value.modified : undefined
+  }
+
+  /** Whether its leaf is as it was made. A job may remove what says that it has started, and more with it. */
+  get #untouched(): boolean {
+    const order = this.#leaf.openFile('order')
+    if (order.ok) closeSync(order.value)
+    return order.ok
+  }
+
+  #exit(): { facts: ExitFacts; at: Date } | undefined {
+    const file = this.#leaf.readHead('exit', 200)
+    if (!file.ok) return undefined
+    const facts = parseExit(file.value.bytes.toString(), this.#nonce)
+    return facts === undefined ? undefined : { facts, at: file.value.modified }
+  }
+
+  async #checkDisk(): Promise<void> {
+    const used = await this.#executor?.diskUse(this.#execution.id)
+    if (used === undefined || used <= this.#options.diskLimit || this.#endedBy !== undefined) return
+    this.#endedBy = 'disk-full'
+    this.#executor?.cancel(this.#nonce)
+  }
+
+  /** The supervisor ends a job itself. Where it has been kept from that, the container is killed. */
+  async #killIfLate(startedAt: Date | undefined): Promise<void> {
+    const { clock } = this.#options.edges
+    const { max_time_seconds: limit, abort_timeout_seconds: grace } = this.#execution.job
+    const aborted = this.#abortAsked
+    const now = clock.monotonic()
+    // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
+    if (startedAt !== undefined) this.#startedSince ??= now
+    const late =
+      (aborted !== undefined && now > aborted + grace + killSlack) ||
+      (limit > 0 && this.#startedSince !== undefined && now > this.#startedSince + limit + grace + killSlack)
+    if (late) await this.#executor?.kill()
+  }
+
+  async #finish(
+    exit: { facts: ExitFacts; at: Date } | undefined,
+    startedAt: Date | undefined,
+    follower: LogFollower,
+  ): Promise<JobEnd> {
+    const { edges } = this.#options
+    const { job } = this.#execution
+    const started = startedAt ?? exit?.at ?? edges.clock.now()
+    const log = await follower.end()
+    const verdict = judge({
+      kind: job.kind,
+      exit: exit?.facts,
+      output: job.input === undefined ? undefined : this.#output(),
+      abortAsked: this.#abortAsked !== undefined,
+      outOfMemory: await this.#outOfMemory(exit?.facts, started),
+      ended: this.#endedBy,
+      limit: job.max_time_seconds,
+      ...(exit === undefined ? await this.#lastWords() : {}),
+    })
+    const end: JobEnd = {
+      ...verdict,
+      error_message: verdict.error_message && masked(verdict.error_message, maskOf(job)),
+      started_at: started.toISOString(),
+      finished_at: (exit?.at ?? edges.clock.now()).toISOString(),
+      ...log,
+    }
+    await this.#keep(end)
+    return end
+  }
+
+  #output(): Evidence['output'] {
+    const { max_output_bytes: limit, session_key } = this.#execution.job
+    const file = this.#leaf.read('output', limit)
+    if (file.ok) return readOutput(file.value.bytes, session_key)
+    return file.failure.reason === 'missing'
+      ? undefined
+      : fail(`its output cannot be taken: ${leafFailureText(file.failure, 'output', limit)}`)
+  }
+
+  async #outOfMemory(exit: ExitFacts | undefined, since: Date): Promise<boolean> {
+    if (exit !== undefined && exit.code === 0) return false
+    return (await this.#executor?.ranOutOfMemory(since)) ?? false
+  }
+
+  async #lastWords(): Promise<{ lost?: string }> {
+    const facts = await this.#executor?.facts()
+    if (facts?.ok !== true || facts.value.running) return {}
+    const { error, exit_code } = facts.value
+    return { lost: error ?? `status ${exit_code}` }
+  }
+
+  /** Puts leaf and end on record. A disk that is full is waited for: the result must not be lost. */
+  async #keep(end: JobEnd): Promise<void> {
+    const { clock } = this.#options.edges
+    this.#takeLeaf()
+    for (let pause = 0.1; ; pause = Math.min(pause * 2, 30)) {
+      try {
+        this.#execution.writeEnd(end)
+        break
+      } catch {
+        if (this.#detach.signal.aborted) return
+        await clock.sleep(pause, this.#detach.signal)
+      }
+    }
+  }
+
+  #takeLeaf(): void {
+    const { directory, leaf, id } = this.#execution
+    const here = () => {
+      const taken = Leaf.open(leaf, this.#leaf.identity)
+      if (taken.ok) taken.value[Symbol.dispose]()
+      return taken.ok
+    }
+    if (here()) return
+    try {
+      this.#executor?.takeLeaf(id, this.#leaf.identity, leaf)
+    } catch {
+      // Another disk, or the job has moved it.
+    }
+    if (here()) return
+    try {
+      copyFileSync(`/proc/self/fd/${this.#log}`, join(directory, 'log'))
+    } catch {
+      // What it wrote has been given out; only the copy for later is lost.
+    }
+  }
+}
+
+function masked(text: string, mask: Mask): string {
+  return Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
+}
