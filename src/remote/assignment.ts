@@ -314,6 +314,12 @@ export class Assignment {
       return placed
     }
     const { executor } = placed.value
+    // It may have been asked to end while the disk was waited for.
+    if (stop.aborted) {
+      this.#executor = undefined
+      unplace(placed.value, workshop)
+      return fail({ reason: 'executor-lost', message: 'ended' })
+    }
     const started = startPlaced(placed.value, this.watchOptions(false))
     if (started.ok) return ok({ watch: started.value, executor })
     this.#executor = undefined
