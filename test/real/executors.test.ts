@@ -354,6 +354,18 @@ echo done`
     await executor.remove()
   })
 
+  await test('a job that is removed as soon as its end is written takes no container with it', async t => {
+    // One that is often kept waiting for a processor.
+    const executor = await world.launch('box', { cpus: 0.05 })
+    for (let round = 0; round < 30; round++) {
+      const job = await world.start(executor, 'box', { command: ['true'] })
+      await job.watch.ended
+      await job.execution.remove()
+      t.ok(await executor.sweep())
+    }
+    await executor.remove()
+  })
+
   await test('a job that runs out of memory says so', async t => {
     const command = ['sh', '-c', 'echo filling; tail /dev/zero']
     const end = await world.runAlone('box', { command }, { memory: 32 * 1024 ** 2 })

@@ -218,8 +218,9 @@ rnr_run() {
 }
 
 # Writes $1 over the blanks that have kept its place. Where they are not in it any more, something of the job is, and goes.
+# Nothing is looked at after it is written: runner may have taken the leaf by then, and removed it.
 rnr_end_with() {
-  if ! { echo "$1" >&9; } || [ -L ./exit ] || ! [ ./exit -ef /proc/self/fd/9 ]; then
+  if [ -L ./exit ] || ! [ ./exit -ef /proc/self/fd/9 ] || ! { echo "$1" >&9; }; then
     "$rnr_box" rm -rf exit
     echo "$1" >./exit || return 1
   fi
