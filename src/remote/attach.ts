@@ -203,10 +203,14 @@ class AttachedRunner {
       this.#room.back.ring()
       this.#heartbeats.now()
     }
+    const paths = () => {
+      const { workshop } = this.#room.host
+      return [remote.state_dir, remote.work_dir, ...(workshop === undefined ? [] : [workshop.facts.root])]
+    }
     await Promise.all([
       commandsLoop({ ...shared, onOpen }),
       this.#heartbeats.run(),
-      reserveLoop({ ...shared, floor: { paths: [remote.state_dir, remote.work_dir], least: minFree } }),
+      reserveLoop({ ...shared, floor: { paths, least: minFree } }),
     ])
   }
 

@@ -1,7 +1,7 @@
 /*
  * Looks at all that an attached runner needs. Nothing is changed: no runner is registered.
  */
-import { accessSync, constants, existsSync, mkdtempSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
@@ -14,7 +14,7 @@ import { errorText, type Result } from '../result.ts'
 import { freeBytes } from './executor-host.ts'
 import { keepBusybox } from './executors/busybox.ts'
 import type { DockerOptions } from './executors/docker-executor.ts'
-import { Engine } from './executors/engine.ts'
+import { Engine, type EngineFacts } from './executors/engine.ts'
 import { probe } from './executors/probe.ts'
 import { removeTree } from './executors/remove-tree.ts'
 import { readOwnToken, refusalText } from './registrar.ts'
@@ -54,7 +54,6 @@ const differences = { warning: 5, failed: 60 }
 /** Looks at one thing after the other, and tells of each. */
 export async function* examine(options: DoctorOptions): AsyncGenerator<Check> {
   yield examineState(options)
-  yield examineDisk(options)
   const scratch = mkdtempSync(join(tmpdir(), 'runner-doctor-'))
   try {
     yield* examineEngine(options, scratch)
@@ -68,8 +67,7 @@ function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Check
   const check = 'state directory'
   for (const path of [state_dir, work_dir]) {
     // What is not there is made at the first start.
-    let there = path
-    while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+    const there = existing(path)
     try {
       accessSync(there, constants.W_OK | constants.X_OK)
       const { mode, uid } = statSync(there)
@@ -89,11 +87,16 @@ function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Check
   return { check, result: 'ok', message: state_dir }
 }
 
-function examineDisk({ remote: { state_dir, work_dir }, minFree }: DoctorOptions): Check {
+function examineDisk(
+  { remote: { state_dir, work_dir }, minFree }: DoctorOptions,
+  engine?: EngineFacts,
+): Check {
   const check = 'disk'
   const found: string[] = []
-  for (const path of [state_dir, work_dir]) {
-    const free = freeBytes(existsSync(path) ? path : '/')
+  for (const path of [state_dir, work_dir, engine?.root]) {
+    // Where the engine is on another machine, so is its disk.
+    if (path === undefined || (path === engine?.root && !existsSync(path))) continue
+    const free = freeBytes(existing(path))
     if (free === undefined) continue
     const size = `${Math.round(free / 1024 ** 2)} MiB`
     if (free < minFree)
@@ -103,13 +106,18 @@ function examineDisk({ remote: { state_dir, work_dir }, minFree }: DoctorOptions
       }
     found.push(`${path}: ${size} free`)
   }
-  return { check, result: 'ok', message: found[0] ?? 'not known' }
+  return { check, result: 'ok', message: found.join(', ') }
 }
 
-async function* examineEngine(
-  { executor, env, edges }: DoctorOptions,
-  scratch: string,
-): AsyncGenerator<Check> {
+/** A path, or what of it is there. */
+function existing(path: string): string {
+  let there = path
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  return there
+}
+
+async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGenerator<Check> {
+  const { remote, executor, env, edges } = options
   const busybox = await keepBusybox(scratch, env)
   yield {
     check: 'busybox',
@@ -123,6 +131,7 @@ async function* examineEngine(
   }
   const engine = await Engine.at(executor.docker_host, env, edges.clock)
   const facts = engine.ok ? await engine.value.facts() : engine
+  yield examineDisk(options, facts.ok ? facts.value : undefined)
   if (!facts.ok || !engine.ok) {
     const message = facts.ok
       ? ''
@@ -140,21 +149,35 @@ async function* examineEngine(
 
   async function examineJob(parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox'>): Promise<Check> {
     const check = 'a job'
-    const workDir = join(scratch, 'work')
-    makeDirectory(workDir)
-    // Where others may look for it, and nothing is kept.
-    const options: DockerOptions = {
-      ...parts,
-      settings: executor,
-      workDir,
-      runnerId: edges.chance.id(),
-      edges,
+    // Where jobs will run: the engine may see that directory, and no other, or under another name.
+    const workDir = remote.work_dir
+    const there = existing(workDir)
+    try {
+      makeDirectory(workDir)
+      const options: DockerOptions = {
+        ...parts,
+        ...{ settings: executor, workDir, runnerId: edges.chance.id(), edges },
+      }
+      const done = await probe(options, facts.ok ? facts.value : never(), edges)
+      return done.ok
+        ? { check, result: 'ok', message: 'was handed over to a container and came back' }
+        : { check, result: 'failed', message: done.failure.message }
+    } catch (error) {
+      return { check, result: 'failed', message: `${workDir} cannot be made: ${errorText(error)}` }
+    } finally {
+      removeEmpty(workDir, there)
     }
-    const done = await probe(options, facts.ok ? facts.value : never(), edges)
-    return done.ok
-      ? { check, result: 'ok', message: 'was handed over to a container and came back' }
-      : { check, result: 'failed', message: done.failure.message }
   }
+}
+
+/** Removes a directory and those above it, up to one that stays, as far as nothing is in them. */
+function removeEmpty(path: string, stays: string): void {
+  for (let here = path; here !== stays; here = dirname(here))
+    try {
+      rmdirSync(here)
+    } catch {
+      // It was not made, or somebody uses it by now.
+    }
 }
 
 function never(): never {

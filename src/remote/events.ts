@@ -32,6 +32,8 @@ export type AttachEvent =
   | ({ event: 'job:dropped'; message: string } & JobRef)
   | ({ event: 'log:refused'; message: string; bytes: number } & JobRef)
   | ({ event: 'image:pull' } & JobRef & PullProgress)
+  /** One that this runner had pulled; `disk` was nearly full. */
+  | { event: 'image:removed'; image: string; disk: string }
   /** What a script wrote, masked. */
   | ({ event: 'script:output'; text: string } & JobRef)
   | { event: 'runner:recovered'; running: number; finished: number; waiting: number; removed: number }

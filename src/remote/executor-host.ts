@@ -2,7 +2,8 @@
  * The engine of this host, as an attached runner needs it: looked at until it works, tried once with a job of runner's
  * own, and looked at again whenever it seems to have gone.
  */
-import { existsSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { Edges } from '../edges.ts'
 import { makeDirectory } from '../journal/files.ts'
@@ -16,6 +17,7 @@ import { DockerExecutors } from './executors/docker.ts'
 import type { DockerOptions } from './executors/docker-executor.ts'
 import { Engine, type EngineFacts } from './executors/engine.ts'
 import type { Executors } from './executors/executor.ts'
+import { ImageCollector } from './executors/image-collector.ts'
 import { probe } from './executors/probe.ts'
 import { Reminder } from './registrar.ts'
 
@@ -37,6 +39,8 @@ export interface Workshop {
   executors: Executors
   pool: ExecutorPool
   facts: EngineFacts
+  /** Absent where images are nobody's to remove. */
+  collector?: ImageCollector | undefined
 }
 
 /** Seconds between two looks at an engine that works, and at what there is in it. */
@@ -113,7 +117,8 @@ export class ExecutorHost {
 
   /** Finds what a call has left that was not answered, and done all the same. */
   async #sweep(): Promise<void> {
-    const { executors, pool } = this.#workshop!
+    const { executors, pool, collector } = this.#workshop!
+    await collector?.collect()
     const all = await executors.adopt()
     if (!all.ok) return
     const known = new Set(pool.seats.map(({ executor_id }) => executor_id))
@@ -173,23 +178,34 @@ export class ExecutorHost {
     }
     const probed = await probe(options, facts.value, edges)
     if (!probed.ok) return fail(probed.failure.message)
-    const executors = new DockerExecutors(options)
+    const collector = this.#collectorAt(engine.value, facts.value)
+    const executors = new DockerExecutors({ ...options, collector })
     // The server says how many.
     const none = {
       capacity: 0,
       eviction_time_seconds: 60,
       max_jobs_per_executor: settings.max_jobs_per_executor,
     }
-    this.#workshop = { executors, pool: new ExecutorPool(executors, none, edges), facts: facts.value }
+    const pool = new ExecutorPool(executors, none, edges)
+    this.#workshop = { executors, pool, facts: facts.value, collector }
     return ok(this.#workshop)
+  }
+
+  /** Undefined where what is gone would not come back. */
+  #collectorAt(engine: Engine, { root }: EngineFacts): ImageCollector | undefined {
+    const { settings, stateDir, edges, emit } = this.#options
+    if (settings.pull === 'never') return undefined
+    const onRemoved = (image: string) => emit({ event: 'image:removed', image, disk: root })
+    return new ImageCollector({
+      ...{ engine, root, path: join(stateDir, 'images.json'), clock: edges.clock, onRemoved },
+    })
   }
 }
 
-/** Whether a directory has less free than it should; undefined where that cannot be known. */
+/** Bytes free on the disk of a directory; undefined where that cannot be known. */
 export function freeBytes(path: string): number | undefined {
-  const { statfsSync } = process.getBuiltinModule('node:fs')
   try {
-    const { bavail, bsize } = statfsSync(existsSync(path) ? path : '/')
+    const { bavail, bsize } = statfsSync(path)
     return bavail * bsize
   } catch {
     return undefined

@@ -12,8 +12,8 @@ export interface ReserveOptions {
   room: Room
   session: Session
   work: Work
-  /** Directories whose disk must have at least so many bytes free. */
-  floor: { paths: readonly string[]; least: number }
+  /** Directories whose disk must have at least so many bytes free; one that is not there is somebody else's. */
+  floor: { paths(): readonly string[]; least: number }
 }
 
 /** Seconds between two looks at a disk that is too full. */
@@ -94,7 +94,7 @@ async function changed(call: Promise<unknown>, isSo: () => boolean, { changed }:
 /** Whether a disk has less free than it should; says so when that changes. */
 function isTooFull({ room, floor: { paths, least } }: ReserveOptions, told: Set<string>): boolean {
   let full = false
-  for (const path of paths) {
+  for (const path of paths()) {
     const free = freeBytes(path)
     if (free === undefined) continue
     if (free < least) {

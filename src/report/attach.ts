@@ -59,6 +59,11 @@ export function attachText(event: AttachEvent): { level: AttachLevel; text: stri
         'info',
         `fetching ${event.image}: ${event.layers_done} of ${event.layers} layers, ${mebibytes(event.bytes)} of ${mebibytes(event.bytes_known)}`,
       )
+    case 'image:removed':
+      return line(
+        'info',
+        `removed the image ${event.image}, which this runner had fetched: the disk of ${event.disk} is nearly full`,
+      )
     case 'script:output':
       return line('info', `script ${event.execution_id}: ${event.text.trimEnd()}`)
     case 'runner:recovered':

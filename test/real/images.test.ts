@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { DockerExecutors } from '../../src/remote/executors/docker.ts'
+import { ImageCollector } from '../../src/remote/executors/image-collector.ts'
 import { type PullProgress, pullLimits } from '../../src/remote/executors/images.ts'
-import { executorNeeds, World } from '../support/executors.ts'
+import { command } from '../support/command.ts'
+import { edges, executorNeeds, World } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
 import { program, testWith } from '../support/require.ts'
 
@@ -129,6 +133,78 @@ testWith(t, 'images', needs, async t => {
     } finally {
       pullLimits.silence = silence
     }
+  })
+
+  await test('on a disk that fills up, what this runner has pulled goes, the longest unwanted first', async t => {
+    await using _registry = new Registry(world, 5003)
+    const at = (name: string) => `127.0.0.1:5003/${name}:1`
+    const fill = (root: string) => {
+      withBusybox(root)
+      writeFileSync(join(root, 'much'), randomBytes(8 * 1024 ** 2))
+    }
+    for (const name of ['a', 'b', 'c', 'theirs']) {
+      await makeImage(engine, at(name), { fill, changes: ['CMD ["true"]'] })
+      await eventually(() => engine.docker('push', '--quiet', at(name)))
+      if (name !== 'theirs') await engine.docker('rmi', at(name))
+    }
+    const data = `${engine.root}${world.facts.root}`
+    /** Makes the disk of the engine so small that this share of it is taken. */
+    const take = async (share: number) => {
+      const { blocks, bfree, bsize } = statfsSync(data)
+      const size = Math.ceil(((blocks - bfree) * bsize) / share)
+      const remount = ['mount', '-o', `remount,size=${size}`, world.facts.root]
+      await command('nsenter', [`--mount=${engine.mounts}`, ...remount])
+    }
+    let now = Date.parse('2026-01-01T00:00:00Z')
+    const clock = { ...edges.clock, now: () => new Date(now) }
+    const removed: string[] = []
+    const start = () => {
+      const collector = new ImageCollector({
+        ...{ engine: world.client, root: data, path: join(engine.directory, 'images.json'), clock },
+        onRemoved: reference => removed.push(reference),
+      })
+      return {
+        collector,
+        executors: new DockerExecutors({ ...world.options({ pull: 'missing' }), collector }),
+      }
+    }
+    const here = async () =>
+      (await engine.docker('images', '--format', '{{.Repository}}'))
+        .split('\n')
+        .flatMap(line => /^127\.0\.0\.1:5003\/(.*)/.exec(line)?.[1] ?? [])
+        .sort()
+
+    const first = start()
+    for (const name of ['a', 'b', 'c', 'theirs']) {
+      t.match(await first.executors.prepare(at(name)), { ok: true })
+      now += 1000
+    }
+    // Wanted again: b is the oldest now.
+    await first.executors.prepare(at('a'))
+    await take(0.5)
+    now += 3600_000
+    await first.collector.collect()
+    t.same(await here(), ['a', 'b', 'c', 'theirs'], 'there is room')
+
+    const { collector, executors } = start()
+    await take(0.9)
+    await collector.collect()
+    t.same(removed, [at('b')], 'one is enough, and the next process knows of it')
+    t.same(await here(), ['a', 'c', 'theirs'])
+
+    const used = await engine.docker('run', '-d', '--network', 'none', at('c'), 'sleep', '1000')
+    await executors.prepare(at('a'))
+    await take(0.99)
+    await collector.collect()
+    t.same(await here(), ['a', 'c', 'theirs'], 'one is used by a container, one was wanted just now')
+    now += 121_000
+    await collector.collect()
+    t.same(await here(), ['c', 'theirs'])
+    await engine.docker('rm', '-f', used.trim())
+    await collector.collect()
+    t.same(await here(), ['theirs'], "what was there before is nobody else's")
+    await take(0.5)
+    t.match(await executors.prepare(at('a')), { ok: true }, 'what is wanted again comes again')
   })
 })
 

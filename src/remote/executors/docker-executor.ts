@@ -17,6 +17,7 @@ import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import type { Engine } from './engine.ts'
 import type { ContainerFacts, Executor, ExecutorFailure, Order, Place } from './executor.ts'
+import type { ImageCollector } from './image-collector.ts'
 import { Leaf, type LeafIdentity } from './leaf.ts'
 import { removeTree } from './remove-tree.ts'
 
@@ -31,6 +32,8 @@ export interface DockerOptions {
   busybox: string
   /** Of the engine's host. */
   processors: number
+  /** Hears which images are pulled and wanted; without it none is ever removed. */
+  collector?: ImageCollector | undefined
   edges: Edges
 }
 

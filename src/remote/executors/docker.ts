@@ -43,7 +43,7 @@ export class DockerExecutors implements Executors {
 
   constructor(options: DockerOptions) {
     this.#options = options
-    this.#images = new Images(options.engine, options.settings, options.edges.clock)
+    this.#images = new Images(options.engine, options.settings, options.edges.clock, options.collector)
   }
 
   prepare(

@@ -34,6 +34,7 @@ interface Info {
   Architecture?: string
   NCPU?: number
   SecurityOptions?: string[] | null
+  DockerRootDir?: string
 }
 
 interface ContainerApi {
@@ -49,6 +50,7 @@ export interface EngineApi {
   info(options: Stoppable): Promise<Info>
   createContainer(options: Docker.ContainerCreateOptions & Stoppable): Promise<unknown>
   getContainer(name: string): ContainerApi
+  getImage(name: string): { remove(options: Stoppable): Promise<unknown> }
   listContainers(options: ByState): Promise<Docker.ContainerInfo[]>
   /** For every job, so it is asked without dockerode, which formats each of its calls for a log that nobody reads. */
   inspectImage(name: string, signal: AbortSignal): Promise<Docker.ImageInspectInfo>
@@ -71,6 +73,8 @@ export interface EngineFacts {
   architecture: string
   processors: number
   security: string[]
+  /** Where it keeps images and containers, on its own machine. */
+  root: string
 }
 
 export class Engine {
@@ -132,7 +136,7 @@ export class Engine {
   async facts(): Promise<Result<EngineFacts, EngineFailure>> {
     const info = await this.call('say what it is', (docker, abortSignal) => docker.info({ abortSignal }))
     if (!info.ok) return info
-    const { ID, Name, OperatingSystem, Architecture, NCPU, SecurityOptions } = info.value
+    const { ID, Name, OperatingSystem, Architecture, NCPU, SecurityOptions, DockerRootDir } = info.value
     return ok({
       id: ID ?? '',
       name: Name ?? '',
@@ -140,6 +144,7 @@ export class Engine {
       architecture: Architecture ?? '',
       processors: NCPU ?? 1,
       security: SecurityOptions ?? [],
+      root: DockerRootDir ?? '',
     })
   }
 

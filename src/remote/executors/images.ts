@@ -7,6 +7,7 @@ import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Clock } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
 import type { Engine, EngineFailure } from './engine.ts'
+import type { ImageCollector } from './image-collector.ts'
 import type { ImageFacts } from './order.ts'
 
 export interface ImageFailure {
@@ -68,12 +69,14 @@ export class Images {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #clock: Clock
-  readonly #pulls = new Map<string, Promise<Result<void, ImageFailure>>>()
+  readonly #collector: ImageCollector | undefined
+  readonly #pulls = new Map<string, Promise<Result<ImageFacts, ImageFailure>>>()
 
-  constructor(engine: Engine, settings: Settings, clock: Clock) {
+  constructor(engine: Engine, settings: Settings, clock: Clock, collector: ImageCollector | undefined) {
     this.#engine = engine
     this.#settings = settings
     this.#clock = clock
+    this.#collector = collector
   }
 
   async prepare(
@@ -89,6 +92,7 @@ export class Images {
       })
     if (pull !== 'always') {
       const here = await this.#inspect(reference)
+      if (here.ok) this.#collector?.used(here.value.id)
       if (here.ok || here.failure.reason !== 'not-found') return here
       if (pull === 'never')
         return fail({
@@ -99,10 +103,25 @@ export class Images {
     const name = canonical(reference)
     const underWay =
       this.#pulls.get(name) ??
-      this.#pull(reference, onProgress, signal).finally(() => this.#pulls.delete(name))
+      this.#fetch(reference, onProgress, signal).finally(() => this.#pulls.delete(name))
     this.#pulls.set(name, underWay)
-    const pulled = await underWay
-    return pulled.ok ? this.#inspect(reference) : pulled
+    return underWay
+  }
+
+  /** Makes room, pulls it, and remembers whose it is. */
+  async #fetch(
+    reference: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<Result<ImageFacts, ImageFailure>> {
+    await this.#collector?.collect()
+    const before = await this.#inspect(reference)
+    const pulled = await this.#pull(reference, onProgress, signal)
+    if (!pulled.ok) return pulled
+    const now = await this.#inspect(reference)
+    if (now.ok)
+      this.#collector?.pulled(canonical(reference), now.value.id, before.ok ? before.value.id : undefined)
+    return now
   }
 
   async #inspect(reference: string): Promise<Result<ImageFacts, ImageFailure>> {

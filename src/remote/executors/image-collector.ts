@@ -1,0 +1,140 @@
+/*
+ * Images that this runner has pulled itself, and when they were last wanted. Where the engine's disk fills up, those go
+ * that nobody has wanted for longest. Every other image is somebody's, and stays.
+ */
+import { readFileSync, statfsSync } from 'node:fs'
+import type { Clock } from '../../edges.ts'
+import { ok, type Result } from '../../result.ts'
+import { writeDurably } from '../durable.ts'
+import type { Engine, EngineFailure } from './engine.ts'
+
+/**
+ * Shares of a disk: beyond the first images go until the second is reached; seconds for which one that was wanted stays
+ * in any case. Kubelet's own defaults: imageGCHighThresholdPercent, imageGCLowThresholdPercent, imageMinimumGCAge.
+ */
+const limits = { high: 0.85, low: 0.8, youngest: 120 }
+
+interface Pulled {
+  /** With registry and tag. */
+  reference: string
+  /** What it was then. */
+  id: string
+  /** RFC 3339, UTC. */
+  used_at: string
+}
+
+export interface CollectorOptions {
+  engine: Engine
+  /** Where the engine keeps its images; a path that is not there is on another machine, and nothing is removed. */
+  root: string
+  /** The record. */
+  path: string
+  clock: Clock
+  onRemoved(reference: string): void
+}
+
+export class ImageCollector {
+  readonly #options: CollectorOptions
+  #pulled: Pulled[]
+  /** What has been wanted is not on record yet. */
+  #stale = false
+  #underWay: Promise<void> | undefined
+
+  constructor(options: CollectorOptions) {
+    this.#options = options
+    this.#pulled = read(options.path)
+  }
+
+  /** It was wanted now. */
+  used(id: string): void {
+    for (const one of this.#pulled.filter(one => one.id === id)) {
+      one.used_at = this.#options.clock.now().toISOString()
+      this.#stale = true
+    }
+  }
+
+  /** It has been pulled; `before` is what had its name, undefined: nothing. What was somebody's stays that. */
+  pulled(reference: string, id: string, before: string | undefined): void {
+    const has = (id: string) => this.#pulled.some(one => one.reference === reference && one.id === id)
+    if (before !== undefined && !has(before)) return
+    if (!has(id)) {
+      this.#pulled.push({ reference, id, used_at: this.#options.clock.now().toISOString() })
+      this.#write()
+    }
+    this.used(id)
+  }
+
+  /** Removes images until there is room, if there is too little. Settles when that is done, or nothing more can go. */
+  collect(): Promise<void> {
+    this.#underWay ??= this.#collect().finally(() => {
+      this.#underWay = undefined
+    })
+    return this.#underWay
+  }
+
+  async #collect(): Promise<void> {
+    if (this.#stale) this.#write()
+    if (this.#used() < limits.high) return
+    const now = this.#options.clock.now().getTime()
+    const age = ({ used_at }: Pulled) => (now - Date.parse(used_at)) / 1000
+    // One of the future is as old as any: the clock was another one.
+    const old = this.#pulled.filter(one => age(one) < 0 || age(one) >= limits.youngest)
+    for (const one of old.sort((a, b) => (a.used_at < b.used_at ? -1 : 1))) {
+      const removed = await this.#remove(one)
+      if (!removed.ok && removed.failure.reason !== 'not-found') {
+        // A container uses it. An engine that is away is asked again a minute later.
+        if (removed.failure.reason === 'conflict') continue
+        return
+      }
+      this.#pulled = this.#pulled.filter(other => other !== one)
+      this.#write()
+      if (removed.ok) this.#options.onRemoved(one.reference)
+      if (this.#used() < limits.low) return
+    }
+  }
+
+  /** By its name, which is all that goes where somebody has given it another one; without it by what it is. */
+  async #remove({ reference, id }: Pulled): Promise<Result<void, EngineFailure>> {
+    const { engine } = this.#options
+    const named = await engine.call(`look up the image ${reference}`, (docker, abortSignal) =>
+      docker.inspectImage(reference, abortSignal),
+    )
+    if (!named.ok && named.failure.reason !== 'not-found') return named
+    const name = named.ok && named.value.Id === id ? reference : id
+    const removed = await engine.call(`remove the image ${reference}`, (docker, abortSignal) =>
+      docker.getImage(name).remove({ abortSignal }),
+    )
+    return removed.ok ? ok(undefined) : removed
+  }
+
+  /** Share of the disk that is taken. */
+  #used(): number {
+    try {
+      const { bavail, blocks } = statfsSync(this.#options.root)
+      return 1 - bavail / blocks
+    } catch {
+      return 0
+    }
+  }
+
+  #write(): void {
+    try {
+      writeDurably(this.#options.path, JSON.stringify(this.#pulled))
+      this.#stale = false
+    } catch {
+      // What is not on record stays in the engine.
+    }
+  }
+}
+
+function read(path: string): Pulled[] {
+  try {
+    const said: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return Array.isArray(said) ? said.filter(isPulled) : []
+  } catch {
+    return []
+  }
+}
+
+const isPulled = (one: Partial<Pulled> | null): one is Pulled =>
+  [one?.reference, one?.id, one?.used_at].every(text => typeof text === 'string')
