@@ -9,6 +9,7 @@ import { fail } from '../result.ts'
 import { tokenOf, transportOf } from './attach.ts'
 import type { GlobalOptions } from './options.ts'
 import { sayError } from './say.ts'
+import { catchSignals } from './signals.ts'
 
 export interface DoctorCommandOptions extends GlobalOptions {
   server?: string
@@ -32,6 +33,9 @@ export async function doctorCommand(options: DoctorCommandOptions, env: NodeJS.P
   if (!loaded.ok || errors.length > 0) return exitStatus.config
   const { remote, executor, runner } = loaded.value
   const url = options.server ?? remote.url
+  using signals = catchSignals()
+  signals.stop.addEventListener('abort', () => sayError('runner: ends when this check has ended\n'))
+  signals.hurry.addEventListener('abort', () => process.exit(interrupted(signals.stop)))
   const checks: Check[] = []
   for await (const check of examine({
     ...{ remote, executor, minFree: runner.min_free, env },
@@ -41,10 +45,15 @@ export async function doctorCommand(options: DoctorCommandOptions, env: NodeJS.P
     edges: { clock: systemClock, chance: systemChance },
   })) {
     checks.push(check)
+    if (signals.stop.aborted) break
     if (options.json || (options.quiet && check.result !== 'failed')) continue
     process.stdout.write(`${marks[check.result].padEnd(8)} ${check.check}: ${check.message}\n`)
   }
+  if (signals.stop.aborted) return interrupted(signals.stop)
   const well = checks.every(({ result }) => result !== 'failed')
   if (options.json) process.stdout.write(`${JSON.stringify({ ok: well, checks })}\n`)
   return well ? exitStatus.ok : exitStatus.unwell
 }
+
+const interrupted = ({ reason }: AbortSignal): number =>
+  exitStatus.interrupted[reason as keyof typeof exitStatus.interrupted]

@@ -52,7 +52,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   }
 
   const edges: Edges = { clock: systemClock, chance: systemChance }
-  const { executor, runner } = configuration.value
+  const { executor, remote } = configuration.value
   const { pull = executor.pull, network = executor.network } = options
   using signals = catchSignals()
   const out = streamOut(process.stdout)
@@ -63,7 +63,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   const ended = await runPlugin({
     job: job.value,
     settings: { ...executor, pull, network },
-    stateDir: runner.state_dir,
+    ...{ stateDir: remote.state_dir, workDir: remote.work_dir },
     ...{ env, edges, stop: signals.stop, hurry: signals.hurry },
     onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
     onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),

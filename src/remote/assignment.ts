@@ -294,8 +294,8 @@ export class Assignment {
     this.#early = undefined
     const { workshop } = this.#room.host
     if (!early?.placed?.ok || workshop === undefined) return
+    await unplace(early.placed.value, workshop)
     this.#executor = undefined
-    unplace(early.placed.value, workshop)
   }
 
   /** Gets an image and an executor, and hands the job over. */
@@ -316,8 +316,8 @@ export class Assignment {
     const { executor } = placed.value
     // It may have been asked to end while the disk was waited for.
     if (stop.aborted) {
+      await unplace(placed.value, workshop)
       this.#executor = undefined
-      unplace(placed.value, workshop)
       return fail({ reason: 'executor-lost', message: 'ended' })
     }
     const started = startPlaced(placed.value, this.watchOptions(false))
@@ -413,7 +413,12 @@ export class Assignment {
     const { answered } = this.#delivery
     const isThere = await Promise.race([answered, clock.sleep(patience.clean, over.signal).then(() => false)])
     over.abort()
-    if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
+    if (executor !== undefined) {
+      const { place, id } = this.execution
+      // On another disk it is still where the job was.
+      if (place !== undefined) await executor.removeLeaf(id, place.leaf)
+      this.#room.host.workshop?.pool.giveBack(executor)
+    }
     // What the server has need not last here.
     if (!isThere) await this.execution.tidy()
   }

@@ -69,11 +69,11 @@ export async function placeJob(
 }
 
 /** Takes a job out of its place. False: something of it is left there, and nothing else may run in that executor. */
-export function takeBack({ execution, executor, leaf }: Placed): boolean {
+export async function takeBack({ execution, executor, leaf }: Placed): Promise<boolean> {
   const { identity } = leaf
   leaf[Symbol.dispose]()
+  if (!(await executor.removeLeaf(execution.id, identity))) return false
   try {
-    executor.removeLeaf(execution.id, identity)
     execution.clearPlace()
     return true
   } catch {

@@ -6,7 +6,8 @@
  *     │                      └────── the container is gone ──► ended: a failure that says so
  *     └── no start: not-started; the executor has to go before it may be started elsewhere
  */
-import { closeSync, copyFileSync, type FSWatcher, openSync, watch } from 'node:fs'
+import { closeSync, type FSWatcher, openSync, watch } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Edges } from '../edges.ts'
 import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
@@ -273,9 +274,9 @@ export class JobWatch {
   /** Puts leaf and end on record. A disk that is full is waited for: the result must not be lost. */
   async #keep(end: JobEnd): Promise<void> {
     const { clock } = this.#options.edges
-    this.#takeLeaf()
     for (let pause = 0.1; ; pause = Math.min(pause * 2, 30)) {
       try {
+        await this.#takeLeaf()
         this.#execution.writeEnd(end)
         break
       } catch {
@@ -285,7 +286,8 @@ export class JobWatch {
     }
   }
 
-  #takeLeaf(): void {
+  /** Puts its leaf into the spool, or where that cannot be done its log. Rejects with system errors. */
+  async #takeLeaf(): Promise<void> {
     const { directory, leaf, id } = this.#execution
     const here = () => {
       const taken = Leaf.open(leaf, this.#leaf.identity)
@@ -298,12 +300,7 @@ export class JobWatch {
     } catch {
       // Another disk, or the job has moved it.
     }
-    if (here()) return
-    try {
-      copyFileSync(`/proc/self/fd/${this.#log}`, join(directory, 'log'))
-    } catch {
-      // What it wrote has been given out; only the copy for later is lost.
-    }
+    if (!here()) await copyFile(`/proc/self/fd/${this.#log}`, join(directory, 'log'))
   }
 }
 

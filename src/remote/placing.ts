@@ -81,7 +81,7 @@ async function placeIn(
 }
 
 /** It is not started after all: its executor is there for others, as it was. */
-export function unplace(placed: Placed, { pool }: Workshop): void {
-  if (takeBack(placed)) pool.putBack(placed.executor)
+export async function unplace(placed: Placed, { pool }: Workshop): Promise<void> {
+  if (await takeBack(placed)) pool.putBack(placed.executor)
   else void pool.discard(placed.executor)
 }

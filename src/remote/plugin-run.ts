@@ -22,8 +22,9 @@ import { type Job, type JobEnd, Spool } from './spool.ts'
 export interface PluginRun {
   job: Job
   settings: ExecutorConfiguration
-  /** Where things are kept while it runs. */
+  /** Where things are kept while it runs: those of an attached runner. */
   stateDir: string
+  workDir: string
   env: NodeJS.ProcessEnv
   edges: Edges
   onPull(progress: PullProgress): void
@@ -39,25 +40,19 @@ export interface PluginRun {
 
 /** Runs a job to its end, and leaves nothing behind. Fails, with a sentence, where it has not been run. */
 export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>> {
-  const { settings, env, edges } = run
-  const remote = join(run.stateDir, 'remote')
-  const busybox = await keepBusybox(remote, env)
+  const { settings, env, edges, stateDir, workDir } = run
+  const busybox = await keepBusybox(stateDir, env)
   if (!busybox.ok) return busybox
   const engine = await Engine.at(settings.docker_host, env, edges.clock)
   if (!engine.ok) return fail(engine.failure.message)
   const facts = await engine.value.facts()
   if (!facts.ok) return fail(facts.failure.message)
 
-  const all = join(remote, 'plugin-run')
+  const all = join(stateDir, 'plugin-run')
   const name = `${process.pid}-${startTicks(process.pid)}`
   const options = (name: string): DockerOptions => ({
-    engine: engine.value,
-    settings,
-    workDir: join(all, name, 'work'),
-    runnerId: `plugin-run-${name}`,
-    busybox: busybox.value,
-    processors: facts.value.processors,
-    edges,
+    ...{ engine: engine.value, settings, workDir, edges },
+    ...{ runnerId: `plugin-run-${name}`, busybox: busybox.value, processors: facts.value.processors },
   })
   let left = false
   const onLeft = (message: string) => {
@@ -65,7 +60,8 @@ export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>>
     run.onLeft(message)
   }
   try {
-    makeDirectory(join(all, name, 'work'))
+    makeDirectory(workDir)
+    makeDirectory(join(all, name))
     await sweep(all, options)
     return await runIn(join(all, name), options(name), facts.value, { ...run, onLeft })
   } catch (error) {

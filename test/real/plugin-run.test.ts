@@ -18,8 +18,11 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
       rig.file('pw', 's3cr3t-w0rd\n', 0o600)
       await body(t, rig)
       t.equal(await engine.docker('ps', '-aq'), '', 'no container is left')
-      const all = rig.path('state', 'remote', 'plugin-run')
-      t.same(existsSync(all) ? readdirSync(all) : [], [], 'no file either')
+      const left = ['plugin-run', 'work'].flatMap(name => {
+        const path = rig.path('state', 'remote', name)
+        return existsSync(path) ? readdirSync(path) : []
+      })
+      t.same(left, [], 'no file either')
     })
   const run = async (rig: Rig, ...args: string[]) => {
     const run = rig.start(['plugin', 'run', ...args])

@@ -195,9 +195,9 @@ export class AttachRig {
     return (await this.server.call('GET', `/v1/executions/${id}/log`)).text
   }
 
-  /** Lets a held job go on. */
-  release(id: string): void {
-    const [leaf] = globSync(join(this.engine.directory, `work-${this.rig.id}-*`, '*', 'jobs', id))
+  /** Lets a held job go on; `work` is where its work directory is, if that is none of the usual ones. */
+  release(id: string, work = join(this.engine.directory, `work-${this.rig.id}-*`)): void {
+    const [leaf] = globSync(join(work, '*', 'jobs', id))
     if (leaf === undefined) throw new Error(`${id} has no leaf`)
     writeFileSync(join(leaf, 'go'), '')
   }

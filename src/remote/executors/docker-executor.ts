@@ -148,18 +148,21 @@ export class DockerExecutor implements Executor {
   }
 
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void {
-    renameSync(this.#leafAt(executionId, identity), path)
+    const here = this.#leafAt(executionId, identity)
+    if (here === undefined) throw new Error(`the directory of ${executionId} is not what it was`)
+    renameSync(here, path)
   }
 
-  removeLeaf(executionId: string, identity: LeafIdentity): void {
-    rmSync(this.#leafAt(executionId, identity), { recursive: true })
+  async removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean> {
+    const here = this.#leafAt(executionId, identity)
+    return here !== undefined && (await removeTree(here)).ok
   }
 
-  /** The path of a leaf; throws where something else has its name. */
-  #leafAt(executionId: string, identity: LeafIdentity): string {
+  /** The path of a leaf; undefined where there is none, or something else has its name. */
+  #leafAt(executionId: string, identity: LeafIdentity): string | undefined {
     const here = join(this.#jobs, executionId)
     const leaf = Leaf.open(here, identity)
-    if (!leaf.ok) throw new Error(`${here} is not the directory that it was`)
+    if (!leaf.ok) return undefined
     leaf.value[Symbol.dispose]()
     return here
   }

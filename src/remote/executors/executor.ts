@@ -60,8 +60,8 @@ export interface Executor {
   makeLeaf(order: Order): Leaf
   /** Opens the leaf of a job that was handed over, here or by an earlier process. */
   openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure>
-  /** Removes the leaf of a job that was never started. Throws where that cannot be done. */
-  removeLeaf(executionId: string, identity: LeafIdentity): void
+  /** Removes the leaf of a job that was never started, or has ended. False: it was not there, or some of it still is. */
+  removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean>
   /** Hands it over. Once. */
   start(order: Order): Result<void, ExecutorFailure>
   /** Asks for the end of the job that runs; false where nobody hears it. Twice is once. */
@@ -69,7 +69,7 @@ export interface Executor {
   /** Whether somebody lives there to take orders; asks no engine. */
   lives(): boolean
   /**
-   * Takes the leaf out of the container's sight, to `path` on the same disk. Throws where that cannot be done, or
+   * Takes the leaf out of the container's sight, to `path`. Throws where that cannot be done (EXDEV: another disk), or
    * something else has its name.
    */
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void
