@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, statfsSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { DockerExecutors } from '../../src/remote/executors/docker.ts'
@@ -15,11 +15,13 @@ t.setTimeout(300_000)
 
 /** A registry in the network of an engine, whose loopback it shares. */
 class Registry implements AsyncDisposable {
+  readonly directory: string
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
 
   constructor(world: World, port: number, more: string[] = []) {
     const directory = join(world.engine.directory, `registry-${port}`)
+    this.directory = directory
     mkdirSync(directory)
     const config = [
       'version: 0.1',
@@ -63,6 +65,23 @@ testWith(t, 'images', needs, async t => {
     t.match(await prepare('127.0.0.1:5000/team/box:2', { pull: 'missing' }), {
       failure: { reason: 'image-not-pulled', message: /team\/box:2 .*(not found|unknown)/ },
     })
+  })
+
+  await test('a pull that breaks off is a failure that says so, whatever is here of an earlier one', async t => {
+    await using registry = new Registry(world, 5004)
+    const broken = '127.0.0.1:5004/team/broken:1'
+    const own = (root: string) => writeFileSync(join(root, 'own'), randomBytes(100_000))
+    await makeImage(engine, broken, { fill: own, changes: ['CMD ["true"]'] })
+    await eventually(() => engine.docker('push', '--quiet', broken))
+    const largest = (paths: string[]) => paths.sort((a, b) => statSync(b).size - statSync(a).size)[0]!
+    rmSync(largest(globSync(join(registry.directory, 'docker/registry/v2/blobs/*/*/*/data'))))
+    await engine.docker('rmi', broken)
+    const said = {
+      failure: { reason: 'image-not-pulled', message: /broken:1 was not pulled: .*(blob|unknown)/ },
+    }
+    t.match(await prepare(broken, { pull: 'missing' }), said)
+    await engine.docker('tag', name, broken)
+    t.match(await prepare(broken, { pull: 'always' }), said)
   })
 
   await test('two jobs that want the same image at once pull it once', async t => {
@@ -201,9 +220,10 @@ testWith(t, 'images', needs, async t => {
     await collector.collect()
     t.same(await here(), ['c', 'theirs'])
     await engine.docker('rm', '-f', used.trim())
+    await take(0.99)
     await collector.collect()
     t.same(await here(), ['theirs'], "what was there before is nobody else's")
-    await take(0.5)
+    await take(0.2)
     t.match(await executors.prepare(at('a')), { ok: true }, 'what is wanted again comes again')
   })
 })

@@ -177,6 +177,8 @@ export class Images {
             error => (error ? reject(error) : resolve()),
             (line: ProgressLine) => {
               heard = this.#clock.monotonic()
+              // What goes wrong once it has begun is a line like any other.
+              if (line.error !== undefined) reject(new Error(line.error))
               if (line.id === undefined || line.status === undefined) return
               if (line.status.startsWith('Pulling from')) return
               layers.set(line.id, { ...layers.get(line.id), ...statusOf(line) })
@@ -197,7 +199,7 @@ export class Images {
         message: `the image ${reference} was not pulled: nothing came for ${pullLimits.silence} s`,
       })
     if (done.failure.reason === 'engine-unreachable' && !signal?.aborted) {
-      // The stream ends with an error of the registry, which has no status.
+      // It has no status of its own.
       const text = done.failure.message.replace(/^the engine at \S+ cannot be reached: /, '')
       return fail({ reason: 'image-not-pulled', message: `the image ${reference} was not pulled: ${text}` })
     }
@@ -258,6 +260,7 @@ interface AuthEntry {
 }
 
 interface ProgressLine {
+  error?: string
   id?: string
   status?: string
   progressDetail?: { current?: number; total?: number }
