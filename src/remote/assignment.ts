@@ -12,7 +12,7 @@
  * what the next one needs.
  */
 import { createHash } from 'node:crypto'
-import { fail, ok, type Result } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import { waitAfter, waitFor } from './backoff.ts'
 import { pause } from './bell.ts'
 import { Delivery } from './delivery.ts'
@@ -20,7 +20,7 @@ import type { JobRef } from './events.ts'
 import { adoptJob, type StartFailure, startPlaced } from './execution.ts'
 import type { Executor, ExecutorFailure } from './executors/executor.ts'
 import type { JobWatch, WatchOptions } from './job-watch.ts'
-import { type Early, place, placeEarly, unplace } from './placing.ts'
+import { Placing } from './placing.ts'
 import type { EndReason } from './plugin.ts'
 import type { Room } from './room.ts'
 import type { Execution, JobEnd, Lease } from './spool.ts'
@@ -64,8 +64,7 @@ export class Assignment {
   #watch: JobWatch | undefined
   #executor: Executor | undefined
   #tidied: Promise<unknown> | undefined
-  /** What is done for it while the server confirms. */
-  #early: Promise<Early | undefined> | undefined
+  readonly #placing: Placing
   /** Its log and its result, on their way to the server. */
   readonly #delivery: Delivery
   /** Asked to end; the result says so. */
@@ -90,6 +89,12 @@ export class Assignment {
       leaseId: () => this.#lease.lease_id,
       openLog: () => this.#watch?.openLog() ?? execution.openLog(),
       drop: message => this.drop(message),
+    })
+    this.#placing = new Placing({
+      ...{ room, execution, onPull: this.#tellPull() },
+      onExecutor: executor => {
+        this.#executor = executor
+      },
     })
     this.over = this.#live(beginning).finally(() => this.#enter('over'))
   }
@@ -166,9 +171,9 @@ export class Assignment {
     // What comes of it is known to those who have made it.
     await Promise.resolve()
     if (beginning.at === 'confirming') {
-      this.#early = this.#placeEarly()
+      this.#placing.begin(this.#stopOrAbort())
       if (!(await this.#confirm())) {
-        await this.#undoEarly()
+        await this.#placing.undo()
         // Whether the server has heard of it is for the next process to ask.
         return this.#drop.signal.aborted ? this.#forget() : undefined
       }
@@ -237,9 +242,9 @@ export class Assignment {
     for (let refusals = 0; ; ) {
       if (watch === undefined) {
         this.#enter('preparing')
-        const placed = await this.#place()
-        if (!placed.ok) {
-          const { failure } = placed
+        const started = await this.#start()
+        if (!started.ok) {
+          const { failure } = started
           if (this.#room.over.aborted) return 'left'
           if (this.#drop.signal.aborted) return 'dropped'
           if (this.#abort.signal.aborted) return this.#endUnstarted('aborted', 'aborted', null)
@@ -254,7 +259,7 @@ export class Assignment {
           await this.#waitFor(failure, refusals, away)
           continue
         }
-        ;({ watch, executor } = placed.value)
+        ;({ watch, executor } = started.value)
       }
       this.#enter('running')
       this.#watch = watch
@@ -282,44 +287,11 @@ export class Assignment {
     }
   }
 
-  async #placeEarly(): Promise<Early | undefined> {
-    const early = await placeEarly(this.#placing, this.#stopOrAbort())
-    if (early?.placed?.ok === false) this.#executor = undefined
-    return early
-  }
-
-  /** It is not this runner's, or is to end before it has begun. */
-  async #undoEarly(): Promise<void> {
-    const early = await this.#early
-    this.#early = undefined
-    const { workshop } = this.#room.host
-    if (!early?.placed?.ok || workshop === undefined) return
-    await unplace(early.placed.value, workshop)
-    this.#executor = undefined
-  }
-
-  /** Gets an image and an executor, and hands the job over. */
-  async #place(): Promise<Result<{ watch: JobWatch; executor: Executor }, StartFailure>> {
-    const stop = this.#stopOrAbort()
-    const early = await this.#early
-    const { workshop, problem } = this.#room.host
-    if (workshop === undefined || stop.aborted) {
-      await this.#undoEarly()
-      return fail({ reason: 'engine-unreachable', message: problem ?? 'ended' })
-    }
-    this.#early = undefined
-    const placed = early?.placed ?? (await place(this.#placing, workshop, early?.image, stop))
-    if (!placed.ok) {
-      this.#executor = undefined
-      return placed
-    }
+  /** Gets a place for it, and gives the order. */
+  async #start(): Promise<Result<{ watch: JobWatch; executor: Executor }, StartFailure>> {
+    const placed = await this.#placing.place(this.#stopOrAbort())
+    if (!placed.ok) return placed
     const { executor } = placed.value
-    // It may have been asked to end while the disk was waited for.
-    if (stop.aborted) {
-      await unplace(placed.value, workshop)
-      this.#executor = undefined
-      return fail({ reason: 'executor-lost', message: 'ended' })
-    }
     const started = startPlaced(placed.value, this.watchOptions(false))
     if (started.ok) return ok({ watch: started.value, executor })
     this.#executor = undefined
@@ -329,15 +301,8 @@ export class Assignment {
     } catch {
       // Then it is found that nothing has started there.
     }
-    void workshop.pool.discard(executor)
+    void this.#room.host.workshop?.pool.discard(executor)
     return started
-  }
-
-  get #placing() {
-    const onExecutor = (executor: Executor) => {
-      this.#executor = executor
-    }
-    return { room: this.#room, execution: this.execution, onPull: this.#tellPull(), onExecutor }
   }
 
   #stopOrAbort(): AbortSignal {

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { ExecutorPool } from '../../src/remote/executor-pool.ts'
+import { Placing } from '../../src/remote/placing.ts'
 import { fail } from '../../src/result.ts'
 import { edges, executorNeeds, value, World } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
@@ -47,6 +48,30 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
       t.equal(pool.seats.length, 1)
     },
   )
+
+  await test('a job that is to end while the disk is waited for gets no order', {}, async (t, pool) => {
+    await job(pool, 'box', 'true')
+    await settled(pool)
+    const host = {
+      workshop: { executors: world.executors(), pool, facts: world.facts },
+      problem: undefined,
+    }
+    for (const early of [false, true]) {
+      const stop = new AbortController()
+      const execution = world.spool.add(world.job('box', { command: ['true'] }))
+      const placing = new Placing({
+        ...{ room: { edges, images: new Map(), host }, execution, onPull: () => {} },
+        // Its record is on its way to the disk.
+        onExecutor: executor => executor && stop.abort(),
+      })
+      if (early) placing.begin(stop.signal)
+      t.match(await placing.place(stop.signal), { ok: false })
+      t.equal(execution.place, undefined)
+      t.match(pool.seats, [{ state: 'idle' }])
+      await execution.remove()
+    }
+    t.match(await job(pool, 'box', 'ls /.runner/jobs | wc -l'), { log: '1\n' }, 'nothing of them is there')
+  })
 
   await test('at its end it gives up on what the engine does not let go of', {}, async (t, pool) => {
     const executor = value(await pool.take(images.box, 'default', never))

@@ -99,15 +99,20 @@ export class World implements AsyncDisposable {
     return value(await this.executors(changes).launch(await this.image(name), 'default'))
   }
 
-  /** Hands a job over. */
-  async start(executor: Executor, image: string, job: Partial<Job>, clock = edges.clock): Promise<Started> {
-    const execution = this.spool.add({
+  /** A job with all that it needs. */
+  job(image: string, job: Partial<Job>): Job {
+    return {
       ...{ execution_id: randomUUID(), kind: job.input === undefined ? 'command' : 'plugin', image },
       ...{ runner_group: 'default', env: {}, secret_env: {}, secrets: [], release_url: 'http://release' },
       session_key: job.input === undefined ? '' : randomBytes(32).toString('base64'),
       ...{ max_time_seconds: 60, abort_timeout_seconds: 5, max_output_bytes: 1_000_000 },
       ...job,
-    })
+    }
+  }
+
+  /** Hands a job over. */
+  async start(executor: Executor, image: string, job: Partial<Job>, clock = edges.clock): Promise<Started> {
+    const execution = this.spool.add(this.job(image, job))
     const started = new Started(execution)
     const watch = await startJob(execution, executor, await this.image(image), {
       ...{ edges: { ...edges, clock }, diskLimit: settings.disk_limit },
