@@ -26,6 +26,7 @@ export const definitions = {
   name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' },
   title: { type: 'string', pattern: '^[^\\x00-\\x1f\\x7f]{1,256}$' },
   stopping: { type: 'string', enum: ['drain', 'detach'] },
+  losing: { type: 'string', enum: ['run', 'abort'] },
 } as const
 
 export type Kind = keyof typeof definitions
@@ -53,6 +54,7 @@ export const kindTexts: Record<Kind, string> = {
   name: 'letters, digits, dot, underscore and dash, at most 128',
   title: 'one line of at most 256 characters',
   stopping: 'drain or detach',
+  losing: 'run or abort',
 }
 
 export interface Key {

@@ -60,6 +60,12 @@ export const remote = {
     description:
       'What a stop does with running jobs: wait for them (`drain`), or let them run on for the next start, which has an hour (`detach`).',
   },
+  on_lost: {
+    $ref: kind('losing'),
+    default: 'run',
+    description:
+      'What becomes of running jobs when the server has not answered for `lease_seconds`, and so may hand another attempt out: they run on, and their results are offered later (`run`), or they are ended (`abort`).',
+  },
   health_listen: {
     $ref: kind('address'),
     default: '127.0.0.1:8686',

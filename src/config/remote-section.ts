@@ -26,6 +26,7 @@ export interface RemoteConfiguration {
   work_dir: string
   drain_time: number
   on_stop: 'drain' | 'detach'
+  on_lost: 'run' | 'abort'
   health_listen: { host: string; port: number }
   /** What is told to the server beside that. */
   metadata: Record<string, string>
@@ -81,6 +82,7 @@ export function remoteConfiguration(
     work_dir: path('work_dir') ?? join(state, 'work'),
     drain_time: Number(text('drain_time')),
     on_stop: text('on_stop') === 'detach' ? 'detach' : 'drain',
+    on_lost: text('on_lost') === 'abort' ? 'abort' : 'run',
     health_listen: parseAddress(text('health_listen')),
     metadata: Object.fromEntries(
       Object.entries(metadata).flatMap(([key, name]) => (env[name] ? [[key, env[name]]] : [])),

@@ -21,7 +21,7 @@ import { adoptJob, type StartFailure, startPlaced } from './execution.ts'
 import type { Executor, ExecutorFailure } from './executors/executor.ts'
 import type { JobWatch, WatchOptions } from './job-watch.ts'
 import { Placing } from './placing.ts'
-import type { EndReason } from './plugin.ts'
+import { type EndReason, leaseLost } from './plugin.ts'
 import type { Room } from './room.ts'
 import type { Execution, JobEnd, Lease } from './spool.ts'
 
@@ -61,6 +61,7 @@ export class Assignment {
   #lease: Lease
   #phase: Phase
   #confirmed: boolean
+  #confirmedAt = Number.NEGATIVE_INFINITY
   #watch: JobWatch | undefined
   #executor: Executor | undefined
   #tidied: Promise<unknown> | undefined
@@ -112,6 +113,11 @@ export class Assignment {
     return this.#confirmed && this.#phase !== 'over' && !this.#drop.signal.aborted
   }
 
+  /** On the monotonic clock; before all time where an earlier process did that. */
+  get confirmedAt(): number {
+    return this.#confirmedAt
+  }
+
   /** Whether it takes a slot. */
   get takesSlot(): boolean {
     return this.#phase === 'confirming' || this.#phase === 'preparing' || this.#phase === 'running'
@@ -123,10 +129,10 @@ export class Assignment {
   }
 
   /** Asks it to end. Twice is once. */
-  abort(): void {
+  abort(why: 'aborted' | 'lease-lost' = 'aborted'): void {
     if (this.#abort.signal.aborted || !this.takesSlot) return
-    this.#abort.abort()
-    this.#watch?.abort()
+    this.#abort.abort(why)
+    this.#watch?.abort(why)
   }
 
   /** It is not this runner's any more: ends it, and forgets it. */
@@ -211,6 +217,7 @@ export class Assignment {
       const said = await api.confirm(this.id, this.#lease.lease_id, this.#stop)
       if (said.ok) {
         this.#confirmed = true
+        this.#confirmedAt = edges.clock.monotonic()
         return true
       }
       const { meaning, message } = said.failure
@@ -247,7 +254,10 @@ export class Assignment {
           const { failure } = started
           if (this.#room.over.aborted) return 'left'
           if (this.#drop.signal.aborted) return 'dropped'
-          if (this.#abort.signal.aborted) return this.#endUnstarted('aborted', 'aborted', null)
+          if (this.#abort.signal.aborted)
+            return this.#abort.signal.reason === 'lease-lost'
+              ? this.#endUnstarted('failed', 'lease-lost', leaseLost)
+              : this.#endUnstarted('aborted', 'aborted', null)
           // One that went away in the middle of it is away, whatever it did not do.
           const away =
             engineAway.includes(failure.reason as never) ||
@@ -263,7 +273,7 @@ export class Assignment {
       }
       this.#enter('running')
       this.#watch = watch
-      if (this.#abort.signal.aborted || this.#drop.signal.aborted) watch.abort()
+      if (this.#abort.signal.aborted || this.#drop.signal.aborted) watch.abort(this.#abort.signal.reason)
       const watched = await watch.ended
       this.#watch = undefined
       if (watched.state === 'ended') {

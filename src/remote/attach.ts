@@ -120,7 +120,7 @@ class AttachedRunner {
       runner_group,
       release_url: server.href.replace(/\/$/, ''),
     })
-    this.#heartbeats = new HeartbeatLoop(this.#room, this.#session, this.#work)
+    this.#heartbeats = new HeartbeatLoop(this.#room, this.#session, this.#work, remote.on_lost)
     const message: Registration = {
       ...{ uuid: identity.uuid, name: remote.name, version, public_key: identity.public_key, runner_group },
       ...{ capabilities: remote.capabilities, taints: remote.taints, metadata: remote.metadata },

@@ -11,13 +11,19 @@ export class HeartbeatLoop {
   readonly #session: Session
   readonly #work: Work
   readonly #asked = new Bell()
+  readonly #onLost: 'run' | 'abort'
+  /** On the monotonic clock; at first the beginning. */
+  #answeredAt: number
   #silent = false
   #beating: Promise<unknown> | undefined
   /** Wall clock of the last answer; undefined before the first. */
   lastAnswer: Date | undefined
 
-  constructor(room: Room, session: Session, work: Work) {
+  /** `onLost`: what becomes of jobs whose lease has surely ended. */
+  constructor(room: Room, session: Session, work: Work, onLost: 'run' | 'abort') {
     this.#room = room
+    this.#onLost = onLost
+    this.#answeredAt = room.edges.clock.monotonic()
     this.#session = session
     this.#work = work
   }
@@ -34,6 +40,10 @@ export class HeartbeatLoop {
   }
 
   async run(): Promise<void> {
+    await Promise.all([this.#beatOn(), this.#onLost === 'abort' && this.#endLost()])
+  }
+
+  async #beatOn(): Promise<void> {
     const { edges, over, settings } = this.#room
     let failures = 0
     while (!over.aborted && !this.#silent) {
@@ -49,6 +59,17 @@ export class HeartbeatLoop {
     }
   }
 
+  /** Ends what runs when the server must take it for lost, so that no other attempt runs beside it for long. */
+  async #endLost(): Promise<void> {
+    const { edges, over, settings } = this.#room
+    while (!over.aborted && !this.#silent) {
+      const lease = settings()?.lease_seconds ?? 60
+      const left = this.#answeredAt + lease - edges.clock.monotonic()
+      if (left <= 0) this.#work.endLost(edges.clock.monotonic() - lease)
+      await edges.clock.sleep(left > 0 ? left : lease / 3, over)
+    }
+  }
+
   async #beat(): Promise<boolean> {
     const { api, edges, over, mend } = this.#room
     const listed = new Set(this.#work.held)
@@ -59,6 +80,7 @@ export class HeartbeatLoop {
       return false
     }
     this.lastAnswer = edges.clock.now()
+    this.#answeredAt = edges.clock.monotonic()
     const { settings, role, abort, gone, unknown, scripts } = answer.value
     // Where something between lets no channel be open for long, heartbeats have to do.
     const lostAt = this.#session.channelLostAt

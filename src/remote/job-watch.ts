@@ -86,8 +86,9 @@ export class JobWatch {
   }
 
   /** Asks the job to end: its signal, its grace, then KILL. Twice is once. */
-  abort(): void {
+  abort(why: 'aborted' | 'lease-lost' = 'aborted'): void {
     if (this.#abortAsked !== undefined) return
+    if (why === 'lease-lost') this.#endedBy ??= why
     this.#abortAsked = this.#options.edges.clock.monotonic()
     this.#executor?.cancel(this.#nonce)
     this.#wake.resolve()

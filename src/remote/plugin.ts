@@ -113,6 +113,7 @@ export type EndReason =
   | 'out-of-memory'
   | 'disk-full'
   | 'executor-lost'
+  | 'lease-lost'
   | NotRun
 
 /** Why an execution was never started. */
@@ -138,12 +139,15 @@ export interface Evidence {
   abortAsked: boolean
   outOfMemory: boolean
   /** Why runner itself ended it. */
-  ended?: 'disk-full' | undefined
+  ended?: 'disk-full' | 'lease-lost' | undefined
   /** Seconds it was given. */
   limit: number
   /** What is known of the end of a container that ended without a word. */
   lost?: string
 }
+
+export const leaseLost =
+  'the server had not answered for as long as it waits for a runner, and on_lost = abort ends jobs then'
 
 /** A valid output wins over the exit status; an abort counts only where nothing was done before it. */
 export function judge(evidence: Evidence): Verdict {
@@ -162,6 +166,8 @@ export function judge(evidence: Evidence): Verdict {
     return verdict('failed', 'disk-full', 'it had more on disk than disk_limit allows')
   if (exit?.why === 'disk')
     return verdict('failed', 'disk-full', 'what it wrote could not be kept: the disk of work_dir was full')
+  if (evidence.ended === 'lease-lost' && exit?.why !== 'limit')
+    return verdict('failed', 'lease-lost', leaseLost)
   if (exit?.why === 'abort' || (evidence.abortAsked && exit?.why !== 'limit'))
     return verdict('aborted', 'aborted', said)
   if (exit?.why === 'limit')

@@ -122,6 +122,11 @@ export class Work {
     for (const id of ids) this.#all.get(id)?.abort()
   }
 
+  /** The leases of those that were confirmed before that have ended. */
+  endLost(before: number): void {
+    for (const one of this.assignments) if (one.isHeld && one.confirmedAt < before) one.abort('lease-lost')
+  }
+
   drop(ids: readonly string[], message: string): void {
     for (const id of ids) this.#all.get(id)?.drop(message)
   }

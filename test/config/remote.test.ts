@@ -23,6 +23,7 @@ t.test('keys that are missing have defaults', async t => {
     work_dir: join(dir, 'state', 'remote', 'work'),
     drain_time: 10_800,
     on_stop: 'drain',
+    on_lost: 'run',
     health_listen: { host: '127.0.0.1', port: 8686 },
     metadata: {},
   })

@@ -404,6 +404,28 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
     t.equal(await runner.stop(), 0)
   })
 
+  await test('with on_lost = abort no job outlives its lease for long', async (t, world) => {
+    await using cut = await Cut.to(Number(new URL(world.server.url).port))
+    const runner = await world.attach('one', { url: cut.url, on_lost: 'abort' })
+    const command = ['sh', '-c', 'trap "echo asked; exit 5" TERM; echo began; while :; do sleep 0.1; done']
+    const { id, group } = await world.submit({ command, retries: 1 })
+    await world.began(id)
+    cut.close()
+    t.match(await runner.event('job:ended'), {
+      ...{ execution_id: id, outcome: 'failed', exit_code: 5, reason: 'lease-lost' },
+      error_message: /had not answered .* on_lost = abort/,
+    })
+    await world.state(id, 'lost')
+    cut.open()
+    t.match(await world.ended(id), { state: 'failed', reason: 'lease-lost', output: 'began\nasked\n' })
+    const next = await runner.event('job:accepted', ({ execution_id }) => execution_id !== id)
+    await world.began(next.execution_id)
+    t.match(await world.server.execution(next.execution_id), { state: 'running', group })
+    await world.server.call('POST', `/v1/executions/${next.execution_id}/abort`)
+    t.match(await world.ended(next.execution_id), { state: 'aborted' })
+    t.equal(await runner.stop(), 0)
+  })
+
   await test('what another attempt has replaced is ended and dropped', async (t, world) => {
     await using cut = await Cut.to(Number(new URL(world.server.url).port))
     const first = await world.attach('one', { url: cut.url })
