@@ -167,10 +167,10 @@ testWith(t, 'images', needs, async t => {
       if (name !== 'theirs') await engine.docker('rmi', at(name))
     }
     const data = `${engine.root}${world.facts.root}`
-    /** Makes the disk of the engine so small that this share of it is taken. */
-    const take = async (share: number) => {
+    /** Makes the disk of the engine so small that this share of it is taken, or so many bytes are free. */
+    const take = async (share: number, free = 0) => {
       const { blocks, bfree, bsize } = statfsSync(data)
-      const size = Math.ceil(((blocks - bfree) * bsize) / share)
+      const size = Math.ceil(((blocks - bfree) * bsize) / share) + free
       const remount = ['mount', '-o', `remount,size=${size}`, world.facts.root]
       await command('nsenter', [`--mount=${engine.mounts}`, ...remount])
     }
@@ -225,6 +225,11 @@ testWith(t, 'images', needs, async t => {
     t.same(await here(), ['theirs'], "what was there before is nobody else's")
     await take(0.2)
     t.match(await executors.prepare(at('a')), { ok: true }, 'what is wanted again comes again')
+    now += 3600_000
+    // It wants 16 MiB while it is unpacked, and gets 8 of a.
+    await take(1, 12 * 1024 ** 2)
+    t.match(await executors.prepare(at('b')), { ok: true }, 'a pull that finds no room makes some')
+    t.same(await here(), ['b', 'theirs'])
   })
 })
 

@@ -38,7 +38,7 @@ export class ImageCollector {
   #pulled: Pulled[]
   /** What has been wanted is not on record yet. */
   #stale = false
-  #underWay: Promise<void> | undefined
+  #underWay: Promise<boolean> | undefined
 
   constructor(options: CollectorOptions) {
     this.#options = options
@@ -64,17 +64,21 @@ export class ImageCollector {
     this.used(id)
   }
 
-  /** Removes images until there is room, if there is too little. Settles when that is done, or nothing more can go. */
-  collect(): Promise<void> {
-    this.#underWay ??= this.#collect().finally(() => {
+  /**
+   * Removes images until there is room, if there is too little; with `all` every one that may go. Resolves to whether one
+   * has gone.
+   */
+  collect({ all = false } = {}): Promise<boolean> {
+    this.#underWay ??= this.#collect(all).finally(() => {
       this.#underWay = undefined
     })
     return this.#underWay
   }
 
-  async #collect(): Promise<void> {
+  async #collect(all: boolean): Promise<boolean> {
     if (this.#stale) this.#write()
-    if (this.#used() < limits.high) return
+    let gone = false
+    if (!all && this.#used() < limits.high) return gone
     const now = this.#options.clock.now().getTime()
     const age = ({ used_at }: Pulled) => (now - Date.parse(used_at)) / 1000
     // One of the future is as old as any: the clock was another one.
@@ -84,13 +88,15 @@ export class ImageCollector {
       if (!removed.ok && removed.failure.reason !== 'not-found') {
         // A container uses it. An engine that is away is asked again a minute later.
         if (removed.failure.reason === 'conflict') continue
-        return
+        return gone
       }
       this.#pulled = this.#pulled.filter(other => other !== one)
       this.#write()
       if (removed.ok) this.#options.onRemoved(one.reference)
-      if (this.#used() < limits.low) return
+      gone ||= removed.ok
+      if (!all && this.#used() < limits.low) return gone
     }
+    return gone
   }
 
   /** By its name, which is all that goes where somebody has given it another one; without it by what it is. */

@@ -116,7 +116,10 @@ export class Images {
   ): Promise<Result<ImageFacts, ImageFailure>> {
     await this.#collector?.collect()
     const before = await this.#inspect(reference)
-    const pulled = await this.#pull(reference, onProgress, signal)
+    let pulled = await this.#pull(reference, onProgress, signal)
+    const isFull = !pulled.ok && pulled.failure.message.includes('no space left on device')
+    if (isFull && (await this.#collector?.collect({ all: true })))
+      pulled = await this.#pull(reference, onProgress, signal)
     if (!pulled.ok) return pulled
     const now = await this.#inspect(reference)
     if (now.ok)
