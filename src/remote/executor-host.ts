@@ -192,12 +192,12 @@ export class ExecutorHost {
   }
 
   /** Undefined where what is gone would not come back. */
-  #collectorAt(engine: Engine, { root }: EngineFacts): ImageCollector | undefined {
+  #collectorAt(engine: Engine, { root, id }: EngineFacts): ImageCollector | undefined {
     const { settings, stateDir, edges, emit } = this.#options
     if (settings.pull === 'never') return undefined
     const onRemoved = (image: string) => emit({ event: 'image:removed', image, disk: root })
     return new ImageCollector({
-      ...{ engine, root, path: join(stateDir, 'images.json'), clock: edges.clock, onRemoved },
+      ...{ engine, engineId: id, root, path: join(stateDir, 'images.json'), clock: edges.clock, onRemoved },
     })
   }
 }

@@ -91,8 +91,15 @@ testWith(t, 'images', needs, async t => {
     await eventually(() => engine.docker('push', '--quiet', other))
     await engine.docker('rmi', other)
     const executors = world.executors({ pull: 'missing' })
-    const both = await Promise.all([executors.prepare(other), executors.prepare(other)])
-    t.match(both, [{ ok: true }, { ok: true }])
+    const stop = new AbortController()
+    const all = [
+      executors.prepare(other, undefined, stop.signal),
+      executors.prepare(other),
+      executors.prepare(other),
+    ]
+    // Who wants it no more takes it from nobody.
+    stop.abort()
+    t.match(await Promise.all(all), [{ ok: false }, { ok: true }, { ok: true }])
   })
 
   await test('credentials come from a file as docker login writes it', async t => {
@@ -177,9 +184,9 @@ testWith(t, 'images', needs, async t => {
     let now = Date.parse('2026-01-01T00:00:00Z')
     const clock = { ...edges.clock, now: () => new Date(now) }
     const removed: string[] = []
-    const start = () => {
+    const start = (engineId = world.facts.id) => {
       const collector = new ImageCollector({
-        ...{ engine: world.client, root: data, path: join(engine.directory, 'images.json'), clock },
+        ...{ engine: world.client, engineId, root: data, path: join(engine.directory, 'images.json'), clock },
         onRemoved: reference => removed.push(reference),
       })
       return {
@@ -205,8 +212,11 @@ testWith(t, 'images', needs, async t => {
     await first.collector.collect()
     t.same(await here(), ['a', 'b', 'c', 'theirs'], 'there is room')
 
-    const { collector, executors } = start()
     await take(0.9)
+    await start('another engine').collector.collect()
+    t.same(await here(), ['a', 'b', 'c', 'theirs'], 'what another engine has pulled is not known here')
+
+    const { collector, executors } = start()
     await collector.collect()
     t.same(removed, [at('b')], 'one is enough, and the next process knows of it')
     t.same(await here(), ['a', 'c', 'theirs'])
@@ -225,6 +235,14 @@ testWith(t, 'images', needs, async t => {
     t.same(await here(), ['theirs'], "what was there before is nobody else's")
     await take(0.2)
     t.match(await executors.prepare(at('a')), { ok: true }, 'what is wanted again comes again')
+    // Somebody has named it, and its own name leads elsewhere.
+    await engine.docker('tag', at('a'), 'kept:1')
+    await engine.docker('tag', at('theirs'), at('a'))
+    now += 3600_000
+    await collector.collect({ all: true })
+    t.match(await engine.docker('images', 'kept'), /kept +1 /)
+    await engine.docker('rmi', 'kept:1', at('a'))
+    t.match(await executors.prepare(at('a')), { ok: true })
     now += 3600_000
     // It wants 16 MiB while it is unpacked, and gets 8 of a.
     await take(1, 12 * 1024 ** 2)

@@ -27,6 +27,8 @@ export interface CollectorOptions {
   engine: Engine
   /** Where the engine keeps its images; a path that is not there is on another machine, and nothing is removed. */
   root: string
+  /** Which one it is: what another has is not known. */
+  engineId: string
   /** The record. */
   path: string
   clock: Clock
@@ -42,7 +44,7 @@ export class ImageCollector {
 
   constructor(options: CollectorOptions) {
     this.#options = options
-    this.#pulled = read(options.path)
+    this.#pulled = read(options.path, options.engineId)
   }
 
   /** It was wanted now. */
@@ -79,11 +81,10 @@ export class ImageCollector {
     if (this.#stale) this.#write()
     let gone = false
     if (!all && this.#used() < limits.high) return gone
-    const now = this.#options.clock.now().getTime()
-    const age = ({ used_at }: Pulled) => (now - Date.parse(used_at)) / 1000
-    // One of the future is as old as any: the clock was another one.
-    const old = this.#pulled.filter(one => age(one) < 0 || age(one) >= limits.youngest)
-    for (const one of old.sort((a, b) => (a.used_at < b.used_at ? -1 : 1))) {
+    for (const one of this.#pulled.toSorted((a, b) => (a.used_at < b.used_at ? -1 : 1))) {
+      const age = (this.#options.clock.now().getTime() - Date.parse(one.used_at)) / 1000
+      // One of the future is as old as any: the clock was another one.
+      if (age >= 0 && age < limits.youngest) continue
       const removed = await this.#remove(one)
       if (!removed.ok && removed.failure.reason !== 'not-found') {
         // A container uses it. An engine that is away is asked again a minute later.
@@ -92,25 +93,35 @@ export class ImageCollector {
       }
       this.#pulled = this.#pulled.filter(other => other !== one)
       this.#write()
-      if (removed.ok) this.#options.onRemoved(one.reference)
-      gone ||= removed.ok
+      if (!removed.ok || !removed.value) continue
+      this.#options.onRemoved(one.reference)
+      gone = true
       if (!all && this.#used() < limits.low) return gone
     }
     return gone
   }
 
-  /** By its name, which is all that goes where somebody has given it another one; without it by what it is. */
-  async #remove({ reference, id }: Pulled): Promise<Result<void, EngineFailure>> {
+  /** By its name, which is all that goes where somebody has given it another one; without any name by what it is. */
+  async #remove({ reference, id }: Pulled): Promise<Result<boolean, EngineFailure>> {
     const { engine } = this.#options
     const named = await engine.call(`look up the image ${reference}`, (docker, abortSignal) =>
       docker.inspectImage(reference, abortSignal),
     )
     if (!named.ok && named.failure.reason !== 'not-found') return named
-    const name = named.ok && named.value.Id === id ? reference : id
+    let name = reference
+    if (!named.ok || named.value.Id !== id) {
+      const found = await engine.call(`look up the image ${id}`, (docker, abortSignal) =>
+        docker.inspectImage(id, abortSignal),
+      )
+      if (!found.ok) return found
+      // It has a name that somebody else has given it, and is theirs now.
+      if ((found.value.RepoTags ?? []).length > 0) return ok(false)
+      name = id
+    }
     const removed = await engine.call(`remove the image ${reference}`, (docker, abortSignal) =>
       docker.getImage(name).remove({ abortSignal }),
     )
-    return removed.ok ? ok(undefined) : removed
+    return removed.ok ? ok(true) : removed
   }
 
   /** Share of the disk that is taken. */
@@ -125,7 +136,8 @@ export class ImageCollector {
 
   #write(): void {
     try {
-      writeDurably(this.#options.path, JSON.stringify(this.#pulled))
+      const { path, engineId } = this.#options
+      writeDurably(path, JSON.stringify({ engine: engineId, images: this.#pulled }))
       this.#stale = false
     } catch {
       // What is not on record stays in the engine.
@@ -133,10 +145,10 @@ export class ImageCollector {
   }
 }
 
-function read(path: string): Pulled[] {
+function read(path: string, engineId: string): Pulled[] {
   try {
-    const said: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    return Array.isArray(said) ? said.filter(isPulled) : []
+    const { engine, images } = JSON.parse(readFileSync(path, 'utf8')) as { engine?: string; images?: unknown }
+    return engine === engineId && Array.isArray(images) ? images.filter(isPulled) : []
   } catch {
     return []
   }

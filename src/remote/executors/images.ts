@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Clock } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
+import { aborted } from '../bell.ts'
 import type { Engine, EngineFailure } from './engine.ts'
 import type { ImageCollector } from './image-collector.ts'
 import type { ImageFacts } from './order.ts'
@@ -59,18 +60,26 @@ export function isAllowed(reference: string, patterns: readonly string[]): boole
   })
 }
 
+/** A pull that is under way, and by how many it is wanted still. */
+interface Pull {
+  done: Promise<Result<ImageFacts, ImageFailure>>
+  stop: AbortController
+  wanted: number
+  hearers: Set<(progress: PullProgress) => void>
+}
+
 type Settings = Pick<ExecutorConfiguration, 'images' | 'pull' | 'registry_auth_file'>
 
 /**
  * Makes sure that an image is there and says what it is. One pull at a time for a reference: who asks while one is
- * under way waits for it.
+ * under way waits for it, and it ends when nobody wants it any more.
  */
 export class Images {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #clock: Clock
   readonly #collector: ImageCollector | undefined
-  readonly #pulls = new Map<string, Promise<Result<ImageFacts, ImageFailure>>>()
+  readonly #pulls = new Map<string, Pull>()
 
   constructor(engine: Engine, settings: Settings, clock: Clock, collector: ImageCollector | undefined) {
     this.#engine = engine
@@ -100,19 +109,51 @@ export class Images {
           message: `the image ${reference} is not on this host, and pull = never`,
         })
     }
+    return this.#join(this.#pullOf(reference), reference, onProgress, signal)
+  }
+
+  /** Waits for a pull, until it is over or this one is to wait no more. */
+  #join(
+    pull: Pull,
+    reference: string,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<Result<ImageFacts, ImageFailure>> {
+    pull.wanted++
+    pull.hearers.add(onProgress)
+    if (signal === undefined) return pull.done
+    const left = aborted(signal).then(() => {
+      pull.hearers.delete(onProgress)
+      if (--pull.wanted === 0) pull.stop.abort()
+      const message = `the image ${reference} was not pulled: nobody waits for it any more`
+      return fail({ reason: 'image-not-pulled' as const, message })
+    })
+    return Promise.race([pull.done, left])
+  }
+
+  /** The one that is under way, else a new one. */
+  #pullOf(reference: string): Pull {
     const name = canonical(reference)
-    const underWay =
-      this.#pulls.get(name) ??
-      this.#fetch(reference, onProgress, signal).finally(() => this.#pulls.delete(name))
-    this.#pulls.set(name, underWay)
-    return underWay
+    const known = this.#pulls.get(name)
+    if (known?.stop.signal.aborted === false) return known
+    const stop = new AbortController()
+    const hearers: Pull['hearers'] = new Set()
+    const tell = (progress: PullProgress) => {
+      for (const hear of hearers) hear(progress)
+    }
+    const done = this.#fetch(reference, tell, stop.signal).finally(() => {
+      if (this.#pulls.get(name) === pull) this.#pulls.delete(name)
+    })
+    const pull: Pull = { done, stop, wanted: 0, hearers }
+    this.#pulls.set(name, pull)
+    return pull
   }
 
   /** Makes room, pulls it, and remembers whose it is. */
   async #fetch(
     reference: string,
     onProgress: (progress: PullProgress) => void,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Result<ImageFacts, ImageFailure>> {
     await this.#collector?.collect()
     const before = await this.#inspect(reference)
@@ -157,12 +198,12 @@ export class Images {
   async #pull(
     reference: string,
     onProgress: (progress: PullProgress) => void,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Result<void, ImageFailure>> {
     const auth = this.#authFor(canonical(reference))
     if (!auth.ok) return fail({ reason: 'image-not-pulled', message: auth.failure })
     const stop = new AbortController()
-    signal?.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal })
+    signal.addEventListener('abort', () => stop.abort(), { once: true, signal: stop.signal })
     let heard = this.#clock.monotonic()
     const silence = this.#watchSilence(() => heard, stop)
     const what = `pull ${reference}`
@@ -192,7 +233,7 @@ export class Images {
       },
       pullLimits.whole,
     )
-    const silent = stop.signal.aborted && signal?.aborted !== true
+    const silent = stop.signal.aborted && !signal.aborted
     stop.abort()
     await silence
     if (done.ok) return done
@@ -201,7 +242,7 @@ export class Images {
         reason: 'image-not-pulled',
         message: `the image ${reference} was not pulled: nothing came for ${pullLimits.silence} s`,
       })
-    if (done.failure.reason === 'engine-unreachable' && !signal?.aborted) {
+    if (done.failure.reason === 'engine-unreachable' && !signal.aborted) {
       // It has no status of its own.
       const text = done.failure.message.replace(/^the engine at \S+ cannot be reached: /, '')
       return fail({ reason: 'image-not-pulled', message: `the image ${reference} was not pulled: ${text}` })
