@@ -14,7 +14,7 @@ import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import type { Executor } from './executors/executor.ts'
 import { Leaf, leafFailureText } from './executors/leaf.ts'
-import { type ExitFacts, parseExit } from './executors/order.ts'
+import { type ExitFacts, halfOf, parseExit } from './executors/order.ts'
 import { LogFollower, type TakeLog } from './log-follower.ts'
 import { type Evidence, judge, readOutput, secretsOf } from './plugin.ts'
 import type { Execution, Job, JobEnd } from './spool.ts'
@@ -183,7 +183,8 @@ export class JobWatch {
 
   #started(): Date | undefined {
     const file = this.#leaf.read('started', 100)
-    return file.ok && file.value.bytes.toString() === `${this.#nonce}\n` ? file.value.modified : undefined
+    const half = `${halfOf(this.#nonce)}\n`
+    return file.ok && file.value.bytes.toString() === half ? file.value.modified : undefined
   }
 
   /** Whether its leaf is as it was made. A job may remove what says that it has started, and more with it. */

@@ -53,6 +53,41 @@ echo >/.runner/control/orders; sleep 0.3; echo still here; exit 4`
     t.match(end, { outcome: 'failed', exit_code: 4, log: 'still here\n' })
   })
 
+  await test('it can neither read nor trace the supervisor, nor end before it has ended', async t => {
+    for (const user of ['0', '1000']) {
+      const look = `
+for file in maps environ mem fd/3; do cat /proc/1/$file >/dev/null 2>&1 && echo "$file of the supervisor"; done
+cat /.runner/control/key /.runner/control/busybox 2>/dev/null
+env | grep -i rnr
+cd "\${INPUT_LOCATION%/*}"; read -r half <started; echo "$half 0 exit 0 0 0" >exit
+sleep 0.5; echo "\${#half} still here"; exit 4`
+      const end = await world.runAlone('box', plugin(look), { user })
+      t.match(end, { outcome: 'failed', exit_code: 4, log: /^1[56] still here\n$/ }, `as user ${user}`)
+    }
+  })
+
+  await test('orders that it has given are none, whether its container is used again or not', async t => {
+    const script = `
+mkdir /tmp/evil; echo "rnr_program=/bin/sh; rnr_workdir=/; set -- -c 'while :; do cat /.runner/jobs/*/order; done'" >/tmp/evil/order
+while :; do echo "run ../../tmp/evil 00 0 100 TERM 0"; echo "run 00 ../../tmp/evil 00 0 100 TERM 0"; printf 'run '; done >/.runner/control/orders &
+sleep 0.2`
+    for (let round = 0; round < 5; round++) {
+      const executor = await world.launch('box')
+      t.match(await world.run(executor, 'box', { command: ['sh', '-c', script] }), { outcome: 'succeeded' })
+      const clean = await executor.sweep()
+      t.comment(clean ? 'used again' : 'not used again')
+      if (!clean) {
+        await executor.remove()
+        continue
+      }
+      const next = await world.run(executor, 'box', {
+        ...{ command: ['sh', '-c', 'echo ran; exit 3'], secret_env: { PASSWORD: 'geheim' } },
+      })
+      t.match(next, { outcome: 'failed', exit_code: 3, log: 'ran\n' })
+      await executor.remove()
+    }
+  })
+
   await test("what it has made where its end is to stand is in nobody's way", async t => {
     for (const make of [
       'mkdir -p exit/of/a/job',

@@ -10,6 +10,7 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -63,6 +64,27 @@ export async function keepBusybox(stateDir: string, env: NodeJS.ProcessEnv): Pro
   }
   const found = problems.length === 0 ? 'there is none' : problems.join('; ')
   return fail(`a statically linked busybox is needed, and ${found}; ${advice}`)
+}
+
+/**
+ * Puts a kept busybox where a container is to find it: it can be executed there, and not read, so nobody in the container
+ * can trace a process that runs it (ptrace(2)). Throws system errors.
+ */
+export function shareBusybox(kept: string, path: string): void {
+  const sealed = `${kept}.sealed`
+  if (!existsSync(sealed)) {
+    const part = `${sealed}.${process.pid}`
+    copyFileSync(kept, part)
+    chmodSync(part, 0o111)
+    renameSync(part, sealed)
+  }
+  try {
+    linkSync(sealed, path)
+  } catch {
+    // Another disk.
+    copyFileSync(kept, path)
+    chmodSync(path, 0o111)
+  }
 }
 
 /** Why a file will not do; undefined where it will. */

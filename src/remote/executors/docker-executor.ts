@@ -1,15 +1,6 @@
 /* One container in which jobs run, one after the other, and its directory. */
 import { execFile } from 'node:child_process'
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
@@ -19,6 +10,7 @@ import type { Engine } from './engine.ts'
 import type { ContainerFacts, Executor, ExecutorFailure, Order, Place } from './executor.ts'
 import type { ImageCollector } from './image-collector.ts'
 import { Leaf, type LeafIdentity } from './leaf.ts'
+import { halfOf } from './order.ts'
 import { removeTree } from './remove-tree.ts'
 
 export interface DockerOptions {
@@ -55,6 +47,8 @@ export class DockerExecutor implements Executor {
   readonly adopted: boolean
   readonly name: string
   directory: string
+  /** With what orders begin; an adopted one gets no more of them. */
+  readonly key: string
   readonly #options: DockerOptions
   /** What of the image was changed before any job. */
   #layer: string | undefined
@@ -65,6 +59,7 @@ export class DockerExecutor implements Executor {
     this.image_id = imageId
     this.group = group
     this.adopted = adopted
+    this.key = options.edges.chance.id().slice(0, 16)
     this.name = `runner-${id}`
     this.directory = directoryOf(options, id)
   }
@@ -115,12 +110,21 @@ export class DockerExecutor implements Executor {
   start({ execution_id, nonce, limit, grace, signal }: Order): Result<void, ExecutorFailure> {
     const hundredths = (seconds: number) => Math.min(Math.ceil(seconds * 100), 2 ** 40)
     const open = process.geteuid?.() === 0 ? 0 : 1
-    const line = ['run', execution_id, nonce, hundredths(limit), hundredths(grace), signal, open].join(' ')
+    const line = [
+      'run',
+      this.key,
+      execution_id,
+      nonce,
+      hundredths(limit),
+      hundredths(grace),
+      signal,
+      open,
+    ].join(' ')
     return this.#say(line) ? ok(undefined) : lost('nobody takes orders in the container')
   }
 
   cancel(nonce: string): boolean {
-    return this.#say(`abort ${nonce}`)
+    return this.#say(`abort ${halfOf(nonce)}`)
   }
 
   lives(): boolean {
@@ -137,8 +141,8 @@ export class DockerExecutor implements Executor {
       return false
     }
     try {
-      // Shorter than PIPE_BUF: it goes in whole or not at all.
-      if (line !== '') writeSync(fd, `${line}\n`)
+      // Shorter than PIPE_BUF: it goes in whole or not at all. A job may have begun a line before it.
+      if (line !== '') writeSync(fd, `\n${line}\n`)
       return true
     } catch {
       return false
@@ -154,8 +158,14 @@ export class DockerExecutor implements Executor {
   }
 
   async removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean> {
-    const here = this.#leafAt(executionId, identity)
-    return here !== undefined && (await removeTree(here)).ok
+    // Out of the container's reach first: who is alive there could put a link in its place meanwhile.
+    const away = join(this.directory, this.#options.edges.chance.id())
+    try {
+      this.takeLeaf(executionId, identity, away)
+    } catch {
+      return false
+    }
+    return (await removeTree(away)).ok
   }
 
   /** The path of a leaf; undefined where there is none, or something else has its name. */
@@ -173,7 +183,7 @@ export class DockerExecutor implements Executor {
     const nonce = edges.chance.id()
     try {
       using leaf = Leaf.make(this.#jobs, id)
-      if (!this.#say(`sweep ${id} ${nonce}`)) return false
+      if (!this.#say(`sweep ${this.key} ${id} ${nonce}`)) return false
       const end = edges.clock.monotonic() + patience.sweep
       const said = () => {
         const file = leaf.read('exit', 100)
@@ -181,8 +191,7 @@ export class DockerExecutor implements Executor {
       }
       while (said() === '' && edges.clock.monotonic() < end && this.lives())
         await edges.clock.sleep(patience.look)
-      if (said() !== `${nonce} clean\n`) return false
-      rmSync(join(this.#jobs, id), { recursive: true })
+      if (said() !== `${nonce} clean\n` || !(await this.removeLeaf(id, leaf.identity))) return false
     } catch {
       return false
     }

@@ -9,20 +9,12 @@
  * again.
  */
 import { execFile } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeDirectory } from '../../journal/files.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
+import { shareBusybox } from './busybox.ts'
 import { containerSettings, labels } from './container-settings.ts'
 import { DockerExecutor, type DockerOptions } from './docker-executor.ts'
 import type { EngineFailure } from './engine.ts'
@@ -58,7 +50,7 @@ export class DockerExecutors implements Executors {
     const { engine, edges } = this.#options
     const executor = new DockerExecutor(this.#options, edges.chance.id(), image.id, group, false)
     try {
-      await this.#makeFiles(executor.directory)
+      await this.#makeFiles(executor)
     } catch (error) {
       const left = await leftOf(executor)
       const message = `the files of an executor cannot be made in ${executor.directory}: ${errorText(error)}`
@@ -79,13 +71,15 @@ export class DockerExecutors implements Executors {
       : created
     const ready = started.ok ? await executor.ready(edges.clock) : notStarted(started.failure)
     if (ready.ok) {
+      // Before there is a job to read it.
+      rmSync(join(executor.directory, 'control', 'key'))
       await executor.rememberLayer()
       return ok(executor)
     }
     return fail({ ...ready.failure, ...(await leftOf(executor)) })
   }
 
-  async #makeFiles(directory: string): Promise<void> {
+  async #makeFiles({ directory, key }: DockerExecutor): Promise<void> {
     const control = join(directory, 'control')
     const jobs = join(directory, 'jobs')
     makeDirectory(directory)
@@ -96,14 +90,10 @@ export class DockerExecutors implements Executors {
       mkdirSync(path)
       chmodSync(path, mode)
     }
-    try {
-      linkSync(this.#options.busybox, join(control, 'busybox'))
-    } catch {
-      // Another disk.
-      copyFileSync(this.#options.busybox, join(control, 'busybox'))
-    }
+    shareBusybox(this.#options.busybox, join(control, 'busybox'))
     writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
-    chmodSync(join(control, 'supervise.sh'), 0o644)
+    writeFileSync(join(control, 'key'), `${key}\n`)
+    for (const name of ['supervise.sh', 'key']) chmodSync(join(control, name), 0o644)
     const pipes = ['orders', 'go', 'output'].map(name => join(control, name))
     await promisify(execFile)(this.#options.busybox, ['mkfifo', ...pipes])
     for (const pipe of pipes) chmodSync(pipe, 0o666)

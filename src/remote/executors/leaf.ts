@@ -49,8 +49,9 @@ export class Leaf implements Disposable {
   static make(jobs: string, name: string): Leaf {
     const path = join(jobs, name)
     mkdirSync(path)
-    chmodSync(path, 0o777)
-    return new Leaf(openDirectory(path))
+    const leaf = new Leaf(openDirectory(path))
+    chmodSync(leaf.path, 0o777)
+    return leaf
   }
 
   /** Opens one that is there; fails where it is not a directory, or not the one that it was. */

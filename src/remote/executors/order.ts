@@ -69,6 +69,9 @@ export function orderText(
   return text.includes('\0') ? fail('a word or a variable has a NUL byte in it') : ok(text)
 }
 
+/** The half of a nonce that a job may know while it lives. */
+export const halfOf = (nonce: string) => nonce.slice(0, -16)
+
 /** How a job ended, as `exit` in its leaf says. */
 export interface ExitFacts {
   /** As the shell has it: 128 and the number of a signal for one that a signal ended. */

@@ -2,15 +2,18 @@
 #
 # It takes orders, a line each, from the FIFO `orders` beside this file, and does one at a time:
 #
-#   run LEAF NONCE LIMIT GRACE SIGNAL OPEN   start the program of jobs/LEAF/order; LIMIT and GRACE in 1/100 s, LIMIT 0:
-#                                            none; OPEN 1: let any user read and remove what it leaves
-#   abort NONCE                              end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
-#   sweep LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
+#   run KEY LEAF NONCE LIMIT GRACE SIGNAL OPEN   start the program of jobs/LEAF/order; LIMIT and GRACE in 1/100 s, LIMIT
+#                                                0: none; OPEN 1: let any user read and remove what it leaves
+#   abort HALF                                   end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
+#   sweep KEY LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
 # It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by one write over the
-# blanks that the runner has put there, which keep its place whatever becomes of the disk, when nothing else lives. Every line of those names the NONCE of the order, so that no
-# answer is taken for that of another one. A job that reads it there can forge its own end, and nothing else. What stands
-# behind the first line of `exit` is not read.
+# blanks that the runner has put there, which keep its place whatever becomes of the disk, when nothing else lives. What stands behind the first line of `exit` is not read.
+#
+# Anybody in the container can write to the FIFO, and read from it. So what runner says while no job lives begins with
+# KEY, which was in the file `key` until the first order could come; `started` has the first HALF of the NONCE, and only
+# `exit` all of it, when no job lives any more. Both are known to this process alone, whose memory nobody can read: its
+# busybox can be executed and not read, so the kernel lets nobody trace it.
 #
 # A warm start is to cost no more than the program: forks are made while there is no order. Those who will be the program
 # and wait for it are there before its order, and only hear from the FIFO `go` which one it is. `read` takes a system
@@ -35,8 +38,8 @@ rnr_clock() {
 
 # Waits for a line of the FIFO for at most $1 seconds; a child that ends cuts it short.
 rnr_listen() {
-  rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6=''
-  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 <&3
+  rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6='' rnr_7=''
+  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 rnr_7 <&3
 }
 
 # Whether process $1 lives; a zombie does not. Its state stands behind its name, of 15 characters or twice as many.
@@ -152,14 +155,15 @@ rnr_kill_all() {
 }
 
 rnr_run() {
-  rnr_leaf=$rnr_1 rnr_nonce=$rnr_2 rnr_limit=$rnr_3 rnr_grace=$rnr_4 rnr_signal=$rnr_5 rnr_open=$rnr_6
+  rnr_leaf=$rnr_2 rnr_nonce=$rnr_3 rnr_limit=$rnr_4 rnr_grace=$rnr_5 rnr_signal=$rnr_6 rnr_open=$rnr_7
+  rnr_half=${rnr_nonce%????????????????}
   cd "$rnr_jobs/$rnr_leaf" || return 1
   exec 7>>log 9<>./exit || return 1
   jobs -p >/dev/null
   kill -0 "$rnr_waiter" 2>/dev/null || rnr_prepare
   rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_sent='' rnr_refused=0 rnr_hard=0
   [ "$rnr_limit" -gt 0 ] && rnr_clock && rnr_end=$((rnr_now + rnr_limit))
-  echo "$rnr_nonce" >started || return 1
+  echo "$rnr_half" >started || return 1
   echo "$rnr_leaf" >&8
   "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- 8>&- 9>&- &
   rnr_pump=$!
@@ -233,7 +237,7 @@ rnr_lost() {
   [ $? -eq 1 ] && [ $rnr_why = exit ] && rnr_why=disk
 }
 
-# What a line of the FIFO says of this job; others may write to it too, but know neither nonce nor token.
+# What a line of the FIFO says of this job. A job that reads there can forge its own end, and nothing else.
 rnr_hear() {
   case "$rnr_verb $rnr_1" in
     "program $rnr_token")
@@ -242,7 +246,7 @@ rnr_hear() {
       ;;
     "refused $rnr_token") rnr_refused=1 ;;
     "ended $rnr_token") rnr_code=$rnr_2 ;;
-    "abort $rnr_nonce") [ $rnr_why = exit ] && rnr_why=abort ;;
+    "abort $rnr_half") [ $rnr_why = exit ] && rnr_why=abort ;;
   esac
 }
 
@@ -270,7 +274,7 @@ rnr_empty() {
 }
 
 rnr_sweep() {
-  rnr_leaf=$rnr_1 rnr_nonce=$rnr_2
+  rnr_leaf=$rnr_2 rnr_nonce=$rnr_3
   for rnr_folder in /tmp /dev/shm /dev/mqueue "$@"; do
     rnr_empty "$rnr_folder" && continue
     # A volume in which the image has something is left as it is.
@@ -287,6 +291,9 @@ rnr_sweep() {
 
 umask 0
 cd / || exit 1
+# What an image has in its environment goes on to its jobs, whatever it is set to here.
+unset rnr_key rnr_nonce rnr_1 rnr_2 rnr_3
+read -r rnr_key <"$rnr_control/key" || exit 1
 trap : CHLD
 rnr_blank=$(rnr_print "$@")
 rnr_full='|'
@@ -295,8 +302,8 @@ exec 3<>"$rnr_control/orders"
 rnr_prepare
 while :; do
   rnr_listen 3600
-  case $rnr_verb in
-    run) rnr_run || exit 1 ;;
-    sweep) rnr_sweep "$@" && rnr_prepare || exit 1 ;;
+  case "$rnr_verb $rnr_1" in
+    "run $rnr_key") rnr_run || exit 1 ;;
+    "sweep $rnr_key") rnr_sweep "$@" && rnr_prepare || exit 1 ;;
   esac
 done
