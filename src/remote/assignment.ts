@@ -332,6 +332,7 @@ export class Assignment {
       onStarted: () => {
         if (!resumed) emit({ event: 'job:started', ...this.ref })
       },
+      onStuck: (message, seconds) => emit({ event: 'job:waits', ...this.ref, message, seconds }),
     }
   }
 
@@ -388,12 +389,7 @@ export class Assignment {
     const { answered } = this.#delivery
     const isThere = await Promise.race([answered, clock.sleep(patience.clean, over.signal).then(() => false)])
     over.abort()
-    if (executor !== undefined) {
-      const { place, id } = this.execution
-      // On another disk it is still where the job was.
-      if (place !== undefined) await executor.removeLeaf(id, place.leaf)
-      this.#room.host.workshop?.pool.giveBack(executor)
-    }
+    if (executor !== undefined) this.#room.host.workshop?.pool.giveBack(executor)
     // What the server has need not last here.
     if (!isThere) await this.execution.tidy()
   }

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { writeDurably } from './durable.ts'
 import { removeTree } from './executors/remove-tree.ts'
+import { removeSpool } from './spool.ts'
 
 export interface Identity {
   uuid: string
@@ -29,9 +30,6 @@ interface Record {
 
 const fileOf = (stateDir: string) => join(stateDir, 'identity.json')
 const keyOf = (stateDir: string) => join(stateDir, 'key.pem')
-
-/** What is kept of an identity's work in its state directory. */
-const belongings = ['spool', 'session.json']
 
 /**
  * Reads the identity in a state directory, or makes one. Fails with a sentence where it was made on another machine,
@@ -91,7 +89,8 @@ export async function forgetIdentity(stateDir: string): Promise<void> {
 
 /** Removes what belongs to an identity's work; who it is stays. */
 export async function forgetWork(stateDir: string): Promise<void> {
-  for (const name of belongings) await removeTree(join(stateDir, name))
+  await removeSpool(stateDir)
+  await removeTree(join(stateDir, 'session.json'))
 }
 
 /** The id of this machine (machine-id(5)); undefined where it has none. */

@@ -6,12 +6,11 @@
  *     │                      └────── the container is gone ──► ended: a failure that says so
  *     └── no start: not-started; the executor has to go before it may be started elsewhere
  */
-import { closeSync, type FSWatcher, openSync, watch } from 'node:fs'
-import { copyFile } from 'node:fs/promises'
+import { closeSync, copyFileSync, type FSWatcher, fstatSync, openSync, rmSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Edges } from '../edges.ts'
 import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
-import { errorText, fail, ok, type Result } from '../result.ts'
+import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import type { Executor } from './executors/executor.ts'
 import { Leaf, leafFailureText } from './executors/leaf.ts'
 import { type ExitFacts, halfOf, parseExit } from './executors/order.ts'
@@ -25,6 +24,9 @@ const startPatience = 10
 const killSlack = 15
 /** Seconds between two looks: at files, where nothing tells of changes; at the life of the container; at the disk. */
 const looks = { files: 0.5, life: 1, disk: 10 }
+
+/** Bytes of a log that are copied. */
+const mostCopied = 1024 ** 2
 
 /** What became of a job that was watched. */
 export type Watched =
@@ -40,6 +42,8 @@ export interface WatchOptions {
   diskLimit: number
   onLog: TakeLog
   onStarted?: (at: Date) => void
+  /** Its end cannot be kept, and is tried again after so many seconds. */
+  onStuck?: (message: string, seconds: number) => void
 }
 
 /** What a job must not show. */
@@ -151,7 +155,8 @@ export class JobWatch {
         if (exit === undefined && startedAt === undefined && this.#untouched)
           return { state: 'not-started', message: 'its container ended before it started' }
         await follower.more()
-        return { state: 'ended', end: await this.#finish(exit, startedAt, follower) }
+        const end = await this.#finish(exit, startedAt, follower)
+        return (await this.#keep(end)) ? { state: 'ended', end } : { state: 'detached' }
       }
       if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
         return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
@@ -241,15 +246,13 @@ export class JobWatch {
       limit: job.max_time_seconds,
       ...(exit === undefined ? await this.#lastWords() : {}),
     })
-    const end: JobEnd = {
+    return {
       ...verdict,
       error_message: verdict.error_message && masked(verdict.error_message, maskOf(job)),
       started_at: started.toISOString(),
       finished_at: (exit?.at ?? edges.clock.now()).toISOString(),
       ...log,
     }
-    await this.#keep(end)
-    return end
   }
 
   #output(): Evidence['output'] {
@@ -273,36 +276,55 @@ export class JobWatch {
     return { lost: error ?? `status ${exit_code}` }
   }
 
-  /** Puts leaf and end on record. A disk that is full is waited for: the result must not be lost. */
-  async #keep(end: JobEnd): Promise<void> {
-    const { clock } = this.#options.edges
+  /**
+   * Puts leaf and end on record. A disk that is full is waited for: the result must not be lost. False: nobody watches any
+   * more, and the next process finds all of it where it is.
+   */
+  async #keep(end: JobEnd): Promise<boolean> {
+    const { edges, onStuck } = this.#options
     for (let pause = 0.1; ; pause = Math.min(pause * 2, 30)) {
       try {
-        await this.#takeLeaf()
+        this.#takeLeaf()
         this.#execution.writeEnd(end)
-        break
-      } catch {
-        if (this.#detach.signal.aborted) return
-        await clock.sleep(pause, this.#detach.signal)
+        return true
+      } catch (error) {
+        if (this.#detach.signal.aborted) return false
+        if (pause >= 1) onStuck?.(`how it ended cannot be put on disk: ${errorText(error)}`, pause)
+        await edges.clock.sleep(pause, this.#detach.signal)
       }
     }
   }
 
-  /** Puts its leaf into the spool, or where that cannot be done its log. Rejects with system errors. */
-  async #takeLeaf(): Promise<void> {
-    const { directory, leaf, id } = this.#execution
-    const here = () => {
-      const taken = Leaf.open(leaf, this.#leaf.identity)
-      if (taken.ok) taken.value[Symbol.dispose]()
-      return taken.ok
-    }
-    if (here()) return
+  /** Puts its leaf into the spool, or where that is on another disk beside its executor. Throws system errors. */
+  #takeLeaf(): void {
+    const take = () => this.#executor?.takeLeaf(this.#execution.id, this.#leaf.identity, this.#execution.leaf)
+    if (this.#isTaken) return
     try {
-      this.#executor?.takeLeaf(id, this.#leaf.identity, leaf)
-    } catch {
-      // Another disk, or the job has moved it.
+      take()
+    } catch (error) {
+      if (errorCode(error) === 'EXDEV' && this.#executor !== undefined) {
+        this.#execution.shelve(this.#executor.shelf(this.#execution.id))
+        take()
+      }
     }
-    if (!here()) await copyFile(`/proc/self/fd/${this.#log}`, join(directory, 'log'))
+    if (!this.#isTaken) this.#copyLog()
+  }
+
+  get #isTaken(): boolean {
+    const taken = Leaf.open(this.#execution.leaf, this.#leaf.identity)
+    if (taken.ok) taken.value[Symbol.dispose]()
+    return taken.ok
+  }
+
+  /** The job has moved its leaf. What it wrote has been given out: a copy for later is kept where that is no burden. */
+  #copyLog(): void {
+    const path = join(this.#execution.directory, 'log')
+    if (fstatSync(this.#log).size > mostCopied) return
+    try {
+      copyFileSync(`/proc/self/fd/${this.#log}`, path)
+    } catch {
+      rmSync(path, { force: true })
+    }
   }
 }
 

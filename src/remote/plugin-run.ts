@@ -11,7 +11,7 @@ import { errorText, fail, ok, type Result } from '../result.ts'
 import { startJob } from './execution.ts'
 import { keepBusybox } from './executors/busybox.ts'
 import { DockerExecutors } from './executors/docker.ts'
-import type { DockerOptions } from './executors/docker-executor.ts'
+import { type DockerOptions, directoryOf } from './executors/docker-executor.ts'
 import { Engine, type EngineFacts } from './executors/engine.ts'
 import type { PullProgress } from './executors/images.ts'
 import { explain } from './executors/probe.ts'
@@ -63,7 +63,7 @@ export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>>
     makeDirectory(workDir)
     makeDirectory(join(all, name))
     await sweep(all, options)
-    return await runIn(join(all, name), options(name), facts.value, { ...run, onLeft })
+    return await runIn(options(name), facts.value, { ...run, onLeft })
   } catch (error) {
     return fail(`${all}: ${errorText(error)}`)
   } finally {
@@ -73,7 +73,6 @@ export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>>
 }
 
 async function runIn(
-  directory: string,
   options: DockerOptions,
   facts: EngineFacts,
   run: PluginRun,
@@ -91,7 +90,7 @@ async function runIn(
   }
   const executor = launched.value
   try {
-    const execution = new Spool(join(directory, 'spool')).add(job)
+    const execution = new Spool(join(directoryOf(options, executor.id), 'spool')).add(job)
     const { onLog, onStarted } = run
     const diskLimit = options.settings.disk_limit
     const started = await startJob(execution, executor, image.value, { edges, diskLimit, onLog, onStarted })

@@ -7,16 +7,17 @@
  *   placing.json  where it is to run                                   in this boot it has not started
  *   place.json    the same, renamed right before the order is given    it may have started
  *   leaf/         its leaf, once it has ended; then only `log`         nothing writes to it any more
+ *   shelf         where that is, if work_dir is on another disk; then it stays whole
  *   end.json      what it came to                                      to be delivered
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { readBootId } from '../journal/boot-id.ts'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
-import { errorCode, errorText, fail, type Result } from '../result.ts'
+import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { makeAllLast, makeLast, sync, writeDurably, writeFirst } from './durable.ts'
-import type { Place } from './executors/executor.ts'
+import { type Place, shelfName } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
 import type { LogEnd } from './log-follower.ts'
@@ -125,7 +126,12 @@ export class Execution {
 
   /** Where its leaf goes when it has ended. */
   get leaf(): string {
-    return join(this.directory, 'leaf')
+    return leafOf(this.directory)
+  }
+
+  /** Its leaf goes there instead, on the disk on which it is. Throws system errors. */
+  shelve(path: string): void {
+    writeFirst(join(this.directory, 'shelf'), path)
   }
 
   /** Makes its record last. Rejects with system errors; it can be tried again. */
@@ -207,6 +213,7 @@ export class Execution {
       try {
         renameSync(join(own.path, 'log'), join(this.directory, 'log'))
       } catch (error) {
+        if (errorCode(error) === 'EXDEV') return ok(undefined)
         if (errorCode(error) !== 'ENOENT')
           return fail(`the log of ${this.directory} cannot be kept: ${errorText(error)}`)
       }
@@ -277,6 +284,25 @@ export class Spool {
     })
     return { executions, damaged }
   }
+}
+
+/** Where the leaf of an execution goes that has this directory. */
+function leafOf(directory: string): string {
+  try {
+    const path = readFileSync(join(directory, 'shelf'), 'utf8')
+    // One that breaks off would lead elsewhere.
+    if (path.endsWith(shelfName(basename(directory)))) return path
+  } catch {
+    // The usual place.
+  }
+  return join(directory, 'leaf')
+}
+
+/** Removes all executions, and nothing that refers to them. */
+export async function removeSpool(stateDir: string): Promise<void> {
+  const root = join(stateDir, 'spool')
+  for (const name of namesInSpool(stateDir)) await removeTree(leafOf(join(root, name)))
+  await removeTree(root)
 }
 
 /** Makes a directory; false: it is there already. Throws other system errors. */

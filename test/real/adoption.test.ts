@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, readdirSync } from 'node:fs'
+import { closeSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { adoptJob } from '../../src/remote/execution.ts'
@@ -91,6 +91,21 @@ testWith(t, 'adoption', executorNeeds, async t => {
     const [job] = await adoptAll(world)
     t.match(await job!.started.finished(), { outcome: 'succeeded', log: lines(1) })
     await job!.executor!.remove()
+  })
+
+  await test('an end that cannot be put on disk is there for the next process', async t => {
+    const executor = await world.launch('box')
+    const job = await world.start(executor, 'box', { command: ['sh', '-c', 'echo up; sleep 0.5; exit 3'] })
+    const { directory } = job.execution
+    renameSync(directory, `${directory}.away`)
+    await job.stuck
+    job.watch.detach()
+    t.match(await job.watch.ended, { state: 'detached' })
+    renameSync(`${directory}.away`, directory)
+    const [again] = await adoptAll(world)
+    t.match(await again!.started.finished(), { outcome: 'failed', exit_code: 3, log: 'up\n' })
+    await job.execution.remove()
+    await executor.remove()
   })
 
   // Its syncs: the job on record and two directories beside its place and one, its end and one. Its renames: the place,

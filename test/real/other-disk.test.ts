@@ -1,7 +1,7 @@
 /*
  * A work directory on another disk than the state directory, which the engine knows by another path.
  */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type AttachRig, attachTest, held } from '../support/attached.ts'
@@ -61,6 +61,26 @@ testWith(t, 'a work directory on another disk', [...executorNeeds, program('nsen
     world.release(id, work)
     const next = await world.start('one').ready()
     t.match(await world.ended(id), { state: 'succeeded', attempt: 1, output: 'began\nwent on\n' })
+    t.equal(await next.stop(), 0)
+    t.same(readdirSync(work), [])
+  })
+
+  await test('what has ended waits there for the server, with its log', async (t, world, work) => {
+    const runner = await world.start('one').ready()
+    const { id } = await world.submit({ command: ['sh', '-c', `${held[2]}; seq 100000`] })
+    await world.began(id)
+    await world.server.stop()
+    world.release(id, work)
+    await runner.event('job:ended')
+    const spool = join(world.stateDir('one'), 'spool', id)
+    t.ok(readFileSync(join(spool, 'shelf'), 'utf8').startsWith(work))
+    t.notOk(existsSync(join(spool, 'log')), 'nothing of it is copied')
+    t.equal(await runner.stop('SIGKILL'), 'SIGKILL')
+    world.rig.configure({}, `[server]\nlisten = ${new URL(world.server.url).host}\nlease_seconds = 6`)
+    await world.server.restart()
+    const next = await world.start('one').ready()
+    t.match(await world.ended(id), { state: 'succeeded', attempt: 1 })
+    t.match(await world.log(id), /^began\nwent on\n1\n2\n[\s\S]*\n100000\n$/)
     t.equal(await next.stop(), 0)
     t.same(readdirSync(work), [])
   })

@@ -117,6 +117,7 @@ export class World implements AsyncDisposable {
     const watch = await startJob(execution, executor, await this.image(image), {
       ...{ edges: { ...edges, clock }, diskLimit: settings.disk_limit },
       onLog: bytes => started.hear(bytes),
+      onStuck: started.onStuck,
     })
     started.watch = value(watch)
     return started
@@ -158,6 +159,12 @@ export class Started {
   readonly execution: Execution
   watch!: JobWatch
   log = ''
+  /** Hears that its end cannot be put on disk. */
+  onStuck: () => void = () => {}
+  /** Settles then. */
+  readonly stuck: Promise<void> = new Promise(resolve => {
+    this.onStuck = resolve
+  })
   readonly #hearers = new Set<() => void>()
 
   constructor(execution: Execution) {

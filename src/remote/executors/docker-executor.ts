@@ -1,13 +1,20 @@
 /* One container in which jobs run, one after the other, and its directory. */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, lstatSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import type { Engine } from './engine.ts'
-import type { ContainerFacts, Executor, ExecutorFailure, Order, Place } from './executor.ts'
+import {
+  type ContainerFacts,
+  type Executor,
+  type ExecutorFailure,
+  type Order,
+  type Place,
+  shelfName,
+} from './executor.ts'
 import type { ImageCollector } from './image-collector.ts'
 import { Leaf, type LeafIdentity } from './leaf.ts'
 import { halfOf } from './order.ts'
@@ -155,6 +162,10 @@ export class DockerExecutor implements Executor {
     const here = this.#leafAt(executionId, identity)
     if (here === undefined) throw new Error(`the directory of ${executionId} is not what it was`)
     renameSync(here, path)
+  }
+
+  shelf(executionId: string): string {
+    return join(dirname(this.directory), `${this.#options.runnerId}${shelfName(executionId)}`)
   }
 
   async removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean> {

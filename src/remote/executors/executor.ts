@@ -49,6 +49,9 @@ export interface ContainerFacts {
   error?: string
 }
 
+/** How the name of a shelf ends. */
+export const shelfName = (executionId: string) => `.ended.${executionId}`
+
 /** A container in which jobs run one after the other. */
 export interface Executor {
   readonly id: string
@@ -73,6 +76,8 @@ export interface Executor {
    * something else has its name.
    */
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void
+  /** A path on its disk that no container sees, for a leaf whose job has ended. */
+  shelf(executionId: string): string
   /** After a job: empties what jobs share; false where not all is as it was, and the executor has to go. */
   sweep(): Promise<boolean>
   facts(): Promise<Result<ContainerFacts, ExecutorFailure>>

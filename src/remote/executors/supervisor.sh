@@ -73,13 +73,12 @@ rnr_become() {
   [ -d "$rnr_found" ] && rnr_refuse "the program $rnr_found is a directory"
   [ -x "$rnr_found" ] || rnr_refuse "the program $rnr_found is not executable"
   # The shell would take anything else for a script of its own.
-  if [ -r "$rnr_found" ]; then
-    IFS='' read -r -n 4 rnr_magic 2>/dev/null <"$rnr_found"
-    case $rnr_magic in
-      '#!'* | ?ELF) ;;
-      *) rnr_refuse "the program $rnr_found is neither a binary of this system nor a script that begins with #!" ;;
-    esac
-  fi
+  rnr_magic='cannot be read'
+  { IFS='' read -r -n 4 rnr_magic; } 2>/dev/null <"$rnr_found"
+  case $rnr_magic in
+    '#!'* | ?ELF | 'cannot be read') ;;
+    *) rnr_refuse "the program $rnr_found is neither a binary of this system nor a script that begins with #!" ;;
+  esac
   [ -n "$rnr_odd" ] && eval "exec \"\$rnr_box\" env $rnr_odd \"\$rnr_found\" \"\$@\" 3>&-"
   exec -a "$rnr_program" "$rnr_found" "$@" 3>&-
 }
