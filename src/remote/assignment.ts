@@ -201,10 +201,10 @@ export class Assignment {
   async #forget(): Promise<void> {
     const { clock } = this.#room.edges
     await this.#tidied
-    for (;;) {
+    for (let told = false; ; told = true) {
       const removed = await this.execution.remove()
       if (removed.ok) return
-      this.#room.emit({ event: 'notice', message: removed.failure })
+      if (!told) this.#room.emit({ event: 'notice', message: removed.failure })
       await clock.sleep(30, this.#room.over)
       if (this.#room.over.aborted) return
     }

@@ -10,6 +10,7 @@ import type { TransportOptions } from '../protocol/transport.ts'
 import type { Result } from '../result.ts'
 import { aborted, Bell } from './bell.ts'
 import { commandsLoop } from './commands-loop.ts'
+import { DiskFloor } from './disk-floor.ts'
 import { endAsAsked, farewellTime, type StopKind } from './ending.ts'
 import type { EmitAttach } from './events.ts'
 import { ExecutorHost } from './executor-host.ts'
@@ -105,8 +106,10 @@ class AttachedRunner {
       ...{ settings: executor, stateDir: remote.state_dir, workDir: remote.work_dir },
       ...{ runnerId: identity.uuid, env, edges, emit, over, changed },
     })
+    const paths = () => [remote.state_dir, remote.work_dir, host.workshop?.facts.root ?? remote.work_dir]
+    const disk = new DiskFloor(paths, options.minFree, emit)
     this.#room = {
-      ...{ edges, api, host, emit, over },
+      ...{ edges, api, host, disk, emit, over },
       settings: () => this.#settings,
       mend: failure => this.#mend(failure),
       back,
@@ -175,6 +178,7 @@ class AttachedRunner {
     // A deleted runner has only to remove what it finds.
     if (workshop === undefined || isOver(this.#session.life)) return
     workshop.pool.onChange = () => this.#room.changed.ring()
+    workshop.pool.onLeft = message => emit({ event: 'notice', message })
     this.#applySettings()
     const { identity, remote } = this.#options
     if (identity.engine_id !== undefined && identity.engine_id !== workshop.facts.id)
@@ -197,21 +201,12 @@ class AttachedRunner {
     const signed = await this.#registrar.signIn(undefined)
     if (!signed.ok) return this.#refused(signed.failure)
     this.#takeSettings(signed.value)
-    const { remote, minFree } = this.#options
     const shared = { room: this.#room, session: this.#session, work: this.#work }
     const onOpen = () => {
       this.#room.back.ring()
       this.#heartbeats.now()
     }
-    const paths = () => {
-      const { workshop } = this.#room.host
-      return [remote.state_dir, remote.work_dir, ...(workshop === undefined ? [] : [workshop.facts.root])]
-    }
-    await Promise.all([
-      commandsLoop({ ...shared, onOpen }),
-      this.#heartbeats.run(),
-      reserveLoop({ ...shared, floor: { paths, least: minFree } }),
-    ])
+    await Promise.all([commandsLoop({ ...shared, onOpen }), this.#heartbeats.run(), reserveLoop(shared)])
   }
 
   #refused(failure: 'deleted' | 'superseded' | 'over'): void {
@@ -291,7 +286,7 @@ class AttachedRunner {
   #facts(): HealthFacts {
     return {
       state: this.#session.life.state,
-      problem: this.#room.host.problem,
+      problem: this.#room.host.problem ?? this.#room.disk.problem,
       metrics: () => this.#metrics(),
     }
   }
@@ -299,7 +294,7 @@ class AttachedRunner {
   #metrics(): Metric[] {
     return metricsOf({
       state: this.#session.life.state,
-      problem: this.#room.host.problem,
+      problem: this.#room.host.problem ?? this.#room.disk.problem,
       capacity: this.#settings?.capacity ?? 0,
       freeSlots: this.#work.freeSlots,
       phases: this.#work.assignments.map(one => one.phase),

@@ -2,7 +2,6 @@
  * The engine of this host, as an attached runner needs it: looked at until it works, tried once with a job of runner's
  * own, and looked at again whenever it seems to have gone.
  */
-import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { Edges } from '../edges.ts'
@@ -199,15 +198,5 @@ export class ExecutorHost {
     return new ImageCollector({
       ...{ engine, engineId: id, root, path: join(stateDir, 'images.json'), clock: edges.clock, onRemoved },
     })
-  }
-}
-
-/** Bytes free on the disk of a directory; undefined where that cannot be known. */
-export function freeBytes(path: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(path)
-    return bavail * bsize
-  } catch {
-    return undefined
   }
 }

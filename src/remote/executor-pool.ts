@@ -23,6 +23,8 @@ const longestPause = 60
 export class ExecutorPool implements AsyncDisposable {
   /** Hears when something about the seats has changed. */
   onChange: () => void = () => {}
+  /** Hears what of an executor could not be removed; the next start tries it again. */
+  onLeft: (message: string) => void = () => {}
   readonly #executors: Executors
   readonly #edges: Edges
   readonly #seats = new Map<string, Seat & { executor: Executor | undefined }>()
@@ -190,6 +192,11 @@ export class ExecutorPool implements AsyncDisposable {
       const removed = await seat.executor?.remove()
       // What the engine does not let go of when we end is swept up at the next start.
       if (removed?.ok !== false || this.#closing.signal.aborted) break
+      // Its container has gone: it takes no place any more.
+      if (removed.failure.reason === 'files-left') {
+        this.onLeft(removed.failure.message)
+        break
+      }
       await this.#edges.clock.sleep(pause, this.#closing.signal)
     }
     this.#seats.delete(seat.executor_id)

@@ -6,7 +6,7 @@ import type { Life } from './session.ts'
 /** What is so when it is asked. */
 export interface MetricFacts {
   state: Life['state']
-  /** Why the engine cannot be used. */
+  /** Why no job can be started. */
   problem: string | undefined
   /** Jobs at a time. */
   capacity: number

@@ -2,7 +2,6 @@ import type { Reservation } from '../protocol/messages.ts'
 import type { Result } from '../result.ts'
 import { waitFor } from './backoff.ts'
 import { pause, sent } from './bell.ts'
-import { freeBytes } from './executor-host.ts'
 import type { Room } from './room.ts'
 import type { ApiFailure } from './server-api.ts'
 import type { Session } from './session.ts'
@@ -12,8 +11,6 @@ export interface ReserveOptions {
   room: Room
   session: Session
   work: Work
-  /** Directories whose disk must have at least so many bytes free; one that is not there is somebody else's. */
-  floor: { paths(): readonly string[]; least: number }
 }
 
 /** Seconds between two looks at a disk that is too full. */
@@ -28,7 +25,6 @@ const confirmPatience = 0.01
 export async function reserveLoop(options: ReserveOptions): Promise<void> {
   const { room, session, work } = options
   const { edges, over } = room
-  const told = new Set<string>()
   /** How many jobs to ask for now. */
   const wanted = () => (session.life.state === 'ready' ? work.freeSlots : 0)
   let declined = false
@@ -49,13 +45,13 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
     await work.confirmed(confirmPatience)
     await sent()
     if (over.aborted) return
+    if (room.disk.isTooLow()) {
+      await pause(edges.clock, lookEvery, session.changed, over)
+      continue
+    }
     const slots = wanted()
     if (slots === 0) {
       await room.changed.rung
-      continue
-    }
-    if (isTooFull(options, told)) {
-      await pause(edges.clock, lookEvery, session.changed, over)
       continue
     }
     const stop = new AbortController()
@@ -89,19 +85,4 @@ async function changed(call: Promise<unknown>, isSo: () => boolean, { changed }:
     await sent()
     if (ended) return new Promise(() => {})
   }
-}
-
-/** Whether a disk has less free than it should; says so when that changes. */
-function isTooFull({ room, floor: { paths, least } }: ReserveOptions, told: Set<string>): boolean {
-  let full = false
-  for (const path of paths()) {
-    const free = freeBytes(path)
-    if (free === undefined) continue
-    if (free < least) {
-      full = true
-      if (!told.has(path)) room.emit({ event: 'disk:low', path, free, least })
-      told.add(path)
-    } else if (told.delete(path)) room.emit({ event: 'disk:enough', path, free })
-  }
-  return full
 }

@@ -1,6 +1,7 @@
 import type { Edges } from '../edges.ts'
 import type { Settings } from '../protocol/messages.ts'
 import type { Bell } from './bell.ts'
+import type { DiskFloor } from './disk-floor.ts'
 import type { EmitAttach } from './events.ts'
 import type { ExecutorHost } from './executor-host.ts'
 import type { ApiFailure, ServerApi } from './server-api.ts'
@@ -10,6 +11,7 @@ export interface Room {
   edges: Edges
   api: ServerApi
   host: ExecutorHost
+  disk: DiskFloor
   emit: EmitAttach
   /** The server's latest; undefined before the first registration. */
   settings(): Settings | undefined

@@ -48,10 +48,10 @@ export class Work {
 
   /** Jobs that could be taken right now. */
   get freeSlots(): number {
-    const { host, settings } = this.#room
+    const { host, disk, settings } = this.#room
     const capacity = settings()?.capacity ?? 0
     const { workshop } = host
-    if (workshop === undefined || host.problem !== undefined) return 0
+    if (workshop === undefined || (host.problem ?? disk.problem) !== undefined) return 0
     const seats = workshop.pool.seats.filter(({ state }) => ['starting', 'busy', 'stopping'].includes(state))
     const without = this.assignments.filter(one => one.takesSlot && !one.hasExecutor).length
     // One that is launched for an assignment is counted with that.

@@ -73,6 +73,24 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     t.match(await job(pool, 'box', 'ls /.runner/jobs | wc -l'), { log: '1\n' }, 'nothing of them is there')
   })
 
+  await test(
+    'what cannot be removed of a container that has gone takes no place',
+    { capacity: 1 },
+    async (t, pool) => {
+      const told: string[] = []
+      pool.onLeft = message => told.push(message)
+      const executor = value(await pool.take(images.box, 'default', never))
+      const remove = executor.remove.bind(executor)
+      Object.assign(executor, {
+        remove: async () => fail({ reason: 'files-left', message: "another user's" }),
+      })
+      await pool.discard(executor)
+      t.same(told, ["another user's"])
+      t.match(await job(pool, 'other', 'echo $N'), { log: 'other\n' })
+      t.match(await remove(), { ok: true })
+    },
+  )
+
   await test('at its end it gives up on what the engine does not let go of', {}, async (t, pool) => {
     const executor = value(await pool.take(images.box, 'default', never))
     const remove = executor.remove.bind(executor)

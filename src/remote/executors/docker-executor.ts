@@ -286,7 +286,7 @@ export class DockerExecutor implements Executor {
     if (!removed.ok && removed.failure.reason !== 'not-found')
       return fail({ reason: 'executor-lost', message: removed.failure.message })
     const gone = await removeTree(this.directory)
-    return gone.ok ? gone : fail({ reason: 'executor-lost', message: gone.failure })
+    return gone.ok ? gone : fail({ reason: 'files-left', message: gone.failure })
   }
 }
 

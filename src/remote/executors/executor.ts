@@ -33,7 +33,8 @@ export interface Place {
 }
 
 export interface ExecutorFailure {
-  reason: 'executor-not-started' | 'executor-lost' | ImageFailure['reason']
+  /** `files-left`: its container has gone, and not all of its files. */
+  reason: 'executor-not-started' | 'executor-lost' | 'files-left' | ImageFailure['reason']
   message: string
   /** What there may still be of one that was not started: it is to be removed when the engine lets it go. */
   left?: Executor

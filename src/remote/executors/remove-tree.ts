@@ -17,7 +17,9 @@ export async function removeTree(path: string): Promise<Result<void, string>> {
   if ((await run('rm', '-rf', '--', path)) === undefined || !existsSync(path)) return ok(undefined)
   await run('chmod', '-R', 'u+rwX', '--', path)
   const said = await run('rm', '-rf', '--', path)
-  return said === undefined || !existsSync(path) ? ok(undefined) : fail(`${path} cannot be removed: ${said}`)
+  if (said === undefined || !existsSync(path)) return ok(undefined)
+  const whose = /permission denied/i.test(said) ? "; what is in it is another user's: remove it as root" : ''
+  return fail(`${path} cannot be removed: ${said}${whose}`)
 }
 
 /** Removes a directory of a few files, or none; false: it is another one, and may have lost some of them. */
