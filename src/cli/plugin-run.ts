@@ -6,8 +6,10 @@ import { loadConfiguration } from '../config/load.ts'
 import { findConfigFile } from '../config/sources.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
-import type { InputContext } from '../protocol/messages.ts'
-import { passwordOutputs } from '../remote/plugin.ts'
+import { mostSecretBytes } from '../protocol/mask.ts'
+import { type InputContext, Submit } from '../protocol/messages.ts'
+import { checkOf } from '../protocol/validation.ts'
+import { passwordOutputs, secretsOf } from '../remote/plugin.ts'
 import { runPlugin } from '../remote/plugin-run.ts'
 import type { Job, JobEnd } from '../remote/spool.ts'
 import { JobLog } from '../report/job-log.ts'
@@ -111,14 +113,17 @@ function statusOf({ outcome, exit_code }: JobEnd, stop: AbortSignal): number {
 
 /** What is to be run, from the command line alone. */
 function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, string> {
-  const definition = definitionOf({ ...options, capability: [] }, options.command, env)
-  if (!definition.ok) return definition
-  const { image, input, command, args, secret_env = {} } = definition.value
-  const {
-    max_time_seconds = 0,
-    abort_timeout_seconds = defaults.abortTimeout,
-    abort_signal,
-  } = definition.value
+  const given = definitionOf({ ...options, capability: [] }, options.command, env)
+  if (!given.ok) return given
+  const { name: _, ...definition } = given.value
+  const wrong = checkOf('definition', Submit)(definition)
+  if (wrong !== undefined) return fail(wrong)
+  const { image, input, command, args, secret_env = {} } = definition
+  const secrets = new Set([...Object.values(secret_env), ...(input === undefined ? [] : secretsOf(input))])
+  const secretBytes = [...secrets].reduce((sum, secret) => sum + Buffer.byteLength(secret), 0)
+  if (secretBytes > mostSecretBytes)
+    return fail(`the secrets have ${secretBytes} bytes together; ${mostSecretBytes} are the most`)
+  const { max_time_seconds = 0, abort_timeout_seconds = defaults.abortTimeout, abort_signal } = definition
   if (input === undefined && command === undefined)
     return fail(
       'say what to run: --type prefix.ClassName for the task of a plugin, or a command of the image behind --',
@@ -131,7 +136,7 @@ function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, s
     runner_group: 'default',
     ...(command === undefined ? {} : { command }),
     ...(args === undefined ? {} : { args }),
-    env: definition.value.env ?? {},
+    env: definition.env ?? {},
     secret_env,
     ...(input === undefined ? {} : { input: wholeInput(input, execution_id, options) }),
     secrets: [],

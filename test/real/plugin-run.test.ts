@@ -131,6 +131,33 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.match(await run(rig, 'box', '--', 'true'), { status: 0 })
   })
 
+  await test('says what is wrong with a definition, as a server would', async (t, rig) => {
+    const wrong: [definition: unknown, said: RegExp][] = [
+      [{ input: 5 }, /input in the definition must be object/],
+      [{ input: {} }, /input in the definition has no field "task"/],
+      [{ input: { task: null } }, /input.task in the definition must be object/],
+      [{ input: { task: { type: 'a.B', properties: 5 } } }, /input.task.properties in .* must be array/],
+      [{ input: { task: { type: 'a.B', properties: [null] } } }, /properties.0 in .* must be object/],
+      [
+        {
+          command: ['true'],
+          secret_env: { A: 'x'.repeat(100_000), B: 'y'.repeat(100_000), C: 'z'.repeat(100_000) },
+        },
+        /the secrets have 300000 bytes together; 262144 are the most/,
+      ],
+    ]
+    for (const [definition, said] of wrong)
+      t.match(await run(rig, 'box', '--file', rig.file('definition', JSON.stringify(definition))), {
+        status: 64,
+        err: said,
+      })
+    t.match(await run(rig, '', '--', 'true'), { status: 64, err: /image in the definition must NOT have/ })
+    t.match(await run(rig, 'box', '--abort-signal', 'FOO', '--', 'true'), {
+      status: 64,
+      err: /abort_signal in the definition must match/,
+    })
+  })
+
   await test('says what keeps it from being run', async (t, rig) => {
     t.match(await run(rig, 'nope', '--', 'true'), {
       status: 69,
@@ -144,6 +171,10 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.match(await run(rig, 'box', '--type', 'a.B', '--secret', 'pw=geheim'), {
       status: 64,
       err: /can be seen by all users/,
+    })
+    t.match(await run(rig, '../../containers/json', '--', 'true'), {
+      status: 69,
+      err: /the engine did not look up the image \S+: \w+/,
     })
     rig.configure({}, '[executor]\ndocker_host = unix:///nowhere/docker.sock\n')
     t.match(await run(rig, 'box', '--', 'true'), {
