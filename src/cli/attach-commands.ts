@@ -62,8 +62,10 @@ Examples:
       'after',
       `
 It registers no runner, and removes the one container that it starts; the image of that, localhost/runner-probe, stays.
+Ctrl-C ends it after the check that is under way, a second one at once; the next one removes what is left then.
 
-Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error.
+Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error; 130 or 143
+ended by Ctrl-C or SIGTERM.
 
 Examples:
   runner doctor

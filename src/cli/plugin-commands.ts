@@ -41,7 +41,8 @@ export function addPluginCommands(program: Command, done: Done): void {
       'after',
       `
 Its log is shown with all secrets masked, then its status line and its outputs. Ctrl-C asks it to end, with the abort
-signal and its time; a second one kills it. Limits are those of [executor] in runner.cfg.
+signal and its time; a second one kills it, or leaves at once where it has not been started; a third one leaves at
+once. Where nobody reads its log any more it is asked to end. Limits are those of [executor] in runner.cfg.
 A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
 
 Exit status: its own exit code, 0 if it succeeded; 1 where it has none from 1 to 255; 8 aborted; 64 usage; 69 it has

@@ -57,16 +57,33 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   const { executor, remote } = configuration.value
   const { pull = executor.pull, network = executor.network } = options
   using signals = catchSignals()
-  const out = streamOut(process.stdout)
+  const gone = new AbortController()
+  const out = streamOut(process.stdout, () => gone.abort())
   const log = new JobLog(options.json ? { write: () => {} } : out)
   const tell = (event: string, facts: object) => out.write(`${JSON.stringify({ event, ...facts })}\n`)
   const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
   const pulling = pullReport(options, text => (process.stderr.isTTY ? sayError(text) : undefined))
+  const leave = () => {
+    sayError('runner: the next `runner plugin run` or `runner doctor` removes what is left of it\n')
+    process.exit(interrupted(signals.stop))
+  }
+  let kill: (() => void) | undefined
+  signals.stop.addEventListener('abort', () =>
+    kill === undefined
+      ? say('it will not be started; Ctrl-C once more leaves at once')
+      : say('it is asked to end; Ctrl-C once more kills it'),
+  )
+  signals.hurry.addEventListener('abort', () => (kill ?? leave)())
+  signals.leave.addEventListener('abort', leave)
+  gone.signal.addEventListener('abort', () => say('nobody reads its log any more: it is asked to end'))
   const ended = await runPlugin({
     job: job.value,
     settings: { ...executor, pull, network },
     ...{ stateDir: remote.state_dir, workDir: remote.work_dir },
-    ...{ env, edges, stop: signals.stop, hurry: signals.hurry },
+    ...{ env, edges, stop: AbortSignal.any([signals.stop, gone.signal]) },
+    onOrdered: end => {
+      kill = end
+    },
     onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
     onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),
     onLeft: message => void sayError(`runner: something is left behind: ${message}\n`),
@@ -79,7 +96,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   if (!ended.ok) {
     if (options.json) tell('job:not-run', { message: ended.failure })
     sayError(`runner: it has not been run: ${ended.failure}\n`)
-    return exitStatus.unavailable
+    return signals.stop.aborted ? interrupted(signals.stop) : exitStatus.unavailable
   }
   const end = ended.value
   const passwords = new Set([
@@ -106,10 +123,12 @@ function pullReport({ quiet }: PluginRunOptions, write: (text: string) => void):
 /** Its own exit code; where it has none from 1 to 255, 1. */
 function statusOf({ outcome, exit_code }: JobEnd, stop: AbortSignal): number {
   if (outcome === 'succeeded') return exitStatus.ok
-  if (outcome === 'aborted')
-    return stop.aborted ? exitStatus.interrupted[stop.reason as 'SIGINT' | 'SIGTERM'] : exitStatus.jobAborted
+  if (outcome === 'aborted') return stop.aborted ? interrupted(stop) : exitStatus.jobAborted
   return exit_code !== null && exit_code >= 1 && exit_code <= 255 ? exit_code : exitStatus.jobFailed
 }
+
+const interrupted = ({ reason }: AbortSignal): number =>
+  exitStatus.interrupted[reason as 'SIGINT' | 'SIGTERM']
 
 /** What is to be run, from the command line alone. */
 function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, string> {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
+import { Hold } from '../support/hold.ts'
 import { makeImage, pluginImage, withBusybox } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
@@ -120,6 +121,87 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     await job.says('asked')
     job.child.kill('SIGTERM')
     t.equal(await job.ended, 130)
+  })
+
+  /** Starts one, and holds what it asks the engine for with such a path. */
+  const holdAt = async (rig: Rig, path: RegExp, ...args: string[]) => {
+    const hold = await Hold.to(engine.socket)
+    rig.configure({}, config.replace(/docker_host.*/, `docker_host = ${hold.url}`))
+    const held = hold.next(path, 'request')
+    return { hold, held, job: rig.start(['plugin', 'run', ...args]) }
+  }
+  const notStarted = 'it will not be started; Ctrl-C once more leaves at once'
+
+  for (const [what, path, ...args] of [
+    ['its image is pulled', /^POST \S+images\/create/, '--pull', 'missing', 'nope'],
+    ['its container starts', /^POST \S+\/start/, 'box'],
+  ] as const)
+    await test(`Ctrl-C while ${what}: it is not started`, async (t, rig) => {
+      const { hold, held, job } = await holdAt(rig, path, ...args, '--', 'echo', 'up')
+      await using _ = hold
+      await held
+      job.child.kill('SIGINT')
+      await job.says(notStarted)
+      hold.release()
+      t.equal(await job.ended, 130)
+      t.match(job.text, /runner: it has not been run: it was asked to end before it had started\n$/)
+      t.notMatch(job.text, /^up/m)
+    })
+
+  await test('a second Ctrl-C leaves at once where nothing has started', async (t, rig) => {
+    const { hold, held, job } = await holdAt(rig, /^POST \S+\/start/, 'box', '--', 'true')
+    await using _ = hold
+    await held
+    job.child.kill('SIGTERM')
+    await job.says(notStarted)
+    job.child.kill('SIGINT')
+    t.equal(await job.ended, 143)
+    rig.configure({}, config)
+    t.match(await run(rig, 'box', '--', 'true'), { status: 0 }, 'which removes what is left')
+  })
+
+  await test('a third Ctrl-C leaves at once', async (t, rig) => {
+    const script = 'trap "echo asked" TERM; echo up; while :; do sleep 1000 & wait; done'
+    const { hold, held, job } = await holdAt(rig, /^POST \S+\/kill/, 'box', '--', 'sh', '-c', script)
+    await using _ = hold
+    await job.says('up')
+    job.child.kill('SIGINT')
+    await job.says('asked')
+    job.child.kill('SIGINT')
+    await held
+    job.child.kill('SIGINT')
+    t.equal(await job.ended, 130)
+    rig.configure({}, config)
+    t.match(await run(rig, 'box', '--', 'true'), { status: 0 }, 'which removes what is left')
+  })
+
+  await test('ends when nobody reads its log any more', async (t, rig) => {
+    const job = rig.start(['plugin', 'run', 'box', '--', 'yes'])
+    await job.says('y\n')
+    job.child.stdout!.destroy()
+    t.equal(await job.ended, 8)
+    t.match(
+      Buffer.concat(job.err).toString(),
+      /nobody reads its log any more: it is asked to end\nrunner: aborted/,
+    )
+  })
+
+  await test('doctor that is not waited for leaves nothing for good', async (t, rig) => {
+    await using hold = await Hold.to(engine.socket)
+    rig.configure({}, config.replace(/docker_host.*/, `docker_host = ${hold.url}`))
+    const ready = hold.next(/^GET \S+\/changes/, 'request')
+    const doctor = rig.start(['doctor'])
+    await ready
+    doctor.child.kill('SIGINT')
+    await doctor.says('ends when this check has ended')
+    doctor.child.kill('SIGINT')
+    t.equal(await doctor.ended, 130)
+    t.not(await engine.docker('ps', '-q'), '', 'its container lives')
+    rig.configure({}, config)
+    const again = rig.start(['doctor', '--json'])
+    t.equal(await again.ended, 1, 'there is no server')
+    const { checks } = JSON.parse(Buffer.concat(again.out).toString())
+    t.match(checks, [{}, {}, {}, {}, { check: 'a job', result: 'ok' }])
   })
 
   await test('what a killed one left goes with the next', async (t, rig) => {
