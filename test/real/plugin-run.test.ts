@@ -67,6 +67,10 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
       'echo $A; printf end; exit 42',
     )
     t.match({ status, out }, { status: 42, out: 'b\nend\n' })
+    t.match(await run(rig, 'box', '--', 'sh', '-c', 'exit 255'), {
+      status: 255,
+      err: /it ended with exit status 255/,
+    })
   })
 
   await test('--plain and --json serve scripts', async (t, rig) => {
