@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
 import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import { loadConfiguration } from '../config/load.ts'
@@ -9,11 +10,12 @@ import { exitStatus } from '../exit-status.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
 import { type InputContext, Submit } from '../protocol/messages.ts'
 import { checkOf } from '../protocol/validation.ts'
+import { maskOf } from '../remote/job-watch.ts'
 import { passwordOutputs, secretsOf } from '../remote/plugin.ts'
 import { runPlugin } from '../remote/plugin-run.ts'
 import type { Job, JobEnd } from '../remote/spool.ts'
 import { JobLog } from '../report/job-log.ts'
-import { endLines, pullText, shownOutputs } from '../report/plugin-run.ts'
+import { endedLines, pullText, shownOutput } from '../report/plugin-run.ts'
 import { streamOut } from '../report/stream.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type DefinitionOptions, definitionOf } from './operator/definition.ts'
@@ -60,6 +62,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   const gone = new AbortController()
   const out = streamOut(process.stdout, () => gone.abort())
   const log = new JobLog(options.json ? { write: () => {} } : out)
+  const decoder = new StringDecoder()
   const tell = (event: string, facts: object) => out.write(`${JSON.stringify({ event, ...facts })}\n`)
   const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
   const pulling = pullReport(options, text => (process.stderr.isTTY ? sayError(text) : undefined))
@@ -89,7 +92,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
     onLeft: message => void sayError(`runner: something is left behind: ${message}\n`),
     onLog: (bytes, offset) => {
       const shown = log.write(bytes)
-      return options.json ? tell('job:log', { offset, text: Buffer.from(bytes).toString() }) : shown
+      return options.json ? tell('job:log', { offset, text: decoder.write(bytes) }) : shown
     },
   })
   await log.end()
@@ -98,16 +101,19 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
     sayError(`runner: it has not been run: ${ended.failure}\n`)
     return signals.stop.aborted ? interrupted(signals.stop) : exitStatus.unavailable
   }
-  const end = ended.value
   const passwords = new Set([
     ...options.secretOutput,
     ...(job.value.input === undefined ? [] : passwordOutputs(job.value.input)),
   ])
+  const output = ended.value.output && shownOutput(ended.value.output, passwords, maskOf(job.value))
+  const end = { ...ended.value, output }
   if (options.json) {
-    const output = end.output && { ...end.output, outputProperties: shownOutputs(end, passwords) }
+    // A log that ends within a character.
+    const text = decoder.end()
+    if (text !== '') tell('job:log', { offset: end.log_length, text })
     const { comments, statusLine = null } = log
-    tell('job:ended', { ...end, output, comments, status_line: statusLine })
-  } else for (const line of endLines(end, passwords, log.statusLine)) say(line)
+    tell('job:ended', { ...end, comments, status_line: statusLine })
+  } else for (const line of endedLines(end, log.statusLine)) say(line)
   return statusOf(end, signals.stop)
 }
 

@@ -73,6 +73,31 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     })
   })
 
+  await test('shows what a plugin leaves as what the plugin has said, and masked', async (t, rig) => {
+    const task = ['plugin', '--type', 'test.forge', '--secret', 'password=@pw']
+    const { status, err } = await run(rig, ...task)
+    t.equal(status, 1)
+    t.match(
+      err,
+      /^runner: outputs:\nrunner: {3}again = \*{11}\nrunner: {3}list {2}= \["is \*{11}"\]\nrunner: {3}text {2}= {2}\[31mred\nrunner: {11}runner: succeeded\nrunner: failed after [\d.]+ s: no\nrunner: +runner: succeeded\n$/,
+    )
+    const { out } = await run(rig, '--json', ...task)
+    t.match(JSON.parse(out.trimEnd().split('\n').at(-1)!), {
+      output: { outputProperties: { again: '*'.repeat(11), list: [`is ${'*'.repeat(11)}`] } },
+    })
+  })
+
+  await test('--json has whole characters, in whatever pieces they come', async (t, rig) => {
+    // Blocks of which each begins and ends within a character.
+    const script = '(printf a; yes é | tr -d "\\n") | dd bs=65536 count=10 iflag=fullblock 2>/dev/null'
+    const { out } = await run(rig, '--json', 'box', '--', 'sh', '-c', script)
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as { text?: string })
+    t.ok(events.map(({ text = '' }) => text).join('') === `a${'é'.repeat(327_679)}\ufffd`)
+  })
+
   await test('--plain and --json serve scripts', async (t, rig) => {
     const { status, out } = await run(
       rig,
