@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import { parseSignal } from './operator-options.ts'
 import type { Done } from './options.ts'
 
 const collect = (value: string, all: string[]) => [...all, value]
@@ -31,7 +32,7 @@ export function addPluginCommands(program: Command, done: Done): void {
     .option('--plain', 'set no SESSION_KEY: input and output are plain JSON', false)
     .option('--max-time <seconds>', 'seconds it may run', seconds)
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and KILL', seconds)
-    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM')
+    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM', parseSignal)
     .addOption(
       new Option('--pull <policy>', 'when to fetch the image').choices(['missing', 'always', 'never']),
     )

@@ -244,6 +244,7 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
 
   await test('says what is wrong with a definition, as a server would', async (t, rig) => {
     const wrong: [definition: unknown, said: RegExp][] = [
+      [{ command: ['true'], abort_signal: 'sigusr1' }, /abort_signal in the definition must match pattern/],
       [{ input: 5 }, /input in the definition must be object/],
       [{ input: {} }, /input in the definition has no field "task"/],
       [{ input: { task: null } }, /input.task in the definition must be object/],
@@ -263,9 +264,9 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
         err: said,
       })
     t.match(await run(rig, '', '--', 'true'), { status: 64, err: /image in the definition must NOT have/ })
-    t.match(await run(rig, 'box', '--abort-signal', 'FOO', '--', 'true'), {
+    t.match(await run(rig, 'box', '--abort-signal', 'SIGFOO', '--', 'true'), {
       status: 64,
-      err: /abort_signal in the definition must match/,
+      err: /must be the name of a signal/,
     })
   })
 
