@@ -18,6 +18,9 @@ export function addAttachCommands(program: Command, done: Done, version: () => s
 It tells on standard error what happens. The first SIGTERM or Ctrl-C stops it: no new work, and it waits for what
 runs (on_stop, drain_time); a second one aborts what runs; a third one leaves at once, and what runs goes on.
 
+With --new-identity the jobs of the former identity, and its results that were not delivered, are given up. Containers
+that it has left on this host run on: it says by which label they are found.
+
 Exit status: 0 stopped, or deleted by an operator; 4 another process has its state directory; 64 usage; 75 another
 process has taken its identity over; 78 configuration error, or a copy of another machine.
 
