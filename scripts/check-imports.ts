@@ -18,7 +18,7 @@ const layers = [
 /** Where packages may be imported. Everything else is Node's own. */
 const packages: Record<string, string[]> = {
   '@fastify/multipart': ['server'],
-  ajv: ['config', 'server'],
+  ajv: ['config', 'protocol'],
   chalk: ['report'],
   commander: ['cli'],
   dockerode: ['remote'],

@@ -18,6 +18,9 @@ export function addAttachCommands(program: Command, done: Done, version: () => s
 It tells on standard error what happens. The first SIGTERM or Ctrl-C stops it: no new work, and it waits for what
 runs (on_stop, drain_time); a second one aborts what runs; a third one leaves at once, and what runs goes on.
 
+With --new-identity the jobs of the former identity, and its results that were not delivered, are given up. Containers
+that it has left on this host run on: it says by which label they are found.
+
 Exit status: 0 stopped, or deleted by an operator; 4 another process has its state directory; 64 usage; 75 another
 process has taken its identity over; 78 configuration error, or a copy of another machine.
 
@@ -62,8 +65,10 @@ Examples:
       'after',
       `
 It registers no runner, and removes the one container that it starts; the image of that, localhost/runner-probe, stays.
+Ctrl-C ends it after the check that is under way, a second one at once; the next one removes what is left then.
 
-Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error.
+Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error; 130 or 143
+ended by Ctrl-C or SIGTERM.
 
 Examples:
   runner doctor

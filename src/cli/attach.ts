@@ -13,7 +13,7 @@ import { serverUrl, type TransportOptions } from '../protocol/transport.ts'
 import { type AttachEnd, attach } from '../remote/attach.ts'
 import type { StopKind } from '../remote/ending.ts'
 import type { AttachEvent } from '../remote/events.ts'
-import { forgetIdentity, type Identity, loadIdentity } from '../remote/identity.ts'
+import { forgetIdentity, loadIdentity } from '../remote/identity.ts'
 import { writePresence } from '../remote/presence.ts'
 import { tokenAdvice } from '../remote/registrar.ts'
 import { attachReporter } from '../report/attach-reporter.ts'
@@ -85,8 +85,10 @@ export async function attachWith(
   const lock = opened.value
   const reporter = attachReporter(options, env, edges.clock, sayError)
   try {
-    const identity = await identityOf(remote.state_dir, options.newIdentity)
-    if (!identity.ok) return identity
+    const lost = options.newIdentity ? await forgetIdentity(remote.state_dir) : undefined
+    if (lost !== undefined) reporter.emit({ event: 'notice', message: lost })
+    const identity = await loadIdentity(remote.state_dir)
+    if (!identity.ok) return refuse(identity.failure)
     const presence = { pid: process.pid, start_ticks: startTicks(process.pid), server: server.value.href }
     writePresence(remote.state_dir, presence)
     const kind = new AbortController()
@@ -123,12 +125,6 @@ function openState(stateDir: string, edges: Edges): Result<Lock, Refused> {
       `the state directory ${stateDir} cannot be used: ${errorText(error)}; set state_dir in [remote]`,
     )
   }
-}
-
-async function identityOf(stateDir: string, anew: boolean): Promise<Result<Identity, Refused>> {
-  if (anew) await forgetIdentity(stateDir)
-  const identity = await loadIdentity(stateDir)
-  return identity.ok ? identity : refuse(identity.failure)
 }
 
 /** The contents of the files that say how to reach the server. */

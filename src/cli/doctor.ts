@@ -35,7 +35,10 @@ export async function doctorCommand(options: DoctorCommandOptions, env: NodeJS.P
   const url = options.server ?? remote.url
   using signals = catchSignals()
   signals.stop.addEventListener('abort', () => sayError('runner: ends when this check has ended\n'))
-  signals.hurry.addEventListener('abort', () => process.exit(interrupted(signals.stop)))
+  signals.hurry.addEventListener('abort', () => {
+    sayError('runner: the next `runner doctor` or `runner plugin run` removes what is left of it\n')
+    process.exit(interrupted(signals.stop))
+  })
   const checks: Check[] = []
   for await (const check of examine({
     ...{ remote, executor, minFree: runner.min_free, env },

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { executionStates } from '../protocol/states.ts'
 
@@ -39,7 +40,13 @@ export function withDefinitionOptions(command: Command): Command {
     .option('--max-time <seconds>', 'seconds it may run', atLeast(0.001))
     .option('--max-queue <seconds>', 'seconds it may wait for a runner', atLeast(0.001))
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and the end', atLeast(0))
-    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM')
+    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM', parseSignal)
+}
+
+/** The name of a signal: one that there is not would be sent to nobody. */
+export function parseSignal(text: string): string {
+  if (Object.hasOwn(constants.signals, text)) return text
+  throw new InvalidArgumentError('It must be the name of a signal, such as SIGTERM.')
 }
 
 /** A number between two. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import { parseSignal } from './operator-options.ts'
 import type { Done } from './options.ts'
 
 const collect = (value: string, all: string[]) => [...all, value]
@@ -31,7 +32,7 @@ export function addPluginCommands(program: Command, done: Done): void {
     .option('--plain', 'set no SESSION_KEY: input and output are plain JSON', false)
     .option('--max-time <seconds>', 'seconds it may run', seconds)
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and KILL', seconds)
-    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM')
+    .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM', parseSignal)
     .addOption(
       new Option('--pull <policy>', 'when to fetch the image').choices(['missing', 'always', 'never']),
     )
@@ -41,7 +42,8 @@ export function addPluginCommands(program: Command, done: Done): void {
       'after',
       `
 Its log is shown with all secrets masked, then its status line and its outputs. Ctrl-C asks it to end, with the abort
-signal and its time; a second one kills it. Limits are those of [executor] in runner.cfg.
+signal and its time; a second one kills it, or leaves at once where it has not been started; a third one leaves at
+once. Where nobody reads its log any more it is asked to end. Limits are those of [executor] in runner.cfg.
 A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
 
 Exit status: its own exit code, 0 if it succeeded; 1 where it has none from 1 to 255; 8 aborted; 64 usage; 69 it has

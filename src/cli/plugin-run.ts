@@ -1,17 +1,21 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
 import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { findConfigFile } from '../config/sources.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
-import type { InputContext } from '../protocol/messages.ts'
-import { passwordOutputs } from '../remote/plugin.ts'
+import { mostSecretBytes } from '../protocol/mask.ts'
+import { type InputContext, Submit } from '../protocol/messages.ts'
+import { checkOf } from '../protocol/validation.ts'
+import { maskOf } from '../remote/job-watch.ts'
+import { passwordOutputs, secretsOf } from '../remote/plugin.ts'
 import { runPlugin } from '../remote/plugin-run.ts'
 import type { Job, JobEnd } from '../remote/spool.ts'
 import { JobLog } from '../report/job-log.ts'
-import { endLines, pullText, shownOutputs } from '../report/plugin-run.ts'
+import { endedLines, pullText, shownOutput } from '../report/plugin-run.ts'
 import { streamOut } from '../report/stream.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type DefinitionOptions, definitionOf } from './operator/definition.ts'
@@ -55,40 +59,61 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   const { executor, remote } = configuration.value
   const { pull = executor.pull, network = executor.network } = options
   using signals = catchSignals()
-  const out = streamOut(process.stdout)
+  const gone = new AbortController()
+  const out = streamOut(process.stdout, () => gone.abort())
   const log = new JobLog(options.json ? { write: () => {} } : out)
+  const decoder = new StringDecoder()
   const tell = (event: string, facts: object) => out.write(`${JSON.stringify({ event, ...facts })}\n`)
   const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
   const pulling = pullReport(options, text => (process.stderr.isTTY ? sayError(text) : undefined))
+  const leave = () => {
+    sayError('runner: the next `runner plugin run` or `runner doctor` removes what is left of it\n')
+    process.exit(interrupted(signals.stop))
+  }
+  let kill: (() => void) | undefined
+  signals.stop.addEventListener('abort', () =>
+    kill === undefined
+      ? say('it will not be started; Ctrl-C once more leaves at once')
+      : say('it is asked to end; Ctrl-C once more kills it'),
+  )
+  signals.hurry.addEventListener('abort', () => (kill ?? leave)())
+  signals.leave.addEventListener('abort', leave)
+  gone.signal.addEventListener('abort', () => say('nobody reads its log any more: it is asked to end'))
   const ended = await runPlugin({
     job: job.value,
     settings: { ...executor, pull, network },
     ...{ stateDir: remote.state_dir, workDir: remote.work_dir },
-    ...{ env, edges, stop: signals.stop, hurry: signals.hurry },
+    ...{ env, edges, stop: AbortSignal.any([signals.stop, gone.signal]) },
+    onOrdered: end => {
+      kill = end
+    },
     onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
     onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),
     onLeft: message => void sayError(`runner: something is left behind: ${message}\n`),
     onLog: (bytes, offset) => {
       const shown = log.write(bytes)
-      return options.json ? tell('job:log', { offset, text: Buffer.from(bytes).toString() }) : shown
+      return options.json ? tell('job:log', { offset, text: decoder.write(bytes) }) : shown
     },
   })
   await log.end()
   if (!ended.ok) {
     if (options.json) tell('job:not-run', { message: ended.failure })
     sayError(`runner: it has not been run: ${ended.failure}\n`)
-    return exitStatus.unavailable
+    return signals.stop.aborted ? interrupted(signals.stop) : exitStatus.unavailable
   }
-  const end = ended.value
   const passwords = new Set([
     ...options.secretOutput,
     ...(job.value.input === undefined ? [] : passwordOutputs(job.value.input)),
   ])
+  const output = ended.value.output && shownOutput(ended.value.output, passwords, maskOf(job.value))
+  const end = { ...ended.value, output }
   if (options.json) {
-    const output = end.output && { ...end.output, outputProperties: shownOutputs(end, passwords) }
+    // A log that ends within a character.
+    const text = decoder.end()
+    if (text !== '') tell('job:log', { offset: end.log_length, text })
     const { comments, statusLine = null } = log
-    tell('job:ended', { ...end, output, comments, status_line: statusLine })
-  } else for (const line of endLines(end, passwords, log.statusLine)) say(line)
+    tell('job:ended', { ...end, comments, status_line: statusLine })
+  } else for (const line of endedLines(end, log.statusLine)) say(line)
   return statusOf(end, signals.stop)
 }
 
@@ -104,21 +129,26 @@ function pullReport({ quiet }: PluginRunOptions, write: (text: string) => void):
 /** Its own exit code; where it has none from 1 to 255, 1. */
 function statusOf({ outcome, exit_code }: JobEnd, stop: AbortSignal): number {
   if (outcome === 'succeeded') return exitStatus.ok
-  if (outcome === 'aborted')
-    return stop.aborted ? exitStatus.interrupted[stop.reason as 'SIGINT' | 'SIGTERM'] : exitStatus.jobAborted
+  if (outcome === 'aborted') return stop.aborted ? interrupted(stop) : exitStatus.jobAborted
   return exit_code !== null && exit_code >= 1 && exit_code <= 255 ? exit_code : exitStatus.jobFailed
 }
 
+const interrupted = ({ reason }: AbortSignal): number =>
+  exitStatus.interrupted[reason as 'SIGINT' | 'SIGTERM']
+
 /** What is to be run, from the command line alone. */
 function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, string> {
-  const definition = definitionOf({ ...options, capability: [] }, options.command, env)
-  if (!definition.ok) return definition
-  const { image, input, command, args, secret_env = {} } = definition.value
-  const {
-    max_time_seconds = 0,
-    abort_timeout_seconds = defaults.abortTimeout,
-    abort_signal,
-  } = definition.value
+  const given = definitionOf({ ...options, capability: [] }, options.command, env)
+  if (!given.ok) return given
+  const { name: _, ...definition } = given.value
+  const wrong = checkOf('definition', Submit)(definition)
+  if (wrong !== undefined) return fail(wrong)
+  const { image, input, command, args, secret_env = {} } = definition
+  const secrets = new Set([...Object.values(secret_env), ...(input === undefined ? [] : secretsOf(input))])
+  const secretBytes = [...secrets].reduce((sum, secret) => sum + Buffer.byteLength(secret), 0)
+  if (secretBytes > mostSecretBytes)
+    return fail(`the secrets have ${secretBytes} bytes together; ${mostSecretBytes} are the most`)
+  const { max_time_seconds = 0, abort_timeout_seconds = defaults.abortTimeout, abort_signal } = definition
   if (input === undefined && command === undefined)
     return fail(
       'say what to run: --type prefix.ClassName for the task of a plugin, or a command of the image behind --',
@@ -131,7 +161,7 @@ function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, s
     runner_group: 'default',
     ...(command === undefined ? {} : { command }),
     ...(args === undefined ? {} : { args }),
-    env: definition.value.env ?? {},
+    env: definition.env ?? {},
     secret_env,
     ...(input === undefined ? {} : { input: wholeInput(input, execution_id, options) }),
     secrets: [],

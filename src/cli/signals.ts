@@ -4,22 +4,25 @@ export interface Signals extends Disposable {
   stop: AbortSignal
   /** Aborts at the second. */
   hurry: AbortSignal
+  /** Aborts at the third. */
+  leave: AbortSignal
 }
 
 /** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored to the very end. */
 export function catchSignals(): Signals {
   const stop = new AbortController()
   const hurry = new AbortController()
+  const leave = new AbortController()
   const take = (signal: NodeJS.Signals) => {
-    if (hurry.signal.aborted) return
-    const controller = stop.signal.aborted ? hurry : stop
-    controller.abort(signal)
+    const next = [stop, hurry, leave].find(controller => !controller.signal.aborted)
+    next?.abort(signal)
   }
   const ignore = () => {}
   process.on('SIGTERM', take).on('SIGINT', take).on('SIGHUP', ignore)
   return {
     stop: stop.signal,
     hurry: hurry.signal,
+    leave: leave.signal,
     [Symbol.dispose]() {
       process.off('SIGTERM', take).off('SIGINT', take)
     },

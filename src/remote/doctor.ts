@@ -1,13 +1,12 @@
 /*
  * Looks at all that an attached runner needs. Nothing is changed: no runner is registered.
  */
-import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { RemoteConfiguration } from '../config/remote-section.ts'
 import type { Edges } from '../edges.ts'
-import { makeDirectory } from '../journal/files.ts'
 import { Client } from '../protocol/client.ts'
 import type { TransportOptions } from '../protocol/transport.ts'
 import { errorText, type Result } from '../result.ts'
@@ -16,7 +15,7 @@ import { keepBusybox } from './executors/busybox.ts'
 import type { DockerOptions } from './executors/docker-executor.ts'
 import { Engine, type EngineFacts } from './executors/engine.ts'
 import { probe } from './executors/probe.ts'
-import { removeTree } from './executors/remove-tree.ts'
+import { asGuest, guestsIn } from './guest.ts'
 import { readOwnToken, refusalText } from './registrar.ts'
 
 export type CheckName =
@@ -55,10 +54,14 @@ const differences = { warning: 5, failed: 60 }
 export async function* examine(options: DoctorOptions): AsyncGenerator<Check> {
   yield examineState(options)
   const scratch = mkdtempSync(join(tmpdir(), 'runner-doctor-'))
+  const remove = () => rmSync(scratch, { recursive: true, force: true })
+  // Who does not wait for the end of a check leaves none of it in a directory that nobody looks into.
+  process.once('exit', remove)
   try {
     yield* examineEngine(options, scratch)
   } finally {
-    await removeTree(scratch)
+    process.off('exit', remove)
+    remove()
   }
   yield* examineServer(options)
 }
@@ -150,22 +153,26 @@ async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGen
   async function examineJob(parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox'>): Promise<Check> {
     const check = 'a job'
     // Where jobs will run: the engine may see that directory, and no other, or under another name.
-    const workDir = remote.work_dir
-    const there = existing(workDir)
+    const { state_dir, work_dir: workDir } = remote
+    const made = [guestsIn(state_dir), workDir].map(path => [path, existing(path)] as const)
+    const left: string[] = []
+    const onLeft = (message: string) => void left.push(message)
     try {
-      makeDirectory(workDir)
-      const options: DockerOptions = {
-        ...parts,
-        ...{ settings: executor, workDir, runnerId: edges.chance.id(), edges },
-      }
-      const done = await probe(options, facts.ok ? facts.value : never(), edges)
-      return done.ok
-        ? { check, result: 'ok', message: 'was handed over to a container and came back' }
-        : { check, result: 'failed', message: done.failure.message }
+      const done = await asGuest(
+        state_dir,
+        { ...parts, settings: executor, workDir, edges },
+        onLeft,
+        options => probe(options, facts.ok ? facts.value : never(), edges),
+      )
+      if (!done.ok) return { check, result: 'failed', message: done.failure.message }
+      if (left.length > 0)
+        return { check, result: 'failed', message: `something of it is left behind: ${left.join('; ')}` }
+      return { check, result: 'ok', message: 'was handed over to a container and came back' }
     } catch (error) {
-      return { check, result: 'failed', message: `${workDir} cannot be made: ${errorText(error)}` }
+      const message = `nothing can be kept in ${state_dir} or ${workDir}: ${errorText(error)}`
+      return { check, result: 'failed', message }
     } finally {
-      removeEmpty(workDir, there)
+      for (const [path, there] of made) removeEmpty(path, there)
     }
   }
 }

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { writeDurably } from './durable.ts'
+import { labels } from './executors/container-settings.ts'
 import { removeTree } from './executors/remove-tree.ts'
-import { removeSpool } from './spool.ts'
+import { namesInSpool, removeSpool } from './spool.ts'
 
 export interface Identity {
   uuid: string
@@ -45,7 +46,7 @@ export async function loadIdentity(
     const record = JSON.parse(readFileSync(file, 'utf8')) as Record
     if (machineId !== undefined && record.machine_id !== undefined && machineId !== record.machine_id)
       return fail(
-        `the identity in ${stateDir} was made on another machine, of which this one seems to be a copy: take a new one by \`runner attach --new-identity\`. If it is the same machine with another id, write ${machineId} as machine_id into ${file}`,
+        `the identity in ${stateDir} was made on another machine: if this is the same one with another id, write ${machineId} as machine_id into ${file}; if it is a copy of that machine, take a new identity by \`runner attach --new-identity\`, which gives up its jobs, and results that were not delivered`,
       )
     const private_key = readFileSync(keyOf(stateDir), 'utf8')
     const { createPublicKey } = process.getBuiltinModule('node:crypto')
@@ -80,11 +81,29 @@ export function rememberEngine(stateDir: string, engineId: string): void {
   writeDurably(fileOf(stateDir), `${JSON.stringify({ ...record, engine_id: engineId })}\n`)
 }
 
-/** Removes an identity and what belongs to it, so that the next start makes another. Throws system errors. */
-export async function forgetIdentity(stateDir: string): Promise<void> {
+/**
+ * Removes an identity and what belongs to it, so that the next start makes another. Resolves to a sentence on what is
+ * given up by that, if anything. Throws system errors.
+ */
+export async function forgetIdentity(stateDir: string): Promise<string | undefined> {
+  const lost = workLeft(stateDir)
   rmSync(fileOf(stateDir), { force: true })
   rmSync(keyOf(stateDir), { force: true })
   await forgetWork(stateDir)
+  return lost
+}
+
+function workLeft(stateDir: string): string | undefined {
+  const work = namesInSpool(stateDir).map(name => existsSync(join(stateDir, 'spool', name, 'end.json')))
+  if (work.length === 0) return undefined
+  const results = work.filter(hasEnded => hasEnded).length
+  const lost = `the former identity is given up: jobs that had not ended: ${work.length - results}, results that were not delivered: ${results}`
+  try {
+    const { uuid } = JSON.parse(readFileSync(fileOf(stateDir), 'utf8')) as Record
+    return `${lost}; containers that it has left here run on: remove those with the label ${labels.runner}=${uuid}`
+  } catch {
+    return lost
+  }
 }
 
 /** Removes what belongs to an identity's work; who it is stays. */

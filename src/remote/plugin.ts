@@ -146,6 +146,9 @@ export interface Evidence {
   lost?: string
 }
 
+/** The last of Linux' signals: beyond 128 and it there is only what a program has chosen itself. */
+const lastSignal = 64
+
 export const leaseLost =
   'the server had not answered for as long as it waits for a runner, and on_lost = abort ends jobs then'
 
@@ -184,7 +187,8 @@ export function judge(evidence: Evidence): Verdict {
     )
   if (exit.refused)
     return verdict('failed', 'not-startable', 'its program could not be started; the end of its log says why')
-  const ended = exit.code > 128 ? `by signal ${exit.code - 128}` : `with exit status ${exit.code}`
+  const bySignal = exit.code > 128 && exit.code <= 128 + lastSignal
+  const ended = bySignal ? `by signal ${exit.code - 128}` : `with exit status ${exit.code}`
   if (output?.ok === false)
     return verdict('failed', 'output-invalid', `it ended ${ended}, and ${output.failure}`)
   if (kind === 'plugin')

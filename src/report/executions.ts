@@ -67,22 +67,36 @@ export function executionText(execution: Execution, now: Date): string {
 }
 
 /** What an execution has left beside its log: its status line and its outputs. */
-export function outputLines({ status_line, output_properties }: Execution): string[] {
-  const outputs = Object.entries(output_properties ?? {})
+export function outputLines({
+  status_line,
+  output_properties,
+}: Pick<Execution, 'status_line' | 'output_properties'>): string[] {
+  const outputs = Object.entries(output_properties ?? {}).map(
+    ([name, value]) => [oneLine(name), typeof value === 'string' ? value : JSON.stringify(value)] as const,
+  )
   const width = Math.max(0, ...outputs.map(([name]) => name.length))
-  const shown = (value: unknown) => safe(typeof value === 'string' ? value : JSON.stringify(value))
   return [
-    ...(status_line === null ? [] : [`status line: ${safe(status_line)}`]),
+    ...(status_line === null ? [] : textLines('status line: ', status_line)),
     ...(outputs.length === 0 ? [] : ['outputs:']),
-    ...outputs.map(([name, value]) => `  ${safe(name).padEnd(width)} = ${shown(value)}`),
+    ...outputs.flatMap(([name, value]) => textLines(`  ${name.padEnd(width)} = `, value)),
   ]
 }
 
-/** How an execution ended, in one line. */
-export function endText(execution: Execution): string {
+/** How an execution ended. */
+export function endLines(execution: Execution): string[] {
   const reason = why(execution)
-  return `${nameOf(execution)}: ${stateOf(execution)}${reason === '' ? '' : `: ${safe(reason)}`} (execution ${execution.id})`
+  const head = `${nameOf(execution)}: ${stateOf(execution)}`
+  const id = ` (execution ${execution.id})`
+  return reason === '' ? [head + id] : textLines(`${head}: `, reason + id)
 }
+
+/** What a job has said behind a head, in lines of which none passes for one of runner's own. */
+export function textLines(head: string, text: string): string[] {
+  const [first, ...more] = safe(text).replace(/\n$/, '').split('\n')
+  return [head + first, ...more.map(line => ' '.repeat(head.length) + line)]
+}
+
+const oneLine = (text: string) => safe(text).replaceAll('\n', ' ')
 
 export const nameOf = ({ job_name, image }: Execution): string => job_name ?? image
 

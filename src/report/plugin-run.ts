@@ -1,5 +1,8 @@
+import { type Mask, maskBytes } from '../protocol/mask.ts'
 import type { PullProgress } from '../remote/executors/images.ts'
+import type { OutputContext } from '../remote/plugin.ts'
 import type { JobEnd } from '../remote/spool.ts'
+import { outputLines, textLines } from './executions.ts'
 
 /** What stands for a password. */
 const hidden = '********'
@@ -12,33 +15,38 @@ export function pullText({ image, layers, layers_done, bytes, bytes_known }: Pul
   return `pulling ${image}: ${layers_done} of ${layers} layers, ${megabytes(bytes)} of ${megabytes(bytes_known)}`
 }
 
-/** The outputs as they may be shown. */
-export function shownOutputs(end: JobEnd, passwords: ReadonlySet<string>): Record<string, unknown> {
-  const outputs = Object.entries(end.output?.outputProperties ?? {})
-  return Object.fromEntries(
-    outputs.map(([name, value]) => [name, passwords.has(name) && value !== null ? hidden : value]),
-  )
+/** An output as it may be shown: its passwords hidden, and all else masked. */
+export function shownOutput(
+  output: OutputContext,
+  passwords: ReadonlySet<string>,
+  mask: Mask,
+): OutputContext {
+  const properties = Object.entries(output.outputProperties).map(([name, value]) => [
+    name,
+    passwords.has(name) && value !== null ? hidden : value,
+  ])
+  const shown = (_: string, value: unknown) => {
+    if (typeof value !== 'string' && typeof value !== 'number') return value
+    const text = String(value)
+    const masked = Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
+    return masked === text ? value : masked
+  }
+  return JSON.parse(JSON.stringify({ ...output, outputProperties: Object.fromEntries(properties) }), shown)
 }
 
-/** How a job ended, in lines: its status line, its outputs, and the verdict. */
-export function endLines(
-  end: JobEnd,
-  passwords: ReadonlySet<string>,
-  statusLine: string | undefined,
-): string[] {
+/** How a job ended whose output may be shown as it is: its status line, its outputs, and the verdict. */
+export function endedLines(end: JobEnd, statusLine: string | undefined): string[] {
   const took = seconds(Date.parse(end.finished_at) - Date.parse(end.started_at))
-  const outputs = Object.entries(shownOutputs(end, passwords))
-  const width = Math.max(0, ...outputs.map(([name]) => name.length))
-  const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
   const records = end.output?.reportingRecords?.length ?? 0
-  const why = end.error_message ?? end.reason
+  const why = end.outcome === 'aborted' ? end.error_message : (end.error_message ?? end.reason)
   return [
-    ...(statusLine === undefined ? [] : [`status line: ${statusLine}`]),
-    ...(outputs.length === 0 ? [] : ['outputs:']),
-    ...outputs.map(([name, value]) => `  ${name.padEnd(width)} = ${shown(value)}`),
+    ...outputLines({
+      status_line: statusLine ?? null,
+      output_properties: end.output?.outputProperties ?? null,
+    }),
     ...(records === 0 ? [] : [`${records} reporting record${records === 1 ? '' : 's'}`]),
-    end.outcome === 'succeeded'
-      ? `succeeded in ${took}`
-      : `${end.outcome} after ${took}${end.outcome === 'aborted' && end.error_message === null ? '' : `: ${why}`}`,
+    ...(end.outcome === 'succeeded'
+      ? [`succeeded in ${took}`]
+      : textLines(`${end.outcome} after ${took}${why === null ? '' : ': '}`, why ?? '')),
   ]
 }

@@ -9,13 +9,13 @@ import {
   fastify,
 } from 'fastify'
 import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
+import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
 import { bodyLimit } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
 import { StoreFailure } from './store/failure.ts'
 import type { TokenRow } from './store/store.ts'
-import { checkOf, type Part } from './validation.ts'
 import type { World } from './world.ts'
 
 declare module 'fastify' {

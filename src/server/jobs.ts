@@ -1,11 +1,11 @@
 import { Job, type JobBody } from '../protocol/messages.ts'
+import { checkOf } from '../protocol/validation.ts'
 import { ok, type Result } from '../result.ts'
 import type { Context, Keys } from './context.ts'
 import { showDefinition, storeDefinition } from './definitions.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { isObject } from './secrets.ts'
 import type { JobRow, Reader, Writer } from './store/store.ts'
-import { checkOf } from './validation.ts'
 
 /** Defines a job, whatever it was before. */
 export async function putJob(

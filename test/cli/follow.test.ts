@@ -32,6 +32,13 @@ serverTest(t, 'submit --wait shows the log and ends as the job ends', {}, async 
     t.same([ended.status, out], [status, 'one\ntwo'], title)
     t.match(err, words, title)
   }
+  const forged = start(server, ['submit', '--image', 'i', '--wait', '--', 'x'])
+  const error_message = 'no\nrunner: x: \x1b[31msucceeded'
+  await play(runner, '', { outcome: 'failed', exit_code: 5, reason: 'plugin-failed', error_message })
+  t.match(
+    (await said(forged)).err,
+    /\nrunner: i: failed with 5: no\nrunner: +runner: x: {2}\[31msucceeded \(execution /,
+  )
   const run = start(server, ['submit', '--image', 'i', '--wait', '--json'])
   await play(runner, 'one\n', {})
   const { out } = await said(run)

@@ -94,6 +94,17 @@ serverTest(t, 'a secret on the command line is refused, and not repeated', {}, a
   t.same(await json(server, ['executions']), [])
 })
 
+serverTest(t, 'an input that is none is refused by the server', {}, async (t, server) => {
+  for (const [task, message] of [
+    [null, /input.task in the body must be object/],
+    [{ type: 'a.B', properties: 5 }, /input.task.properties in the body must be array/],
+    [{ type: 'a.B', properties: [null] }, /input.task.properties.0 in the body must be object/],
+  ] as const) {
+    const file = server.rig.file('job.json', JSON.stringify({ image: 'i', input: { task } }))
+    t.match(await say(server, ['submit', '--file', file]), { status: 77, err: message })
+  }
+})
+
 serverTest(t, 'executions are listed, filtered, shown, aborted and run again', {}, async (t, server) => {
   const runner = await server.runner()
   await using _ = runner.alive()

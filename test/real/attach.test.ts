@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
@@ -480,6 +480,7 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
     world.configure('one')
     const well = world.command('one', 'doctor', '--json')
     t.equal(await well.ended, 0, well.text)
+    t.notOk(existsSync(world.stateDir('one')) || existsSync(world.workDir('one')), 'nothing is made')
     world.rig.file('bad.token', 'rnr_registration_none')
     world.configure('one', { token_file: world.rig.path('bad.token') }, 'docker_host = unix:///nowhere')
     const unwell = world.command('one', 'doctor', '--json')

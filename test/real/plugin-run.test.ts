@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
+import { Hold } from '../support/hold.ts'
 import { makeImage, pluginImage, withBusybox } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
@@ -66,6 +67,35 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
       'echo $A; printf end; exit 42',
     )
     t.match({ status, out }, { status: 42, out: 'b\nend\n' })
+    t.match(await run(rig, 'box', '--', 'sh', '-c', 'exit 255'), {
+      status: 255,
+      err: /it ended with exit status 255/,
+    })
+  })
+
+  await test('shows what a plugin leaves as what the plugin has said, and masked', async (t, rig) => {
+    const task = ['plugin', '--type', 'test.forge', '--secret', 'password=@pw']
+    const { status, err } = await run(rig, ...task)
+    t.equal(status, 1)
+    t.match(
+      err,
+      /^runner: outputs:\nrunner: {3}again = \*{11}\nrunner: {3}list {2}= \["is \*{11}"\]\nrunner: {3}text {2}= {2}\[31mred\nrunner: {11}runner: succeeded\nrunner: failed after [\d.]+ s: no\nrunner: +runner: succeeded\n$/,
+    )
+    const { out } = await run(rig, '--json', ...task)
+    t.match(JSON.parse(out.trimEnd().split('\n').at(-1)!), {
+      output: { outputProperties: { again: '*'.repeat(11), list: [`is ${'*'.repeat(11)}`] } },
+    })
+  })
+
+  await test('--json has whole characters, in whatever pieces they come', async (t, rig) => {
+    // Blocks of which each begins and ends within a character.
+    const script = '(printf a; yes é | tr -d "\\n") | dd bs=65536 count=10 iflag=fullblock 2>/dev/null'
+    const { out } = await run(rig, '--json', 'box', '--', 'sh', '-c', script)
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as { text?: string })
+    t.ok(events.map(({ text = '' }) => text).join('') === `a${'é'.repeat(327_679)}\ufffd`)
   })
 
   await test('--plain and --json serve scripts', async (t, rig) => {
@@ -122,6 +152,87 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.equal(await job.ended, 130)
   })
 
+  /** Starts one, and holds what it asks the engine for with such a path. */
+  const holdAt = async (rig: Rig, path: RegExp, ...args: string[]) => {
+    const hold = await Hold.to(engine.socket)
+    rig.configure({}, config.replace(/docker_host.*/, `docker_host = ${hold.url}`))
+    const held = hold.next(path, 'request')
+    return { hold, held, job: rig.start(['plugin', 'run', ...args]) }
+  }
+  const notStarted = 'it will not be started; Ctrl-C once more leaves at once'
+
+  for (const [what, path, ...args] of [
+    ['its image is pulled', /^POST \S+images\/create/, '--pull', 'missing', 'nope'],
+    ['its container starts', /^POST \S+\/start/, 'box'],
+  ] as const)
+    await test(`Ctrl-C while ${what}: it is not started`, async (t, rig) => {
+      const { hold, held, job } = await holdAt(rig, path, ...args, '--', 'echo', 'up')
+      await using _ = hold
+      await held
+      job.child.kill('SIGINT')
+      await job.says(notStarted)
+      hold.release()
+      t.equal(await job.ended, 130)
+      t.match(job.text, /runner: it has not been run: it was asked to end before it had started\n$/)
+      t.notMatch(job.text, /^up/m)
+    })
+
+  await test('a second Ctrl-C leaves at once where nothing has started', async (t, rig) => {
+    const { hold, held, job } = await holdAt(rig, /^POST \S+\/start/, 'box', '--', 'true')
+    await using _ = hold
+    await held
+    job.child.kill('SIGTERM')
+    await job.says(notStarted)
+    job.child.kill('SIGINT')
+    t.equal(await job.ended, 143)
+    rig.configure({}, config)
+    t.match(await run(rig, 'box', '--', 'true'), { status: 0 }, 'which removes what is left')
+  })
+
+  await test('a third Ctrl-C leaves at once', async (t, rig) => {
+    const script = 'trap "echo asked" TERM; echo up; while :; do sleep 1000 & wait; done'
+    const { hold, held, job } = await holdAt(rig, /^POST \S+\/kill/, 'box', '--', 'sh', '-c', script)
+    await using _ = hold
+    await job.says('up')
+    job.child.kill('SIGINT')
+    await job.says('asked')
+    job.child.kill('SIGINT')
+    await held
+    job.child.kill('SIGINT')
+    t.equal(await job.ended, 130)
+    rig.configure({}, config)
+    t.match(await run(rig, 'box', '--', 'true'), { status: 0 }, 'which removes what is left')
+  })
+
+  await test('ends when nobody reads its log any more', async (t, rig) => {
+    const job = rig.start(['plugin', 'run', 'box', '--', 'yes'])
+    await job.says('y\n')
+    job.child.stdout!.destroy()
+    t.equal(await job.ended, 8)
+    t.match(
+      Buffer.concat(job.err).toString(),
+      /nobody reads its log any more: it is asked to end\nrunner: aborted/,
+    )
+  })
+
+  await test('doctor that is not waited for leaves nothing for good', async (t, rig) => {
+    await using hold = await Hold.to(engine.socket)
+    rig.configure({}, config.replace(/docker_host.*/, `docker_host = ${hold.url}`))
+    const ready = hold.next(/^GET \S+\/changes/, 'request')
+    const doctor = rig.start(['doctor'])
+    await ready
+    doctor.child.kill('SIGINT')
+    await doctor.says('ends when this check has ended')
+    doctor.child.kill('SIGINT')
+    t.equal(await doctor.ended, 130)
+    t.not(await engine.docker('ps', '-q'), '', 'its container lives')
+    rig.configure({}, config)
+    const again = rig.start(['doctor', '--json'])
+    t.equal(await again.ended, 1, 'there is no server')
+    const { checks } = JSON.parse(Buffer.concat(again.out).toString())
+    t.match(checks, [{}, {}, {}, {}, { check: 'a job', result: 'ok' }])
+  })
+
   await test('what a killed one left goes with the next', async (t, rig) => {
     const job = rig.start(['plugin', 'run', 'box', '--', 'sh', '-c', 'echo up; sleep 1000'])
     await job.says('up')
@@ -129,6 +240,34 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     await job.ended
     t.not(await engine.docker('ps', '-q'), '', 'its container lives')
     t.match(await run(rig, 'box', '--', 'true'), { status: 0 })
+  })
+
+  await test('says what is wrong with a definition, as a server would', async (t, rig) => {
+    const wrong: [definition: unknown, said: RegExp][] = [
+      [{ command: ['true'], abort_signal: 'sigusr1' }, /abort_signal in the definition must match pattern/],
+      [{ input: 5 }, /input in the definition must be object/],
+      [{ input: {} }, /input in the definition has no field "task"/],
+      [{ input: { task: null } }, /input.task in the definition must be object/],
+      [{ input: { task: { type: 'a.B', properties: 5 } } }, /input.task.properties in .* must be array/],
+      [{ input: { task: { type: 'a.B', properties: [null] } } }, /properties.0 in .* must be object/],
+      [
+        {
+          command: ['true'],
+          secret_env: { A: 'x'.repeat(100_000), B: 'y'.repeat(100_000), C: 'z'.repeat(100_000) },
+        },
+        /the secrets have 300000 bytes together; 262144 are the most/,
+      ],
+    ]
+    for (const [definition, said] of wrong)
+      t.match(await run(rig, 'box', '--file', rig.file('definition', JSON.stringify(definition))), {
+        status: 64,
+        err: said,
+      })
+    t.match(await run(rig, '', '--', 'true'), { status: 64, err: /image in the definition must NOT have/ })
+    t.match(await run(rig, 'box', '--abort-signal', 'SIGFOO', '--', 'true'), {
+      status: 64,
+      err: /must be the name of a signal/,
+    })
   })
 
   await test('says what keeps it from being run', async (t, rig) => {
@@ -144,6 +283,10 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.match(await run(rig, 'box', '--type', 'a.B', '--secret', 'pw=geheim'), {
       status: 64,
       err: /can be seen by all users/,
+    })
+    t.match(await run(rig, '../../containers/json', '--', 'true'), {
+      status: 69,
+      err: /the engine did not look up the image \S+: \w+/,
     })
     rig.configure({}, '[executor]\ndocker_host = unix:///nowhere/docker.sock\n')
     t.match(await run(rig, 'box', '--', 'true'), {

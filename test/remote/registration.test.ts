@@ -141,7 +141,7 @@ test('an identity is made once, 0600, and a copy of the machine is told to take 
   const first = attach(rig)
   await first.event('registration:failed')
   t.equal(await first.stop(), 0)
-  const { readFileSync, statSync } = await import('node:fs')
+  const { mkdirSync, readFileSync, statSync } = await import('node:fs')
   const file = rig.path('state', 'remote', 'identity.json')
   const identity = JSON.parse(readFileSync(file, 'utf8'))
   for (const name of ['identity.json', 'key.pem'])
@@ -149,9 +149,16 @@ test('an identity is made once, 0600, and a copy of the machine is told to take 
   writeFileSync(file, JSON.stringify({ ...identity, machine_id: 'f'.repeat(32) }))
   const copy = rig.start(['attach'])
   t.equal(await copy.ended, 78)
-  t.match(copy.text, /another machine.*--new-identity/)
+  t.match(copy.text, /another machine.*machine_id into .*--new-identity`, which gives up its jobs/)
+  const spool = (...names: string[]) => rig.path('state', 'remote', 'spool', ...names)
+  for (const id of ['one', 'two', 'three']) mkdirSync(spool(id), { recursive: true })
+  writeFileSync(spool('three', 'end.json'), '{}')
   const anew = new Attached(rig.start(['attach', '--json', '--new-identity'], { lasting: true }))
   await anew.event('registration:failed')
+  t.match(
+    anew.all('notice').map(({ message }) => message)[0],
+    new RegExp(`had not ended: 2, .* not delivered: 1; .* label runner.uuid=${identity.uuid}$`),
+  )
   t.equal(await anew.stop(), 0)
   t.not(JSON.parse(readFileSync(file, 'utf8')).uuid, identity.uuid)
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { JobBody, SecretValues } from '../../src/protocol/messages.ts'
 import { JobBody as JobBodySchema } from '../../src/protocol/messages.ts'
 import { unseal } from '../../src/protocol/seal.ts'
+import { checkOf } from '../../src/protocol/validation.ts'
 import {
   confidential,
   passwordOutputs,
@@ -12,7 +13,6 @@ import {
   storeDefinition,
 } from '../../src/server/definitions.ts'
 import { keysOf } from '../../src/server/keys.ts'
-import { checkOf } from '../../src/server/validation.ts'
 import { environments, inputs, secretEnvironments } from '../support/inputs.ts'
 
 const keys = keysOf(Buffer.alloc(32, 1))

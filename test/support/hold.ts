@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A way to a server on which one request is held: itself, or its answer. */
+/** A way to a server, at a port or a socket, on which one request is held: itself, or its answer. */
 export class Hold implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -9,9 +9,9 @@ export class Hold implements AsyncDisposable {
   #held = Promise.withResolvers<void>()
   #released = Promise.withResolvers<void>()
 
-  private constructor(port: number) {
+  private constructor(to: number | string) {
     this.#server = createServer(socket => {
-      const other = connect(port, '127.0.0.1')
+      const other = typeof to === 'number' ? connect(to, '127.0.0.1') : connect(to)
       for (const [one, another] of [
         [socket, other],
         [other, socket],
@@ -24,8 +24,8 @@ export class Hold implements AsyncDisposable {
     })
   }
 
-  static async to(port: number): Promise<Hold> {
-    const hold = new Hold(port)
+  static async to(to: number | string): Promise<Hold> {
+    const hold = new Hold(to)
     await once(hold.#server.listen(0, '127.0.0.1'), 'listening')
     return hold
   }

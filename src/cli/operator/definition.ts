@@ -83,7 +83,7 @@ function withValues(
   if (!inputs.ok) return inputs
   const secrets = secretsOf(secret, env, file === '-')
   if (!secrets.ok) return secrets
-  const task = definition.input?.task
+  const task = definition.input?.task ?? undefined
   if (type === undefined && task === undefined) {
     if (inputs.value.size > 0)
       return fail('--input is for a plugin: name its task by --type prefix.ClassName')
@@ -94,10 +94,17 @@ function withValues(
   const properties = [...inputs.value].map(([name, value]) => property(name, value, false))
   properties.push(...[...secrets.value].map(([name, value]) => property(name, value, true)))
   const named = new Set(properties.map(({ name }) => name))
-  const kept = (task?.properties ?? []).filter(({ name }) => !named.has(name))
+  // What is in the file has not been looked at: who takes the definition says what is wrong with it.
+  const listed = task?.properties ?? []
   const whole: InputContext = {
     ...definition.input,
-    task: { ...task, type: type ?? task!.type, properties: [...kept, ...properties] },
+    task: {
+      ...task,
+      type: type ?? task!.type,
+      properties: Array.isArray(listed)
+        ? [...listed.filter(property => !named.has(property?.name)), ...properties]
+        : listed,
+    },
   }
   return ok({ ...definition, input: whole })
 }

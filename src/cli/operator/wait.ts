@@ -4,7 +4,7 @@ import type { Client } from '../../protocol/client.ts'
 import type { ClientFailure } from '../../protocol/client-failure.ts'
 import type { Execution } from '../../protocol/messages.ts'
 import { persist } from '../../protocol/retry.ts'
-import { endText, outputLines } from '../../report/executions.ts'
+import { endLines, outputLines } from '../../report/executions.ts'
 import type { Result } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { catchSignals } from '../signals.ts'
@@ -65,6 +65,7 @@ async function waitFor(client: Client, { id, group }: Execution, options: WaitOp
   }
   if (options.json) printJson(ended.value)
   else if (!options.quiet) for (const line of outputLines(ended.value)) sayError(`runner: ${line}\n`)
-  if (!options.quiet || ended.value.state !== 'succeeded') sayError(`runner: ${endText(ended.value)}\n`)
+  if (!options.quiet || ended.value.state !== 'succeeded')
+    for (const line of endLines(ended.value)) sayError(`runner: ${line}\n`)
   return statusOfExecution(ended.value)
 }

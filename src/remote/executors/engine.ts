@@ -3,7 +3,7 @@
  * for ever; what it says goes into one failure type here.
  */
 import { existsSync } from 'node:fs'
-import { get, type IncomingMessage, type RequestOptions } from 'node:http'
+import { get, type IncomingMessage, type RequestOptions, STATUS_CODES } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
@@ -150,7 +150,6 @@ export class Engine {
 
   #failureOf(what: string, error: unknown): EngineFailure {
     const status = (error as { statusCode?: unknown }).statusCode
-    const detail = detailOf(error)
     if (typeof status !== 'number') {
       const code = errorCode(error)
       const hint =
@@ -165,7 +164,7 @@ export class Engine {
       }
     }
     const reason = status === 404 ? 'not-found' : status === 409 ? 'conflict' : 'engine-refused'
-    return { reason, message: `the engine did not ${what}: ${detail}` }
+    return { reason, message: `the engine did not ${what}: ${detailOf(error) || STATUS_CODES[status]}` }
   }
 }
 

@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 
-/** What a request was made of, as a person would call it. */
-export type Part = 'body' | 'entry' | 'query' | 'path'
+/** What a request was made of, as a person would call it; or a definition that goes into none. */
+export type Part = 'body' | 'entry' | 'query' | 'path' | 'definition'
 
 /** Checks a value; of a query and a path it also makes numbers and booleans of texts, and puts defaults in. */
 export type Check = (value: unknown) => string | undefined
