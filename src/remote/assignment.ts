@@ -322,11 +322,13 @@ export class Assignment {
   /** What a watch of it tells, and whom. `resumed`: an earlier process has watched it before. */
   watchOptions(resumed: boolean): WatchOptions {
     const { edges, diskLimit, emit } = this.#room
+    // A character may come in two pieces.
+    const decoder = new TextDecoder()
     return {
       ...{ edges, diskLimit },
       onLog: (bytes, offset) => {
         if (this.kind === 'script')
-          emit({ event: 'script:output', ...this.ref, text: Buffer.from(bytes).toString() })
+          emit({ event: 'script:output', ...this.ref, text: decoder.decode(bytes, { stream: true }) })
         return this.#delivery.log(resumed).take(bytes, offset)
       },
       onStarted: () => {

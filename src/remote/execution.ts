@@ -1,5 +1,6 @@
 /* Hands an execution over to its executor, or takes up what an earlier process has handed over. */
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import type { Executor, ExecutorFailure, Order } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
@@ -19,6 +20,10 @@ function orderOf(job: Job, image: ImageFacts, nonce: string): Result<Order, Star
   const contract = plugin ? contractVariables(job.execution_id, job.session_key, job.release_url) : {}
   const program = orderText(words.value, { ...job.env, ...job.secret_env, ...contract }, image)
   if (!program.ok) return fail({ reason: 'job-invalid', message: program.failure })
+  const asked = job.abort_signal
+  // One that there is not would be sent to nobody.
+  if (asked !== undefined && !isSignal(asked))
+    return fail({ reason: 'job-invalid', message: `its abort_signal ${asked} is no signal; SIGTERM is one` })
   return ok({
     execution_id: job.execution_id,
     nonce,
@@ -26,14 +31,14 @@ function orderOf(job: Job, image: ImageFacts, nonce: string): Result<Order, Star
     ...(job.input === undefined ? {} : { input: sealInput(job.input, job.session_key) }),
     limit: job.max_time_seconds,
     grace: job.abort_timeout_seconds,
-    signal: signalName(job.abort_signal ?? image.stop_signal),
+    signal: (asked ?? (isSignal(image.stop_signal) ? image.stop_signal : 'TERM')).replace(/^SIG/, ''),
   })
 }
 
-/** `SIGTERM` or `15` as the shell's kill takes it. */
-function signalName(text: string): string {
+/** Whether it is one as the shell's kill takes it, but for SIG before it: `SIGTERM`, `15`, `RTMIN+3`. */
+function isSignal(text: string): boolean {
   const name = text.replace(/^SIG/, '')
-  return /^([A-Z][A-Z0-9+-]*|\d{1,2})$/.test(name) ? name : 'TERM'
+  return `SIG${name}` in constants.signals || /^(\d{1,2}|RTM(IN|AX)([+-]\d{1,2})?)$/.test(name)
 }
 
 /** A job whose files are where it is to run, and of whose place the spool knows. Only the order is missing. */

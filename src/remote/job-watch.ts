@@ -234,7 +234,10 @@ export class JobWatch {
   ): Promise<JobEnd> {
     const { edges } = this.#options
     const { job } = this.#execution
-    const started = startedAt ?? exit?.at ?? edges.clock.now()
+    const ended = exit?.at ?? edges.clock.now()
+    const started = startedAt ?? ended
+    // The files' times are as coarse as the kernel's ticks, and a clock may be set back.
+    const finished = ended < started ? started : ended
     const log = await follower.end()
     const verdict = judge({
       kind: job.kind,
@@ -250,7 +253,7 @@ export class JobWatch {
       ...verdict,
       error_message: verdict.error_message && masked(verdict.error_message, maskOf(job)),
       started_at: started.toISOString(),
-      finished_at: (exit?.at ?? edges.clock.now()).toISOString(),
+      finished_at: finished.toISOString(),
       ...log,
     }
   }

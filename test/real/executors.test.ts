@@ -167,6 +167,18 @@ testWith(t, 'executors', executorNeeds, async t => {
     t.same(await world.leftovers(), [])
   })
 
+  await test('words that the system does not take, and signals that there are not, are failures that say so', async t => {
+    const executor = await world.launch('box')
+    t.match(await world.run(executor, 'box', { command: ['true', 'x'.repeat(200_000)] }), {
+      ...{ outcome: 'failed', reason: 'not-startable', exit_code: 127 },
+      log: /the job cannot be started: the system does not execute it\n$/,
+    })
+    await t.rejects(world.start(executor, 'box', { command: ['true'], abort_signal: 'SIGFOO' }), {
+      message: /job-invalid.*SIGFOO is no signal/,
+    })
+    await executor.remove()
+  })
+
   await test('an image without a command is refused, and it says so', async t => {
     await makeImage(engine, 'empty', { fill: withBusybox })
     const executor = await world.launch('empty')

@@ -125,8 +125,7 @@ export class Images {
     const left = aborted(signal).then(() => {
       pull.hearers.delete(onProgress)
       if (--pull.wanted === 0) pull.stop.abort()
-      const message = `the image ${reference} was not pulled: nobody waits for it any more`
-      return fail({ reason: 'image-not-pulled' as const, message })
+      return nobodyWaits(reference)
     })
     return Promise.race([pull.done, left])
   }
@@ -157,6 +156,7 @@ export class Images {
   ): Promise<Result<ImageFacts, ImageFailure>> {
     await this.#collector?.collect()
     const before = await this.#inspect(reference)
+    if (signal.aborted) return nobodyWaits(reference)
     let pulled = await this.#pull(reference, onProgress, signal)
     const isFull = !pulled.ok && pulled.failure.message.includes('no space left on device')
     if (isFull && (await this.#collector?.collect({ all: true })))
@@ -295,6 +295,12 @@ export class Images {
     }
   }
 }
+
+const nobodyWaits = (reference: string) =>
+  fail({
+    reason: 'image-not-pulled' as const,
+    message: `the image ${reference} was not pulled: nobody waits for it any more`,
+  })
 
 interface AuthEntry {
   auth?: string

@@ -79,6 +79,8 @@ rnr_become() {
     '#!'* | ?ELF | 'cannot be read') ;;
     *) rnr_refuse "the program $rnr_found is neither a binary of this system nor a script that begins with #!" ;;
   esac
+  # Where it cannot be executed after all, the shell says why, and ends.
+  trap 'rnr_refuse "the system does not execute it"' EXIT
   [ -n "$rnr_odd" ] && eval "exec \"\$rnr_box\" env $rnr_odd \"\$rnr_found\" \"\$@\" 3>&-"
   exec -a "$rnr_program" "$rnr_found" "$@" 3>&-
 }
