@@ -323,11 +323,11 @@ export class Assignment {
   watchOptions(resumed: boolean): WatchOptions {
     const { edges, diskLimit, emit } = this.#room
     // A character may come in two pieces.
-    const decoder = new TextDecoder()
+    const decoder = this.kind === 'script' ? new TextDecoder() : undefined
     return {
       ...{ edges, diskLimit },
       onLog: (bytes, offset) => {
-        if (this.kind === 'script')
+        if (decoder !== undefined)
           emit({ event: 'script:output', ...this.ref, text: decoder.decode(bytes, { stream: true }) })
         return this.#delivery.log(resumed).take(bytes, offset)
       },

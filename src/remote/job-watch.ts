@@ -301,7 +301,6 @@ export class JobWatch {
   /** Puts its leaf into the spool, or where that is on another disk beside its executor. Throws system errors. */
   #takeLeaf(): void {
     const take = () => this.#executor?.takeLeaf(this.#execution.id, this.#leaf.identity, this.#execution.leaf)
-    if (this.#isTaken) return
     try {
       take()
     } catch (error) {
@@ -309,6 +308,7 @@ export class JobWatch {
         this.#execution.shelve(this.#executor.shelf(this.#execution.id))
         take()
       }
+      // Else an earlier process has taken it, or the job has moved it.
     }
     if (!this.#isTaken) this.#copyLog()
   }

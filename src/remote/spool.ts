@@ -288,14 +288,10 @@ export class Spool {
 
 /** Where the leaf of an execution goes that has this directory. */
 function leafOf(directory: string): string {
-  try {
-    const path = readFileSync(join(directory, 'shelf'), 'utf8')
-    // One that breaks off would lead elsewhere.
-    if (path.endsWith(shelfName(basename(directory)))) return path
-  } catch {
-    // The usual place.
-  }
-  return join(directory, 'leaf')
+  const shelf = join(directory, 'shelf')
+  const path = existsSync(shelf) ? readFileSync(shelf, 'utf8') : ''
+  // One that breaks off would lead elsewhere.
+  return path.endsWith(shelfName(basename(directory))) ? path : join(directory, 'leaf')
 }
 
 /** Removes all executions, and nothing that refers to them. */
