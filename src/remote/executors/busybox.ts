@@ -12,7 +12,7 @@ import {
   fsyncSync,
   linkSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
 } from 'node:fs'
@@ -90,7 +90,7 @@ export function shareBusybox(kept: string, path: string): void {
 /** Why a file will not do; undefined where it will. */
 async function problemOf(path: string): Promise<string | undefined> {
   try {
-    const file = readFileSync(path)
+    const file = headOf(path)
     if (file.length < 64 || file.readUInt32BE(0) !== 0x7f454c46) return 'is no binary'
     if (hasInterpreter(file)) return 'is not statically linked'
   } catch (error) {
@@ -105,6 +105,17 @@ async function problemOf(path: string): Promise<string | undefined> {
   const have = listed.split('\n').map(line => line.slice(line.lastIndexOf('/') + 1))
   const lacking = applets.filter(applet => !have.includes(applet))
   return lacking.length === 0 ? undefined : `has no ${lacking.join(', ')}`
+}
+
+/** The first bytes of a file, in which a linker puts what an ELF file says of itself. Throws system errors. */
+function headOf(path: string): Buffer {
+  const fd = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(4096)
+    return bytes.subarray(0, readSync(fd, bytes))
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** Whether an ELF file names a dynamic linker (PT_INTERP of elf(5)). */
