@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/edges.ts'
@@ -364,6 +364,14 @@ echo done`
       if (dirty.includes('/etc')) break
     }
     await executor.remove()
+  })
+
+  await test('a busybox for containers that a crash has cut off is made anew', async t => {
+    const kept = join(engine.directory, 'state', 'bin', 'busybox')
+    rmSync(`${kept}.sealed`, { force: true })
+    writeFileSync(`${kept}.sealed`, '')
+    t.match(await world.runAlone('box', { command: ['true'] }), { outcome: 'succeeded' })
+    t.equal(statSync(`${kept}.sealed`).mode & 0o777, 0o111, 'nobody can read it')
   })
 
   await test('a job that is removed as soon as its end is written takes no container with it', async t => {

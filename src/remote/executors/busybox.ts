@@ -15,6 +15,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { makeDirectory } from '../../journal/files.ts'
@@ -49,16 +50,9 @@ export async function keepBusybox(stateDir: string, env: NodeJS.ProcessEnv): Pro
     }
     try {
       makeDirectory(folder)
-      const part = join(folder, `busybox.${process.pid}`)
-      copyFileSync(candidate, part)
-      chmodSync(part, 0o755)
-      const fd = openSync(part, 'r')
-      fsyncSync(fd)
-      closeSync(fd)
-      renameSync(part, kept)
+      copyDurably(candidate, kept, 0o755)
       return ok(kept)
     } catch (error) {
-      rmSync(join(folder, `busybox.${process.pid}`), { force: true })
       return fail(`${candidate} cannot be copied to ${folder}: ${errorText(error)}`)
     }
   }
@@ -72,18 +66,29 @@ export async function keepBusybox(stateDir: string, env: NodeJS.ProcessEnv): Pro
  */
 export function shareBusybox(kept: string, path: string): void {
   const sealed = `${kept}.sealed`
-  if (!existsSync(sealed)) {
-    const part = `${sealed}.${process.pid}`
-    copyFileSync(kept, part)
-    chmodSync(part, 0o111)
-    renameSync(part, sealed)
-  }
+  if (!existsSync(sealed) || statSync(sealed).size !== statSync(kept).size) copyDurably(kept, sealed, 0o111)
   try {
     linkSync(sealed, path)
   } catch {
     // Another disk.
     copyFileSync(kept, path)
     chmodSync(path, 0o111)
+  }
+}
+
+/** Copies a file so that the copy is there whole or not at all. Throws system errors. */
+function copyDurably(from: string, to: string, mode: number): void {
+  const part = `${to}.${process.pid}`
+  try {
+    copyFileSync(from, part)
+    const fd = openSync(part, 'r')
+    fsyncSync(fd)
+    closeSync(fd)
+    chmodSync(part, mode)
+    renameSync(part, to)
+  } catch (error) {
+    rmSync(part, { force: true })
+    throw error
   }
 }
 

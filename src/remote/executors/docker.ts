@@ -72,7 +72,7 @@ export class DockerExecutors implements Executors {
     const ready = started.ok ? await executor.ready(edges.clock) : notStarted(started.failure)
     if (ready.ok) {
       // Before there is a job to read it.
-      rmSync(join(executor.directory, 'control', 'key'))
+      rmSync(join(executor.directory, 'control', 'key'), { force: true })
       await executor.rememberLayer()
       return ok(executor)
     }

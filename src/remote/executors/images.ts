@@ -156,7 +156,6 @@ export class Images {
   ): Promise<Result<ImageFacts, ImageFailure>> {
     await this.#collector?.collect()
     const before = await this.#inspect(reference)
-    if (signal.aborted) return nobodyWaits(reference)
     let pulled = await this.#pull(reference, onProgress, signal)
     const isFull = !pulled.ok && pulled.failure.message.includes('no space left on device')
     if (isFull && (await this.#collector?.collect({ all: true })))
@@ -200,6 +199,7 @@ export class Images {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<void, ImageFailure>> {
+    if (signal.aborted) return nobodyWaits(reference)
     const auth = this.#authFor(canonical(reference))
     if (!auth.ok) return fail({ reason: 'image-not-pulled', message: auth.failure })
     const stop = new AbortController()

@@ -7,8 +7,9 @@
 #   abort HALF                                   end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
 #   sweep KEY LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
 #
-# It answers with files in the leaf: `started` before the program starts, and at the end `exit`, by one write over the
-# blanks that the runner has put there, which keep its place whatever becomes of the disk, when nothing else lives. What stands behind the first line of `exit` is not read.
+# It answers with files in the leaf: `started` before the program starts, and at the end, when nothing else lives, `exit`,
+# by one write over the blanks that the runner has put there, which keep its place whatever becomes of the disk. What
+# stands behind the first line of `exit` is not read.
 #
 # Anybody in the container can write to the FIFO, and read from it. So what runner says while no job lives begins with
 # KEY, which was in the file `key` until the first order could come; `started` has the first HALF of the NONCE, and only
