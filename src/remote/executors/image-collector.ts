@@ -83,7 +83,7 @@ export class ImageCollector {
     if (!all && this.#used() < limits.high) return gone
     for (const one of this.#pulled.toSorted((a, b) => (a.used_at < b.used_at ? -1 : 1))) {
       const age = (this.#options.clock.now().getTime() - Date.parse(one.used_at)) / 1000
-      // One of the future is as old as any: the clock was another one.
+      // One of the future is old too: the clock was another one.
       if (age >= 0 && age < limits.youngest) continue
       const removed = await this.#remove(one)
       if (!removed.ok && removed.failure.reason !== 'not-found') {
