@@ -139,6 +139,14 @@ export const api = {
     body: m.JobBody,
     answers: { 200: m.Job, 201: m.Job },
   },
+  postJob: {
+    method: 'POST',
+    path: '/v1/jobs',
+    summary: 'Define a job whose name is in the body, as PUT does',
+    access: operator,
+    body: m.Job,
+    answers: { 200: m.Job, 201: m.Job },
+  },
   listJobs: {
     method: 'GET',
     path: '/v1/jobs',

@@ -53,6 +53,9 @@ export async function makeApp(
     serverFactory: handler => makeServer(handler as never),
     genReqId: () => `${prefix}-${(++requests).toString(36)}`,
     bodyLimit: bodyLimit('register'),
+    // Any name is a name in a plugin's input, and none is assigned to here: objects are copied name by name.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: (error, request, reply) => answerError(world, error, request, reply as never),
@@ -81,7 +84,15 @@ export async function makeApp(
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
     addRoute(scope, 'appendLog', api.appendLog)
   })
-  for (const [name, spec] of calls) if (name !== 'restore' && name !== 'appendLog') addRoute(app, name, spec)
+  await app.register(async scope => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) =>
+      done(null, bodyOfNone(body.toString())),
+    )
+    for (const [name, spec] of calls) if (!takesBody(spec)) addRoute(scope, name, spec)
+  })
+  for (const [name, spec] of calls)
+    if (takesBody(spec) && name !== 'restore' && name !== 'appendLog') addRoute(app, name, spec)
   return app
 
   function addRoute(scope: FastifyInstance, name: CallName, spec: CallSpec): void {
@@ -181,6 +192,21 @@ function indentOf({ query }: FastifyRequest): number | undefined {
   return pretty === undefined || pretty === 'false' ? undefined : 2
 }
 
+const takesBody = ({ body, bodyType }: CallSpec): boolean => body !== undefined || bodyType !== undefined
+
+/**
+ * What a call that takes no body was sent, whatever its content type says: clients that send JSON or a form by habit
+ * send nothing, or an empty object.
+ */
+function bodyOfNone(text: string): unknown {
+  if (text.trim() === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 /** What the schemas cannot say: the session, and a body where there is to be none. */
 function headerProblem(spec: CallSpec, request: FastifyRequest): HttpRefusal | undefined {
   const session = request.headers['runner-session']
@@ -192,8 +218,7 @@ function headerProblem(spec: CallSpec, request: FastifyRequest): HttpRefusal | u
   const { body } = request
   const empty =
     body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
-  if (spec.body === undefined && spec.bodyType === undefined && !empty)
-    return { reason: 'malformed', detail: 'this call takes no body' }
+  if (!takesBody(spec) && !empty) return { reason: 'malformed', detail: 'this call takes no body' }
   return undefined
 }
 
@@ -266,7 +291,7 @@ function partOf(httpPart: string | undefined): Part {
 
 /** Errors of fastify and its parsers are the client's; all others are ours, and only the log says more. */
 function answerError(world: World, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal = refusalOf(error)
+  const refusal = refusalOf(error, request)
   if (refusal !== undefined) return void answerProblem(world, request, reply, refusal)
   const storeFailed = error instanceof StoreFailure
   world.log('error', 'a request failed', {
@@ -280,12 +305,12 @@ function answerError(world: World, error: FastifyError, request: FastifyRequest,
   if (!reply.sent) answerProblem(world, request, reply, { reason: storeFailed ? 'unavailable' : 'internal' })
 }
 
-function refusalOf(error: FastifyError): HttpRefusal | undefined {
+function refusalOf(error: FastifyError, request: FastifyRequest): HttpRefusal | undefined {
   if (error instanceof Invalid) return { reason: 'malformed', detail: error.message }
   if (!error.code?.startsWith('FST_')) return undefined
   switch (error.statusCode) {
     case 413:
-      return { reason: 'too-large' }
+      return { reason: 'too-large', detail: sizeText(request) }
     case 415:
       return { reason: 'unsupported-media-type', detail: 'send JSON, and Content-Type: application/json' }
     case 414:
@@ -296,4 +321,11 @@ function refusalOf(error: FastifyError): HttpRefusal | undefined {
     default:
       return undefined
   }
+}
+
+/** How large a body is, as far as it says, and how large it may be. */
+function sizeText(request: FastifyRequest): string {
+  const length = request.headers['content-length']
+  const limit = request.routeOptions.bodyLimit
+  return `the body has ${length === undefined ? 'more' : `${length} bytes: more`} than the ${limit} bytes that this call takes`
 }

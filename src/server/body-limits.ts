@@ -10,6 +10,7 @@ const limits: Partial<Record<CallName, number>> = {
   // The largest output (32 MiB) as it is sealed, and its frame.
   result: 48 * MiB,
   putJob: 16 * MiB,
+  postJob: 16 * MiB,
   submit: 16 * MiB,
   script: 16 * MiB,
   // All definitions at once.

@@ -1,4 +1,4 @@
-import type { JobBody } from '../../protocol/messages.ts'
+import type { Job, JobBody } from '../../protocol/messages.ts'
 import { ok, type Result } from '../../result.ts'
 import type { Call, Handlers } from '../call.ts'
 import type { HttpRefusal } from '../http-problems.ts'
@@ -10,6 +10,12 @@ import { json, jsonOf, nothingOf } from './answers.ts'
 export const jobHandlers = {
   async putJob({ params, body }, { store, context }) {
     const put = await store.write(tx => putJob(tx, context, params.name!, body as JobBody))
+    return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
+  },
+
+  async postJob({ body }, { store, context }) {
+    const job = body as Job
+    const put = await store.write(tx => putJob(tx, context, job.name, job))
     return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
   },
 
