@@ -1,4 +1,4 @@
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
@@ -11,9 +11,10 @@ import {
 import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
 import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
-import { bodyLimit } from './body-limits.ts'
+import { bodyLimit, bodySeconds } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+import { endWith } from './listener.ts'
 import { StoreFailure } from './store/failure.ts'
 import type { TokenRow } from './store/store.ts'
 import type { World } from './world.ts'
@@ -66,9 +67,10 @@ export async function makeApp(
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(world, error, request, reply))
   app.setNotFoundHandler((request, reply) => answerUnknown(world, request, reply))
   app.setValidatorCompiler(({ schema, httpPart }) => {
-    const check = checkOf(partOf(httpPart), schema as object)
+    const part = partOf(httpPart)
+    const check = checkOf(part, schema as object)
     return value => {
-      const problem = check(value)
+      const problem = part === 'body' ? check(value) : (nulIn(part, value) ?? check(value))
       return problem === undefined ? { value } : { error: new Invalid(problem) }
     }
   })
@@ -110,12 +112,17 @@ export async function makeApp(
       bodyLimit: bodyLimit(name),
       onRequest: (request, reply, next) => {
         request.began = world.clock.monotonic()
-        if (spec.access.includes('open')) return next()
+        if (spec.access.includes('open')) {
+          reply.raw.once('finish', () => leaveIdle(world, request))
+          return next()
+        }
         const { authorization } = request.headers
         world.auth.authenticate(authorization, request.ip, spec.access).then(found => {
           // A call of an administrator is written down, also where it takes another kind of token.
           request.token = found.ok ? found.value : found.failure.token
           if (!found.ok) return answerProblem(world, request, reply, found.failure)
+          world.unauthenticated.authenticated(request.raw.socket)
+          awaitBody(world, request, reply, bodyLimit(name))
           next()
         }, next)
       },
@@ -150,7 +157,7 @@ export async function makeApp(
       world,
     )
     if (!result.ok) return answerProblem(world, request, reply, result.failure)
-    send(result.value, request, reply)
+    send(result.value, request, reply, world)
     finished(world, request, result.value === 'taken' ? 200 : result.value.status)
   }
 }
@@ -172,8 +179,60 @@ async function formFile(request: FastifyRequest): Promise<Buffer | undefined> {
   }
 }
 
-function send(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
+/** Whether some of the body has not come yet. */
+function isComing({ complete, headers }: IncomingMessage): boolean {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  return hasBody && !complete
+}
+
+/** Seconds for which a body that nobody wants is still read, so that the client gets to see the answer. */
+const linger = 1
+
+/** An answer to a request whose body is still coming ends the connection: the rest of the body is not waited for. */
+function closeBehind(world: World, { raw }: FastifyRequest, reply: FastifyReply): void {
+  if (!isComing(raw)) return
+  reply.header('connection', 'close')
+  const { socket } = raw
+  const closed = new AbortController()
+  socket.once('close', () => closed.abort())
+  // What Node calls behind the last answer: to destroy at once what is still being sent would take the answer with it.
+  socket.destroySoon = () => {
+    socket.end()
+    void world.clock.sleep(linger, closed.signal).then(() => socket.destroy())
+  }
+}
+
+/** Milliseconds for which a connection without a valid token is kept between two requests. */
+const idleUnauthenticated = 10_000
+
+/** After an answer that needs no token. Node has set the time for other connections just before. */
+function leaveIdle(world: World, { raw }: FastifyRequest): void {
+  if (world.unauthenticated.has(raw.socket)) raw.socket.setTimeout(idleUnauthenticated)
+}
+
+/** Asks for a body that the client holds back (`Expect: 100-continue`), and sees to it that it comes in time. */
+function awaitBody(
+  world: World,
+  { raw }: FastifyRequest,
+  { raw: response }: FastifyReply,
+  limit: number,
+): void {
+  if (!isComing(raw)) return
+  const length = Number(raw.headers['content-length'] ?? limit)
+  if (length > limit) return
+  if (/^100-continue$/i.test(raw.headers.expect ?? '')) response.writeContinue()
+  const here = new AbortController()
+  for (const event of ['end', 'close']) raw.once(event, () => here.abort())
+  void world.clock.sleep(bodySeconds(length), here.signal).then(() => {
+    if (here.signal.aborted) return
+    if (response.headersSent) raw.socket.destroy()
+    else endWith(raw.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+  })
+}
+
+function send(answer: Answer, request: FastifyRequest, reply: FastifyReply, world: World): void {
   if (answer === 'taken') return void reply.hijack()
+  closeBehind(world, request, reply)
   reply.code(answer.status).header('cache-control', 'no-store')
   if ('json' in answer) {
     const text = JSON.stringify(answer.json, null, indentOf(request))
@@ -181,7 +240,11 @@ function send(answer: Answer, request: FastifyRequest, reply: FastifyReply): voi
   } else if ('text' in answer) {
     // A log is what a job wrote: no browser is to take it for a page.
     reply.type(answer.type).header('x-content-type-options', 'nosniff')
-    const { text } = answer
+    const { text, etag } = answer
+    if (etag !== undefined) {
+      reply.header('etag', etag).header('cache-control', 'no-cache')
+      if (request.headers['if-none-match'] === etag) return void reply.code(304).send()
+    }
     reply.send(typeof text === 'string' || Buffer.isBuffer(text) ? text : Readable.from(text))
   } else reply.send()
 }
@@ -228,6 +291,7 @@ function answerProblem(
   reply: FastifyReply,
   refusal: HttpRefusal,
 ): void {
+  closeBehind(world, request, reply)
   if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
   if (refusal.reason === 'bad-token') reply.header('www-authenticate', 'Bearer')
   reply
@@ -289,8 +353,17 @@ function partOf(httpPart: string | undefined): Part {
   return httpPart === 'body' ? 'body' : httpPart === 'params' ? 'path' : 'query'
 }
 
+/** No name, id or search text has a NUL in it, and no database looks for one. */
+function nulIn(part: Part, value: unknown): string | undefined {
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>)
+  const [name] = entries.find(([key, text]) => `${key}${text}`.includes('\0')) ?? []
+  return name === undefined ? undefined : `the ${part} has a NUL character in ${JSON.stringify(name)}`
+}
+
 /** Errors of fastify and its parsers are the client's; all others are ours, and only the log says more. */
 function answerError(world: World, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  // The client has gone away, or was too slow, before all of its request had come.
+  if (isComing(request.raw) && request.raw.destroyed) return
   const refusal = refusalOf(error, request)
   if (refusal !== undefined) return void answerProblem(world, request, reply, refusal)
   const storeFailed = error instanceof StoreFailure

@@ -19,3 +19,6 @@ const limits: Partial<Record<CallName, number>> = {
 
 /** Bytes that the body of a call may have; more is 413. */
 export const bodyLimit = (call: CallName): number => limits[call] ?? 64 * KiB
+
+/** Seconds that a body of `length` bytes may take to come: some for all, and one more for so many bytes. */
+export const bodySeconds = (length: number): number => Math.min(300, 30 + length / (16 * KiB))

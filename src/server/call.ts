@@ -25,7 +25,13 @@ export interface Call {
 /** What a call is answered with. */
 export type Answer =
   | { status: number; json: unknown }
-  | { status: number; text: string | Buffer | AsyncIterable<string | Buffer>; type: string }
+  | {
+      status: number
+      text: string | Buffer | AsyncIterable<string | Buffer>
+      type: string
+      /** Of a text that clients may keep and ask about again (`If-None-Match`). */
+      etag?: string
+    }
   | { status: 204 }
   /** The handler answers by itself, now or later, on `response`. */
   | 'taken'

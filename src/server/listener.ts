@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { problemMediaType, problemText } from './http-problems.ts'
 import type { TlsOptions } from './tls.ts'
+import type { UnauthenticatedConnections } from './unauthenticated.ts'
 
 const timeouts = {
   /** Milliseconds in which the headers of a request have to come. */
@@ -11,28 +12,41 @@ const timeouts = {
   requestTimeout: 300_000,
   /** For which an idle connection is kept: longer than proxies keep theirs. */
   keepAliveTimeout: 75_000,
+  /** For which neither side says anything, or a reader of an answer takes none of it: calls that wait are shorter. */
+  timeout: 120_000,
   connectionsCheckingInterval: 1_000,
 }
+/** Milliseconds in which a TLS handshake has to be over. */
+const handshakeTimeout = 10_000
 const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /** A server of Node's that speaks HTTP, or HTTPS, and ends connections of those who are too slow to ask. */
 export function makeListener(
   tls: TlsOptions | undefined,
   handler: (request: never, response: never) => void,
+  connections: UnauthenticatedConnections,
   onBadRequest: (code: string) => void,
 ): Server {
   const server =
     tls === undefined
       ? createServer({ ...timeouts, ...sockets }, handler as never)
-      : createTlsServer({ ...timeouts, ...sockets, ...tls }, handler as never)
+      : createTlsServer({ ...timeouts, ...sockets, ...tls, handshakeTimeout }, handler as never)
+  server.on('connection', (socket: Socket) => connections.add(socket))
+  // The body is asked for when the token has been looked at (app.ts).
+  server.on('checkContinue', handler as never)
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     onBadRequest(error.code ?? 'unknown')
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    const [status, text] = answerTo(error.code)
-    const head = `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`
-    socket.end(head + text, () => socket.destroy())
+    endWith(socket, error.code)
   })
   return server
+}
+
+/** Answers what never became a whole request, and closes the connection. */
+export function endWith(socket: Socket, code: string | undefined): void {
+  const [status, text] = answerTo(code)
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`
+  socket.end(head + text, () => socket.destroy())
 }
 
 /** What is answered to bytes that never became a request. */

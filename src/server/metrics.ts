@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { executionStates } from '../protocol/states.ts'
 import type { Store } from './store/store.ts'
 
-/** What holds a connection open. */
-export type ConnectionKind = 'command-channel' | 'reserve' | 'follower'
+/** What holds a connection open; `unauthenticated`: no valid token has come on it yet. */
+export type ConnectionKind = 'command-channel' | 'reserve' | 'follower' | 'unauthenticated'
 
 /** Numbers about the server, for Prometheus. */
 export interface Metrics {

@@ -18,6 +18,12 @@ import type { Store } from './store/store.ts'
 import { Sweeper } from './sweep.ts'
 import { runTimers } from './timers.ts'
 import type { TlsOptions } from './tls.ts'
+import {
+  type ConnectionLimits,
+  connectionLimits,
+  openFileLimit,
+  UnauthenticatedConnections,
+} from './unauthenticated.ts'
 import { serveWaiters, statesOfChannels } from './waiting-runners.ts'
 import type { World } from './world.ts'
 
@@ -65,18 +71,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   metrics.connections('command-channel', () => channels.size)
   metrics.connections('follower', () => followers.size)
 
+  const limits = connectionLimits(openFileLimit())
+  const unauthenticated = new UnauthenticatedConnections(limits, floodNotice(log, clock, limits))
+  metrics.connections('unauthenticated', () => unauthenticated.size)
+
   const audit = openAudit(options.auditFile, log)
   const connections = { polls, channels, followers }
   const world: World = {
     ...{ store, context, auth, audit, metrics, log, clock, stop, version: options.version },
-    ...connections,
+    ...{ ...connections, unauthenticated },
   }
   const unsubscribe = store.subscribe(topic => {
     for (const waiting of [polls, channels, followers]) waiting.wake(topic)
     if (topic.about === 'tokens') endRevoked(store, connections).catch(failed('ending revoked tokens'))
   })
   const app = await makeApp(world, handlers, handler =>
-    makeListener(tls, handler, code => log('debug', 'a connection was refused', { code })),
+    makeListener(tls, handler, unauthenticated, code => log('debug', 'a connection was refused', { code })),
   )
   const sweeper = new Sweeper(store, context, () => clock.monotonic())
   try {
@@ -111,5 +121,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: `${tls === undefined ? 'http' : 'https'}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
     renewTls: renewed => (app.server as unknown as TlsServer).setSecureContext(renewed),
     [Symbol.asyncDispose]: () => (stopped ??= stopServer()),
+  }
+}
+
+/** Says, once a minute at most, that connections are closed on which no valid token came. */
+function floodNotice(log: Log, clock: Clock, { all, address }: ConnectionLimits): () => void {
+  let next = Number.NEGATIVE_INFINITY
+  let closed = 0
+  return () => {
+    closed++
+    if (clock.monotonic() < next) return
+    next = clock.monotonic() + 60
+    log('warning', 'connections without a valid token were closed to make room for others', {
+      closed,
+      limit: all,
+      limit_of_an_address: address,
+    })
+    closed = 0
   }
 }

@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Polls } from './polls.ts'
 import type { Store } from './store/store.ts'
+import type { UnauthenticatedConnections } from './unauthenticated.ts'
 
 /** What routes work with; made once (server.ts). */
 export interface World {
@@ -19,6 +20,7 @@ export interface World {
   polls: Polls
   channels: CommandChannels
   followers: Followers
+  unauthenticated: UnauthenticatedConnections
   log: Log
   clock: Clock
   /** Of the program. */

@@ -298,7 +298,16 @@ export const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 export function serverTest(
   t: Test,
   title: string,
-  { settings = {}, stores = [sqlite] }: { settings?: Record<string, string | number>; stores?: StoreKind[] },
+  {
+    settings = {},
+    stores = [sqlite],
+    before = [],
+  }: {
+    settings?: Record<string, string | number>
+    stores?: StoreKind[]
+    /** A command that ends in executing the program. */
+    before?: string[]
+  },
   body: (t: Test, server: TestServer) => Promise<unknown>,
 ): void {
   t.setTimeout(120_000)
@@ -308,7 +317,7 @@ export function serverTest(
       const keys = { listen: '127.0.0.1:0', ...quick, ...settings, ...place.keys }
       const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)
       rig.configure({}, `[server]\n${lines.join('')}`)
-      const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
+      const server = await new TestServer(rig, rig.start(['server'], { lasting: true, before })).ready()
       try {
         await body(t, server)
       } finally {

@@ -1,7 +1,19 @@
+import { hash } from 'node:crypto'
 import { openApiDocument } from '../../protocol/openapi.ts'
 import { ok } from '../../result.ts'
 import type { Handlers } from '../call.ts'
-import { json } from './answers.ts'
+
+interface Document {
+  text: Buffer
+  etag: string
+}
+/** The description of the calls, made when it is first asked for: it is the same for the life of the program. */
+const documents: { plain?: Document; indented?: Document } = {}
+
+function documentOf(indented: boolean): Document {
+  const text = Buffer.from(`${JSON.stringify(openApiDocument(), null, indented ? 2 : undefined)}\n`)
+  return { text, etag: `"${hash('sha256', text).slice(0, 32)}"` }
+}
 
 /** What is said of the server itself. */
 export const serviceHandlers = {
@@ -14,8 +26,13 @@ export const serviceHandlers = {
     return ok({ status: works ? 200 : 503, json: { status: word, store: word, version } })
   },
 
-  async openapi() {
-    return json(openApiDocument())
+  async openapi({ query }) {
+    const { pretty } = query as { pretty?: string }
+    const indented = pretty !== undefined && pretty !== 'false'
+    const form = indented ? 'indented' : 'plain'
+    documents[form] ??= documentOf(indented)
+    const { text, etag } = documents[form]
+    return ok({ status: 200, text, type: 'application/json; charset=utf-8', etag })
   },
 
   async metrics(_, { metrics }) {
