@@ -1,23 +1,17 @@
-import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { type Configuration, loadConfiguration } from '../config/load.ts'
 import { parseAddress, type ServerConfiguration } from '../config/server-section.ts'
 import { findConfigFile } from '../config/sources.ts'
-import { systemChance, systemClock } from '../edges.ts'
+import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
-import { makeDirectory } from '../journal/files.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { type Notifier, systemdNotifier } from '../report/systemd.ts'
-import { errorCode, errorText } from '../result.ts'
-import { giveFirstTokens } from '../server/first-tokens.ts'
 import { type Log, makeLog } from '../server/log.ts'
-import { type RunningServer, startServer } from '../server/server.ts'
-import { settingsOf } from '../server/settings.ts'
-import { openStore } from '../server/store/open.ts'
-import { isLoopback, type TlsOptions, tlsOptions } from '../server/tls.ts'
+import type { RunningServer } from '../server/server.ts'
+import { isLoopback, tlsOptions } from '../server/tls.ts'
 import { hasErrors } from './load-chain.ts'
 import { sayError } from './say.ts'
+import { type Started, startWhenReady } from './server-start.ts'
 import { catchSignals, type Signals } from './signals.ts'
 
 export interface ServerCommandOptions {
@@ -53,8 +47,13 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
   })
   const notifier = openNotifier(env, log)
   try {
-    const running = await start(server, tls?.value, options, log)
-    if (typeof running === 'number') return running
+    const started = await startWhenReady({
+      ...{ configuration: server, tls: tls?.value, version: options.version, log, stop: signals.stop },
+      onWait: problem => notifier?.tell({ STATUS: `waits for its database: ${problem}` }),
+    })
+    if (!started.ok) return failure(started.failure)
+    const running = started.value
+    if (running === undefined) return exitStatus.ok
     if (server.tls !== undefined) renewTlsAtHangup(running.server, server.tls, log)
     notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
     if (options.verbosity !== 'quiet') process.stdout.write(running.text)
@@ -86,71 +85,6 @@ function withOptions(
     hint: 'set tls_cert_file and tls_key_file in [server], or listen on 127.0.0.1; behind a proxy of your own, --insecure-http',
   }
   return { server, findings: [...findings, open] }
-}
-
-interface Started {
-  server: RunningServer
-  /** File with a token that registers runners. */
-  registrationFile: string
-  /** What a person is told. */
-  text: string
-}
-
-/** Opens the store and listens; where it cannot, says why and gives the exit status. */
-async function start(
-  configuration: ServerConfiguration,
-  tls: TlsOptions | undefined,
-  options: ServerCommandOptions,
-  log: Log,
-): Promise<Started | number> {
-  const { database, data_dir, key_file, listen } = configuration
-  try {
-    makeDirectory(data_dir)
-  } catch (error) {
-    return failure(`the directory ${data_dir} cannot be made: ${errorText(error)}`)
-  }
-  const opened = await openStore({
-    database: database.engine === 'sqlite' ? `sqlite:${database.path}` : database.url,
-    dataDir: data_dir,
-    keyFile: key_file,
-  })
-  if (!opened.ok) return failure(opened.failure.detail)
-  const { store, keys } = opened.value
-  const context = { settings: settingsOf(configuration), keys, chance: systemChance }
-  const tokens = await giveFirstTokens(store, context, data_dir)
-  if (!tokens.ok) {
-    await store[Symbol.asyncDispose]()
-    return failure(tokens.failure)
-  }
-  try {
-    const server = await startServer({
-      ...{ listen, store, context, tls, log, version: options.version },
-      auditFile: join(data_dir, 'audit.jsonl'),
-      clock: systemClock,
-    })
-    const place = database.engine === 'sqlite' ? database.path : 'in PostgreSQL'
-    log('info', 'the server listens', { url: server.url, store: store.engine, version: options.version })
-    return {
-      server,
-      registrationFile: tokens.value.registration,
-      text: welcome(server.url, place, tokens.value),
-    }
-  } catch (error) {
-    const where = `${listen.host}:${listen.port}`
-    if (errorCode(error) === 'EADDRINUSE')
-      return failure(`${where} is in use by another program: stop that, or set listen in [server]`)
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
-    return failure(`cannot listen on ${where}: ${errorText(error)}`)
-  }
-}
-
-function welcome(url: string, store: string, tokens: { admin: string; registration: string }): string {
-  // An address that stands for all of a host's is none to connect to.
-  const reached = url.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`)
-  return `runner server listens on ${url}; its store is ${store}
-  attach a runner:  runner attach --server ${reached} --token-file ${tokens.registration}
-  submit a job:     runner submit --server ${reached} --token-file ${tokens.admin} --image busybox --wait -- echo hello
-`
 }
 
 /** At SIGHUP: what connects from then on gets the certificates that are in the files now, if they are of any use. */

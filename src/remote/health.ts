@@ -45,6 +45,8 @@ export async function serveHealth(
         return answer(404, '/live, /ready and /metrics are here\n')
     }
   })
+  // Where a connection cannot be taken in (no descriptors are left, for example), the next may be.
+  server.on('error', () => {})
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)

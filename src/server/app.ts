@@ -13,7 +13,7 @@ import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
 import { bodyLimit, bodySeconds } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
-import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
 import { endWith } from './listener.ts'
 import { StoreFailure } from './store/failure.ts'
 import type { TokenRow } from './store/store.ts'
@@ -292,7 +292,8 @@ function answerProblem(
   refusal: HttpRefusal,
 ): void {
   closeBehind(world, request, reply)
-  if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
+  const wait = waitOf(refusal)
+  if (wait !== undefined) reply.header('retry-after', wait)
   if (refusal.reason === 'bad-token') reply.header('www-authenticate', 'Bearer')
   reply
     .code(statusOf(refusal))
@@ -367,13 +368,14 @@ function answerError(world: World, error: FastifyError, request: FastifyRequest,
   const refusal = refusalOf(error, request)
   if (refusal !== undefined) return void answerProblem(world, request, reply, refusal)
   const storeFailed = error instanceof StoreFailure
-  world.log('error', 'a request failed', {
-    request: request.id,
-    method: request.method,
-    path: request.url.split('?')[0],
-    problem: errorText(error),
-    stack: error.stack,
-  })
+  if (!world.outages.takes(error))
+    world.log('error', 'a request failed', {
+      request: request.id,
+      method: request.method,
+      path: request.url.split('?')[0],
+      problem: errorText(error),
+      stack: error.stack,
+    })
   world.metrics.failed()
   if (!reply.sent) answerProblem(world, request, reply, { reason: storeFailed ? 'unavailable' : 'internal' })
 }

@@ -2,6 +2,7 @@ import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import type { Context } from './context.ts'
+import { diskFullText, isDiskFull, StoreFailure } from './store/failure.ts'
 import type { Store } from './store/store.ts'
 import { firstTokens } from './tokens.ts'
 
@@ -13,7 +14,8 @@ export interface TokenFiles {
 
 /**
  * Makes the tokens that a first start has to make, and writes them into files of mode 0600 before they count: then
- * a crash between the two leaves no token that nobody knows. Says where they lie, or why they cannot.
+ * a crash between the two leaves no token that nobody knows. Says where they lie, or why they cannot. Throws a
+ * `StoreFailure` where the store does not work.
  */
 export async function giveFirstTokens(
   store: Store,
@@ -32,6 +34,8 @@ export async function giveFirstTokens(
     })
     return ok(files)
   } catch (error) {
+    if (error instanceof StoreFailure) throw error
+    if (isDiskFull(error)) return fail(diskFullText(`the first tokens, in ${directory}`))
     return fail(`the first tokens cannot be written into ${directory}: ${errorText(error)}`)
   }
 }

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { seal, unseal } from '../protocol/seal.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import type { Keys } from './context.ts'
+import { diskFullText, isDiskFull } from './store/failure.ts'
 
 const keyBytes = 32
 /** A sentence for a person: what is wrong with a key file, and what to do. */
@@ -45,6 +46,7 @@ export function openKeys(path: string, check: string | undefined): Result<Keys, 
       )
     return ok(keys)
   } catch (error) {
+    if (isDiskFull(error)) return fail(diskFullText(`the key file ${path}`))
     return fail(`the key file ${path} cannot be used: ${errorText(error)}`)
   }
 }

@@ -34,6 +34,8 @@ export function makeListener(
   server.on('connection', (socket: Socket) => connections.add(socket))
   // The body is asked for when the token has been looked at (app.ts).
   server.on('checkContinue', handler as never)
+  // Where a connection cannot be taken in (no descriptors are left, for example), the next may be.
+  server.on('error', (error: NodeJS.ErrnoException) => onBadRequest(error.code ?? 'unknown'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     onBadRequest(error.code ?? 'unknown')
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()

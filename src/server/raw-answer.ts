@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type HttpRefusal, problemMediaType, problemText, statusOf } from './http-problems.ts'
+import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
 
 /*
  * Answers on a response that fastify has let go of: calls that wait hold nothing but the response.
@@ -15,16 +15,25 @@ export function answerNothing(response: ServerResponse): void {
 }
 
 export function answerRefusal(response: ServerResponse, refusal: HttpRefusal, requestId: string): void {
-  end(response, statusOf(refusal), problemMediaType, problemText(refusal, requestId))
+  const wait = waitOf(refusal)
+  const more = wait === undefined ? {} : { 'retry-after': wait }
+  end(response, statusOf(refusal), problemMediaType, problemText(refusal, requestId), more)
 }
 
-function end(response: ServerResponse, status: number, type: string, text: string): void {
+function end(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  more: Record<string, number> = {},
+): void {
   if (response.headersSent || response.destroyed) return
   response
     .writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(text),
       'cache-control': 'no-store',
+      ...more,
     })
     .end(text)
 }

@@ -11,6 +11,7 @@ import { Followers } from './followers.ts'
 import { makeListener } from './listener.ts'
 import type { Log } from './log.ts'
 import { makeMetrics } from './metrics.ts'
+import { OutageLog } from './outage-log.ts'
 import { Polls } from './polls.ts'
 import { endRevoked } from './revocation.ts'
 import { handlers } from './routes/handlers.ts'
@@ -38,6 +39,8 @@ export interface ServerOptions {
   version: string
   clock: Clock
   log: Log
+  /** Called right before it listens: whoever holds the address until then gives it up. */
+  beforeListening: () => Promise<void>
 }
 
 /** A server that listens. */
@@ -59,8 +62,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { store, context, log, clock, tls } = options
   const stopping = new AbortController()
   const stop = stopping.signal
-  const failed = (what: string) => (error: unknown) =>
+  const outages = new OutageLog(log, () => clock.monotonic())
+  const failed = (what: string) => (error: unknown) => {
+    if (outages.takes(error)) return
     log('error', `${what} failed`, { problem: errorText(error), stack: (error as Error).stack })
+  }
 
   const auth = new Authenticator(store, clock)
   const metrics = makeMetrics(store)
@@ -78,9 +84,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const audit = openAudit(options.auditFile, log)
   const connections = { polls, channels, followers }
   const world: World = {
-    ...{ store, context, auth, audit, metrics, log, clock, stop, version: options.version },
+    ...{ store, context, auth, audit, metrics, log, outages, clock, stop, version: options.version },
     ...{ ...connections, unauthenticated },
   }
+  store.onTransaction(() => outages.worked())
   const unsubscribe = store.subscribe(topic => {
     for (const waiting of [polls, channels, followers]) waiting.wake(topic)
     if (topic.about === 'tokens') endRevoked(store, connections).catch(failed('ending revoked tokens'))
@@ -92,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     // What has expired is settled before anybody calls.
     await sweeper.sweep()
+    await options.beforeListening()
     await app.listen(options.listen)
   } catch (error) {
     unsubscribe()

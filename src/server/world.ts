@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import type { Followers } from './followers.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { OutageLog } from './outage-log.ts'
 import type { Polls } from './polls.ts'
 import type { Store } from './store/store.ts'
 import type { UnauthenticatedConnections } from './unauthenticated.ts'
@@ -22,6 +23,7 @@ export interface World {
   followers: Followers
   unauthenticated: UnauthenticatedConnections
   log: Log
+  outages: OutageLog
   clock: Clock
   /** Of the program. */
   version: string

@@ -1,8 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemClock } from '../../src/edges.ts'
 import { command } from './command.ts'
 import { isAlive } from './processes.ts'
 import { type Component, program, root } from './require.ts'
@@ -108,6 +118,25 @@ export class PostgresServer implements AsyncDisposable {
   /** Ends it, and every connection; `immediate` is a crash. */
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     await this.#run('pg_ctl', '-w', '-D', this.#data, '-m', mode, 'stop')
+  }
+
+  /** Ends its first process as a crash of the machine would; the others notice, and go. */
+  async kill(): Promise<void> {
+    const { pid } = this
+    if (pid === undefined) throw new Error('PostgreSQL does not run')
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+    process.kill(pid, 'SIGKILL')
+    // A new one refuses to start beside them.
+    while ([pid, ...children].some(isAlive)) await systemClock.sleep(0.01)
+  }
+
+  /** Writes a file into its data directory, or removes it. */
+  async file(name: string, content: string | undefined): Promise<void> {
+    const path = join(this.#data, name)
+    if (content === undefined) return rmSync(path)
+    writeFileSync(path, content)
+    const { uid, gid } = statSync(this.#data)
+    chownSync(path, uid, gid)
   }
 
   /** A program of PostgreSQL, as the user that it wants to be run by. */

@@ -1,3 +1,5 @@
+import { errorCode } from '../../result.ts'
+
 /** What can be wrong with a store. */
 export type StoreFailureReason =
   /** Not to be reached, or it answers no more. */
@@ -23,3 +25,13 @@ export class StoreFailure extends Error {
     this.reason = reason
   }
 }
+
+/** What a person does where nothing more can be written; `what` names the path. */
+export const diskFullText = (what: string): string =>
+  `no space is left for ${what}: make room on that disk, then start the server again`
+
+/** Whether the system has refused to write since a disk, or somebody's part of it, is full. */
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof StoreFailure
+    ? error.reason === 'disk-full'
+    : ['ENOSPC', 'EDQUOT'].includes(errorCode(error))

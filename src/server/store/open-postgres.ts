@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
@@ -6,7 +7,7 @@ import { Flusher } from './flusher.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import type { Opened, OpenFailure } from './open.ts'
 import { execute, gatheringSocket, Postgres, queryOn, type Writing } from './postgres.ts'
-import { explainPostgres, sqlState } from './postgres-failure.ts'
+import { explainPostgres, mayPass, sqlState, textOf } from './postgres-failure.ts'
 
 /** What everything is in, so that a database can be shared with other programs. */
 const schema = 'runner'
@@ -23,11 +24,34 @@ const oldest = 150_000
 /** How many connections read. */
 const readers = 4
 
-/** Opens a database of PostgreSQL, in which the schema `runner` is made where there is none. */
+/**
+ * Opens a database of PostgreSQL, in which the schema `runner` is made where there is none. `stop` cuts the connections
+ * with which it is being opened.
+ */
 export async function openPostgres(
   url: string,
   clock: Pick<Clock, 'monotonic'>,
   instead: (() => number) | undefined,
+  stop?: AbortSignal,
+): Promise<Result<Opened, OpenFailure>> {
+  const sockets = new Set<Socket>()
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  if (stop?.aborted) return fail({ reason: 'unreachable', detail: 'the server has been stopped' })
+  stop?.addEventListener('abort', cut, { once: true })
+  try {
+    return await connectTo(url, clock, instead, socket => sockets.add(socket))
+  } finally {
+    stop?.removeEventListener('abort', cut)
+  }
+}
+
+async function connectTo(
+  url: string,
+  clock: Pick<Clock, 'monotonic'>,
+  instead: (() => number) | undefined,
+  onSocket: (socket: Socket) => void,
 ): Promise<Result<Opened, OpenFailure>> {
   let config: ClientConfig
   try {
@@ -36,7 +60,13 @@ export async function openPostgres(
     return fail({ reason: 'database-invalid', detail: 'the database is no valid postgres://USER@HOST/NAME' })
   }
   const { default: pg } = await import('pg')
-  const connections = new Connections(() => new pg.Client(config))
+  let opening = true
+  const stream = () => {
+    const socket = gatheringSocket()
+    if (opening) onSocket(socket)
+    return socket
+  }
+  const connections = new Connections(() => new pg.Client({ ...config, stream }))
   let writing: Writing
   try {
     writing = await connections.connect()
@@ -58,8 +88,11 @@ export async function openPostgres(
   // The next that needs a connection makes another one.
   pool.on('error', () => {})
   pool.on('connect', connected => {
+    // The pool takes its own listener away while somebody has the connection; whoever has it gets the error too.
+    connected.on('error', () => {})
     execute(connected, settings).catch(() => {})
   })
+  opening = false
   const monotonic = () => clock.monotonic() * 1000
   const engine = new Postgres(writing, () => connections.connect(), pool, { monotonic, instead })
   return ok({ engine, release: () => {} })
@@ -166,15 +199,23 @@ function explainOpening(error: unknown, url: string): OpenFailure {
   const failure = explainPostgres(error)
   const { host, pathname } = new URL(url)
   const where = `PostgreSQL at ${host === '' ? 'its socket' : host}, database ${pathname.slice(1)},`
-  const message = (failure.cause as Error | undefined)?.message ?? failure.message
+  const message = textOf(failure.cause ?? failure)
   if (failure.reason === 'in-use')
     return { reason: 'in-use', detail: `another server uses ${where.slice(0, -1)}` }
   const state = sqlState(failure.cause)
   // Authorization, and a database that is not there.
   if (state !== undefined && /^(28|3D)/.test(state))
     return { reason: 'refused', detail: `${where} does not let us in: ${message}` }
-  if (failure.reason === 'unavailable')
+  if (mayPass(failure.cause))
     return { reason: 'unreachable', detail: `${where} cannot be reached: ${message}` }
+  // A certificate that is not trusted, a password that is missing: nothing that passes.
+  if (failure.reason === 'unavailable')
+    return { reason: 'refused', detail: `${where} cannot be used: ${message}` }
+  if (failure.reason === 'disk-full')
+    return {
+      reason: 'disk-full',
+      detail: `${where} has no space left: make room on its disk, then start the server again (${message})`,
+    }
   if (state === '42501' || failure.reason === 'read-only')
     return { reason: 'not-accessible', detail: `${where} does not allow what is needed: ${message}` }
   // Relations that are there already.

@@ -1,11 +1,11 @@
-import { closeSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, openSync, realpathSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../edges.ts'
 import { readBootId } from '../../journal/boot-id.ts'
 import { makeDirectory } from '../../journal/files.ts'
 import { takeLock } from '../../journal/lock.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
-import { StoreFailure } from './failure.ts'
+import { diskFullText, StoreFailure } from './failure.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import type { Opened, OpenFailure } from './open.ts'
 import { reconcile } from './reconcile.ts'
@@ -85,12 +85,29 @@ function prepare(connection: SqliteConnection, path: string): OpenFailure | unde
 
 function explainOpening(error: unknown, file: string): OpenFailure {
   const failure = error instanceof StoreFailure ? error : explainSqlite(error)
+  if (failure.reason === 'disk-full')
+    return { reason: 'disk-full', detail: diskFullText(`the database ${file}`) }
   const cause = (failure.cause ?? error) as { code?: string; errcode?: number }
+  // SQLITE_IOERR: its shared memory is a file, which does not say why it cannot grow.
+  if (((cause.errcode ?? 0) & 0xff) === 10 && hasNoRoom(file))
+    return { reason: 'disk-full', detail: diskFullText(`the database ${file}`) }
   const detail = `the database ${file} cannot be used: ${errorText(failure.cause ?? error)}`
   if (cause.errcode === undefined) return { reason: 'not-accessible', detail }
   const primary = cause.errcode & 0xff
   if (primary === 26) return { reason: 'not-a-store', detail: `${file} is no SQLite database` }
   if (failure.reason === 'damaged') return { reason: 'damaged', detail }
-  // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN
-  return { reason: [3, 8, 13, 14].includes(primary) ? 'not-accessible' : 'failed', detail }
+  // SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
+  return { reason: [3, 8, 14].includes(primary) ? 'not-accessible' : 'failed', detail }
+}
+
+/** The least room that a database needs beside itself: the file of its shared memory. */
+const leastRoom = 64 * 1024
+
+function hasNoRoom(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file))
+    return bavail * bsize < leastRoom
+  } catch {
+    return false
+  }
 }

@@ -19,6 +19,8 @@ export interface StoreOptions {
   keyFile: string
   /** Instead of the store's own clock. */
   clock?: Pick<Clock, 'now'>
+  /** Ends the opening of a PostgreSQL that does not answer. */
+  stop?: AbortSignal
 }
 
 /** Why a store cannot be used. */
@@ -34,7 +36,8 @@ export interface OpenFailure {
     | 'too-new'
     /** Another server has it. */
     | 'in-use'
-    /** PostgreSQL does not answer. */
+    | 'disk-full'
+    /** PostgreSQL does not answer yet: another try may find it. */
     | 'unreachable'
     /** PostgreSQL does not let us in. */
     | 'refused'
@@ -72,18 +75,29 @@ export async function openStore(
   } catch (error) {
     await store[Symbol.asyncDispose]()
     if (!(error instanceof StoreFailure)) throw error
-    const reason = error.reason === 'damaged' ? 'damaged' : 'failed'
-    return fail({ reason, detail: error.message })
+    return fail({ reason: openReasons[error.reason] ?? 'failed', detail: error.message })
   }
 }
 
-async function openEngine({ database, dataDir, clock }: StoreOptions): Promise<Result<Opened, OpenFailure>> {
+/** What a store that fails as soon as it is open is as one that cannot be opened. */
+const openReasons: { [reason in StoreFailure['reason']]?: OpenFailure['reason'] } = {
+  damaged: 'damaged',
+  'disk-full': 'disk-full',
+  unavailable: 'unreachable',
+}
+
+async function openEngine({
+  database,
+  dataDir,
+  clock,
+  stop,
+}: StoreOptions): Promise<Result<Opened, OpenFailure>> {
   if (database.startsWith('sqlite:')) {
     const path = database.slice('sqlite:'.length)
     return openSqlite(path, dataDir, clock ?? systemClock)
   }
   if (/^postgres(ql)?:\/\//.test(database))
-    return openPostgres(database, systemClock, clock && (() => clock.now().getTime()))
+    return openPostgres(database, systemClock, clock && (() => clock.now().getTime()), stop)
   return fail({
     reason: 'database-invalid',
     detail: 'the database must be sqlite:PATH or postgres://USER@HOST/NAME',
