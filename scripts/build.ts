@@ -15,7 +15,8 @@ import {
   serverSchema,
   taskSchema,
 } from '../src/config/schema.ts'
-import { api, type Call } from '../src/protocol/api.ts'
+import { runnerCalls, shapesOf } from '../src/protocol/answer-shapes.ts'
+import { api, type Call, type CallName } from '../src/protocol/api.ts'
 
 /** CommonJS; its types say otherwise. */
 const compile = standalone as unknown as (ajv: Ajv, names: object) => string
@@ -50,6 +51,36 @@ const compiledSchemas: Plugin = {
     })
   },
 }
+
+/**
+ * Replaces src/protocol/answer-validators.ts by what its schemas compile to, for these calls alone: the client needs neither
+ * them nor ajv.
+ */
+const compiledAnswers = (names: readonly CallName[]): Plugin => ({
+  name: 'compiled-answers',
+  setup({ onLoad }) {
+    onLoad({ filter: /src\/protocol\/answer-validators\.ts$/ }, () => {
+      const { shapes, schemas } = shapesOf(names)
+      const ajv = new Ajv({ code: { source: true, esm: true } })
+      // Many answers are the same.
+      const texts = [...new Set(Object.values(schemas).map(schema => JSON.stringify(schema)))]
+      for (const [index, text] of texts.entries()) ajv.addSchema(JSON.parse(text), `schema${index}`)
+      const code = compile(
+        ajv,
+        Object.fromEntries(texts.map((_, index) => [`judge${index}`, `schema${index}`])),
+      )
+      const table = Object.entries(schemas).map(
+        ([name, schema]) => `${JSON.stringify(name)}: judge${texts.indexOf(JSON.stringify(schema))}`,
+      )
+      const contents = `
+        ${code.replace(/^export const /gm, 'const ')}
+        const validators = { ${table.join(', ')} }
+        export const validatorOf = name => validators[name]
+        export const shapes = ${JSON.stringify(shapes)}`
+      return { contents, loader: 'js', resolveDir: resolve('.') }
+    })
+  },
+})
 
 /** Each command is a bundle of its own, which main.js loads when it is asked for. */
 const commands: Plugin = {
@@ -140,45 +171,45 @@ const plainCalls: Plugin = {
   },
 }
 
+/** Makes bundles of commands, which judge the answers to these calls. CommonJS, because an ES module pays for a facade of
+ * each module of Node's that it imports: a third of a start. */
+const bundle = (names: readonly string[], answersTo: readonly CallName[]) =>
+  build({
+    metafile: true,
+    entryPoints: names.map(name => `src/cli/${name}.ts`),
+    outdir: 'dist',
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node24',
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
+    minify: true,
+    plugins: [
+      compiledSchemas,
+      compiledAnswers(answersTo),
+      ...[commands, noSubprograms, lightUndici, localEngine, plainCalls],
+    ],
+  })
+
+const ofOperators = (Object.keys(api) as CallName[]).filter(name => !runnerCalls.includes(name))
+const ofHosts = ['main', 'run', 'check', 'list', 'get', 'status', 'history', 'logs', 'explain', 'graph']
+
 rmSync('dist', { recursive: true, force: true })
-// CommonJS, because an ES module pays for a facade of each module of Node's that it imports: a third of a start.
-const { metafile } = await build({
-  metafile: true,
-  entryPoints: [
-    'main',
-    'run',
-    'check',
-    'list',
-    'get',
-    'status',
-    'history',
-    'logs',
-    'explain',
-    'graph',
-    'server',
-    'server-backup',
-    'operator',
-    'plugin-run',
-    'attach',
-    'drain',
-    'doctor',
-  ].map(name => `src/cli/${name}.ts`),
-  outdir: 'dist',
-  bundle: true,
-  format: 'cjs',
-  platform: 'node',
-  target: 'node24',
-  supported: { 'dynamic-import': false },
-  define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
-  minify: true,
-  plugins: [compiledSchemas, commands, noSubprograms, lightUndici, localEngine, plainCalls],
-})
+const bundles = await Promise.all([
+  bundle([...ofHosts, 'server', 'server-backup', 'operator'], ofOperators),
+  bundle(['plugin-run', 'attach', 'drain', 'doctor'], [...runnerCalls, 'health']),
+])
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
 copyFileSync('src/remote/executors/supervisor.sh', 'dist/supervisor.sh')
-writeFileSync('dist/THIRD-PARTY-LICENSES', licences(Object.keys(metafile.inputs)))
+writeFileSync(
+  'dist/THIRD-PARTY-LICENSES',
+  licences(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+)
 
-if (process.argv.includes('--analyze')) console.log(await analyzeMetafile(metafile))
+if (process.argv.includes('--analyze'))
+  for (const { metafile } of bundles) console.log(await analyzeMetafile(metafile))
 
 /** The licences of all packages of which something is in the bundles. */
 function licences(inputs: readonly string[]): string {

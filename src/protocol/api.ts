@@ -23,6 +23,8 @@ export interface Call {
   form?: string
   /** By status: the schema of a JSON answer, media types, or null for none. */
   answers: Record<number, TSchema | readonly MediaType[] | null>
+  /** Of a stream: the data of each event, by its name. */
+  events?: Record<string, TSchema>
   /** Whether it carries `Runner-Session`. */
   session?: true
   /** Whether it may carry `Idempotency-Key`. */
@@ -64,6 +66,7 @@ export const api = {
     session: true,
     params: id,
     answers: { 200: ['text/event-stream'] },
+    events: m.channelEvents,
   },
   reserve: {
     method: 'POST',
@@ -242,6 +245,7 @@ export const api = {
       strict,
     ),
     answers: { 200: ['text/plain', 'text/event-stream'] },
+    events: m.logEvents,
   },
   abort: {
     method: 'POST',

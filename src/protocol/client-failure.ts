@@ -15,6 +15,7 @@ export type NetworkReason =
   | 'connection-lost'
   | 'gateway-failed'
   | 'not-a-server'
+  | 'answer-invalid'
   | 'stopped'
 
 export interface ClientFailure {
@@ -159,7 +160,8 @@ export function answerFailure(
         reason === 'internal' && typeof problem.instance === 'string' ? problem.instance : undefined
       const message = `${said || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`
       const { length } = problem
-      return { reason, message, status, ...(typeof length === 'number' ? { length } : {}), ...later }
+      const isLength = typeof length === 'number' && Number.isSafeInteger(length) && length >= 0
+      return { reason, message, status, ...(isLength ? { length } : {}), ...later }
     }
   }
   if (status === 502 || status === 503 || status === 504)
@@ -176,6 +178,12 @@ export function answerFailure(
 export function notAServer(server: URL, said: string): ClientFailure {
   const message = `what answers at ${server.origin} is no runner server (${said}); is the address right?`
   return { reason: 'not-a-server', message }
+}
+
+/** An answer is not what the protocol says. */
+export function answerInvalid(server: URL, call: string, what: string): ClientFailure {
+  const message = `${server.origin} answers the call ${call} with something that the protocol does not have: ${what}`
+  return { reason: 'answer-invalid', message }
 }
 
 /** The media type of an answer, without parameters. */

@@ -4,8 +4,16 @@
 import type { Static, TSchema } from 'typebox'
 import type { Clock } from '../edges.ts'
 import { errorCode, fail, ok, type Result } from '../result.ts'
+import { isJudged, judgeAnswer } from './answers.ts'
 import { api, type Call, type CallName } from './api.ts'
-import { answerFailure, type ClientFailure, mediaType, networkFailure, notAServer } from './client-failure.ts'
+import {
+  answerFailure,
+  answerInvalid,
+  type ClientFailure,
+  mediaType,
+  networkFailure,
+  notAServer,
+} from './client-failure.ts'
 import { openTransport, proxyOf, type Transport, type TransportOptions } from './transport.ts'
 
 type Spec<N extends CallName> = (typeof api)[N]
@@ -33,18 +41,27 @@ export type Request<N extends CallName> = Given<'params', Part<N, 'params'>> &
     waitSeconds?: number
   }
 
-type AnswerOf<S> = S extends TSchema ? Static<S> : S extends null ? undefined : string
+/** What is judged in parts may lack each of them. */
+type Fitting<S extends TSchema> = S extends { inParts: true } ? Partial<Static<S>> : Static<S>
+type AnswerOf<S> = S extends TSchema ? Fitting<S> : S extends null ? undefined : string
 /** What a call answers: JSON, nothing, or text. */
 export type Answer<N extends CallName> = {
   [S in keyof Spec<N>['answers']]: AnswerOf<Spec<N>['answers'][S]>
 }[keyof Spec<N>['answers']]
 
-/** A server-sent event. */
-export interface ServerEvent {
+/** A server-sent event as it came. */
+interface RawEvent {
   event: string
   data: string
   id?: string
 }
+
+type Events<N extends CallName> =
+  Spec<N> extends Record<'events', infer E extends Record<string, TSchema>> ? E : never
+/** An event of a stream, with what it says. */
+export type ServerEvent<N extends CallName> = {
+  [E in keyof Events<N> & string]: { event: E; data: Fitting<Events<N>[E]>; id?: string }
+}[keyof Events<N> & string]
 
 export interface ClientOptions extends TransportOptions {
   server: URL
@@ -55,10 +72,20 @@ export interface ClientOptions extends TransportOptions {
   env: NodeJS.ProcessEnv
   /** Hears the server's clock, from the Date header of each answer. */
   onDate?: (date: Date) => void
+  /**
+   * Hears what is left out of an answer that is judged in parts, and of events that do not fit. Without it an event that
+   * does not fit ends the stream.
+   */
+  onRefused?: (message: string) => void
 }
 
 /** Seconds: for the beginning of an answer, between two pieces of one, and for all of a call. */
 const limits = { answer: 30, piece: 45, call: 300 }
+/** Bytes of an answer that is read as a whole, of an event, and of an answer that says what went wrong. */
+const sizes = { answer: 268_435_456, event: 67_108_864, problem: 1_048_576 }
+
+/** An answer has more bytes than are read. */
+class TooLong extends Error {}
 
 type Sent = Result<
   { status: number; headers: Record<string, string | string[] | undefined>; body: AsyncIterable<Buffer> },
@@ -85,22 +112,33 @@ export class Client implements AsyncDisposable {
     const sent = await this.#send(name, request, limit)
     if (!sent.ok) return sent
     const { status, headers, body } = sent.value
-    const text = await this.#textOf(body, request, limit)
+    // An answer with an error status that the call has, as /health has, is one.
+    const isAnswer = status in api[name].answers
+    const text = await this.#textOf(body, request, isAnswer ? sizes.answer : sizes.problem, limit)
     if (!text.ok) return text
     const { server } = this.#options
-    if (status < 200 || status > 299) {
-      // An answer with an error status that the call has, as /health has.
-      if (!(status in api[name].answers)) return fail(answerFailure(status, headers, text.value, server))
-    }
+    if (!isAnswer) return fail(answerFailure(status, headers, text.value, server))
     if (status === 204) return ok(undefined as Answer<N>)
     const type = mediaType(headers)
-    if (type === 'text/plain') return ok(text.value as Answer<N>)
+    if (type === 'text/plain' && !isJudged(`${name} ${status}`)) return ok(text.value as Answer<N>)
     if (type !== 'application/json') return fail(notAServer(server, `it answers with ${type || 'no type'}`))
+    let json: unknown
     try {
-      return ok(JSON.parse(text.value) as Answer<N>)
+      json = JSON.parse(text.value)
     } catch {
       return fail(notAServer(server, 'its JSON is none'))
     }
+    return this.#judge<Answer<N>>(name, String(status), json)
+  }
+
+  /** What of an answer or an event fits its schema. */
+  #judge<T>(name: CallName, which: string, json: unknown): Result<T, ClientFailure> {
+    const { server, onRefused } = this.#options
+    const judged = judgeAnswer(`${name} ${which}`, json)
+    if (!judged.ok) return fail(answerInvalid(server, name, judged.failure))
+    const { value, refused } = judged.value
+    for (const sentence of refused) onRefused?.(answerInvalid(server, name, sentence).message)
+    return ok(value as T)
   }
 
   /**
@@ -110,21 +148,56 @@ export class Client implements AsyncDisposable {
   async events<N extends CallName>(
     name: N,
     request: Request<N>,
-    take: (event: ServerEvent) => unknown,
+    take: (event: ServerEvent<N>) => unknown,
   ): Promise<Result<void, ClientFailure>> {
     const { createParser } = await import('eventsource-parser')
-    let came: ServerEvent[] = []
+    const { server, onRefused } = this.#options
+    let came: RawEvent[] = []
+    let wrong: ClientFailure | undefined
     const parser = createParser({
+      maxBufferSize: sizes.event,
       onEvent: ({ event = 'message', data, id }) =>
         came.push({ event, data, ...(id === undefined ? {} : { id }) }),
     })
     const decoder = new TextDecoder()
-    return this.#stream(name, request, 'text/event-stream', async piece => {
-      parser.feed(decoder.decode(piece, { stream: true }))
+    const followed = await this.#stream(name, request, 'text/event-stream', async piece => {
+      try {
+        parser.feed(decoder.decode(piece, { stream: true }))
+      } catch {
+        wrong = answerInvalid(server, name, `an event has more than ${sizes.event} bytes`)
+        return false
+      }
       const events = came
       came = []
-      for (const event of events) if ((await take(event)) === false) return false
+      for (const event of events) {
+        const judged = this.#judgeEvent(name, event)
+        if (judged === undefined) continue
+        if (judged.ok) {
+          if ((await take(judged.value)) === false) return false
+        } else if (onRefused === undefined) {
+          wrong = judged.failure
+          return false
+        } else onRefused(judged.failure.message)
+      }
     })
+    return wrong === undefined ? followed : fail(wrong)
+  }
+
+  /** An event with its data; undefined for one that is not known: it is of a newer server. */
+  #judgeEvent<N extends CallName>(
+    name: N,
+    { event, data, id }: RawEvent,
+  ): Result<ServerEvent<N>, ClientFailure> | undefined {
+    if (!isJudged(`${name} ${event}`)) return undefined
+    let json: unknown
+    try {
+      json = JSON.parse(data)
+    } catch {
+      return fail(answerInvalid(this.#options.server, name, `the event ${event} is not JSON`))
+    }
+    const judged = this.#judge<unknown>(name, event, json)
+    if (!judged.ok) return judged
+    return ok({ event, data: judged.value, ...(id === undefined ? {} : { id }) } as ServerEvent<N>)
   }
 
   /** Reads an answer of text as bytes, piece by piece; the next one waits for what `take` returns. */
@@ -147,7 +220,7 @@ export class Client implements AsyncDisposable {
     const { status, headers, body } = sent.value
     const { server } = this.#options
     if (status !== 200 || mediaType(headers) !== wanted) {
-      const text = await this.#textOf(body, request)
+      const text = await this.#textOf(body, request, sizes.problem)
       if (!text.ok) return text
       if (status === 200) return fail(notAServer(server, `it answers with ${mediaType(headers)}`))
       return fail(answerFailure(status, headers, text.value, server))
@@ -223,13 +296,21 @@ export class Client implements AsyncDisposable {
   async #textOf(
     body: AsyncIterable<Buffer>,
     { signal }: { signal?: AbortSignal },
+    most: number,
     limit?: AbortSignal,
   ): Promise<Result<string, ClientFailure>> {
     const pieces: Buffer[] = []
+    let length = 0
     try {
-      for await (const piece of body) pieces.push(piece)
+      for await (const piece of body) {
+        length += piece.length
+        if (length > most) throw new TooLong()
+        pieces.push(piece)
+      }
       return ok(Buffer.concat(pieces).toString())
     } catch (error) {
+      if (error instanceof TooLong)
+        return fail(notAServer(this.#options.server, `its answer has more than ${most} bytes`))
       return fail(this.#failureOf(limit?.aborted ? limit.reason : error, signal))
     }
   }

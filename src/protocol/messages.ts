@@ -7,6 +7,9 @@ import { executionStates } from './states.ts'
 
 const strict = { additionalProperties: false }
 const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+/** Marks an answer whose fields, and the items of its lists, are judged one by one: a wrong one is left out alone. */
+const inParts = <S extends TSchema>(schema: S): S & { inParts: true } =>
+  Object.defineProperty(schema, 'inParts', { value: true }) as S & { inParts: true }
 const choice = <const T extends string>(values: readonly T[], description?: string) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description === undefined ? {} : { description }) })
 
@@ -219,18 +222,21 @@ export const Registration = Type.Object(
 )
 export type Registration = Static<typeof Registration>
 
+/** Seconds that a runner takes from a server: a longer time is a mistake, and a shorter one would make a loop spin. */
+const Told = (minimum: number) => Seconds(315_360_000, minimum)
+
 export const Settings = Type.Object(
   {
     enabled: Type.Boolean(),
-    capacity: Type.Integer({ minimum: 0 }),
-    eviction_time_seconds: Type.Number(),
-    abort_timeout_seconds: Type.Number(),
-    ping_interval_seconds: Type.Number(),
-    reserve_wait_seconds: Type.Number(),
-    confirm_within_seconds: Type.Number(),
-    lease_seconds: Type.Number(),
-    late_result_seconds: Type.Number(),
-    max_output_bytes: Type.Integer(),
+    capacity: Type.Integer({ minimum: 0, maximum: 10_000 }),
+    eviction_time_seconds: Told(0),
+    abort_timeout_seconds: Told(0),
+    ping_interval_seconds: Told(0.01),
+    reserve_wait_seconds: Told(0),
+    confirm_within_seconds: Told(0),
+    lease_seconds: Told(0.1),
+    late_result_seconds: Told(0),
+    max_output_bytes: Type.Integer({ minimum: 0, maximum: 268_435_456 }),
   },
   { $id: 'Settings' },
 )
@@ -239,9 +245,10 @@ export type Settings = Static<typeof Settings>
 export const Registered = Type.Object(
   {
     runner_id: Id,
-    session: Type.Integer(),
+    session: Type.Integer({ minimum: 1, maximum: 999_999_999_999_999 }),
     created_at: Time,
     credentials: Type.String({
+      maxLength: 4096,
       description: 'base64 of RSA-OAEP-SHA256 of {token, data_key}; data_key is base64 of 32 bytes',
     }),
     settings: Settings,
@@ -251,11 +258,14 @@ export const Registered = Type.Object(
 export type Registered = Static<typeof Registered>
 
 /** What `credentials` hold. */
-export interface Credentials {
-  token: string
-  /** base64 of 32 bytes. */
-  data_key: string
-}
+export const Credentials = Type.Object(
+  {
+    token: Type.String({ pattern: '^[\\x21-\\x7e]{1,512}$' }),
+    data_key: Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$', description: 'base64 of 32 bytes' }),
+  },
+  { $id: 'Credentials' },
+)
+export type Credentials = Static<typeof Credentials>
 
 export const Reserve = Type.Object(
   { slots: Type.Integer({ minimum: 1, maximum: 1000 }), wait_seconds: Seconds(50) },
@@ -269,30 +279,33 @@ export const Reservation = Type.Object(
     lease_id: Id,
     kind: choice(['plugin', 'command', 'script']),
     job_name: nullable(Name),
-    group: Type.String(),
-    attempt: Type.Integer(),
-    image: Type.String(),
+    group: Text(256),
+    attempt: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    image: Image,
     command: Type.Optional(Words),
     args: Type.Optional(Words),
     env: Type.Optional(Environment),
     input: nullable(Base64 /* sealed with the data key */),
     secret_values: nullable(Base64),
-    max_time_seconds: Type.Optional(Type.Number()),
-    abort_timeout_seconds: Type.Number(),
+    max_time_seconds: Type.Optional(Told(0)),
+    abort_timeout_seconds: Told(0),
     abort_signal: Type.Optional(Signal),
-    confirm_within_seconds: Type.Number(),
+    confirm_within_seconds: Told(0),
   },
   { $id: 'Reservation' },
 )
 export type Reservation = Static<typeof Reservation>
 
 /** What `secret_values` hold once opened: environment for the job, and all that must not appear in its log. */
-export interface SecretValues {
-  env: Record<string, string>
-  mask: string[]
-}
+export const SecretValues = Type.Object(
+  { env: Environment, mask: Type.Array(Type.String()) },
+  { $id: 'SecretValues' },
+)
+export type SecretValues = Static<typeof SecretValues>
 
-export const Reservations = Type.Object({ executions: Type.Array(Reservation) }, { $id: 'Reservations' })
+export const Reservations = inParts(
+  Type.Object({ executions: Type.Array(Reservation) }, { $id: 'Reservations' }),
+)
 export const Confirm = Type.Object({ lease_id: Id }, { $id: 'Confirm', ...strict })
 
 export const Heartbeat = Type.Object(
@@ -310,40 +323,56 @@ export const Heartbeat = Type.Object(
 export type Heartbeat = Static<typeof Heartbeat>
 
 const Role = nullable(choice(['leader', 'standby']))
-export const HeartbeatAnswer = Type.Object(
-  {
-    settings: Settings,
-    role: Role,
-    leases: Type.Record(Type.String(), Type.Number(), { description: 'seconds left, by execution' }),
-    abort: Type.Array(Id),
-    gone: Type.Array(Id, { description: 'stop it and drop its spool' }),
-    unknown: Type.Array(Id, { description: 'let it run and keep its result' }),
-    scripts: Type.Array(Reservation),
-  },
-  { $id: 'HeartbeatAnswer' },
+export const HeartbeatAnswer = inParts(
+  Type.Object(
+    {
+      settings: Settings,
+      role: Role,
+      leases: Type.Record(Type.String(), Type.Number(), { description: 'seconds left, by execution' }),
+      abort: Type.Array(Id),
+      gone: Type.Array(Id, { description: 'stop it and drop its spool' }),
+      unknown: Type.Array(Id, { description: 'let it run and keep its result' }),
+      scripts: Type.Array(Reservation),
+    },
+    { $id: 'HeartbeatAnswer' },
+  ),
 )
 export type HeartbeatAnswer = Static<typeof HeartbeatAnswer>
 
 /** The first event of a command channel, `state`. */
-export const ChannelState = Type.Object(
-  { settings: Settings, role: Role, abort: Type.Array(Id), scripts: Type.Array(Reservation) },
-  { $id: 'ChannelState' },
+export const ChannelState = inParts(
+  Type.Object(
+    { settings: Settings, role: Role, abort: Type.Array(Id), scripts: Type.Array(Reservation) },
+    { $id: 'ChannelState' },
+  ),
 )
 export type ChannelState = Static<typeof ChannelState>
 
+const Nothing = Type.Object({})
+
 /** Every event of a command channel by its name, with its data. */
-export interface ChannelEvents {
-  state: ChannelState
-  ping: Record<string, never>
-  settings: Settings
-  enable: Record<string, never>
-  disable: Record<string, never>
-  leader: Record<string, never>
-  standby: Record<string, never>
-  abort: { execution_id: string }
-  'execute-script': Reservation
-  delete: Record<string, never>
-}
+export const channelEvents = {
+  state: ChannelState,
+  ping: Nothing,
+  settings: Settings,
+  enable: Nothing,
+  disable: Nothing,
+  leader: Nothing,
+  standby: Nothing,
+  abort: Type.Object({ execution_id: Id }),
+  'execute-script': Reservation,
+  delete: Nothing,
+} as const
+export type ChannelEvents = { [E in keyof typeof channelEvents]: Static<(typeof channelEvents)[E]> }
+
+/** Every event of a log that is followed. */
+export const logEvents = {
+  log: Type.Object({
+    offset: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    base64: Base64,
+  }),
+  end: Type.Object({ state: Text(64) }),
+} as const
 
 export const Result = Type.Object(
   {
@@ -368,7 +397,10 @@ export const Leave = Type.Object(
 )
 
 export const LogLength = Type.Object(
-  { length: Type.Integer(), truncated: Type.Optional(Type.Boolean()) },
+  {
+    length: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    truncated: Type.Optional(Type.Boolean()),
+  },
   { $id: 'LogLength' },
 )
 

@@ -19,7 +19,7 @@ import { HeartbeatLoop } from './heartbeat-loop.ts'
 import { type Identity, rememberEngine } from './identity.ts'
 import { metricsOf } from './metrics.ts'
 import { findInSpool, recoverBegun, recoverEnded } from './recovery.ts'
-import { Registrar } from './registrar.ts'
+import { Registrar, Reminder } from './registrar.ts'
 import { removeAll } from './removal.ts'
 import { reserveLoop } from './reserve-loop.ts'
 import type { Room } from './room.ts'
@@ -99,9 +99,16 @@ class AttachedRunner {
     const over = this.#over.signal
     over.addEventListener('abort', () => changed.ring(), { once: true })
     const onDate = (date: Date) => this.#compareClocks(date)
+    const reminder = new Reminder(edges)
+    const onRefused = (message: string) => {
+      if (reminder.isDue(message)) emit({ event: 'notice', message })
+    }
     const back = new Bell()
     const onBack = () => back.ring()
-    const api = new ServerApi({ server, transport, readTransport, clock: edges.clock, env, onDate, onBack })
+    const api = new ServerApi({
+      ...{ server, transport, readTransport, clock: edges.clock, env },
+      ...{ onDate, onRefused, onBack },
+    })
     const host = new ExecutorHost({
       ...{ settings: executor, stateDir: remote.state_dir, workDir: remote.work_dir },
       ...{ runnerId: identity.uuid, env, edges, emit, over, changed },

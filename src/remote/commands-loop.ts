@@ -1,5 +1,4 @@
 import type { ServerEvent } from '../protocol/client.ts'
-import type { ChannelEvents } from '../protocol/messages.ts'
 import { ok, type Result } from '../result.ts'
 import { waitAfter } from './backoff.ts'
 import { pause } from './bell.ts'
@@ -39,7 +38,7 @@ export async function commandsLoop({ room, session, work, onOpen }: CommandsOpti
         lostAt = undefined
       }
       session.channelLostAt = undefined
-      obey(event, session, work)
+      obey(event, room, session, work)
       if (event.event === 'state') onOpen()
     })
     if (over.aborted) return
@@ -64,7 +63,10 @@ export async function commandsLoop({ room, session, work, onOpen }: CommandsOpti
 }
 
 /** Follows the channel until it ends, or nothing has been heard for three pings. */
-async function listen(room: Room, take: (event: ServerEvent) => void): Promise<Result<void, ApiFailure>> {
+async function listen(
+  room: Room,
+  take: (event: ServerEvent<'commands'>) => void,
+): Promise<Result<void, ApiFailure>> {
   const { api, edges, over, settings } = room
   const ended = new AbortController()
   let heard = edges.clock.monotonic()
@@ -95,23 +97,22 @@ async function listen(room: Room, take: (event: ServerEvent) => void): Promise<R
     : { ok: false, failure: { ...done.failure, reason: 'timed-out', meaning: 'again', message } }
 }
 
-/** Does what an event says. One that is not known is of a newer server, and passed over. */
-function obey({ event, data }: ServerEvent, session: Session, work: Work): void {
-  const parsed = <E extends keyof ChannelEvents>(_: E) => JSON.parse(data) as ChannelEvents[E]
+/** Does what an event says. Of `state`, what did not fit is missing, and what was so before goes on. */
+function obey({ event, data }: ServerEvent<'commands'>, room: Room, session: Session, work: Work): void {
   const tell = (change: Partial<Word>) => {
     if (session.word !== undefined)
       session.take({ step: 'word', word: { ...session.word, ...change } }, 'the server says so')
   }
   switch (event) {
     case 'state': {
-      const { settings, role, abort, scripts } = parsed('state')
-      session.take({ step: 'word', word: { settings, role } })
+      const { settings = room.settings(), role = session.word?.role ?? null, abort = [], scripts = [] } = data
+      if (settings !== undefined) session.take({ step: 'word', word: { settings, role } })
       work.abort(abort)
       for (const script of scripts) work.accept(script)
       break
     }
     case 'settings':
-      tell({ settings: parsed('settings') })
+      tell({ settings: data })
       break
     case 'enable':
     case 'disable':
@@ -123,10 +124,10 @@ function obey({ event, data }: ServerEvent, session: Session, work: Work): void 
       tell({ role: event })
       break
     case 'abort':
-      work.abort([parsed('abort').execution_id])
+      work.abort([data.execution_id])
       break
     case 'execute-script':
-      work.accept(parsed('execute-script'))
+      work.accept(data)
       break
     case 'delete':
       session.take({ step: 'delete' }, 'an operator has deleted this runner')

@@ -81,7 +81,9 @@ export class HeartbeatLoop {
     }
     this.lastAnswer = edges.clock.now()
     this.#answeredAt = edges.clock.monotonic()
-    const { settings, role, abort, gone, unknown, scripts } = answer.value
+    // What did not fit is missing, and what was so before goes on.
+    const { settings = this.#room.settings()!, role = this.#session.word?.role ?? null } = answer.value
+    const { abort = [], gone = [], unknown = [], scripts = [] } = answer.value
     // Where something between lets no channel be open for long, heartbeats have to do.
     const lostAt = this.#session.channelLostAt
     const alone = lostAt !== undefined && edges.clock.monotonic() > lostAt + settings.lease_seconds
@@ -94,7 +96,7 @@ export class HeartbeatLoop {
       gone.filter(id => listed.has(id)),
       'the server says that it has ended, or that another attempt has taken its place',
     )
-    this.#work.unknown(unknown)
+    this.#work.unknown(unknown.filter(id => listed.has(id)))
     for (const script of scripts) this.#work.accept(script)
     return true
   }

@@ -10,6 +10,7 @@ import { errorText, fail, ok, type Result } from '../result.ts'
 import { writeDurably } from './durable.ts'
 import { labels } from './executors/container-settings.ts'
 import { removeTree } from './executors/remove-tree.ts'
+import { isPathPart } from './path-part.ts'
 import { namesInSpool, removeSpool } from './spool.ts'
 
 export interface Identity {
@@ -52,6 +53,7 @@ export async function loadIdentity(
     const { createPublicKey } = process.getBuiltinModule('node:crypto')
     const public_key = createPublicKey(private_key).export({ type: 'spki', format: 'pem' }).toString()
     const { uuid, engine_id } = record
+    if (!isPathPart(uuid)) throw new Error('its uuid is not one')
     return ok({ uuid, public_key, private_key, ...(engine_id === undefined ? {} : { engine_id }) })
   } catch (error) {
     return fail(

@@ -39,6 +39,8 @@ export const refusalText = ({ reason, message }: Pick<ApiFailure, 'reason' | 'me
 
 /** Seconds after which the same problem is told again. */
 const remindEvery = 60
+/** Problems that are told within that time. */
+const mostReminded = 100
 
 /** Tells a problem when it is new, and then once a minute. */
 export class Reminder {
@@ -54,7 +56,8 @@ export class Reminder {
   isDue(problem: string): boolean {
     const now = this.#edges.clock.monotonic()
     for (const [told, at] of this.#told) if (now >= at + remindEvery) this.#told.delete(told)
-    if (this.#told.has(problem)) return false
+    // A server that names a new problem each time is told of only so often.
+    if (this.#told.has(problem) || this.#told.size >= mostReminded) return false
     this.#told.set(problem, now)
     return true
   }

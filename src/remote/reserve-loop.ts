@@ -17,6 +17,10 @@ export interface ReserveOptions {
 const lookEvery = 10
 /** Seconds that others wait at most for what is being confirmed. */
 const confirmPatience = 0.01
+/** Jobs that are asked for in one call. */
+const mostSlots = 1000
+/** So many answers with nothing in them, each sooner than so many seconds, are one too many: the next call waits. */
+const hasty = { answers: 3, seconds: 0.1 }
 
 /**
  * Asks for work as long as there may be some: one call at a time, for exactly as many jobs as there is room for. Where
@@ -26,8 +30,9 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
   const { room, session, work } = options
   const { edges, over } = room
   /** How many jobs to ask for now. */
-  const wanted = () => (session.life.state === 'ready' ? work.freeSlots : 0)
+  const wanted = () => (session.life.state === 'ready' ? Math.min(work.freeSlots, mostSlots) : 0)
   let declined = false
+  let empty = 0
   const take = (answer: Result<Reservation[], ApiFailure>) => {
     // What comes when nothing is wanted any more goes back to the queue by itself.
     if (answer.ok && session.life.state !== 'draining')
@@ -54,6 +59,7 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       await room.changed.rung
       continue
     }
+    const began = edges.clock.monotonic()
     const stop = new AbortController()
     const wait = room.settings()!.reserve_wait_seconds
     const call = room.api.reserve(slots, wait, AbortSignal.any([over, stop.signal])).then(take)
@@ -63,6 +69,8 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       continue
     }
     if (answer.ok) {
+      empty = answer.value.length === 0 && edges.clock.monotonic() < began + hasty.seconds ? empty + 1 : 0
+      if (empty >= hasty.answers) declined = true
       if (!declined) failures = 0
       continue
     }

@@ -4,12 +4,12 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../edges.ts'
+import { judgePayload } from '../protocol/answers.ts'
 import { type Answer, Client, type Request, type ServerEvent } from '../protocol/client.ts'
 import type { ClientFailure } from '../protocol/client-failure.ts'
 import type {
   Credentials,
   Heartbeat,
-  HeartbeatAnswer,
   Registration,
   Reservation,
   ResultMessage,
@@ -56,6 +56,7 @@ const meanings: Record<ClientFailure['reason'], Meaning> = {
   'connection-lost': 'again',
   'gateway-failed': 'again',
   'not-a-server': 'again',
+  'answer-invalid': 'again',
   // The server, for a while.
   'request-timeout': 'again',
   'too-many-requests': 'again',
@@ -116,6 +117,8 @@ export interface ApiOptions {
   clock: Clock
   env: NodeJS.ProcessEnv
   onDate(date: Date): void
+  /** Hears what of an answer is not taken. */
+  onRefused(message: string): void
   /** Hears when the server answers again, after calls that did not get through. */
   onBack(): void
 }
@@ -133,12 +136,12 @@ export class ServerApi implements AsyncDisposable {
   readonly #readTransport: () => Result<TransportOptions, string>
   readonly #onBack: () => void
 
-  constructor({ server, transport, readTransport, clock, env, onDate, onBack }: ApiOptions) {
+  constructor({ server, transport, readTransport, clock, env, onDate, onRefused, onBack }: ApiOptions) {
     this.server = server
     this.#transport = transport
     this.#readTransport = readTransport
     this.#onBack = onBack
-    const common = { ...transport, server, clock, env, onDate }
+    const common = { ...transport, server, clock, env, onDate, onRefused }
     this.#client = new Client({ ...common, token: () => this.#signed?.token })
     this.#registrar = new Client({ ...common, token: () => this.#registrationToken })
   }
@@ -161,17 +164,25 @@ export class ServerApi implements AsyncDisposable {
     if (!answer.ok && this.#renewTransport(answer.failure)) answer = await register()
     if (!answer.ok) return fail(this.#classify(answer.failure, undefined))
     const { runner_id, session, credentials, settings } = answer.value
+    const unusable = (what: string) =>
+      fail({
+        ...{ reason: 'answer-invalid' as const, message: `the registration that the server gave ${what}` },
+        ...{ meaning: 'again' as const, session: undefined },
+      })
+    if (runner_id !== message.uuid) return unusable('is that of another runner')
     const opened = unsealWith(privateKey, credentials)
-    if (!opened.ok) {
-      const message = 'the credentials that the server gave cannot be opened with the key of this runner'
-      return fail({ reason: 'internal', message, meaning: 'again', session: undefined })
-    }
-    const { token: own, data_key } = JSON.parse(opened.value) as Credentials
+    if (!opened.ok) return unusable('has credentials that cannot be opened with the key of this runner')
+    const read = judgePayload<Credentials>('credentials', opened.value)
+    if (!read.ok) return unusable(`has unusable credentials: ${read.failure}`)
+    const { token: own, data_key } = read.value
     this.#signed = { runner_id, session, token: own, data_key: Buffer.from(data_key, 'base64') }
     return ok({ signed: this.#signed, settings })
   }
 
-  commands(signal: AbortSignal, take: (event: ServerEvent) => unknown): Promise<Result<void, ApiFailure>> {
+  commands(
+    signal: AbortSignal,
+    take: (event: ServerEvent<'commands'>) => unknown,
+  ): Promise<Result<void, ApiFailure>> {
     return this.#ofSession(({ runner_id, session }) =>
       this.#client.events('commands', { params: { id: runner_id }, session, signal }, take),
     )
@@ -193,7 +204,7 @@ export class ServerApi implements AsyncDisposable {
     return this.#call('confirm', () => ({ params: { id }, body: { lease_id }, signal }))
   }
 
-  heartbeat(body: Heartbeat, signal: AbortSignal): Promise<Result<HeartbeatAnswer, ApiFailure>> {
+  heartbeat(body: Heartbeat, signal: AbortSignal): Promise<Result<Answer<'heartbeat'>, ApiFailure>> {
     return this.#call('heartbeat', id => ({ params: { id }, body, signal }))
   }
 

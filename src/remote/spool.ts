@@ -11,7 +11,7 @@
  *   end.json      what it came to                                      to be delivered
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, isAbsolute, join, normalize } from 'node:path'
 import { readBootId } from '../journal/boot-id.ts'
 import { makeDirectory } from '../journal/files.ts'
 import type { InputContext } from '../protocol/messages.ts'
@@ -21,6 +21,7 @@ import { type Place, shelfName } from './executors/executor.ts'
 import { Leaf } from './executors/leaf.ts'
 import { removeTree } from './executors/remove-tree.ts'
 import type { LogEnd } from './log-follower.ts'
+import { isPathPart, pathPart } from './path-part.ts'
 import type { JobKind, Verdict } from './plugin.ts'
 
 /** A job as an executor gets it. */
@@ -256,12 +257,13 @@ export class Spool {
 
   /**
    * Puts an execution on record, for a crash of this process alone (`makeLast` does the rest); of one that is there
-   * already only the lease is another. Throws system errors; then it can be tried again.
+   * already only the lease is another. Throws system errors, after which it can be tried again, and where its id is not
+   * one.
    */
   add(job: Job, lease?: Lease): Execution {
-    const directory = join(this.#root, job.execution_id)
+    const directory = join(this.#root, pathPart(job.execution_id))
     if (!makeAnew(directory)) {
-      const known = readJson<JobRecord>(join(directory, 'job.json'))
+      const known = readRecord(directory)
       if (known !== undefined) {
         const execution = new Execution(directory, known)
         if (lease !== undefined) execution.writeLease(lease)
@@ -277,7 +279,7 @@ export class Spool {
     const damaged: string[] = []
     const executions = readdirSync(this.#root).flatMap(name => {
       const directory = join(this.#root, name)
-      const known = readJson<JobRecord>(join(directory, 'job.json'))
+      const known = readRecord(directory)
       if (known !== undefined) return [new Execution(directory, known)]
       damaged.push(directory)
       return []
@@ -291,7 +293,16 @@ function leafOf(directory: string): string {
   const shelf = join(directory, 'shelf')
   const path = existsSync(shelf) ? readFileSync(shelf, 'utf8') : ''
   // One that breaks off would lead elsewhere.
-  return path.endsWith(shelfName(basename(directory))) ? path : join(directory, 'leaf')
+  const end = shelfName(basename(directory))
+  const isShelf = isAbsolute(path) && basename(path).endsWith(end) && normalize(path) === path
+  return isShelf ? path : join(directory, 'leaf')
+}
+
+/** What `job.json` has; undefined where it is not whole, or that of another directory. */
+function readRecord(directory: string): JobRecord | undefined {
+  const known = readJson<Partial<JobRecord> | null>(join(directory, 'job.json'))
+  const id = known?.job?.execution_id
+  return isPathPart(id) && id === basename(directory) ? (known as JobRecord) : undefined
 }
 
 /** Removes all executions, and nothing that refers to them. */

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { judgePayload } from '../protocol/answers.ts'
+import { mostSecretBytes } from '../protocol/mask.ts'
 import type { InputContext, Reservation, SecretValues } from '../protocol/messages.ts'
 import { unseal } from '../protocol/seal.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { Assignment, type Beginning } from './assignment.ts'
+import { secretsOf } from './plugin.ts'
 import { Reminder } from './registrar.ts'
 import type { Room } from './room.ts'
 import type { Execution, Job, Lease, Spool } from './spool.ts'
@@ -163,9 +166,15 @@ export class Work {
     const { signed } = this.#room.api
     const settings = this.#room.settings()
     if (signed === undefined || settings === undefined) return fail('the runner is not registered')
-    const input = opened<InputContext>(reservation.input, signed.data_key)
-    const secret = opened<SecretValues>(reservation.secret_values, signed.data_key)
-    if (!input.ok || !secret.ok) return fail('it cannot be opened with the data key in force')
+    const input = opened<InputContext>('input', reservation.input, signed.data_key)
+    if (!input.ok) return input
+    const secret = opened<SecretValues>('secret_values', reservation.secret_values, signed.data_key)
+    if (!secret.ok) return secret
+    const secrets = [...(secret.value?.mask ?? []), ...Object.values(secret.value?.env ?? {})]
+    const all = new Set(input.value === undefined ? secrets : [...secrets, ...secretsOf(input.value)])
+    const bytes = [...all].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+    // The server counts the values of properties, this the names in them too.
+    if (bytes > 2 * mostSecretBytes) return fail(`its secrets have ${bytes} bytes, too many to be masked`)
     const { command, args, abort_signal } = reservation
     return ok({
       execution_id: reservation.execution_id,
@@ -188,14 +197,21 @@ export class Work {
   }
 }
 
-/** What was sealed; undefined where nothing was. */
-function opened<T>(sealed: string | null, key: Uint8Array): Result<T | undefined, string> {
+/** What was sealed, opened and judged; undefined where nothing was. */
+function opened<T>(
+  name: 'input' | 'secret_values',
+  sealed: string | null,
+  key: Uint8Array,
+): Result<T | undefined, string> {
   if (sealed === null) return ok(undefined)
   const bytes = unseal(sealed, key)
-  if (!bytes.ok) return bytes
+  if (!bytes.ok) return fail('it cannot be opened with the data key in force')
+  let text: string
   try {
-    return ok(JSON.parse(bytes.value.toString()) as T)
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value)
   } catch {
-    return fail('it is no JSON')
+    return fail(`its ${name} is not text in UTF-8`)
   }
+  const judged = judgePayload<T>(name, text)
+  return judged.ok ? judged : fail(`its ${name} is not usable: ${judged.failure}`)
 }

@@ -11,6 +11,30 @@ import { program, testWith } from '../support/require.ts'
 
 const token = 'rnr_admin_c2VjcmV0'
 const id = '00000000-0000-4000-8000-000000000000'
+const health = { status: 'ok', store: 'ok', version: '1' }
+const execution = {
+  ...{
+    id,
+    job_name: null,
+    group: id,
+    attempt: 1,
+    kind: 'command',
+    image: 'a',
+    state: 'queued',
+    success: null,
+  },
+  ...{ created_at: '2026-01-01T00:00:00.000Z', started_at: null, finished_at: null, output: '' },
+  ...{
+    node_name: null,
+    runner_id: null,
+    runner_group: 'default',
+    priority: 0,
+    exit_code: null,
+    reason: null,
+  },
+  ...{ error_message: null, output_properties: null, comments: [], status_line: null, waiting_because: null },
+  log: { length: 0, sha256: null, truncated: false, complete: false },
+}
 
 async function listen<S extends Server | NetServer>(t: Test, server: S): Promise<string> {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -42,10 +66,10 @@ t.test('a request carries what the call has, and its answer comes back', async t
     const body = Buffer.concat(pieces).toString()
     seen.push([request.method, request.url, authorization, Date.parse(date!) > 0, key, type, body])
     response.setHeader('content-type', 'application/json; charset=utf-8')
-    response.writeHead(201).end('{"id":"x"}')
+    response.writeHead(201).end(JSON.stringify(execution))
   })
   const made = await client.call('submit', { body: { image: 'a' }, idempotencyKey: 'k' })
-  t.same(made, { ok: true, value: { id: 'x' } })
+  t.same(made, { ok: true, value: execution })
   await client.call('getJob', { params: { name: 'a b/c' } })
   await client.call('listExecutions', { query: { limit: 5, state: 'queued,running' } })
   const bearer = `Bearer ${token}`
@@ -116,7 +140,10 @@ for (const [title, listener, reason, message] of answers)
   })
 
 t.test('the status of /health that says it fails is an answer', async t => {
-  const client = await serving(t, plain(503, 'application/json', '{"status":"failing"}'))
+  const client = await serving(
+    t,
+    plain(503, 'application/json', JSON.stringify({ ...health, status: 'failing' })),
+  )
   t.match(await client.call('health', {}), { ok: true, value: { status: 'failing' } })
 })
 
@@ -146,7 +173,10 @@ testWith(t, 'TLS: certificates are judged, and what is wrong is said', [program(
   const authority = new Authority(t.testdir())
   const good = authority.issue('server', 'DNS:localhost,IP:127.0.0.1')
   const ask = async (tls: object, options: Partial<ClientOptions>, name = '127.0.0.1') => {
-    const server = createTlsServer({ ...good, ...tls }, plain(200, 'application/json', '{}'))
+    const server = createTlsServer(
+      { ...good, ...tls },
+      plain(200, 'application/json', JSON.stringify(health)),
+    )
     const address = (await listen(t, server)).replace('127.0.0.1', name)
     const result = await clientOf(t, `https://${address}`, options).call('health', {})
     return result.ok ? 'ok' : `${result.failure.reason}: ${result.failure.message}`
@@ -166,14 +196,14 @@ t.test('a proxy is used where one is named, and never for this machine unless it
   const seen: string[] = []
   const proxy = createServer((request, response) => {
     seen.push(request.url!)
-    plain(200, 'application/json', '{}')(request, response)
+    plain(200, 'application/json', JSON.stringify(health))(request, response)
   })
   proxy.on('connect', (request, socket) => {
     seen.push(request.url!)
     socket.on('error', () => {}).end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
   })
   const at = await listen(t, proxy)
-  const server = await listen(t, createServer(plain(200, 'application/json', '{}')))
+  const server = await listen(t, createServer(plain(200, 'application/json', JSON.stringify(health))))
   const environment = clientOf(t, `http://${server}`, {
     env: { HTTP_PROXY: `http://${at}`, HTTPS_PROXY: `http://${at}` },
   })
@@ -194,8 +224,8 @@ t.test('a proxy is used where one is named, and never for this machine unless it
 t.test('events come one after the other, and the end of the stream ends them', async t => {
   const client = await serving(t, (_, response) => {
     response.setHeader('content-type', 'text/event-stream')
-    response.write(': hello\n\nevent: log\nid: 3\ndata: {"a"')
-    response.end(':1}\n\nevent: end\ndata: {}\n\n')
+    response.write(': hello\n\nevent: log\nid: 3\ndata: {"offset":0,"base64"')
+    response.end(':"YQ=="}\n\nevent: of-tomorrow\ndata: x\n\nevent: end\ndata: {"state":"failed"}\n\n')
   })
   const seen: unknown[] = []
   const result = await client.events('readLog', { params: { id }, query: { follow: true } }, event => {
@@ -203,22 +233,22 @@ t.test('events come one after the other, and the end of the stream ends them', a
   })
   t.same(result, { ok: true, value: undefined })
   t.same(seen, [
-    { event: 'log', id: '3', data: '{"a":1}' },
-    { event: 'end', data: '{}' },
+    { event: 'log', id: '3', data: { offset: 0, base64: 'YQ==' } },
+    { event: 'end', data: { state: 'failed' } },
   ])
 })
 
 t.test('events end where no more are wanted, and a call where it is stopped', async t => {
   const client = await serving(t, (_, response) => {
     response.setHeader('content-type', 'text/event-stream')
-    response.write('event: a\ndata: 1\n\nevent: b\ndata: 2\n\n')
+    response.write('event: log\ndata: {"offset":0,"base64":""}\n\nevent: end\ndata: {"state":"failed"}\n\n')
   })
   const seen: string[] = []
   const result = await client.events('readLog', { params: { id } }, ({ event }) => {
     seen.push(event)
-    return event !== 'a'
+    return event !== 'log'
   })
-  t.same([result.ok, seen], [true, ['a']])
+  t.same([result.ok, seen], [true, ['log']])
   const stop = new AbortController()
   const stopped = client.events('readLog', { params: { id }, signal: stop.signal }, () => stop.abort())
   t.match(await stopped, { ok: false, failure: { reason: 'stopped' } })

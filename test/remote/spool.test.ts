@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type Job, Spool } from '../../src/remote/spool.ts'
 
+const one = '00000000-0000-4000-8000-000000000001'
 const job: Job = {
-  ...{ execution_id: 'one', kind: 'command', image: 'box', runner_group: 'default', env: {}, secret_env: {} },
+  ...{ execution_id: one, kind: 'command', image: 'box', runner_group: 'default', env: {}, secret_env: {} },
   ...{ secrets: [], session_key: '', release_url: '', max_time_seconds: 0, abort_timeout_seconds: 1 },
   max_output_bytes: 1000,
 }
@@ -56,7 +57,7 @@ t.test('it may have started once the order comes next, or when the host may have
 })
 
 t.test('what cannot be written is not there', async t => {
-  const root = t.testdir({ one: { 'placing.json': {} } })
+  const root = t.testdir({ [one]: { 'placing.json': {} } })
   const execution = new Spool(root).add(job, lease)
   await t.rejects(execution.writePlace({ executor_id: 'here', nonce: '00', leaf: { device: 1, inode: 2 } }))
   t.equal(execution.place, undefined)

@@ -47,12 +47,14 @@ export async function followLog(
     const stream = await client.events('readLog', request, async ({ event, data, id: next }) => {
       if (away) sayError('runner: the server is back\n')
       away = false
-      if (event === 'end') followed.state = String((JSON.parse(data) as { state: unknown }).state)
-      if (event !== 'log') return event !== 'end'
-      const { offset, base64 } = JSON.parse(data) as { offset: number; base64: string }
-      const bytes = Buffer.from(base64, 'base64')
-      await take(bytes.subarray(Math.max(0, followed.offset - offset)), followed.offset)
-      followed.offset = Number(next)
+      if (event === 'end') {
+        followed.state = data.state
+        return false
+      }
+      const bytes = Buffer.from(data.base64, 'base64')
+      await take(bytes.subarray(Math.max(0, followed.offset - data.offset)), followed.offset)
+      const after = Number(next)
+      followed.offset = Number.isSafeInteger(after) ? after : data.offset + bytes.length
       return followed.offset < until
     })
     if (!stream.ok && stream.failure.reason !== 'stopped' && followed.offset > before) return attempt()

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
+import { pathPart } from '../path-part.ts'
 import type { Engine } from './engine.ts'
 import {
   type ContainerFacts,
@@ -38,7 +39,7 @@ export interface DockerOptions {
 
 /** The directory of an executor, which goes with it. */
 export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
-  join(workDir, `${runnerId}.${id}`)
+  join(workDir, `${runnerId}.${pathPart(id)}`)
 
 /** Seconds: for a supervisor to take orders, for a sweep, between two looks, and for the engine to remove a container. */
 const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60 }
@@ -73,6 +74,10 @@ export class DockerExecutor implements Executor {
 
   get #jobs(): string {
     return join(this.directory, 'jobs')
+  }
+
+  #pathOf(executionId: string): string {
+    return join(this.#jobs, pathPart(executionId))
   }
 
   /** Waits until the supervisor takes orders. */
@@ -110,7 +115,7 @@ export class DockerExecutor implements Executor {
   }
 
   openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure> {
-    const leaf = Leaf.open(join(this.#jobs, executionId), place.leaf)
+    const leaf = Leaf.open(this.#pathOf(executionId), place.leaf)
     return leaf.ok ? leaf : lost('the directory of the job is not there any more')
   }
 
@@ -165,7 +170,7 @@ export class DockerExecutor implements Executor {
   }
 
   shelf(executionId: string): string {
-    return join(dirname(this.directory), `${this.#options.runnerId}${shelfName(executionId)}`)
+    return join(dirname(this.directory), `${this.#options.runnerId}${shelfName(pathPart(executionId))}`)
   }
 
   async removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean> {
@@ -181,7 +186,7 @@ export class DockerExecutor implements Executor {
 
   /** The path of a leaf; undefined where there is none, or something else has its name. */
   #leafAt(executionId: string, identity: LeafIdentity): string | undefined {
-    const here = join(this.#jobs, executionId)
+    const here = this.#pathOf(executionId)
     const leaf = Leaf.open(here, identity)
     if (!leaf.ok) return undefined
     leaf.value[Symbol.dispose]()
@@ -264,7 +269,7 @@ export class DockerExecutor implements Executor {
       docker.getContainer(this.name).inspect({ size: true, abortSignal }),
     )
     if (!found.ok) return undefined
-    const leaf = await sizeOf(this.#options.busybox, join(this.#jobs, executionId))
+    const leaf = await sizeOf(this.#options.busybox, this.#pathOf(executionId))
     return leaf === undefined ? undefined : leaf + (found.value.SizeRw ?? 0)
   }
 

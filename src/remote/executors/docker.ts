@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeDirectory } from '../../journal/files.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
+import { isPathPart } from '../path-part.ts'
 import { shareBusybox } from './busybox.ts'
 import { containerSettings, labels } from './container-settings.ts'
 import { DockerExecutor, type DockerOptions } from './docker-executor.ts'
@@ -112,7 +113,8 @@ export class DockerExecutors implements Executors {
     const found = new Map<string, Executor>()
     for (const { Labels: own, ImageID } of listed.value) {
       const id = own[labels.executor]
-      if (id === undefined) continue
+      // A label may be anybody's.
+      if (!isPathPart(id)) continue
       const executor = new DockerExecutor(this.#options, id, ImageID, own[labels.group] ?? '', true)
       // The work directory may have been another one then.
       const made = own[labels.directory] ?? executor.directory

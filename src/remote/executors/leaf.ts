@@ -6,6 +6,7 @@
 import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
+import { pathPart } from '../path-part.ts'
 
 export type LeafFailure =
   | { reason: 'missing' }
@@ -45,9 +46,9 @@ export class Leaf implements Disposable {
     this.#fd = fd
   }
 
-  /** Makes a new one that any user of a container can write to. Throws system errors. */
+  /** Makes a new one, named by an id, that any user of a container can write to. Throws system errors. */
   static make(jobs: string, name: string): Leaf {
-    const path = join(jobs, name)
+    const path = join(jobs, pathPart(name))
     mkdirSync(path)
     const leaf = new Leaf(openDirectory(path))
     chmodSync(leaf.path, 0o777)

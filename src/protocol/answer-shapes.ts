@@ -1,0 +1,88 @@
+/*
+ * By which schema a client judges each answer, each event and each sealed payload: those of api.ts, but that unknown
+ * fields are ignored, since answers may grow. scripts/build.ts compiles them to code.
+ */
+import type { TSchema } from 'typebox'
+import { api, type Call, type CallName } from './api.ts'
+import * as m from './messages.ts'
+
+/**
+ * How a field is judged, in an answer that is judged in parts: alone, or as a list whose items are judged alone; what does
+ * not fit is left out. In a page of a list (`all`, `must`) it fails the answer.
+ */
+export type How = 'one' | 'each' | 'must' | 'all'
+/** How an answer is judged: as a whole, as a list, or by its fields. */
+export type Shape = 'whole' | 'list' | Readonly<Record<string, How>>
+
+export interface Shapes {
+  shapes: Record<string, Shape>
+  /** By the name of what is judged, and of the field where there is one. */
+  schemas: Record<string, object>
+}
+
+/** Some of JSON Schema. */
+interface Schema {
+  type?: string
+  properties?: Record<string, Schema>
+  items?: Schema
+}
+
+/** A schema as a client judges by it. `words`: a word out of a list may be one that only a newer program knows. */
+function grown(schema: unknown, words: 'any' | 'known'): unknown {
+  if (Array.isArray(schema)) return schema.map(part => grown(part, words))
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { $id: _, description: __, ...rest } = schema as Record<string, unknown>
+  const dropped = [
+    ...(rest.patternProperties === undefined ? ['additionalProperties'] : []),
+    ...(words === 'any' && Array.isArray(rest.enum) ? ['enum'] : []),
+  ]
+  const parts = Object.entries(rest).filter(([key]) => !dropped.includes(key))
+  return Object.fromEntries(parts.map(([key, part]) => [key, grown(part, words)]))
+}
+
+function add({ shapes, schemas }: Shapes, name: string, schema: TSchema, words: 'any' | 'known'): void {
+  const copy = grown(schema, words) as Schema
+  const fields = Object.entries(copy.properties ?? {})
+  if ('inParts' in schema) {
+    shapes[name] = Object.fromEntries(fields.map(([field, { items }]) => [field, items ? 'each' : 'one']))
+  } else if (copy.properties?.items?.type === 'array') {
+    shapes[name] = Object.fromEntries(fields.map(([field, { items }]) => [field, items ? 'all' : 'must']))
+  } else {
+    shapes[name] = copy.type === 'array' ? 'list' : 'whole'
+    schemas[name] = copy.items ?? copy
+    return
+  }
+  for (const [field, part] of fields) schemas[`${name} ${field}`] = part.items ?? part
+}
+
+/** What a program of a runner's, or of an operator's, has to judge. */
+export function shapesOf(names: readonly CallName[]): Shapes {
+  const all: Shapes = { shapes: {}, schemas: {} }
+  for (const name of names) {
+    const call: Call = api[name]
+    const words = runnerCalls.includes(name) ? 'known' : 'any'
+    for (const [status, schema] of Object.entries(call.answers))
+      if (schema !== null && !Array.isArray(schema)) add(all, `${name} ${status}`, schema as TSchema, words)
+    for (const [event, schema] of Object.entries(call.events ?? {}))
+      add(all, `${name} ${event}`, schema, words)
+  }
+  if (names.includes('register'))
+    for (const [name, schema] of Object.entries(sealedPayloads)) add(all, name, schema, 'known')
+  return all
+}
+
+/** What comes sealed. */
+const sealedPayloads = {
+  credentials: m.Credentials,
+  input: m.InputContext,
+  secret_values: m.SecretValues,
+} as const
+export type Payload = keyof typeof sealedPayloads
+
+const calls = Object.keys(api) as CallName[]
+/** The calls that runners make. */
+export const runnerCalls: readonly CallName[] = calls.filter(name =>
+  (api[name] as Call).access.includes('runner'),
+)
+
+export const { shapes, schemas } = shapesOf(calls)

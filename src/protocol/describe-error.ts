@@ -1,0 +1,23 @@
+import type { ErrorObject } from 'ajv'
+
+/** What is wrong with a value, in words; `whole` is what a person would call it. */
+export function describeError(error: ErrorObject | undefined, whole: string): string {
+  if (error === undefined) return `${whole} is not as it must be`
+  const names = error.instancePath
+    .split('/')
+    .slice(1)
+    .map(name => name.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const place = names.length === 0 ? whole : `${names.join('.').slice(0, 200)} in ${whole}`
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return `${place} has an unknown field ${quoted(error.params.additionalProperty)}`
+    case 'required':
+      return `${place} has no field ${quoted(error.params.missingProperty)}`
+    case 'enum':
+      return `${place} must be one of ${error.params.allowedValues.join(', ')}`
+    default:
+      return `${place} ${error.message}`
+  }
+}
+
+const quoted = (name: unknown) => JSON.stringify(String(name).slice(0, 200))

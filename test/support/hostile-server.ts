@@ -1,0 +1,138 @@
+/* A server that speaks the protocol, over real HTTP, and says in it whatever a test wants. */
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registration } from '../../src/protocol/messages.ts'
+import { seal, sealFor } from '../../src/protocol/seal.ts'
+
+export const settings = {
+  ...{ enabled: true, capacity: 4, eviction_time_seconds: 60, abort_timeout_seconds: 30 },
+  ...{ ping_interval_seconds: 10, reserve_wait_seconds: 50, confirm_within_seconds: 30, lease_seconds: 3 },
+  ...{ late_result_seconds: 86_400, max_output_bytes: 1_000_000 },
+}
+
+/** A call that was made to it. */
+export interface Heard {
+  method: string
+  path: string
+  // biome-ignore lint/suspicious/noExplicitAny: a test says by what it looks at what it expects
+  body: any
+}
+
+/** JSON that a call is answered with; undefined: as a server that means well has it. */
+export type Say = (heard: Heard) => { status?: number; body: unknown } | undefined
+
+export class HostileServer implements AsyncDisposable {
+  readonly dataKey: Buffer = randomBytes(32)
+  readonly heard: Heard[] = []
+  readonly #server: Server
+  readonly #say: Say
+  #channel: ServerResponse | undefined
+  #bell = Promise.withResolvers<void>()
+
+  private constructor(say: Say) {
+    this.#say = say
+    this.#server = createServer((request, response) => void this.#answer(request, response))
+  }
+
+  static async start(say: Say = () => undefined): Promise<HostileServer> {
+    const server = new HostileServer(say)
+    await new Promise<void>(resolve => server.#server.listen(0, '127.0.0.1', resolve))
+    return server
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Says an event, as text, over the command channel, when there is one. */
+  async event(event: string, data: unknown): Promise<void> {
+    const text = typeof data === 'string' ? data : JSON.stringify(data)
+    await this.#until(() => this.#channel !== undefined)
+    this.#channel!.write(`event: ${event}\ndata: ${text}\n\n`)
+  }
+
+  /** Waits until it has heard a call that fits, since `from` of them. */
+  async hears(fits: (heard: Heard) => boolean, from = 0): Promise<Heard> {
+    const find = () => this.heard.slice(from).find(fits)
+    await this.#until(() => find() !== undefined)
+    return find()!
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await this.#bell.promise
+  }
+
+  #ring(): void {
+    this.#bell.resolve()
+    this.#bell = Promise.withResolvers()
+  }
+
+  /** A reservation as a server that means well has it. */
+  reservation(more: object = {}): Record<string, unknown> {
+    const [execution_id, lease_id] = [uuid(), uuid()]
+    return {
+      ...{ execution_id, lease_id, kind: 'script', job_name: null, group: execution_id, attempt: 1 },
+      ...{ image: 'box', command: ['true'], input: null, secret_values: null },
+      ...{ abort_timeout_seconds: 1, confirm_within_seconds: 30, ...more },
+    }
+  }
+
+  sealed(text: string | Uint8Array): string {
+    return seal(text, this.dataKey)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = Buffer.concat(await request.toArray()).toString()
+    const [path] = request.url!.split('?')
+    const body = request.headers['content-type'] === 'application/json' ? JSON.parse(text) : undefined
+    const heard = { method: request.method!, path: path!, body }
+    const said = this.#say(heard)
+    this.heard.push(heard)
+    this.#ring()
+    if (said !== undefined) return json(response, said.body, said.status)
+    if (path!.endsWith('/register')) return json(response, this.registered(body as Registration))
+    if (path!.endsWith('/commands')) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(
+        `event: state\ndata: ${JSON.stringify({ settings, role: null, abort: [], scripts: [] })}\n\n`,
+      )
+      this.#channel = response
+      return this.#ring()
+    }
+    if (path!.endsWith('/heartbeat'))
+      return json(response, {
+        settings,
+        role: null,
+        leases: {},
+        abort: [],
+        gone: [],
+        unknown: [],
+        scripts: [],
+      })
+    if (path!.endsWith('/reserve')) return
+    if (path!.endsWith('/log')) return json(response, { length: 0 })
+    response.writeHead(204).end()
+  }
+
+  registered({ uuid, public_key }: Registration): Record<string, unknown> {
+    const credentials = { token: 'rnr_runner_x', data_key: this.dataKey.toString('base64') }
+    return {
+      ...{ runner_id: uuid, session: 1, created_at: '2026-01-01T00:00:00.000Z', settings },
+      credentials: sealFor(public_key, JSON.stringify(credentials)),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise(resolve => this.#server.close(resolve))
+  }
+}
+
+const uuid = () => crypto.randomUUID()
+
+function json(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  // Text is sent as it is: not all that a server can say is JSON.
+  response.end(typeof body === 'string' ? body : JSON.stringify(body))
+}
