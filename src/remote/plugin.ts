@@ -2,6 +2,7 @@
  * The executor contract: what a plugin gets, what it leaves, and what follows from that.
  */
 import { join } from 'node:path'
+import { outputBounds, parseWithin } from '../protocol/json-bounds.ts'
 import type { InputContext, Outcome } from '../protocol/messages.ts'
 import { seal, unseal } from '../protocol/seal.ts'
 import { fail, ok, type Result } from '../result.ts'
@@ -72,20 +73,19 @@ export function passwordOutputs(input: InputContext): Set<string> {
 
 /** Opens and checks what a plugin left; plain JSON is taken too. Fails with a sentence. */
 export function readOutput(bytes: Uint8Array, sessionKey: string): Result<OutputContext, string> {
-  let text = Buffer.from(bytes).toString().trim()
+  const text = Buffer.from(bytes).toString().trim()
   if (text === '') return fail('its output is empty')
+  let json: Uint8Array = Buffer.from(text)
   if (!text.startsWith('{')) {
     if (sessionKey === '') return fail('its output is no JSON object')
     const opened = unseal(text, Buffer.from(sessionKey, 'base64'))
     if (!opened.ok) return fail('its output is neither sealed under its SESSION_KEY nor JSON')
-    text = opened.value.toString()
+    json = opened.value
   }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return fail('its output is no JSON')
-  }
+  const parsed = parseWithin(json, outputBounds)
+  if (!parsed.ok)
+    return fail(parsed.failure.tooMuch ? `its output ${parsed.failure.detail}` : 'its output is no JSON')
+  const { value } = parsed
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return fail('its output is no JSON object')
   const { exitCode, jobErrorMessage, outputProperties, reportingRecords } = value as Record<string, unknown>

@@ -9,9 +9,10 @@ import {
   fastify,
 } from 'fastify'
 import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
+import { parseWithin } from '../protocol/json-bounds.ts'
 import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
-import { bodyLimit, bodySeconds } from './body-limits.ts'
+import { bodyBounds, bodyLimit, bodySeconds } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
 import { endWith } from './listener.ts'
@@ -35,6 +36,11 @@ class Invalid extends Error {
   readonly statusCode = 400
 }
 
+/** A body of which there is too much to look through. */
+class TooMuch extends Error {
+  readonly statusCode = 413
+}
+
 const plainQuery = {
   type: 'object',
   properties: { pretty: { type: 'string', maxLength: 5 } },
@@ -54,9 +60,6 @@ export async function makeApp(
     serverFactory: handler => makeServer(handler as never),
     genReqId: () => `${prefix}-${(++requests).toString(36)}`,
     bodyLimit: bodyLimit('register'),
-    // Any name is a name in a plugin's input, and none is assigned to here: objects are copied name by name.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: (error, request, reply) => answerError(world, error, request, reply as never),
@@ -65,6 +68,13 @@ export async function makeApp(
   app.decorateRequest('began', 0)
   app.decorateRequest('token', undefined)
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(world, error, request, reply))
+  app.removeContentTypeParser('application/json')
+  // Any name is a name in a plugin's input, and none is assigned to here: objects are copied name by name.
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const parsed = bodyOf(request, body as Buffer)
+    if (parsed instanceof Error) done(parsed)
+    else done(null, parsed.value)
+  })
   app.setNotFoundHandler((request, reply) => answerUnknown(world, request, reply))
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const part = partOf(httpPart)
@@ -160,6 +170,15 @@ export async function makeApp(
     send(result.value, request, reply, world)
     finished(world, request, result.value === 'taken' ? 200 : result.value.status)
   }
+}
+
+/** A JSON body, unless there is too much in it. */
+function bodyOf(request: FastifyRequest, bytes: Buffer): { value: unknown } | Invalid | TooMuch {
+  if (bytes.length === 0) return new Invalid('the body is empty, and its Content-Type is application/json')
+  const parsed = parseWithin(bytes, bodyBounds(callOf(request) ?? 'register'))
+  if (parsed.ok) return { value: parsed.value }
+  const { tooMuch, detail } = parsed.failure
+  return tooMuch ? new TooMuch(`the body ${detail}`) : new Invalid(`the body ${detail}`)
 }
 
 /** The content of the field `file` of a form, be it a file or a plain field. */
@@ -382,6 +401,7 @@ function answerError(world: World, error: FastifyError, request: FastifyRequest,
 
 function refusalOf(error: FastifyError, request: FastifyRequest): HttpRefusal | undefined {
   if (error instanceof Invalid) return { reason: 'malformed', detail: error.message }
+  if (error instanceof TooMuch) return { reason: 'too-large', detail: error.message }
   if (!error.code?.startsWith('FST_')) return undefined
   switch (error.statusCode) {
     case 413:

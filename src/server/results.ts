@@ -1,4 +1,5 @@
 /* How an execution ended, as its runner says. */
+import { outputBounds, tooMuchIn } from '../protocol/json-bounds.ts'
 import type { ResultMessage } from '../protocol/messages.ts'
 import { unseal } from '../protocol/seal.ts'
 import { ok, type Result } from '../result.ts'
@@ -32,15 +33,19 @@ export async function acceptResult(
   if (!open.ok) return open
   const output = await openOutput(tx, ctx, caller, message)
   if (!output.ok) return output
-  const { lease_id, outcome, exit_code, reason } = message
+  const { lease_id, exit_code } = message
   const times = await timesOf(tx, caller, row, message)
   const output_sha256 = output.value === null ? null : crypto.hash('sha256', output.value)
-  const error_message = message.error_message && (await maskText(tx, ctx, row.group, message.error_message))
+  // The runner is rid of it, and the execution says why its output is not there.
+  const unfit = output.value === null ? undefined : whyUnfit(ctx, output.value)
+  const { outcome, reason, error_message: said } = unfit === undefined ? message : failedBy(unfit, message)
+  const error_message = said && (await maskText(tx, ctx, row.group, said))
   const after = finish(row, { lease_id, outcome, exit_code, reason, error_message, output_sha256, ...times })
   if (!after.ok) return after
   if (after.value === row) return ok(undefined)
   if (isProvisional(row)) await withdrawNext(tx, row)
-  if (output.value !== null) tx.putOutput(row.id, ctx.keys.sealAtRest(output.value.toString()))
+  if (output.value !== null && unfit === undefined)
+    tx.putOutput(row.id, ctx.keys.sealAtRest(output.value.toString()))
   await finishLog(tx, row.id, message.log_length, message.log_sha256)
   await putWithRetry(tx, ctx, after.value)
   tx.durably()
@@ -62,9 +67,23 @@ async function openOutput(
       'unknown-key',
       'The output is not sealed with the data key in force: register, seal it again',
     )
-  if (opened.value.length > ctx.settings.max_output_bytes)
-    return refuse('too-large', `The output has more than ${ctx.settings.max_output_bytes} bytes`)
   return ok(opened.value)
+}
+
+/** Why an output cannot be kept, in words that go on from `its output`; undefined where it can. */
+function whyUnfit(ctx: Context, output: Buffer): string | undefined {
+  const most = ctx.settings.max_output_bytes
+  return output.length > most ? `has more than ${most} bytes` : tooMuchIn(output, outputBounds)
+}
+
+/** The result of an execution whose output cannot be kept: whatever it was, a success without it is none. */
+function failedBy(
+  unfit: string,
+  message: ResultMessage,
+): Pick<ResultMessage, 'outcome' | 'reason' | 'error_message'> {
+  if (message.outcome !== 'succeeded') return message
+  const error_message = `its output ${unfit}, so that the server has not kept it`
+  return { outcome: 'failed', reason: 'output-invalid', error_message }
 }
 
 /** When it ran by the server's clock, as far as the difference of the clocks is known; never in the future. */

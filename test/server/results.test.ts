@@ -58,18 +58,32 @@ onEachWorld(t, 'an output under another key is to be sealed again', async (t, wo
 
 onEachWorld(
   t,
-  'an output that is too large is refused',
+  'a result whose output does not fit is kept as a failure that says so, and taken again',
   async (t, world) => {
     const runner = await world.addRunner()
     const reservation = await world.start(runner)
-    const output = world.seal('x'.repeat(98))
+    const output = world.seal('x'.repeat(498))
     t.ok((await world.result(runner, reservation, { output })).ok)
-    const other = await world.start(runner)
-    t.match(await world.result(runner, other, { output: world.seal('x'.repeat(99)) }), {
-      failure: { reason: 'too-large' },
-    })
+    const deep = JSON.parse(`${'['.repeat(101)}${']'.repeat(101)}`)
+    for (const [given, why] of [
+      ['x'.repeat(499), /^its output has more than 500 bytes/],
+      [deep, /^its output has more than 100 levels/],
+    ] as const) {
+      const other = await world.start(runner)
+      const send = () => world.result(runner, other, { output: world.seal(given) })
+      t.ok((await send()).ok)
+      t.ok((await send()).ok)
+      const failure = { state: 'failed', reason: 'output-invalid', error_message: why }
+      t.match(await world.execution(other.execution_id), failure)
+      t.equal(await world.store.read(tx => tx.output(other.execution_id)), undefined)
+      t.match(await world.result(runner, other), { failure: { reason: 'already-finished' } })
+    }
+    const unsuccessful = await world.start(runner)
+    const large = world.seal('x'.repeat(499))
+    await world.result(runner, unsuccessful, { ...failed, output: large })
+    t.match(await world.execution(unsuccessful.execution_id), { state: 'failed', reason: 'exit-status' })
   },
-  { max_output_bytes: 100 },
+  { max_output_bytes: 500 },
 )
 
 onEachWorld(t, "a runner says nothing about another runner's execution", async (t, world) => {

@@ -1,0 +1,73 @@
+/*
+ * JSON of strangers. To parse it, to check it and to copy it takes time for each value in it, and a stack for each
+ * level, so both are counted first, in one pass over the bytes.
+ */
+import { fail, ok, type Result } from '../result.ts'
+
+export interface JsonBounds {
+  /** How deep arrays and objects may lie in each other. */
+  levels: number
+  /** How many values and names there may be. */
+  values: number
+}
+
+/** What a plugin may leave: more than any needs, and what a list of executions can be shown with. */
+export const outputBounds: JsonBounds = { levels: 100, values: 200_000 }
+
+const [quote, comma, colon, backslash] = [0x22, 0x2c, 0x3a, 0x5c]
+const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/** What is too much in a JSON text, in words that go on from the name of the text; undefined where nothing is. */
+export function tooMuchIn(bytes: Uint8Array, { levels, values }: JsonBounds): string | undefined {
+  let level = 0
+  let found = 1
+  for (let at = 0; at < bytes.length; at++) {
+    switch (bytes[at]) {
+      case quote:
+        at = endOfString(bytes, at + 1)
+        continue
+      case openArray:
+      case openObject:
+        if (++level > levels) return `has more than ${levels} levels`
+        found++
+        break
+      case closeArray:
+      case closeObject:
+        level--
+        continue
+      case comma:
+      case colon:
+        found++
+        break
+      default:
+        continue
+    }
+    if (found > values) return `has more than ${values} values`
+  }
+  return undefined
+}
+
+/** Where the quote is that ends a string; the end of the bytes where none does. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  for (let at = from; ; at++) {
+    at = bytes.indexOf(quote, at)
+    if (at < 0) return bytes.length
+    let escapes = 0
+    while (bytes[at - 1 - escapes] === backslash && at - 1 - escapes >= from) escapes++
+    if (escapes % 2 === 0) return at
+  }
+}
+
+/** Parses JSON within bounds; fails with what is wrong, in words that go on from the name of the text. */
+export function parseWithin(
+  bytes: Uint8Array,
+  bounds: JsonBounds,
+): Result<unknown, { tooMuch: boolean; detail: string }> {
+  const tooMuch = tooMuchIn(bytes, bounds)
+  if (tooMuch !== undefined) return fail({ tooMuch: true, detail: tooMuch })
+  try {
+    return ok(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()) as unknown)
+  } catch (error) {
+    return fail({ tooMuch: false, detail: `is no JSON: ${(error as Error).message}` })
+  }
+}
