@@ -61,6 +61,11 @@ export const executor = {
     default: '10G',
     description: 'Disk that one job may fill; it is ended when it has more.',
   },
+  log_limit: {
+    $ref: kind('size'),
+    default: '512M',
+    description: "How much of one job's log is sent to the server; of more, head and tail.",
+  },
   host_work_dir: {
     $ref: kind('word'),
     description:

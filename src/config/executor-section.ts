@@ -23,6 +23,8 @@ export interface ExecutorConfiguration {
   registry_auth_file?: string
   /** Bytes. */
   disk_limit: number
+  /** Bytes. */
+  log_limit: number
   /** What the engine's host calls the work directory; absent where it is the same. */
   host_work_dir?: string
 }
@@ -59,6 +61,7 @@ export function executorConfiguration(
     cap_add: names('cap_add'),
     ...optional('registry_auth_file', authFile),
     disk_limit: sizeOf(text('disk_limit')),
+    log_limit: sizeOf(text('log_limit')),
     ...optional('host_work_dir'),
   }
 }

@@ -122,7 +122,7 @@ class AttachedRunner {
       back,
       changed,
       images: new Map(),
-      diskLimit: executor.disk_limit,
+      ...{ diskLimit: executor.disk_limit, logLimit: executor.log_limit },
     }
     this.#spool = new Spool(join(remote.state_dir, 'spool'))
     const { runner_group } = remote

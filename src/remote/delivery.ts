@@ -54,7 +54,7 @@ export class Delivery {
     const { api, edges, back, emit } = room
     this.#mask ??= maskOf(execution.job)
     this.#sender ??= new LogSender({
-      mask: this.#mask,
+      ...{ mask: this.#mask, limit: execution.job.log_limit },
       openLog,
       append: (offset, bytes) => api.appendLog(execution.id, leaseId(), offset, bytes, stop),
       mend: failure => room.mend(failure),

@@ -96,7 +96,7 @@ export function startPlaced(placed: Placed, options: WatchOptions): Result<JobWa
     return fail(spoolLost(execution, error))
   }
   // Opened before a job can remove it.
-  const log = leaf.openFile('log')
+  const log = executor.openLog(execution.id, leaf)
   const started = executor.start(order)
   if (started.ok) return ok(new JobWatch(execution, executor, leaf, log, order.nonce, options))
   if (log.ok) closeSync(log.value)
@@ -135,6 +135,9 @@ export function adoptJob(
   const leaf = kept.ok ? kept : executor?.openLeaf(execution.id, place)
   if (leaf === undefined) return nowhere
   if (!leaf.ok) return leaf
-  const log = leaf.value.openFile('log')
+  const log =
+    kept.ok || executor === undefined
+      ? leaf.value.openFile('log')
+      : executor.openLog(execution.id, leaf.value)
   return ok(new JobWatch(execution, executor, leaf.value, log, place.nonce, options))
 }

@@ -67,6 +67,7 @@ export class JobWatch {
   readonly #detach = new AbortController()
   #wake = Promise.withResolvers<void>()
   #abortAsked: number | undefined
+  #cancelled = false
   /** When it was first seen to have started, on the monotonic clock. */
   #startedSince: number | undefined
   #watching = true
@@ -94,8 +95,14 @@ export class JobWatch {
     if (this.#abortAsked !== undefined) return
     if (why === 'lease-lost') this.#endedBy ??= why
     this.#abortAsked = this.#options.edges.clock.monotonic()
-    this.#executor?.cancel(this.#nonce)
+    this.#cancel()
     this.#wake.resolve()
+  }
+
+  /** Asks for its end, at each look again: a job may keep its supervisor from hearing a line. Twice is once. */
+  #cancel(): void {
+    this.#cancelled = true
+    this.#executor?.cancel(this.#nonce)
   }
 
   /** Opens its log, as the job writes it, from the beginning; the caller closes it. Fails with a sentence. */
@@ -119,7 +126,7 @@ export class JobWatch {
     const { job } = this.#execution
     using _leaf = this.#leaf
     using _ears = this.#listen()
-    using follower = new LogFollower(this.#log, maskOf(job), this.#options.onLog)
+    using follower = new LogFollower(this.#log, maskOf(job), this.#options.onLog, job.log_limit)
     using _open = {
       [Symbol.dispose]: () => {
         this.#watching = false
@@ -164,6 +171,7 @@ export class JobWatch {
         nextDisk = now + looks.disk
         void this.#checkDisk()
       }
+      if (this.#cancelled) this.#cancel()
       await this.#killIfLate(startedAt)
       const over = new AbortController()
       await Promise.race([wake.promise, clock.sleep(looks.files, over.signal)])
@@ -210,7 +218,7 @@ export class JobWatch {
     const used = await this.#executor?.diskUse(this.#execution.id)
     if (used === undefined || used <= this.#options.diskLimit || this.#endedBy !== undefined) return
     this.#endedBy = 'disk-full'
-    this.#executor?.cancel(this.#nonce)
+    this.#cancel()
   }
 
   /** The supervisor ends a job itself. Where it has been kept from that, the container is killed. */

@@ -13,6 +13,8 @@ import type { ApiFailure } from './server-api.ts'
 
 export interface LogSenderOptions {
   mask: Mask
+  /** Bytes of the log that are sent; absent: all of it. */
+  limit?: number | undefined
   /** The file that the job writes, from its beginning; owned by who asks. */
   openLog(): Result<number, string>
   /** Resolves to the length of the log at the server. */
@@ -166,9 +168,8 @@ export class LogSender {
   async #sendFile(): Promise<void> {
     const opened = this.#options.openLog()
     if (!opened.ok) return this.#refuse(opened.failure)
-    using follower = new LogFollower(opened.value, this.#options.mask, (bytes, offset) =>
-      collect(bytes, offset),
-    )
+    const { mask, limit } = this.#options
+    using follower = new LogFollower(opened.value, mask, (bytes, offset) => collect(bytes, offset), limit)
     let chunk: Piece | undefined
     let level = 0
     let failed = false

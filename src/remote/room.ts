@@ -25,6 +25,8 @@ export interface Room {
   images: Map<string, string>
   /** Bytes that a job may have on disk. */
   diskLimit: number
+  /** Bytes that are sent of a job's log. */
+  logLimit: number
   /** Aborts when this process has nothing more to do; jobs run on. */
   over: AbortSignal
 }

@@ -46,6 +46,8 @@ export interface Job {
   /** Absent: the image's stop signal, else SIGTERM. */
   abort_signal?: string
   max_output_bytes: number
+  /** Bytes of its log that are sent; absent in a job of an earlier release: all of it. */
+  log_limit?: number
 }
 
 /** A runner's right to an execution, as its server knows it. */

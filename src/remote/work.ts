@@ -192,7 +192,7 @@ export class Work {
       max_time_seconds: reservation.max_time_seconds ?? 0,
       abort_timeout_seconds: reservation.abort_timeout_seconds,
       ...(abort_signal === undefined ? {} : { abort_signal }),
-      max_output_bytes: settings.max_output_bytes,
+      ...{ max_output_bytes: settings.max_output_bytes, log_limit: this.#room.logLimit },
     })
   }
 }

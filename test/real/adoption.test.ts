@@ -108,11 +108,12 @@ testWith(t, 'adoption', executorNeeds, async t => {
     await executor.remove()
   })
 
-  // Its syncs: the job on record and two directories beside its place and one, its end and one. Its renames: the place,
-  // right before the order, the leaf out of the container, before the end is on record, and the log kept.
-  const placed = ['sync:1', 'sync:2', 'sync:5', 'synced:1', 'synced:3', 'synced:4', 'synced:5', 'rename:1']
-  const steps = [...placed, 'renamed:1', 'rename:2', 'renamed:2', 'sync:6', 'sync:7', 'synced:7']
-  steps.push('rename:3', 'renamed:3')
+  // Its syncs: the job on record and two directories beside its place and one, its end and one. Its renames: the FIFO of
+  // orders, before there is a job; the place, right before the order; the log into the leaf and the leaf out of the
+  // container, before the end is on record; and the log kept.
+  const placed = ['sync:1', 'sync:2', 'sync:5', 'synced:1', 'synced:3', 'synced:4', 'synced:5', 'rename:2']
+  const steps = [...placed, 'renamed:2', 'rename:3', 'renamed:3', 'rename:4', 'renamed:4', 'sync:6', 'sync:7']
+  steps.push('synced:7', 'rename:5', 'renamed:5')
   for (const at of steps)
     await test(`killed at ${at}, the next runner comes to the same end, or to none`, async t => {
       const child = handOver(world, { command: ['sh', '-c', 'echo over; exit 4'] }, at)
@@ -128,7 +129,7 @@ testWith(t, 'adoption', executorNeeds, async t => {
         t.match(execution!.end, { outcome: 'failed', exit_code: 4, log_length: 5 })
         value(await execution!.tidy())
         closeSync(value(execution!.openLog()))
-      } else if (at === 'renamed:1') {
+      } else if (at === 'renamed:2') {
         await executors[0]!.kill()
         const [job] = await adoptAll(world)
         t.match(await job!.started.watch.ended, { state: 'not-started' })

@@ -88,6 +88,45 @@ sleep 0.2`
     }
   })
 
+  await test('a flood of orders and of signals keeps no abort from it', async t => {
+    for (const [title, flood] of [
+      ['orders', 'yes junk >/.runner/control/orders'],
+      ['signals', 'while :; do kill -CHLD 1; done'],
+    ] as const) {
+      const executor = await world.launch('box')
+      const script = `trap 'echo bye; exit 5' TERM
+for i in 1 2 3 4; do (trap "" TERM; ${flood}) 2>/dev/null & done
+for i in 1 2 3 4 5 6 7 8 9 10; do true; done; echo flooded; while :; do sleep 0.05; done`
+      const job = await world.start(executor, 'box', { command: ['sh', '-c', script] })
+      await job.says('flooded')
+      job.watch.abort()
+      // Killed from outside, it would have left no status.
+      t.match(await job.finished(), { outcome: 'aborted', exit_code: 5, log: 'flooded\nbye\n' }, title)
+      await executor.remove()
+    }
+  })
+
+  await test('its log is what it has written to its output, whatever it does to files', async t => {
+    const script = `
+cd /.runner/jobs/*; ls; MORE
+for fd in /proc/[0-9]*/fd/*; do case $(ls -l "$fd" 2>/dev/null) in *logs/*) echo "$fd leads to it" ;; esac; done
+echo end`
+    for (const [title, more] of [
+      ['a sparse file', 'dd if=/dev/zero of=log bs=1 count=1 seek=900M 2>/dev/null; echo made'],
+      ['a pipe', 'mkfifo log; echo made'],
+      ['a link', 'ln -s /etc/passwd log; echo made'],
+      ['a directory', 'mkdir -p log/in/it; echo made'],
+      ['all that it can open', 'for fd in /proc/[0-9]*/fd/*; do [ -f "$fd" ] && : >"$fd"; done; echo made'],
+    ] as const) {
+      const executor = await world.launch('box', { user: '0' })
+      const end = await world.run(executor, 'box', {
+        command: ['sh', '-c', script.replace('MORE', more)],
+      })
+      t.match(end, { outcome: 'succeeded', log: 'exit\norder\nstarted\nmade\nend\n', log_length: 28 }, title)
+      await executor.remove()
+    }
+  })
+
   await test("what it has made where its end is to stand is in nobody's way", async t => {
     for (const make of [
       'mkdir -p exit/of/a/job',

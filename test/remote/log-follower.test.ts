@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, openSync, writeFileSync } from 'node:fs'
+import { appendFileSync, openSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import { makeMask } from '../../src/protocol/mask.ts'
-import { LogFollower } from '../../src/remote/log-follower.ts'
+import { cutNotice, LogFollower } from '../../src/remote/log-follower.ts'
 
 t.test('whatever the chunks, the same bytes come out at the same offsets, and no secret', async t => {
   const dir = t.testdir()
@@ -41,4 +41,65 @@ t.test('whatever the chunks, the same bytes come out at the same offsets, and no
       again.follower[Symbol.dispose]()
     }),
   )
+})
+
+t.test('of a log beyond its limit come head and tail, always the same, and no part of a secret', async t => {
+  const dir = t.testdir()
+  let count = 0
+  const mask = makeMask(['secret'])
+  const piece = fc.constantFrom('sec', 'ret', 'secret', 'line\n', 'x', '')
+  const chunks = fc.array(fc.array(piece), { maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(chunks, fc.integer({ min: 0, max: 40 }), async (chunks, limit) => {
+      const path = join(dir, String(count++))
+      writeFileSync(path, '')
+      const follow = () => {
+        let text = ''
+        const take = (bytes: Uint8Array, offset: number) => {
+          if (offset !== text.length) throw new Error(`offset ${offset} after ${text.length} bytes`)
+          text += Buffer.from(bytes).toString()
+        }
+        return { follower: new LogFollower(openSync(path, 'r'), mask, take, limit), text: () => text }
+      }
+      const first = follow()
+      for (const chunk of chunks) {
+        appendFileSync(path, chunk.join(''))
+        await first.follower.more()
+        if (first.text().length > limit / 2) throw new Error('more than the head came while it was written')
+      }
+      const end = await first.follower.end()
+      const whole = chunks.flat().join('').replaceAll('secret', '******')
+      const head = Math.floor(limit / 2)
+      const tail = whole.length - (limit - head)
+      const expected =
+        whole.length <= limit ? whole : whole.slice(0, head) + cutNotice(tail - head) + whole.slice(tail)
+      if (first.text() !== expected) throw new Error(`${first.text()} for ${whole} and ${limit}`)
+      const again = follow()
+      const sha = createHash('sha256').update(expected).digest('hex')
+      if (end.log_length !== expected.length || end.log_sha256 !== sha) throw new Error('its end is wrong')
+      if ((await again.follower.end()).log_sha256 !== sha || again.text() !== expected)
+        throw new Error('read again, it is another one')
+      first.follower[Symbol.dispose]()
+      again.follower[Symbol.dispose]()
+    }),
+  )
+})
+
+t.test('a log that is far larger than its limit is not read', async t => {
+  const dir = t.testdir()
+  const path = join(dir, 'log')
+  writeFileSync(path, 'begin\n')
+  truncateSync(path, 2 ** 40)
+  let length = 0
+  using follower = new LogFollower(
+    openSync(path, 'r'),
+    makeMask([]),
+    bytes => {
+      length += bytes.length
+    },
+    2 ** 20,
+  )
+  await follower.more()
+  t.equal(length, 2 ** 19)
+  t.equal((await follower.end()).log_length, 2 ** 20 + cutNotice(2 ** 40 - 2 ** 20).length)
 })

@@ -36,6 +36,7 @@ export const settings: ExecutorConfiguration = {
   read_only: false,
   cap_add: [],
   disk_limit: 1024 ** 3,
+  log_limit: 1024 ** 3,
 }
 
 /** A job that is over, and what it wrote. */

@@ -1,11 +1,21 @@
 /* One container in which jobs run, one after the other, and its directory. */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, lstatSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Edges } from '../../edges.ts'
-import { fail, ok, type Result } from '../../result.ts'
+import { errorText, fail, ok, type Result } from '../../result.ts'
 import { pathPart } from '../path-part.ts'
 import type { Engine } from './engine.ts'
 import {
@@ -80,6 +90,36 @@ export class DockerExecutor implements Executor {
     return join(this.#jobs, pathPart(executionId))
   }
 
+  /** The log of a job by a name that no container sees: what is read is what the pump of the supervisor has written. */
+  #logOf(executionId: string): string {
+    return join(this.#logs, pathPart(executionId))
+  }
+
+  /** The FIFO where the supervisor opens it. */
+  get #ordersInside(): string {
+    return join(this.directory, 'control', 'orders')
+  }
+
+  /** The same FIFO where no container sees it, so that no job can fill it. */
+  get #orders(): string {
+    return join(this.directory, 'orders')
+  }
+
+  /** Takes the FIFO, which the supervisor has opened, out of the container's sight. */
+  hideOrders(): Result<void, ExecutorFailure> {
+    try {
+      renameSync(this.#ordersInside, this.#orders)
+      return ok(undefined)
+    } catch (error) {
+      const message = `the FIFO of orders cannot be moved in ${this.directory}: ${errorText(error)}`
+      return fail({ reason: 'executor-not-started', message })
+    }
+  }
+
+  get #logs(): string {
+    return join(this.directory, 'logs')
+  }
+
   /** Waits until the supervisor takes orders. */
   async ready(clock: Edges['clock']): Promise<Result<void, ExecutorFailure>> {
     const end = clock.monotonic() + patience.ready
@@ -108,7 +148,9 @@ export class DockerExecutor implements Executor {
     const leaf = Leaf.make(this.#jobs, order.execution_id)
     leaf.write('order', order.program, 0o644)
     if (order.input !== undefined) leaf.write('input', order.input, 0o644)
+    // The supervisor opens the log and removes its name, before the job starts.
     leaf.write('log', '', 0o666)
+    linkSync(join(leaf.path, 'log'), this.#logOf(order.execution_id))
     // Room for the end, on a disk that fills up.
     leaf.write('exit', `${' '.repeat(roomForExit)}\n`, 0o666)
     return leaf
@@ -148,12 +190,14 @@ export class DockerExecutor implements Executor {
     const { O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants
     let fd: number
     try {
-      fd = openSync(join(this.directory, 'control', 'orders'), O_WRONLY | O_NONBLOCK | O_NOFOLLOW)
+      // An executor of an earlier release has it inside only.
+      const path = existsSync(this.#orders) ? this.#orders : this.#ordersInside
+      fd = openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW)
     } catch {
       return false
     }
     try {
-      // Shorter than PIPE_BUF: it goes in whole or not at all. A job may have begun a line before it.
+      // Shorter than PIPE_BUF: it goes in whole or not at all.
       if (line !== '') writeSync(fd, `\n${line}\n`)
       return true
     } catch {
@@ -163,9 +207,28 @@ export class DockerExecutor implements Executor {
     }
   }
 
+  openLog(executionId: string, leaf: Leaf): Result<number, unknown> {
+    try {
+      return ok(openSync(this.#logOf(executionId), constants.O_RDONLY | constants.O_NOFOLLOW))
+    } catch {
+      // A job of an earlier release, or one whose leaf was about to be taken.
+      return leaf.openFile('log')
+    }
+  }
+
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void {
-    const here = this.#leafAt(executionId, identity)
-    if (here === undefined) throw new Error(`the directory of ${executionId} is not what it was`)
+    const here = this.#pathOf(executionId)
+    const opened = Leaf.open(here, identity)
+    if (!opened.ok) throw new Error(`the directory of ${executionId} is not what it was`)
+    using leaf = opened.value
+    const log = this.#logOf(executionId)
+    if (existsSync(log)) {
+      const inside = join(leaf.path, 'log')
+      // What the job has made under that name, of whatever kind.
+      if (lstatSync(inside, { throwIfNoEntry: false }) !== undefined)
+        renameSync(inside, join(leaf.path, this.#options.edges.chance.id()))
+      renameSync(log, inside)
+    }
     renameSync(here, path)
   }
 
@@ -182,15 +245,6 @@ export class DockerExecutor implements Executor {
       return false
     }
     return (await removeTree(away)).ok
-  }
-
-  /** The path of a leaf; undefined where there is none, or something else has its name. */
-  #leafAt(executionId: string, identity: LeafIdentity): string | undefined {
-    const here = this.#pathOf(executionId)
-    const leaf = Leaf.open(here, identity)
-    if (!leaf.ok) return undefined
-    leaf.value[Symbol.dispose]()
-    return here
   }
 
   async sweep(): Promise<boolean> {
@@ -212,7 +266,9 @@ export class DockerExecutor implements Executor {
       return false
     }
     const { mode } = lstatSync(this.#jobs)
-    if ((mode & 0o7777) !== 0o711 || readdirSync(this.#jobs).length > 0) return false
+    if ((mode & 0o7777) !== 0o711) return false
+    // The files of a job that it has moved away.
+    if ([this.#jobs, this.#logs].some(folder => readdirSync(folder).length > 0)) return false
     return this.#layer !== undefined && (await this.#changes()) === this.#layer
   }
 

@@ -3,6 +3,8 @@
  *
  *   <work>/<runner>.<id>/control/   mounted read-only: FIFOs of the supervisor, busybox, itself
  *   <work>/<runner>.<id>/jobs/      mounted: a leaf for each execution
+ *   <work>/<runner>.<id>/orders     the FIFO by which orders come, once the supervisor has opened it
+ *   <work>/<runner>.<id>/logs/      the log of each execution
  *
  * (several runners may share a work directory, and what else is in it is nobody's here) and a container that is named
  * after it and carries the runner's name, so that a call which timed out but was heard leaves nothing that cannot be found
@@ -70,9 +72,10 @@ export class DockerExecutors implements Executors {
           startPatience,
         )
       : created
-    const ready = started.ok ? await executor.ready(edges.clock) : notStarted(started.failure)
+    const listens = started.ok ? await executor.ready(edges.clock) : notStarted(started.failure)
+    // Before there is a job that could find them.
+    const ready = listens.ok ? executor.hideOrders() : listens
     if (ready.ok) {
-      // Before there is a job to read it.
       rmSync(join(executor.directory, 'control', 'key'), { force: true })
       await executor.rememberLayer()
       return ok(executor)
@@ -87,6 +90,7 @@ export class DockerExecutors implements Executors {
     for (const [path, mode] of [
       [control, 0o755],
       [jobs, 0o711],
+      [join(directory, 'logs'), 0o700],
     ] as const) {
       mkdirSync(path)
       chmodSync(path, mode)

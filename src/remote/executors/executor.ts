@@ -64,6 +64,8 @@ export interface Executor {
   makeLeaf(order: Order): Leaf
   /** Opens the leaf of a job that was handed over, here or by an earlier process. */
   openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure>
+  /** Opens the log of a job that was handed over, as it was written, from the beginning; the caller closes it. */
+  openLog(executionId: string, leaf: Leaf): Result<number, unknown>
   /** Removes the leaf of a job that was never started, or has ended. False: it was not there, or some of it still is. */
   removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean>
   /** Hands it over. Once. */
@@ -73,7 +75,7 @@ export interface Executor {
   /** Whether somebody lives there to take orders; asks no engine. */
   lives(): boolean
   /**
-   * Takes the leaf out of the container's sight, to `path`. Throws where that cannot be done (EXDEV: another disk), or
+   * Takes the leaf, and into it the log, out of the container's sight, to `path`. Throws where that cannot be done (EXDEV: another disk), or
    * something else has its name.
    */
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void

@@ -11,10 +11,11 @@
 # by one write over the blanks that the runner has put there, which keep its place whatever becomes of the disk. What
 # stands behind the first line of `exit` is not read.
 #
-# Anybody in the container can write to the FIFO, and read from it. So what runner says while no job lives begins with
-# KEY, which was in the file `key` until the first order could come; `started` has the first HALF of the NONCE, and only
-# `exit` all of it, when no job lives any more. Both are known to this process alone, whose memory nobody can read: its
-# busybox can be executed and not read, so the kernel lets nobody trace it.
+# Once this process has opened the FIFO, runner moves it to where no container sees it: a job can neither fill it nor read
+# it. All the same, what runner says while no job lives begins with KEY, which was in the file `key` until the first order
+# could come; `started` has the first HALF of the NONCE, and only `exit` all of it, when no job lives any more. Both are
+# known to this process alone, whose memory and open files nobody can read: its busybox can be executed and not read, so
+# the kernel lets nobody trace it. In the same way the log has no name here while a job lives.
 #
 # A warm start is to cost no more than the program: forks are made while there is no order. Those who will be the program
 # and wait for it are there before its order, and only hear from the FIFO `go` which one it is. `read` takes a system
@@ -161,6 +162,8 @@ rnr_run() {
   rnr_half=${rnr_nonce%????????????????}
   cd "$rnr_jobs/$rnr_leaf" || return 1
   exec 7>>log 9<>./exit || return 1
+  # runner has another name for it. What a job makes under this one is not the log.
+  "$rnr_box" rm -f log || return 1
   jobs -p >/dev/null
   kill -0 "$rnr_waiter" 2>/dev/null || rnr_prepare
   rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_sent='' rnr_refused=0 rnr_hard=0
@@ -239,7 +242,7 @@ rnr_lost() {
   [ $? -eq 1 ] && [ $rnr_why = exit ] && rnr_why=disk
 }
 
-# What a line of the FIFO says of this job. A job that reads there can forge its own end, and nothing else.
+# What a line of the FIFO says of this job.
 rnr_hear() {
   case "$rnr_verb $rnr_1" in
     "program $rnr_token")
