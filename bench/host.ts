@@ -30,7 +30,7 @@ interface Table {
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const runner = resolve('bin/runner')
-const node = resolve('node_modules/.bin/node')
+const node = process.execPath
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C', RUNNER_NODE: undefined }
 for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
 

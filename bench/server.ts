@@ -12,7 +12,7 @@ import { median, percentile, replacePart } from './figures.ts'
 import { freePort } from './port.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
-const node = resolve('node_modules/.bin/node')
+const node = process.execPath
 const queues = resolve('bench/queues')
 const bin = '/usr/lib/postgresql/15/bin'
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { installLookup } from './support/look-ups.ts'
@@ -8,7 +8,7 @@ import { program, testWith } from './support/require.ts'
 const shells = { dash: program('dash'), bash: program('bash'), busybox: program('busybox') }
 const needs = Object.values(shells)
 /** What a shell and the launcher need, and no Node. */
-const tools = ['sh', 'cat', 'find', 'readlink', 'awk'].map(program)
+const tools = ['sh', 'cat', 'find', 'readlink', 'awk', 'uname'].map(program)
 
 /** A Node of some version that tells how it was started. */
 const node = (name: string, version = 'v26.0.0') =>
@@ -39,6 +39,9 @@ function install(t: Test, name = 'place') {
   }
   return { folder, root, launcher, path: join(folder, 'path'), run }
 }
+
+/** The package of npm with the Node.js of this machine. */
+const npmPackage = `node-linux-${process.arch}`
 
 const source = '../src/cli/main.ts'
 
@@ -110,7 +113,12 @@ testWith(t, 'it takes Node from RUNNER_NODE, from beside it, or from the PATH', 
   executable(join(path, 'node'), node('on-path', 'v24.15.0'))
   const chosen = (env: NodeJS.ProcessEnv) => run([launcher, 'list'], { env }).out[0]
   t.equal(chosen({}), 'on-path')
-  executable(join(root, 'node_modules/.bin/node'), node('installed', 'v1.0.0'))
+  // npm's own link may be that of another processor, or gone.
+  executable(join(root, 'node_modules/.bin/node'), node('linked', 'v1.0.0'))
+  t.equal(chosen({}), 'on-path')
+  executable(join(root, 'node_modules/node-linux-other/bin/node'), node('other', 'v1.0.0'))
+  t.equal(chosen({}), 'on-path')
+  executable(join(root, 'node_modules', npmPackage, 'bin/node'), node('installed', 'v24.15.0'))
   t.equal(chosen({}), 'installed')
   executable(join(root, 'lib/node'), node('shipped', 'v1.0.0'))
   t.equal(chosen({}), 'shipped')
@@ -161,6 +169,38 @@ testWith(t, 'it runs what was built unless a source is newer', tools, async t =>
   t.equal(main(), `/${source}`)
   rmSync(join(root, 'src'), { recursive: true })
   t.equal(main(), '/../dist/main.js')
+  rmSync(join(root, 'dist'), { recursive: true })
+  t.match(run([launcher, 'list']), {
+    status: 69,
+    out: [],
+    err: /^runner: .*\/dist is missing: .*npm run pack.*\n$/,
+  })
+})
+
+testWith(t, 'a Node that misses libatomic.so.1 is one line with what to install', tools, async t => {
+  const { folder, launcher, path, run } = install(t)
+  const loader = `#!/bin/sh
+echo "$0: error while loading shared libraries: libatomic.so.1: cannot open shared object file" >&2
+exit 127
+`
+  const expected = { status: 69, out: [], err: /^runner: .*libatomic\.so\.1: apt-get install libatomic1\n$/ }
+  executable(join(path, 'node'), loader)
+  t.match(run([launcher, 'list']), expected, 'on the PATH')
+  const named = executable(join(folder, 'named node'), loader)
+  t.match(run([launcher, 'list'], { env: { RUNNER_NODE: named } }), expected, 'named')
+})
+
+testWith(t, 'the scripts of the project find the same Node, and it goes first on PATH', tools, async t => {
+  const { root, path, run } = install(t)
+  const start = join(root, 'scripts/node')
+  mkdirSync(dirname(start))
+  copyFileSync('scripts/node', start)
+  const shows = '#!/bin/sh\n[ "$1" != --version ] || { echo v26.0.0; exit; }\nprintf "%s\\n" "$PATH" "$@"\n'
+  executable(join(path, 'node'), shows)
+  t.same(run([start, 'a  b', '']).out, [`${path}:${path}`, 'a  b', ''])
+  const installed = executable(join(root, 'node_modules', npmPackage, 'bin/node'), shows)
+  t.same(run([start, 'x']), { status: 0, out: [`${dirname(installed)}:${path}`, 'x'], err: '' })
+  t.equal(run(['scripts/node', 'x'], { cwd: root }).out[0], `${dirname(installed)}:${path}`)
 })
 
 testWith(t, 'plain look-ups need no Node, all else does', tools, async t => {

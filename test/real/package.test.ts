@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command } from '../support/command.ts'
 import { buildPackage, copyCheckout, otherNode, packageNeeds } from '../support/package.ts'
@@ -84,6 +84,7 @@ await packageTest('the Debian package is whole', [...packageNeeds, ...tools], as
         path,
       )
     t.equal(await command('dpkg-deb', ['-I', deb, 'conffiles']), '/etc/runner/runner.cfg')
+    t.match(await command('dpkg-deb', ['-f', deb, 'Depends']), /\blibatomic1\b/, 'what its Node.js needs')
     t.ok(readFileSync(join(root, 'usr/lib/runner/dist/THIRD-PARTY-LICENSES')).length > 1000)
   })
 
@@ -114,11 +115,16 @@ await packageTest(
   async (t, dir) => {
     const source = join(dir, 'source')
     await copyCheckout(source)
-    const own = join(source, 'node_modules', '.bin')
+    const own = dirname(process.execPath)
     const path = process.env.PATH ?? ''
-    const env = { ...plainEnvironment([own, path].join(delimiter)), npm_config_cache: join(dir, 'cache') }
+    const env = { ...plainEnvironment(path), npm_config_cache: join(dir, 'cache') }
     const before = readFileSync(join(source, 'package.json'), 'utf8')
-    await command('npm', ['pack', '--pack-destination', dir], { cwd: source, env })
+    await t.rejects(
+      command('npm', ['pack'], { cwd: source, env }),
+      { message: /ENOENT.*\/dist\/runner-/s },
+      'without dist/ a plain npm pack makes nothing',
+    )
+    await command('npm', ['run', 'pack', '--', '--pack-destination', dir], { cwd: source, env })
     t.equal(readFileSync(join(source, 'package.json'), 'utf8'), before, 'the manifest is as it was')
 
     const { version } = JSON.parse(before) as { version: string }

@@ -30,7 +30,8 @@ export interface Way {
  */
 export function installLookup(folder: string, budget?: number): string {
   for (const name of ['bin', 'lib', 'src/config']) mkdirSync(join(folder, name), { recursive: true })
-  copyFileSync(join(checkout, 'bin/runner'), join(folder, 'bin/runner'))
+  for (const name of ['bin/runner', 'bin/find-node.sh'])
+    copyFileSync(join(checkout, name), join(folder, name))
   const script = readFileSync(join(checkout, 'src/config/lookup.sh'), 'utf8')
   const patched = budget === undefined ? script : script.replace(/^rn_budget=\d+$/m, `rn_budget=${budget}`)
   writeFileSync(join(folder, 'src/config/lookup.sh'), patched)
