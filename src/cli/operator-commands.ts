@@ -134,6 +134,7 @@ function addExecutions(program: Command, runs: Runs): void {
     'after',
     `
 A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
+\`--input n=30\` is the text 30, \`--input-json n=30\` the number.
 With --wait the first Ctrl-C ends the wait; the execution goes on, and \`runner abort\` ends it.
 ${waitStatus}
 
@@ -141,6 +142,7 @@ Examples:
   runner submit hello --wait                                    a job that is defined
   runner submit --image busybox --wait -- echo hello            a command in an image
   runner submit --image acme --type acme.Deploy --input to=test --secret password=@pw
+  runner submit --image acme --type acme.Deploy --input-json count=3 --output url --secret-output token --wait
   runner submit --file job.json`,
   )
   runs(

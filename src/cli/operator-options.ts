@@ -19,20 +19,28 @@ export function withServerOptions(command: Command): Command {
 
 const collect = (value: string, all: string[]) => [...all, value]
 
-/** Adds what a definition can be made of. */
-export function withDefinitionOptions(command: Command): Command {
+/** Adds what a definition is made of, wherever it is run. */
+export function withTaskOptions(command: Command): Command {
   return command
     .option('--file <file>', 'definition as JSON; - is standard input')
-    .option('--image <image>', 'image to run')
     .option('--type <type>', 'prefix.ClassName of a plugin, which the image is then')
-    .option('--input <key=value>', 'property of a plugin; key=@FILE: what the file has in it', collect, [])
+    .option('--input <key=value>', 'text for a plugin; key=@FILE: what the file has in it', collect, [])
+    .option('--input-json <key=json>', 'the same as JSON: a number, true, a list, …', collect, [])
     .option(
       '--secret <key=@file>',
-      'secret property of a plugin, or secret environment of a command; also key=- and key=env:NAME',
+      'secret for a plugin, or secret environment of a command; also key=- and key=env:NAME',
       collect,
       [],
     )
+    .option('--output <name>', 'output that a plugin sets', collect, [])
+    .option('--secret-output <name>', '… that is a password, and shown as ********', collect, [])
     .option('--env <key=value>', 'environment of a command', collect, [])
+}
+
+/** Adds what a definition for a server can be made of. */
+export function withDefinitionOptions(command: Command): Command {
+  return withTaskOptions(command)
+    .option('--image <image>', 'image to run')
     .option('--runner-group <name>', 'group of runners that may have it')
     .option('--capability <name>', 'what its runner must be able to do', collect, [])
     .option('--priority <number>', 'higher first', whole(-1000, 1000))

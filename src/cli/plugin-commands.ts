@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
-import { parseSignal } from './operator-options.ts'
+import { parseSignal, withTaskOptions } from './operator-options.ts'
 import type { Done } from './options.ts'
-
-const collect = (value: string, all: string[]) => [...all, value]
 
 function seconds(text: string): number {
   if (!/^\d{1,8}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds.')
@@ -12,23 +10,13 @@ function seconds(text: string): number {
 
 /** Adds `plugin run`. */
 export function addPluginCommands(program: Command, done: Done): void {
-  program
-    .command('plugin')
-    .description('work with container plugins')
-    .command('run <image> [command...]')
-    .description('run a plugin, or a command of an image, as an attached runner would, with no server')
-    .option('--type <type>', 'prefix.ClassName of the task')
-    .option('--input <key=value>', 'input property; key=@FILE: what the file has in it', collect, [])
-    .option(
-      '--secret <key=@file>',
-      'secret input property, or secret environment of a command; also key=- and key=env:NAME',
-      collect,
-      [],
-    )
-    .option('--output <name>', 'output property that the task declares', collect, [])
-    .option('--secret-output <name>', '… that is a password, and shown as ********', collect, [])
-    .option('--file <file>', 'definition as JSON, with the input context in it; - is standard input')
-    .option('--env <key=value>', 'environment of the job', collect, [])
+  withTaskOptions(
+    program
+      .command('plugin')
+      .description('work with container plugins')
+      .command('run <image> [command...]')
+      .description('run a plugin, or a command of an image, as an attached runner would, with no server'),
+  )
     .option('--plain', 'set no SESSION_KEY: input and output are plain JSON', false)
     .option('--max-time <seconds>', 'seconds it may run', seconds)
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and KILL', seconds)
@@ -45,13 +33,14 @@ Its log is shown with all secrets masked, then its status line and its outputs. 
 signal and its time; a second one kills it, or leaves at once where it has not been started; a third one leaves at
 once. Where nobody reads its log any more it is asked to end. Limits are those of [executor] in runner.cfg.
 A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
+\`--input n=30\` is the text 30, \`--input-json n=30\` the number.
 
 Exit status: its own exit code, 0 if it succeeded; 1 where it has none from 1 to 255; 8 aborted; 64 usage; 69 it has
 not been run: no engine, no image, no command; 78 configuration error; 130 or 143 aborted by Ctrl-C or SIGTERM.
 
 Examples:
   runner plugin run acme/hello:1 --type acme.Hello --input yourName=World --output greeting
-  runner plugin run acme/deploy:1 --type acme.Deploy --secret password=@pw --max-time 60
+  runner plugin run acme/deploy:1 --type acme.Deploy --secret password=@pw --input-json hosts='["a", "b"]'
   runner plugin run busybox -- sh -c 'echo "$GREETING"; exit 3'
   runner plugin run acme/hello:1 --type acme.Hello --json | jq -r 'select(.event == "job:ended").outcome'`,
     )

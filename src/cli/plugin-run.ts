@@ -8,14 +8,15 @@ import { findConfigFile } from '../config/sources.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
+import { maskText, showOutput } from '../protocol/mask-output.ts'
 import { type InputContext, Submit } from '../protocol/messages.ts'
+import { passwordOutputs, secretsOfInput } from '../protocol/secrets.ts'
 import { checkOf } from '../protocol/validation.ts'
 import { maskOf } from '../remote/job-watch.ts'
-import { passwordOutputs, secretsOf } from '../remote/plugin.ts'
 import { runPlugin } from '../remote/plugin-run.ts'
 import type { Job, JobEnd } from '../remote/spool.ts'
 import { JobLog } from '../report/job-log.ts'
-import { endedLines, pullText, shownOutput } from '../report/plugin-run.ts'
+import { endedLines, pullText } from '../report/plugin-run.ts'
 import { streamOut } from '../report/stream.ts'
 import { fail, ok, type Result } from '../result.ts'
 import { type DefinitionOptions, definitionOf } from './operator/definition.ts'
@@ -28,10 +29,6 @@ export interface PluginRunOptions
     Omit<DefinitionOptions, 'image' | 'capability' | 'runnerGroup' | 'priority' | 'retries' | 'maxQueue'> {
   image: string
   command: string[]
-  /** Names of properties that the plugin sets. */
-  output: string[]
-  /** … which are passwords. */
-  secretOutput: string[]
   /** No session key: input and output as plain JSON. */
   plain: boolean
   pull?: ExecutorConfiguration['pull']
@@ -101,19 +98,18 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
     sayError(`runner: it has not been run: ${ended.failure}\n`)
     return signals.stop.aborted ? interrupted(signals.stop) : exitStatus.unavailable
   }
-  const passwords = new Set([
-    ...options.secretOutput,
-    ...(job.value.input === undefined ? [] : passwordOutputs(job.value.input)),
-  ])
-  const output = ended.value.output && shownOutput(ended.value.output, passwords, maskOf(job.value))
+  const passwords = job.value.input === undefined ? new Set<string>() : passwordOutputs(job.value.input)
+  const mask = maskOf(job.value)
+  const output = ended.value.output && showOutput(ended.value.output, passwords, mask)
   const end = { ...ended.value, output }
+  const statusLine = log.statusLine === undefined ? undefined : maskText(log.statusLine, mask)
   if (options.json) {
     // A log that ends within a character.
     const text = decoder.end()
     if (text !== '') tell('job:log', { offset: end.log_length, text })
-    const { comments, statusLine = null } = log
-    tell('job:ended', { ...end, comments, status_line: statusLine })
-  } else for (const line of endedLines(end, log.statusLine)) say(line)
+    const comments = log.comments.map(comment => maskText(comment, mask))
+    tell('job:ended', { ...end, comments, status_line: statusLine ?? null })
+  } else for (const line of endedLines(end, statusLine)) say(line)
   return statusOf(end, signals.stop)
 }
 
@@ -144,7 +140,10 @@ function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, s
   const wrong = checkOf('definition', Submit)(definition)
   if (wrong !== undefined) return fail(wrong)
   const { image, input, command, args, secret_env = {} } = definition
-  const secrets = new Set([...Object.values(secret_env), ...(input === undefined ? [] : secretsOf(input))])
+  const secrets = new Set([
+    ...Object.values(secret_env),
+    ...(input === undefined ? [] : secretsOfInput(input)),
+  ])
   const secretBytes = [...secrets].reduce((sum, secret) => sum + Buffer.byteLength(secret), 0)
   if (secretBytes > mostSecretBytes)
     return fail(`the secrets have ${secretBytes} bytes together; ${mostSecretBytes} are the most`)
@@ -163,7 +162,7 @@ function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, s
     ...(args === undefined ? {} : { args }),
     env: definition.env ?? {},
     secret_env,
-    ...(input === undefined ? {} : { input: wholeInput(input, execution_id, options) }),
+    ...(input === undefined ? {} : { input: wholeInput(input, execution_id) }),
     secrets: [],
     session_key: input === undefined || options.plain ? '' : randomBytes(32).toString('base64'),
     release_url: `http://${hostname()}`,
@@ -175,24 +174,18 @@ function jobOf(options: PluginRunOptions, env: NodeJS.ProcessEnv): Result<Job, s
 }
 
 /** An input with all that the plugins' SDKs look for. */
-function wholeInput(
-  input: InputContext,
-  id: string,
-  { output, secretOutput }: PluginRunOptions,
-): InputContext {
-  const property = (name: string, password: boolean) => ({
-    ...{ name, kind: 'STRING', category: 'output' as const, password, value: null },
-  })
-  const outputs = [
-    ...output.filter(name => !secretOutput.includes(name)).map(name => property(name, false)),
-    ...secretOutput.map(name => property(name, true)),
-  ]
+function wholeInput(input: InputContext, id: string): InputContext {
   const { release, task } = input
+  const user = filled(release?.automatedTaskAsUser ?? {}, { username: null, password: null })
   return {
-    release: {
-      id: release?.id ?? 'Applications/Release0',
-      automatedTaskAsUser: { username: null, password: null, ...release?.automatedTaskAsUser },
-    },
-    task: { ...task, id: task.id ?? id, properties: [...task.properties, ...outputs] },
+    ...input,
+    release: { ...filled(release ?? {}, { id: 'Applications/Release0' }), automatedTaskAsUser: user },
+    task: filled(task, { id }),
   }
+}
+
+/** An object with defaults for what is not in it; what is stays where it is. */
+function filled<T extends object>(given: T, defaults: Partial<T>): T {
+  const missing = Object.entries(defaults).filter(([key]) => !Object.hasOwn(given, key))
+  return { ...given, ...Object.fromEntries(missing) }
 }

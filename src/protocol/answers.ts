@@ -3,6 +3,7 @@ import { fail, ok, type Result } from '../result.ts'
 import type { How, Payload } from './answer-shapes.ts'
 import { shapes, validatorOf } from './answer-validators.ts'
 import { describeError } from './describe-error.ts'
+import { parseJson } from './exact-json.ts'
 
 /** What of an answer fits, and a sentence on each part that was left out. */
 export interface Judged {
@@ -74,7 +75,7 @@ function judgeFields(
 export function judgePayload<T>(name: Payload, text: string): Result<T, string> {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return fail('it is not JSON')
   }

@@ -14,6 +14,7 @@ import {
   networkFailure,
   notAServer,
 } from './client-failure.ts'
+import { parseJson } from './exact-json.ts'
 import { openTransport, proxyOf, type Transport, type TransportOptions } from './transport.ts'
 
 type Spec<N extends CallName> = (typeof api)[N]
@@ -124,7 +125,7 @@ export class Client implements AsyncDisposable {
     if (type !== 'application/json') return fail(notAServer(server, `it answers with ${type || 'no type'}`))
     let json: unknown
     try {
-      json = JSON.parse(text.value)
+      json = parseJson(text.value)
     } catch {
       return fail(notAServer(server, 'its JSON is none'))
     }

@@ -3,6 +3,7 @@
  * level, so both are counted first, in one pass over the bytes.
  */
 import { fail, ok, type Result } from '../result.ts'
+import { parseJson } from './exact-json.ts'
 
 export interface JsonBounds {
   /** How deep arrays and objects may lie in each other. */
@@ -66,7 +67,7 @@ export function parseWithin(
   const tooMuch = tooMuchIn(bytes, bounds)
   if (tooMuch !== undefined) return fail({ tooMuch: true, detail: tooMuch })
   try {
-    return ok(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()) as unknown)
+    return ok(parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()))
   } catch (error) {
     return fail({ tooMuch: false, detail: `is no JSON: ${(error as Error).message}` })
   }

@@ -74,36 +74,44 @@ export const Problem = Type.Object(
 
 // ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A property of a plugin's input or output; only what runner itself needs of it is checked. */
+/** A property of a plugin's input or output; only what runner itself needs of it is checked, all else passes through. */
 const Property = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 256 }),
-  kind: Type.Optional(Text(64)),
-  category: Type.Optional(choice(['input', 'output'])),
-  password: Type.Optional(Type.Boolean()),
+  name: Type.String(),
+  password: Type.Optional(nullable(Type.Boolean())),
   value: Type.Optional(Type.Unknown()),
+  kind: Type.Optional(Type.Unknown()),
+  category: Type.Optional(Type.Unknown({ description: 'any; `output`: the plugin sets it' })),
 })
 
 /** The input context of a plugin (the executor contract). */
 export const InputContext = Type.Object(
   {
     release: Type.Optional(
-      Type.Object({
-        id: Type.Optional(Text(1024)),
-        automatedTaskAsUser: Type.Optional(
-          Type.Object({
-            username: Type.Optional(nullable(Text(1024))),
-            password: Type.Optional(nullable(sealable(Text(65_536)))),
-          }),
-        ),
-      }),
+      nullable(
+        Type.Object({
+          id: Type.Optional(Type.Unknown()),
+          automatedTaskAsUser: Type.Optional(
+            nullable(
+              Type.Object({
+                username: Type.Optional(Type.Unknown()),
+                password: Type.Optional(nullable(Type.String())),
+              }),
+            ),
+          ),
+        }),
+      ),
     ),
     task: Type.Object({
-      id: Type.Optional(Text(1024)),
-      type: Type.String({ minLength: 1, maxLength: 512, description: 'prefix.ClassName' }),
+      id: Type.Optional(Type.Unknown()),
+      type: Type.String({ minLength: 1, description: 'prefix.ClassName' }),
       properties: Type.Array(Property, { maxItems: 10_000 }),
     }),
   },
-  { $id: 'InputContext' },
+  {
+    $id: 'InputContext',
+    description:
+      'fields that are not named here pass through; each secret in it is shown, and taken again, as `sealed:v1:<base64>`',
+  },
 )
 export type InputContext = Static<typeof InputContext>
 
@@ -178,6 +186,9 @@ export const Execution = Type.Object(
     reason: nullable(Type.String({ description: 'why it ended so, in kebab-case' })),
     error_message: nullable(Type.String()),
     output_properties: nullable(Type.Record(Type.String(), Type.Unknown())),
+    reporting_records: Type.Optional(
+      Type.Array(Type.Unknown(), { description: 'where a plugin gave some; not in lists' }),
+    ),
     comments: Type.Array(Type.String()),
     status_line: nullable(Type.String()),
     waiting_because: nullable(Type.String({ description: 'what a queued execution waits for' })),

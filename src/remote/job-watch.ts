@@ -9,13 +9,15 @@
 import { closeSync, copyFileSync, type FSWatcher, fstatSync, openSync, rmSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Edges } from '../edges.ts'
-import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
+import { type Mask, makeMask } from '../protocol/mask.ts'
+import { maskOutput, maskText, secretsOfOutput } from '../protocol/mask-output.ts'
+import { passwordOutputs, secretsOfInput } from '../protocol/secrets.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import type { Executor } from './executors/executor.ts'
 import { Leaf, leafFailureText } from './executors/leaf.ts'
 import { type ExitFacts, halfOf, parseExit } from './executors/order.ts'
 import { LogFollower, type TakeLog } from './log-follower.ts'
-import { type Evidence, judge, readOutput, secretsOf } from './plugin.ts'
+import { type Evidence, judge, type OutputContext, readOutput } from './plugin.ts'
 import type { Execution, Job, JobEnd } from './spool.ts'
 
 /** Seconds in which a supervisor that lives must have started a job. */
@@ -48,10 +50,29 @@ export interface WatchOptions {
 
 /** What a job must not show. */
 export function maskOf(job: Job): Mask {
-  const input = job.input === undefined ? [] : secretsOf(job.input)
-  return makeMask(
-    [...job.secrets, ...Object.values(job.secret_env), ...input, job.session_key].filter(text => text !== ''),
+  return makeMask(secretsOf(job))
+}
+
+function secretsOf(job: Job): string[] {
+  const input = job.input === undefined ? [] : secretsOfInput(job.input)
+  return [...job.secrets, ...Object.values(job.secret_env), ...input, job.session_key].filter(
+    text => text !== '',
   )
+}
+
+/** Bytes of passwords among its outputs that are looked for in the others. */
+const mostOfOutput = 16_384
+
+/** What a job must not show in its output: the passwords that it leaves, too. */
+function outputMaskOf(job: Job, output: OutputContext | null, passwords: ReadonlySet<string>): Mask {
+  const secrets = secretsOf(job)
+  let size = 0
+  for (const secret of output === null ? [] : secretsOfOutput(output, passwords)) {
+    size += Buffer.byteLength(secret)
+    if (size > mostOfOutput) break
+    secrets.push(secret)
+  }
+  return makeMask(secrets)
 }
 
 /** Watches one job to its end. */
@@ -257,9 +278,12 @@ export class JobWatch {
       limit: job.max_time_seconds,
       ...(exit === undefined ? await this.#lastWords() : {}),
     })
+    const passwords = job.input === undefined ? new Set<string>() : passwordOutputs(job.input)
+    const mask = outputMaskOf(job, verdict.output, passwords)
     return {
       ...verdict,
-      error_message: verdict.error_message && masked(verdict.error_message, maskOf(job)),
+      error_message: verdict.error_message && maskText(verdict.error_message, mask),
+      output: verdict.output && maskOutput(verdict.output, passwords, mask),
       started_at: started.toISOString(),
       finished_at: finished.toISOString(),
       ...log,
@@ -337,8 +361,4 @@ export class JobWatch {
       rmSync(path, { force: true })
     }
   }
-}
-
-function masked(text: string, mask: Mask): string {
-  return Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
 }

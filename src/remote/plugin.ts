@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { outputBounds, parseWithin } from '../protocol/json-bounds.ts'
 import type { InputContext, Outcome } from '../protocol/messages.ts'
 import { seal, unseal } from '../protocol/seal.ts'
+import { isObject } from '../protocol/secrets.ts'
 import { fail, ok, type Result } from '../result.ts'
 import type { ExecutorFailure } from './executors/executor.ts'
 import type { ExitFacts } from './executors/order.ts'
@@ -42,35 +43,6 @@ export function sealInput(input: InputContext, sessionKey: string): string {
   return sessionKey === '' ? text : seal(text, Buffer.from(sessionKey, 'base64'))
 }
 
-/** Every value in an input that must not be shown: of password properties, nested ones too, and the user's. */
-export function secretsOf(input: InputContext): string[] {
-  const secrets = new Set<string>()
-  const take = (value: unknown): void => {
-    if (typeof value === 'string') secrets.add(value)
-    else if (typeof value === 'number') secrets.add(String(value))
-    else if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) take(part)
-  }
-  const search = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return
-    const { password, value: inner } = value as { password?: unknown; value?: unknown }
-    if (password === true) take(inner)
-    for (const part of Object.values(value)) search(part)
-  }
-  search(input)
-  const password = input.release?.automatedTaskAsUser?.password
-  if (typeof password === 'string') secrets.add(password)
-  secrets.delete('')
-  return [...secrets]
-}
-
-/** The names of the outputs that are passwords, as the properties in the input say. */
-export function passwordOutputs(input: InputContext): Set<string> {
-  const outputs = input.task.properties.filter(
-    ({ category, password }) => category === 'output' && password === true,
-  )
-  return new Set(outputs.map(({ name }) => name))
-}
-
 /** Opens and checks what a plugin left; plain JSON is taken too. Fails with a sentence. */
 export function readOutput(bytes: Uint8Array, sessionKey: string): Result<OutputContext, string> {
   const text = Buffer.from(bytes).toString().trim()
@@ -86,18 +58,16 @@ export function readOutput(bytes: Uint8Array, sessionKey: string): Result<Output
   if (!parsed.ok)
     return fail(parsed.failure.tooMuch ? `its output ${parsed.failure.detail}` : 'its output is no JSON')
   const { value } = parsed
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return fail('its output is no JSON object')
-  const { exitCode, jobErrorMessage, outputProperties, reportingRecords } = value as Record<string, unknown>
+  if (!isObject(value)) return fail('its output is no JSON object')
+  const { exitCode, jobErrorMessage, outputProperties, reportingRecords } = value
   if (!Number.isInteger(exitCode) || Math.abs(exitCode as number) > 2 ** 31)
     return fail('the exitCode of its output is no whole number')
   const properties = outputProperties ?? {}
-  if (typeof properties !== 'object' || Array.isArray(properties))
-    return fail('the outputProperties of its output are no JSON object')
+  if (!isObject(properties)) return fail('the outputProperties of its output are no JSON object')
   return ok({
     exitCode: exitCode as number,
     jobErrorMessage: typeof jobErrorMessage === 'string' ? jobErrorMessage : '',
-    outputProperties: properties as Record<string, unknown>,
+    outputProperties: properties,
     reportingRecords: Array.isArray(reportingRecords) ? reportingRecords : null,
   })
 }

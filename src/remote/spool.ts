@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path'
 import { readBootId } from '../journal/boot-id.ts'
 import { makeDirectory } from '../journal/files.ts'
+import { parseJson } from '../protocol/exact-json.ts'
 import type { InputContext } from '../protocol/messages.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { makeAllLast, makeLast, sync, writeDurably, writeFirst } from './durable.ts'
@@ -328,7 +329,7 @@ function makeAnew(path: string): boolean {
 /** Undefined where there is none, or none that is whole. */
 function readJson<T>(path: string): T | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T
+    return parseJson(readFileSync(path, 'utf8')) as T
   } catch {
     return undefined
   }

@@ -3,9 +3,9 @@ import { judgePayload } from '../protocol/answers.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
 import type { InputContext, Reservation, SecretValues } from '../protocol/messages.ts'
 import { unseal } from '../protocol/seal.ts'
+import { secretsOfInput } from '../protocol/secrets.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { Assignment, type Beginning } from './assignment.ts'
-import { secretsOf } from './plugin.ts'
 import { Reminder } from './registrar.ts'
 import type { Room } from './room.ts'
 import type { Execution, Job, Lease, Spool } from './spool.ts'
@@ -171,10 +171,10 @@ export class Work {
     const secret = opened<SecretValues>('secret_values', reservation.secret_values, signed.data_key)
     if (!secret.ok) return secret
     const secrets = [...(secret.value?.mask ?? []), ...Object.values(secret.value?.env ?? {})]
-    const all = new Set(input.value === undefined ? secrets : [...secrets, ...secretsOf(input.value)])
+    const all = new Set(input.value === undefined ? secrets : [...secrets, ...secretsOfInput(input.value)])
     const bytes = [...all].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-    // The server counts the values of properties, this the names in them too.
-    if (bytes > 2 * mostSecretBytes) return fail(`its secrets have ${bytes} bytes, too many to be masked`)
+    if (bytes > mostSecretBytes)
+      return fail(`its secrets have ${bytes} bytes, too many to be masked: ${mostSecretBytes} are the most`)
     const { command, args, abort_signal } = reservation
     return ok({
       execution_id: reservation.execution_id,

@@ -55,6 +55,10 @@ export function executionText(execution: Execution, now: Date): string {
       `output ${name}`,
       typeof value === 'string' ? value : JSON.stringify(value),
     ]),
+    ...(execution.reporting_records ?? []).map((record): [string, string] => [
+      'reporting record',
+      JSON.stringify(record),
+    ]),
     ['log', `${log.length} bytes${dropped}${log.complete ? '' : ', not complete'}`],
   ]
   const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null)
@@ -66,11 +70,12 @@ export function executionText(execution: Execution, now: Date): string {
     .join('')
 }
 
-/** What an execution has left beside its log: its status line and its outputs. */
+/** What an execution has left beside its log: its status line, its outputs and its reporting records. */
 export function outputLines({
   status_line,
   output_properties,
-}: Pick<Execution, 'status_line' | 'output_properties'>): string[] {
+  reporting_records = [],
+}: Pick<Execution, 'status_line' | 'output_properties' | 'reporting_records'>): string[] {
   const outputs = Object.entries(output_properties ?? {}).map(
     ([name, value]) => [oneLine(name), typeof value === 'string' ? value : JSON.stringify(value)] as const,
   )
@@ -79,6 +84,8 @@ export function outputLines({
     ...(status_line === null ? [] : textLines('status line: ', status_line)),
     ...(outputs.length === 0 ? [] : ['outputs:']),
     ...outputs.flatMap(([name, value]) => textLines(`  ${name.padEnd(width)} = `, value)),
+    ...(reporting_records.length === 0 ? [] : ['reporting records:']),
+    ...reporting_records.flatMap(record => textLines('  ', JSON.stringify(record))),
   ]
 }
 

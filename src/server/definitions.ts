@@ -3,13 +3,15 @@
  * rest. What operators are shown has each secret as `sealed:v1:<base64>`, which can be given back as it is.
  */
 
+import { parseJson } from '../protocol/exact-json.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
 import type { InputContext, JobBody, SecretValues } from '../protocol/messages.ts'
 import { seal } from '../protocol/seal.ts'
+import { secretsOfInput, textsOf } from '../protocol/secrets.ts'
 import { ok, type Result } from '../result.ts'
 import type { Keys } from './context.ts'
 import { type Refusal, refuse } from './refusal.ts'
-import { type Change, changePasswords, changeSecrets, isDeeperThan, mapObject, textsOf } from './secrets.ts'
+import { type Change, changePasswords, changeSecrets, isDeeperThan, mapObject } from './secrets.ts'
 import type { DefinitionRow } from './store/store.ts'
 
 /** A definition as the store has it. */
@@ -59,7 +61,7 @@ export function storeDefinition(given: Omit<JobBody, 'name'>, keys: Keys): Resul
 
 /** The confidential parts of what is stored. */
 export function confidential(stored: Stored, keys: Keys): Confidential {
-  return stored.sealed === '' ? {} : (JSON.parse(keys.openAtRest(stored.sealed)) as Confidential)
+  return stored.sealed === '' ? {} : (parseJson(keys.openAtRest(stored.sealed)) as Confidential)
 }
 
 /** A definition as operators see it, and as `storeDefinition` takes it again. */
@@ -71,15 +73,7 @@ export function showDefinition(stored: Stored, keys: Keys): Omit<JobBody, 'name'
 /** Every text that must not be seen in the log of an execution. */
 export function secretsOf({ input, secret_env }: Confidential): string[] {
   const texts = Object.values(secret_env ?? {}).flatMap(textsOf)
-  if (input) changeSecrets(input, secret => texts.push(...textsOf(secret)))
-  return [...new Set(texts)]
-}
-
-/** The names of output properties that are passwords: their property in the input says so. */
-export function passwordOutputs({ input }: Confidential): Set<string> {
-  return new Set(
-    input?.task.properties.filter(property => property.password).map(property => property.name) ?? [],
-  )
+  return [...new Set([...texts, ...(input === undefined ? [] : secretsOfInput(input))])]
 }
 
 /** What a reservation has of the confidential parts, sealed with the runner's data key, where there is anything. */
@@ -104,7 +98,7 @@ function openSecrets(parts: Confidential, keys: Keys): Result<Confidential, Refu
   const open = (secret: unknown, where: string): unknown => {
     if (typeof secret !== 'string' || !secret.startsWith(prefix)) return changePasswords(secret, open)
     try {
-      return (JSON.parse(keys.openAtRest(secret.slice(prefix.length))) as { secret: unknown }).secret
+      return (parseJson(keys.openAtRest(secret.slice(prefix.length))) as { secret: unknown }).secret
     } catch {
       closed.push(where)
       return secret

@@ -1,10 +1,10 @@
 import { Job, type JobBody } from '../protocol/messages.ts'
+import { isObject } from '../protocol/secrets.ts'
 import { checkOf } from '../protocol/validation.ts'
 import { ok, type Result } from '../result.ts'
 import type { Context, Keys } from './context.ts'
 import { showDefinition, storeDefinition } from './definitions.ts'
 import { type Refusal, refuse } from './refusal.ts'
-import { isObject } from './secrets.ts'
 import type { JobRow, Reader, Writer } from './store/store.ts'
 
 /** Defines a job, whatever it was before. */

@@ -1,13 +1,21 @@
 /* What a plugin says in its log to those who look at the execution. */
 import { scanMarkers } from '../protocol/markers.ts'
+import type { Mask } from '../protocol/mask.ts'
+import { maskText } from '../protocol/mask-output.ts'
 import type { LogRow } from './store/store.ts'
 
 /** Bytes of comments that are kept beside the log; it has them all. */
 const mostKept = 262_144
 
-/** The log with what markers in `bytes` say; these begin where the search is to go on. */
-export function withMarkers(log: LogRow, bytes: Uint8Array): LogRow {
-  const { comments, status_line, scanned } = scanMarkers(bytes)
+/**
+ * The log with what markers in `bytes` say; these begin where the search is to go on. Once more without secrets: a
+ * logger's prefix may have stood in the middle of one.
+ */
+export function withMarkers(log: LogRow, bytes: Uint8Array, mask: Mask): LogRow {
+  const found = scanMarkers(bytes)
+  const { scanned } = found
+  const comments = found.comments.map(comment => maskText(comment, mask))
+  const status_line = found.status_line === undefined ? undefined : maskText(found.status_line, mask)
   const kept = [...log.comments]
   let size = kept.reduce((sum, comment) => sum + comment.length, 0)
   for (const comment of comments) {

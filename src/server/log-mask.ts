@@ -1,5 +1,6 @@
 /* The secrets of an execution in what is read of it. */
-import { type Mask, makeMask, maskBytes } from '../protocol/mask.ts'
+import { type Mask, makeMask } from '../protocol/mask.ts'
+import { maskText as masked } from '../protocol/mask-output.ts'
 import type { Context, Keys } from './context.ts'
 import { confidential, secretsOf } from './definitions.ts'
 import type { DefinitionRow, Reader } from './store/store.ts'
@@ -53,6 +54,5 @@ function maskFor(secrets: readonly string[]): LogMask {
 
 /** A text without the secrets of its run. */
 export async function maskText(tx: Reader, ctx: Context, group: string, text: string): Promise<string> {
-  const { mask, reach } = await maskOf(tx, ctx, group)
-  return reach === 0 ? text : Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
+  return masked(text, (await maskOf(tx, ctx, group)).mask)
 }

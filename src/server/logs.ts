@@ -67,7 +67,8 @@ async function append(
   // What was dropped is not searched any more.
   const scanned = Math.max(log.scanned, log.tail ?? 0)
   const searched = await searchedBytes(tx, id, scanned, from, masked)
-  let now = withMarkers({ ...log, scanned, masked: log.masked || changed }, searched)
+  const { mask: secrets } = await maskOf(tx, ctx, group)
+  let now = withMarkers({ ...log, scanned, masked: log.masked || changed }, searched, secrets)
   now = grown(now, log.length + bytes.length, ctx.settings.log_limit)
   if (now.head !== null) await tx.dropLog(id, now.head, now.tail!)
   if (hasWholeLog(now)) now = { ...now, complete: await isAsSaid(tx, now) }

@@ -1,8 +1,6 @@
-/*
- * Where the secrets of a plugin's input are: the value of every property with `password: true`, however deep it
- * lies in other values, and the password of the user that the task runs as.
- */
+/* Secrets of a plugin's input (protocol/secrets.ts) in another form. */
 import type { InputContext } from '../protocol/messages.ts'
+import { isObject } from '../protocol/secrets.ts'
 
 /** Gives a secret another form; `where` names it for a person. */
 export type Change = (secret: unknown, where: string) => unknown
@@ -27,25 +25,10 @@ export function changeSecrets(input: InputContext, change: Change): InputContext
   return { ...changed, release: { ...changed.release, automatedTaskAsUser: { ...user, password } } }
 }
 
-/** All texts of a secret that must not be seen: of a configuration item those of its values, not their names. */
-export function textsOf(secret: unknown): string[] {
-  if (typeof secret === 'string') return secret === '' ? [] : [secret]
-  if (typeof secret === 'number') return [String(secret)]
-  if (Array.isArray(secret)) return secret.flatMap(textsOf)
-  if (!isObject(secret)) return []
-  if (Array.isArray(secret.properties))
-    return secret.properties.flatMap(property => textsOf(isObject(property) ? property.value : property))
-  return Object.values(secret).flatMap(textsOf)
-}
-
 /** Whether objects and arrays lie in each other deeper than `levels`. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some(part => isDeeperThan(part, levels - 1))
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** An object with other values; its keys may be any, `__proto__` too. */

@@ -1,11 +1,14 @@
 /* Executions as operators see them. */
+import { parseJson } from '../protocol/exact-json.ts'
+import { showOutput } from '../protocol/mask-output.ts'
 import type { Execution } from '../protocol/messages.ts'
+import { isObject, passwordOutputs } from '../protocol/secrets.ts'
 import type { Context } from './context.ts'
-import { confidential, passwordOutputs } from './definitions.ts'
+import { confidential } from './definitions.ts'
 import { hasEnded } from './executions.ts'
+import { maskOf } from './log-mask.ts'
 import { logOf } from './log-rows.ts'
 import { all } from './pages.ts'
-import { changePasswords, isObject, mapObject } from './secrets.ts'
 import type { DefinitionRow, ExecutionRow, LogRow, Reader } from './store/store.ts'
 import { time, timeOrNull } from './times.ts'
 import { waitingReasons } from './waiting.ts'
@@ -37,7 +40,7 @@ export async function executionViews(
     return {
       ...viewOf(row, log),
       output: log === undefined ? '' : await endOfLog(tx, log, row, shown),
-      output_properties: definition === undefined ? null : await outputProperties(tx, ctx, row, definition),
+      ...(definition === undefined ? noOutput : await outputOf(tx, ctx, row, definition)),
       waiting_because: row.state === 'queued' ? await waitingBecause(row) : null,
     }
   }
@@ -116,29 +119,47 @@ function continued(bytes: Buffer): number {
   return count
 }
 
-const hidden = '********'
+type OutputView = Pick<Execution, 'output_properties' | 'reporting_records'>
 
-/** What a plugin left as `outputProperties`; those that its input calls passwords are not shown. */
-async function outputProperties(
+const noOutput: OutputView = { output_properties: null }
+
+/**
+ * What a plugin left. The outputs that its input calls passwords are not shown, and secrets in the others are masked once
+ * more: a runner of an earlier release has not done it.
+ */
+async function outputOf(
   tx: Reader,
   ctx: Context,
   row: ExecutionRow,
   definition: DefinitionRow,
-): Promise<Record<string, unknown> | null> {
+): Promise<OutputView> {
   const sealed = await tx.output(row.id)
   const output = sealed === undefined ? undefined : parsed(ctx.keys.openAtRest(sealed))
-  const properties = isObject(output) ? output.outputProperties : undefined
-  if (!isObject(properties)) return null
-  const passwords = passwordOutputs(confidential(definition, ctx.keys))
-  return mapObject(properties, (value, name) =>
-    passwords.has(name) ? hidden : changePasswords(value, () => hidden),
+  if (!isObject(output)) return noOutput
+  const { input } = confidential(definition, ctx.keys)
+  const { mask } = await maskOf(tx, ctx, row.group)
+  const { outputProperties, reportingRecords } = showOutput<Output>(
+    { outputProperties: output.outputProperties, reportingRecords: output.reportingRecords },
+    input === undefined ? new Set() : passwordOutputs(input),
+    mask,
   )
+  return {
+    output_properties: isObject(outputProperties) ? outputProperties : null,
+    ...(Array.isArray(reportingRecords) && reportingRecords.length > 0
+      ? { reporting_records: reportingRecords }
+      : {}),
+  }
+}
+
+interface Output {
+  outputProperties: unknown
+  reportingRecords: unknown
 }
 
 /** What a plugin leaves can be anything. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

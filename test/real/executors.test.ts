@@ -215,7 +215,7 @@ touch /.runner/control/x 2>/dev/null && echo wrote control
     const input = taskInput('test.greet', { name: 'World' }, { password: 's3cr3t-w0rd' })
     const end = await world.run(executor, 'plugin', { input })
     t.match(end, { outcome: 'succeeded', exit_code: 0, reason: null })
-    t.same(end.output?.outputProperties, { greeting: 'Hello World', token: 't-s3cr3t-w0rd' })
+    t.same(end.output?.outputProperties, { greeting: 'Hello World', token: `t-${'*'.repeat(11)}` })
     t.notMatch(end.log, /s3cr3t-w0rd/)
     t.notMatch(end.log, Buffer.from('s3cr3t-w0rd').toString('base64'))
     t.match(end.log, /the password is \*{11}, \*+=*\n/)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { seal } from '../../src/protocol/seal.ts'
-import { type Evidence, judge, passwordOutputs, readOutput, secretsOf } from '../../src/remote/plugin.ts'
+import { type Evidence, judge, readOutput } from '../../src/remote/plugin.ts'
 import { fail, ok } from '../../src/result.ts'
 
 const output = (exitCode: number, jobErrorMessage = '') =>
@@ -94,27 +94,4 @@ t.test('an output is opened and checked', async t => {
     ok: false,
     failure: /SESSION_KEY/,
   })
-})
-
-t.test('secrets are found wherever they are', async t => {
-  const input = {
-    release: { automatedTaskAsUser: { username: 'u', password: 'run-as' } },
-    task: {
-      type: 'a.B',
-      properties: [
-        { name: 'plain', value: 'shown' },
-        { name: 'pw', password: true, value: 'one' },
-        { name: 'none', password: true, value: null },
-        { name: 'list', password: true, value: ['two', { deep: 'three' }] },
-        {
-          name: 'ci',
-          kind: 'CI',
-          value: { id: 'x', properties: [{ name: 'p', password: true, value: 'four' }] },
-        },
-        { name: 'token', category: 'output' as const, password: true },
-      ],
-    },
-  }
-  t.same(secretsOf(input).sort(), ['four', 'one', 'run-as', 'three', 'two'])
-  t.same([...passwordOutputs(input)], ['token'])
 })

@@ -6,7 +6,6 @@ import { unseal } from '../../src/protocol/seal.ts'
 import { checkOf } from '../../src/protocol/validation.ts'
 import {
   confidential,
-  passwordOutputs,
   reservationParts,
   secretsOf,
   showDefinition,
@@ -25,7 +24,6 @@ function stored(given: JobBody) {
   return result.value
 }
 
-const property = (name: string, more: object) => ({ name, ...more })
 const inputWith = (...properties: { name: string; value?: unknown; password?: boolean }[]) => ({
   task: { type: 'a.Task', properties },
 })
@@ -181,11 +179,3 @@ t.test(
     )
   },
 )
-
-t.test('an output is a password if a property of its name in the input says so', async t => {
-  const input = inputWith(
-    property('token', { category: 'output', password: true }),
-    property('url', { category: 'output' }),
-  )
-  t.same([...passwordOutputs({ input })], ['token'])
-})

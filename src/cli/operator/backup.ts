@@ -1,4 +1,5 @@
 import { exitStatus } from '../../exit-status.ts'
+import { parseJson } from '../../protocol/exact-json.ts'
 import { errorText } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, withClient } from './connect.ts'
@@ -42,7 +43,7 @@ export async function restoreCommand(options: RestoreOptions, env: NodeJS.Proces
   if (!text.ok) return refuse(text.failure)
   let body: unknown
   try {
-    body = JSON.parse(text.value)
+    body = parseJson(text.value)
   } catch (error) {
     return refuse(`${options.file} is no backup: ${errorText(error)}`)
   }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { parseJson, rawNumber } from '../../protocol/exact-json.ts'
 import type { InputContext, Submit } from '../../protocol/messages.ts'
+import { isObject, passwordsIn } from '../../protocol/secrets.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
 
 /** What the command line says of a definition. */
@@ -9,7 +11,13 @@ export interface DefinitionOptions {
   /** `prefix.ClassName` of a plugin's task. */
   type?: string
   input: string[]
+  /** … whose values are JSON. */
+  inputJson: string[]
   secret: string[]
+  /** Names of properties that the plugin sets. */
+  output: string[]
+  /** … which are passwords. */
+  secretOutput: string[]
   env: string[]
   runnerGroup?: string
   capability: string[]
@@ -65,7 +73,7 @@ function readDefinition(file: string): Result<object, string> {
   const text = readText(file)
   if (!text.ok) return text
   try {
-    const value: unknown = JSON.parse(text.value)
+    const value: unknown = parseJson(text.value)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return ok(value)
   } catch (error) {
     return fail(`${file} is no JSON: ${errorText(error)}`)
@@ -73,45 +81,128 @@ function readDefinition(file: string): Result<object, string> {
   return fail(`${file} has no definition in it: that is a JSON object with an image`)
 }
 
-/** Inputs and secrets: properties of a plugin's task, and a command's secret environment. */
+/** A property of a plugin's task, as the plugins' SDKs need it: with all of its fields. */
+interface Property {
+  name: string
+  kind: string
+  category: 'input' | 'output'
+  password: boolean
+  value: unknown
+}
+
+/** Inputs, outputs and secrets: properties of a plugin's task, and a command's secret environment. */
 function withValues(
   definition: Submit,
-  { type, input, secret, file }: DefinitionOptions,
+  options: DefinitionOptions,
   env: NodeJS.ProcessEnv,
 ): Result<Submit, string> {
-  const inputs = pairs('--input', input)
+  const { type, file } = options
+  const inputs = pairs('--input', options.input)
   if (!inputs.ok) return inputs
-  const secrets = secretsOf(secret, env, file === '-')
+  const values = jsonPairs(options.inputJson)
+  if (!values.ok) return values
+  const secrets = secretsOf(options.secret, env, file === '-')
   if (!secrets.ok) return secrets
   const task = definition.input?.task ?? undefined
   if (type === undefined && task === undefined) {
-    if (inputs.value.size > 0)
-      return fail('--input is for a plugin: name its task by --type prefix.ClassName')
+    const { input, inputJson, output, secretOutput } = options
+    const given = {
+      '--input': input,
+      '--input-json': inputJson,
+      '--output': output,
+      '--secret-output': secretOutput,
+    }
+    const [useless] = Object.entries(given).find(([, names]) => names.length > 0) ?? []
+    if (useless !== undefined)
+      return fail(`${useless} is for a plugin: name its task by --type prefix.ClassName`)
     if (secrets.value.size === 0) return ok(definition)
     const secret_env = { ...definition.secret_env, ...Object.fromEntries(secrets.value) }
     return ok({ ...definition, secret_env })
   }
-  const properties = [...inputs.value].map(([name, value]) => property(name, value, false))
-  properties.push(...[...secrets.value].map(([name, value]) => property(name, value, true)))
-  const named = new Set(properties.map(({ name }) => name))
+  const given = [
+    ...[...inputs.value].map(([name, value]) => inputOf(name, value)),
+    ...[...values.value].map(([name, value]) => inputOf(name, value)),
+    ...[...secrets.value].map(([name, value]) => ({ ...inputOf(name, value), password: true })),
+    ...outputsOf(options),
+  ]
   // What is in the file has not been looked at: who takes the definition says what is wrong with it.
-  const listed = task?.properties ?? []
-  const whole: InputContext = {
+  const listed: unknown = task?.properties ?? []
+  const all = Array.isArray(listed) ? [...listed.filter(isObject), ...given] : given
+  const clash = clashOf(given, all)
+  if (clash !== undefined) return fail(clash)
+  const named = new Set(given.map(({ name }) => name))
+  const whole = {
     ...definition.input,
     task: {
       ...task,
       type: type ?? task!.type,
       properties: Array.isArray(listed)
-        ? [...listed.filter(property => !named.has(property?.name)), ...properties]
+        ? [...listed.filter(property => !named.has(property?.name)), ...given]
         : listed,
     },
-  }
+  } as InputContext
   return ok({ ...definition, input: whole })
 }
 
-/** As the plugins' SDKs need it: with all of its fields. */
-function property(name: string, value: string, password: boolean) {
-  return { name, kind: 'STRING', category: 'input' as const, password, value }
+function inputOf(name: string, value: unknown): Property {
+  return { name, kind: kindOf(value), category: 'input', password: false, value }
+}
+
+function outputsOf({ output, secretOutput }: DefinitionOptions): Property[] {
+  return [...new Set([...output, ...secretOutput])].map(name => ({
+    ...{ name, kind: 'STRING', category: 'output', password: secretOutput.includes(name), value: null },
+  }))
+}
+
+/** The kind of a value, by the names that type definitions have for them. */
+function kindOf(value: unknown): string {
+  if (typeof value === 'boolean') return 'BOOLEAN'
+  if (Number.isInteger(value) || /^-?\d+$/.test(rawNumber(value) ?? '')) return 'INTEGER'
+  const isItem = (item: unknown) => isObject(item) && Array.isArray(item.properties)
+  if (Array.isArray(value)) return value.length > 0 && value.every(isItem) ? 'LIST_OF_CI' : 'LIST_OF_STRING'
+  if (isItem(value)) return 'CI'
+  return isObject(value) ? 'MAP_STRING_STRING' : 'STRING'
+}
+
+type Named = { name?: unknown; category?: unknown }
+
+/** What is wrong with properties of the same name; undefined where nothing is. */
+function clashOf(given: readonly Property[], all: readonly Named[]): string | undefined {
+  const isOutput = new Map<unknown, boolean>()
+  for (const { name, category } of all) {
+    const output = category === 'output'
+    if ((isOutput.get(name) ?? output) !== output)
+      return `${name} is an input and an output: a task has one property of each name; leave one of them out`
+    isOutput.set(name, output)
+  }
+  const names = given.map(({ name }) => name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  return twice === undefined
+    ? undefined
+    : `${twice} is given twice, by two of --input, --input-json and --secret: leave one of them out`
+}
+
+/** `key=JSON`; the value `@file` is what the file has in it. */
+function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, string> {
+  const read = pairs('--input-json', texts)
+  if (!read.ok) return read
+  const all = new Map<string, unknown>()
+  for (const [key, text] of read.value) {
+    let value: unknown
+    try {
+      value = parseJson(text)
+    } catch {
+      return fail(`--input-json ${key}: it is not JSON, such as 30, true, "text", [1, 2] or @file`)
+    }
+    // The last one of a key counts.
+    const typed = texts.findLast(one => one.startsWith(`${key}=`))
+    if (passwordsIn(value).length > 0 && !typed?.startsWith(`${key}=@`))
+      return fail(
+        `--input-json ${key}: there is a password in it, which can be seen by all users of this host; write ${key}=@file`,
+      )
+    all.set(key, value)
+  }
+  return ok(all)
 }
 
 /** `key=value`; the value `@file` is what the file has in it. */

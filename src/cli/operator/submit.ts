@@ -17,7 +17,9 @@ export async function submitCommand(options: SubmitCommandOptions, env: NodeJS.P
     const [job, ...more] = words
     if (job === undefined || more.length > 0)
       return refuse('say which job: its name; or --image, or --file with a definition')
-    if (options.type !== undefined || options.input.length + options.secret.length + options.env.length > 0)
+    const { type, input, inputJson, secret, output, secretOutput, env: variables } = options
+    const given = [input, inputJson, secret, output, secretOutput, variables]
+    if (type !== undefined || given.some(texts => texts.length > 0))
       return refuse(`job ${job} runs as it is defined; \`runner job put\` changes that`)
     return withClient(options, env, client =>
       makeAndWait(client, options, idempotencyKey =>

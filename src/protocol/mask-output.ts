@@ -1,0 +1,158 @@
+/*
+ * What a plugin leaves, without secrets: texts and keys, at any depth, have as many `*` as a secret in them has bytes,
+ * as in a log. A number becomes a text where something of it is masked.
+ */
+import { rawNumber } from './exact-json.ts'
+import { type Mask, maskBytes } from './mask.ts'
+import { isObject, passwordsIn, textsOf } from './secrets.ts'
+
+/** What stands for a password. */
+export const hidden = '********'
+
+/** The parts of a plugin's output that people may see; all of it can be anything. */
+export interface Shown {
+  jobErrorMessage?: unknown
+  outputProperties?: unknown
+  reportingRecords?: unknown
+}
+
+/** Masks an output in its place; outputs that are passwords stay as they are. */
+export function maskOutput<T extends Shown>(output: T, passwords: ReadonlySet<string>, mask: Mask): T {
+  return maskShown(output, passwords, mask, false)
+}
+
+/** Masks an output in its place, and hides the outputs that are passwords. */
+export function showOutput<T extends Shown>(output: T, passwords: ReadonlySet<string>, mask: Mask): T {
+  return maskShown(output, passwords, mask, true)
+}
+
+/** A text without secrets. */
+export function maskText(text: string, mask: Mask): string {
+  if (mask.automaton === undefined || text === '') return text
+  return Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
+}
+
+/** The texts of the passwords in an output. */
+export function secretsOfOutput(
+  { outputProperties, reportingRecords }: Shown,
+  passwords: ReadonlySet<string>,
+) {
+  const named = isObject(outputProperties)
+    ? Object.entries(outputProperties).flatMap(([name, value]) => (passwords.has(name) ? textsOf(value) : []))
+    : []
+  return [...new Set([...named, ...passwordsIn(outputProperties), ...passwordsIn(reportingRecords)])]
+}
+
+/** An object or an array, whose keys are its indexes. */
+type Holder = Record<string | number, unknown>
+
+/** A text in a value: where it is, or which key. */
+interface Part {
+  holder: Holder
+  key: string | number
+  text: string
+  isKey: boolean
+}
+
+/** Parts, and characters of them, that are masked together. */
+const batch = { parts: 10_000, characters: 1_000_000 }
+/** Between two parts. A secret that has one in it may be masked across two: too much, never too little. */
+const between = '\0'
+
+function maskShown<T extends Shown>(
+  output: T,
+  passwords: ReadonlySet<string>,
+  mask: Mask,
+  hides: boolean,
+): T {
+  const { jobErrorMessage, outputProperties, reportingRecords } = output
+  const shown: Holder = { jobErrorMessage, outputProperties, reportingRecords }
+  const masker = new PartMasker(mask)
+  const rest: Holder[] = [shown]
+  const look = (holder: Holder, key: string | number, value: unknown) => {
+    const text =
+      typeof value === 'number' ? String(value) : typeof value === 'string' ? value : rawNumber(value)
+    if (text !== undefined) masker.add({ holder, key, text, isKey: false })
+    else if (typeof value === 'object' && value !== null) rest.push(value as Holder)
+  }
+  for (let holder = rest.pop(); holder !== undefined; holder = rest.pop()) {
+    if (Array.isArray(holder)) {
+      for (const [index, value] of holder.entries()) look(holder, index, value)
+      continue
+    }
+    for (const [key, value] of Object.entries(holder)) {
+      if (holder !== shown) masker.add({ holder, key, text: key, isKey: true })
+      const isPassword =
+        (holder.password === true && key === 'value') || (holder === outputProperties && passwords.has(key))
+      if (!isPassword) look(holder, key, value)
+      else if (hides && value !== null) set(holder, key, hidden)
+    }
+  }
+  masker.end()
+  for (const [key, value] of Object.entries(shown)) if (value !== undefined) set(output as Holder, key, value)
+  return output
+}
+
+class PartMasker {
+  readonly #mask: Mask
+  #parts: Part[] = []
+  #characters = 0
+  /** Keys to be changed when nothing is set by its old key any more. */
+  readonly #keys = new Map<Holder, Map<string, string>>()
+
+  constructor(mask: Mask) {
+    this.#mask = mask
+  }
+
+  add(part: Part): void {
+    if (this.#mask.automaton === undefined || part.text === '') return
+    this.#parts.push(part)
+    this.#characters += part.text.length
+    if (this.#parts.length >= batch.parts || this.#characters >= batch.characters) this.#flush()
+  }
+
+  end(): void {
+    this.#flush()
+    for (const [holder, names] of this.#keys) rename(holder, names)
+  }
+
+  #flush(): void {
+    const parts = this.#parts
+    this.#parts = []
+    this.#characters = 0
+    const bytes = Buffer.from(parts.map(({ text }) => text).join(between))
+    const masked = Buffer.from(maskBytes(bytes, this.#mask))
+    if (masked.equals(bytes)) return
+    let at = 0
+    for (const { holder, key, text, isKey } of parts) {
+      const end = at + Buffer.byteLength(text)
+      if (masked.compare(bytes, at, end, at, end) !== 0) {
+        const now = masked.toString('utf8', at, end)
+        if (isKey) this.#keys.set(holder, (this.#keys.get(holder) ?? new Map()).set(key, now))
+        else set(holder, key, now)
+      }
+      at = end + between.length
+    }
+  }
+}
+
+/** Sets a value whatever its key is, `__proto__` too. */
+function set(holder: Holder, key: string | number, value: unknown): void {
+  Object.defineProperty(holder, key, { value, writable: true, enumerable: true, configurable: true })
+}
+
+/** Gives values other keys; of two that are masked alike each keeps its value. */
+function rename(holder: Holder, names: ReadonlyMap<string, string>): void {
+  const entries = Object.entries(holder)
+  for (const [key] of entries) delete holder[key]
+  const taken = new Map<string, number>()
+  for (const [key, value] of entries) {
+    const name = names.get(key) ?? key
+    let times = (taken.get(name) ?? 0) + 1
+    while (times > 1 && taken.has(`${name} (${times})`)) times++
+    taken.set(name, times)
+    const free = times === 1 ? name : `${name} (${times})`
+    taken.set(free, taken.get(free) ?? 1)
+    set(holder, free, value)
+  }
+}
