@@ -42,7 +42,8 @@ Examples:
     .addHelpText(
       'after',
       `
-It waits for running jobs for drain_time at the most, whatever on_stop says.
+It waits for running jobs for drain_time at the most, whatever on_stop says. The server of \`runner server --attach\`
+goes on without its runner.
 
 Exit status: 0 asked, or stopped; 7 no runner is attached with this configuration; 77 it belongs to another user;
 78 configuration error; 130 or 143 not waiting any more.

@@ -14,7 +14,7 @@ import { type AttachEnd, attach } from '../remote/attach.ts'
 import type { StopKind } from '../remote/ending.ts'
 import type { AttachEvent } from '../remote/events.ts'
 import { forgetIdentity, loadIdentity } from '../remote/identity.ts'
-import { writePresence } from '../remote/presence.ts'
+import { type Presence, removePresence, writePresence } from '../remote/presence.ts'
 import { tokenAdvice } from '../remote/registrar.ts'
 import { attachReporter } from '../report/attach-reporter.ts'
 import type { Verbosity } from '../report/describe.ts'
@@ -30,6 +30,8 @@ export interface AttachCommandOptions {
   tokenFile?: string
   /** Another identity than the one that is there. */
   newIdentity: boolean
+  /** The process is the server too. */
+  besideServer?: true
   json: boolean
   verbosity: Verbosity
   version: string
@@ -89,8 +91,7 @@ export async function attachWith(
     if (lost !== undefined) reporter.emit({ event: 'notice', message: lost })
     const identity = await loadIdentity(remote.state_dir)
     if (!identity.ok) return refuse(identity.failure)
-    const presence = { pid: process.pid, start_ticks: startTicks(process.pid), server: server.value.href }
-    writePresence(remote.state_dir, presence)
+    writePresence(remote.state_dir, presenceAt(server.value, options))
     const kind = new AbortController()
     const pass = () => kind.abort((stop.reason as StopKind | undefined) ?? remote.on_stop)
     stop.addEventListener('abort', pass, { once: true })
@@ -106,8 +107,14 @@ export async function attachWith(
     return ok(end)
   } finally {
     reporter.close()
+    removePresence(remote.state_dir)
     lock.release()
   }
+}
+
+function presenceAt(server: URL, { besideServer }: AttachCommandOptions): Presence {
+  const me = { pid: process.pid, start_ticks: startTicks(process.pid) }
+  return { ...me, server: server.href, ...(besideServer ? { beside_server: besideServer } : {}) }
 }
 
 /** Makes sure that the state directory is this process's alone. */

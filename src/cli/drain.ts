@@ -38,24 +38,25 @@ export async function drainCommand(options: DrainCommandOptions, env: NodeJS.Pro
     tell('not-attached', `no runner is attached with ${state_dir}`)
     return exitStatus.noRun
   }
-  const { pid, start_ticks } = presence
+  const { pid, start_ticks, beside_server: beside } = presence
+  const who = beside ? `the runner in the server of process ${pid}` : `process ${pid}`
   try {
     process.kill(pid, 'SIGUSR2')
   } catch (error) {
-    sayError(`runner: process ${pid} cannot be asked: ${errorText(error)}\n`)
+    sayError(`runner: ${who} cannot be asked: ${errorText(error)}\n`)
     return errorCode(error) === 'EPERM' ? exitStatus.refused : exitStatus.internal
   }
   if (!options.wait) {
-    tell('draining', `process ${pid} ends when ${namesInSpool(state_dir).length} executions have ended`)
+    tell('draining', `${who} ends when ${namesInSpool(state_dir).length} executions have ended`)
     return exitStatus.ok
   }
   using signals = catchSignals()
-  while (startTicks(pid) === start_ticks && !signals.stop.aborted)
-    await systemClock.sleep(lookEvery, signals.stop)
+  const isThere = () => (beside ? readPresence(state_dir)?.pid === pid : startTicks(pid) === start_ticks)
+  while (isThere() && !signals.stop.aborted) await systemClock.sleep(lookEvery, signals.stop)
   if (signals.stop.aborted) {
-    sayError(`runner: not waiting for process ${pid} any more; it goes on draining\n`)
+    sayError(`runner: not waiting for ${who} any more; it goes on draining\n`)
     return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
   }
-  tell('stopped', `process ${pid} has stopped`)
+  tell('stopped', `${who} has stopped`)
   return exitStatus.ok
 }

@@ -324,6 +324,8 @@ export function makeProgram(argv: readonly string[], done: Done): Command {
 
 /** Runs one command; its exit status becomes that of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // By default SIGUSR2 ends a process, and SIGUSR1 opens Node's debugger, which any user of the host can talk to.
+  process.on('SIGUSR1', () => {}).on('SIGUSR2', () => {})
   process.stdout.on('error', error => {
     // A reader that has gone, as in `runner list | head -1`, is no error.
     if (errorCode(error) === 'EPIPE') return

@@ -4,8 +4,9 @@ import { parseAddress, type ServerConfiguration } from '../config/server-section
 import { findConfigFile } from '../config/sources.ts'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import type { StopKind } from '../remote/ending.ts'
 import type { Verbosity } from '../report/describe.ts'
-import { type Notifier, systemdNotifier } from '../report/systemd.ts'
+import { type Notifier, notifyVariables, systemdNotifier } from '../report/systemd.ts'
 import { type Log, makeLog } from '../server/log.ts'
 import type { RunningServer } from '../server/server.ts'
 import { isLoopback, tlsOptions } from '../server/tls.ts'
@@ -57,7 +58,7 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
     if (server.tls !== undefined) renewTlsAtHangup(running.server, server.tls, log)
     notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
     if (options.verbosity !== 'quiet') process.stdout.write(running.text)
-    const beside = options.attach ? attachBeside(running, options, env, signals) : undefined
+    const beside = options.attach ? attachBeside(running, options, env, signals, log) : undefined
     return await untilStopped(running.server, signals, notifier, log, beside)
   } finally {
     notifier?.close()
@@ -104,24 +105,32 @@ function renewTlsAtHangup(
 
 /**
  * Attaches a runner to the server of this process. It drains at the first signal, before the server stops, and aborts
- * what runs at the second.
+ * what runs at the second. At SIGUSR2, which `runner drain` sends, it drains, and the server goes on.
  */
 async function attachBeside(
   { server, registrationFile }: Started,
   { config, verbosity, version }: ServerCommandOptions,
   env: NodeJS.ProcessEnv,
   { stop, hurry }: Signals,
+  log: Log,
 ): Promise<void> {
   const drain = new AbortController()
-  stop.addEventListener('abort', () => drain.abort('drain'), { once: true })
+  const take = () => drain.abort('drain' satisfies StopKind)
+  stop.addEventListener('abort', take, { once: true })
+  process.once('SIGUSR2', take)
   const options = {
     ...(config === undefined ? {} : { config }),
     ...{ server: server.url, tokenFile: registrationFile, newIdentity: false, json: !process.stderr.isTTY },
-    ...{ verbosity, version },
+    ...{ verbosity, version, besideServer: true as const },
   }
+  // The server speaks to systemd: to it, a runner that stops would be a service that stops.
+  const quiet = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !notifyVariables.some(own => own === name)),
+  )
   const { attachWith } = await import('./attach.ts')
-  const end = await attachWith(options, env, { stop: drain.signal, hurry })
+  const end = await attachWith(options, quiet, { stop: drain.signal, hurry })
   if (!end.ok) sayError(`runner: no runner is attached: ${end.failure.message}\n`)
+  else if (!stop.aborted) log('info', 'the attached runner has ended; the server goes on', { end: end.value })
 }
 
 /** Serves until a signal comes; a second one does not wait for what is under way. */

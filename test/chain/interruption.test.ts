@@ -78,11 +78,11 @@ rigTest(
   },
 )
 
-rigTest(t, 'SIGHUP is ignored', { tasks: { a: held } }, async (t, rig) => {
+rigTest(t, 'signals that mean nothing to a run are ignored', { tasks: { a: held } }, async (t, rig) => {
   const hold = rig.hold('hold')
   const run = rig.run()
   await run.output('up')
-  run.child.kill('SIGHUP')
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) run.child.kill(signal)
   hold.release()
   t.equal(await run.ended, 0)
   t.equal(run.events.at(-1)?.event, 'run:ended')
