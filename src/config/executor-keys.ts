@@ -13,6 +13,12 @@ export const executor = {
     description:
       'Patterns of the images that may run, such as `registry.example/ops/*`; `*` stands for anything.',
   },
+  reuse: {
+    $ref: kind('reuse'),
+    default: 'domain',
+    description:
+      'Which job may get a container in which another one has run: one of the same trust domain, only the same named job of it, or none.',
+  },
   max_jobs_per_executor: {
     $ref: kind('count'),
     default: '100',

@@ -3,12 +3,16 @@ import type { Diagnostic } from './diagnostic.ts'
 import type { Setting } from './load.ts'
 import { type ExecutorKey, executorKeys } from './schema.ts'
 
+export type Reuse = 'domain' | 'job' | 'never'
+
 /** `[executor]`, with every path absolute. */
 export interface ExecutorConfiguration {
   /** Absent: DOCKER_HOST, or the socket that is there. */
   docker_host?: string
   /** Patterns of the images that may run. */
   images: string[]
+  /** Which job may get a container that has had another one: of its trust domain, the same job of it, none. */
+  reuse: Reuse
   max_jobs_per_executor: number
   pull: 'missing' | 'always' | 'never'
   /** Bytes. */
@@ -50,6 +54,7 @@ export function executorConfiguration(
   return {
     ...optional('docker_host'),
     images: names('images'),
+    reuse: text('reuse') as Reuse,
     max_jobs_per_executor: Number(text('max_jobs_per_executor')),
     pull: text('pull') as ExecutorConfiguration['pull'],
     memory: sizeOf(text('memory')),

@@ -16,6 +16,7 @@ export const definitions = {
   database: { type: 'string', pattern: '^(sqlite:.|postgres(ql)?://.)' },
   engine: { type: 'string', pattern: '^((unix://)?/.+|(tcp|http)://[^/]+:\\d{1,5}/?)$' },
   pull: { type: 'string', enum: ['missing', 'always', 'never'] },
+  reuse: { type: 'string', enum: ['domain', 'job', 'never'] },
   number: { type: 'string', pattern: '^(\\d{1,6}(\\.\\d{0,9})?|\\.\\d{1,9})$' },
   word: { type: 'string', pattern: '^\\S+$' },
   url: {
@@ -47,6 +48,7 @@ export const kindTexts: Record<Kind, string> = {
   database: 'sqlite:PATH or postgres://USER@HOST/NAME',
   engine: 'unix:///PATH or tcp://HOST:PORT',
   pull: 'missing, always or never',
+  reuse: 'domain, job or never',
   number: 'a number, such as 2 or 0.5',
   word: 'a word without spaces',
   url: 'the address of a server, such as https://runner.example:8080',

@@ -4,7 +4,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { ExecutorConfiguration } from '../config/executor-section.ts'
+import type { ExecutorConfiguration, Reuse } from '../config/executor-section.ts'
 import type { RemoteConfiguration } from '../config/remote-section.ts'
 import type { Edges } from '../edges.ts'
 import { Client } from '../protocol/client.ts'
@@ -14,7 +14,8 @@ import { freeBytes } from './disk-floor.ts'
 import { keepBusybox } from './executors/busybox.ts'
 import type { DockerOptions } from './executors/docker-executor.ts'
 import { Engine, type EngineFacts } from './executors/engine.ts'
-import { probe } from './executors/probe.ts'
+import { type Probed, probe } from './executors/probe.ts'
+import { onceBecause } from './executors/reuse.ts'
 import { asGuest, guestsIn } from './guest.ts'
 import { readOwnToken, refusalText } from './registrar.ts'
 
@@ -24,6 +25,7 @@ export type CheckName =
   | 'busybox'
   | 'engine'
   | 'a job'
+  | 'reuse'
   | 'server'
   | 'clock'
   | 'token'
@@ -148,9 +150,13 @@ async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGen
     yield skipped
     return
   }
-  yield await examineJob({ engine: engine.value, processors: facts.value.processors, busybox: busybox.value })
+  const { processors, storage } = facts.value
+  const once = onceBecause(facts.value, executor)
+  yield* examineJob({ engine: engine.value, processors, busybox: busybox.value, once })
 
-  async function examineJob(parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox'>): Promise<Check> {
+  async function* examineJob(
+    parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox' | 'once'>,
+  ): AsyncGenerator<Check> {
     const check = 'a job'
     // Where jobs will run: the engine may see that directory, and no other, or under another name.
     const { state_dir, work_dir: workDir } = remote
@@ -164,17 +170,33 @@ async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGen
         onLeft,
         options => probe(options, facts.ok ? facts.value : never(), edges),
       )
-      if (!done.ok) return { check, result: 'failed', message: done.failure.message }
+      if (!done.ok) return yield { check, result: 'failed', message: done.failure.message }
       if (left.length > 0)
-        return { check, result: 'failed', message: `something of it is left behind: ${left.join('; ')}` }
-      return { check, result: 'ok', message: 'was handed over to a container and came back' }
+        return yield {
+          check,
+          result: 'failed',
+          message: `something of it is left behind: ${left.join('; ')}`,
+        }
+      yield { check, result: 'ok', message: 'was handed over to a container and came back' }
+      yield reuseCheck(done.value, executor.reuse, storage)
     } catch (error) {
       const message = `nothing can be kept in ${state_dir} or ${workDir}: ${errorText(error)}`
-      return { check, result: 'failed', message }
+      yield { check, result: 'failed', message }
     } finally {
       for (const [path, there] of made) removeEmpty(path, there)
     }
   }
+}
+
+function reuseCheck({ once }: Probed, reuse: Reuse, storage: string): Check {
+  const check = 'reuse'
+  const where = `storage driver ${storage}`
+  if (once === undefined) {
+    const whom = reuse === 'job' ? 'the same job of one trust domain' : 'jobs of one trust domain'
+    return { check, result: 'ok', message: `containers are used again for ${whom} (${where})` }
+  }
+  const result = reuse === 'never' ? 'ok' : 'warning'
+  return { check, result, message: `each job gets a container of its own (${where}): ${once}` }
 }
 
 /** Removes a directory and those above it, up to one that stays, as far as nothing is in them. */

@@ -18,6 +18,7 @@ import { Engine, type EngineFacts } from './executors/engine.ts'
 import type { Executors } from './executors/executor.ts'
 import { ImageCollector } from './executors/image-collector.ts'
 import { probe } from './executors/probe.ts'
+import { onceBecause } from './executors/reuse.ts'
 import { Reminder } from './registrar.ts'
 
 export interface HostOptions {
@@ -159,7 +160,7 @@ export class ExecutorHost {
   }
 
   async #tryToOpen(): Promise<Result<Workshop, string>> {
-    const { settings, stateDir, workDir, runnerId, env, edges } = this.#options
+    const { settings, stateDir, workDir, runnerId, env, edges, emit } = this.#options
     try {
       makeDirectory(workDir)
     } catch (error) {
@@ -174,11 +175,15 @@ export class ExecutorHost {
     const options: DockerOptions = {
       ...{ engine: engine.value, settings, workDir, runnerId, edges },
       ...{ busybox: busybox.value, processors: facts.value.processors },
+      once: onceBecause(facts.value, settings),
     }
     const probed = await probe(options, facts.value, edges)
     if (!probed.ok) return fail(probed.failure.message)
     const collector = this.#collectorAt(engine.value, facts.value)
-    const executors = new DockerExecutors({ ...options, collector })
+    const { once } = probed.value
+    if (once !== undefined && settings.reuse !== 'never')
+      emit({ event: 'notice', message: `each job gets a container of its own: ${once}` })
+    const executors = new DockerExecutors({ ...options, once, collector })
     // The server says how many.
     const none = {
       capacity: 0,

@@ -140,6 +140,18 @@ echo end`
     }
   })
 
+  // As root runner gives the directory of leaves to this user; with a rootless engine it is that of any root.
+  const owner = { user: '3' }
+
+  await test('only who owns the directory of its leaf can move that', async t => {
+    const executor = await world.launch('box')
+    const script = 'cd /.runner/jobs; mv * moved; ln -s /etc x; rm -rf *; ls -d *'
+    const { log, execution } = await world.run(executor, 'box', { command: ['sh', '-c', script] })
+    t.match(log, new RegExp(`Permission denied\n[^]*\n${execution.id}\n$`))
+    t.ok(await executor.sweep(), 'the executor can be used again')
+    await executor.remove()
+  })
+
   await test('it may move its directories, its log and its neighbours', async t => {
     for (const [title, script, expected] of [
       ['its leaf', 'cd /.runner/jobs && mv * moved && echo moved', { log: 'moved\n', exit_code: 0 }],
@@ -151,7 +163,7 @@ echo end`
       ['everything', 'rm -rf /.runner/jobs/*; echo gone', { log: 'gone\n', reason: 'executor-lost' }],
       ['its working directory', 'mkdir /w; cd /w; rmdir /w; echo gone', { log: 'gone\n', exit_code: 0 }],
     ] as const) {
-      const executor = await world.launch('box')
+      const executor = await world.launch('box', owner)
       t.match(await world.run(executor, 'box', { command: ['sh', '-c', script] }), expected, title)
       if (title === 'its leaf') t.notOk(await executor.sweep(), 'the executor is not used again')
       await executor.remove()
@@ -163,7 +175,7 @@ echo end`
     mkdirSync(outside)
     writeFileSync(join(outside, 'log'), 'of the host\n')
     const script = `cd /.runner/jobs; for leaf in *; do mv "$leaf" moved; ln -s ${outside} "$leaf"; done; echo gone`
-    const executor = await world.launch('box')
+    const executor = await world.launch('box', owner)
     t.match(await world.run(executor, 'box', { command: ['sh', '-c', script] }), {
       log: 'gone\n',
       exit_code: 0,

@@ -27,6 +27,7 @@ export const edges: Edges = { clock: systemClock, chance: systemChance }
 /** What no test gets; it is the engine of a test that has no network. */
 export const settings: ExecutorConfiguration = {
   images: ['*'],
+  reuse: 'domain',
   max_jobs_per_executor: 100,
   pull: 'never',
   memory: 512 * 1024 ** 2,

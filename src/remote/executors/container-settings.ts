@@ -15,11 +15,27 @@ export const labels = {
 /** What the container calls `control/` and `jobs/`. */
 const inside = { control: '/.runner/control', jobs: '/.runner/jobs' }
 
+/**
+ * A user as whom no job runs, or else it is the only one in its container: owns directories that are emptied for the next
+ * job, so that no job can leave something in their attributes (supervisor.sh). Debian calls it `sys`.
+ */
+export const strangerId = 3
+
+/** Directories in memory. */
+const tmpfs = 'rw,exec,nosuid,nodev,mode=1777'
+const shared = `${tmpfs},uid=${strangerId}`
+
+/** The engine's own, and what it leaves writable below /sys where control groups are of version 1. */
+const readonlyPaths = [
+  ...['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+  '/sys/fs/cgroup',
+]
+
 /** What the container gets. Everything that a job does not need is taken from it. */
 export function containerSettings(
   executor: { id: string; name: string; group: string; directory: string },
   image: ImageFacts,
-  { settings, runnerId, processors, workDir }: DockerOptions,
+  { settings, runnerId, processors, workDir, once }: DockerOptions,
 ): ContainerCreateOptions {
   const source = join(settings.host_work_dir ?? workDir, basename(executor.directory))
   const mount = (name: 'control' | 'jobs', readOnly: boolean) => ({
@@ -35,7 +51,7 @@ export function containerSettings(
       join(inside.control, 'busybox'),
       'sh',
       join(inside.control, 'supervise.sh'),
-      ...image.volumes,
+      ...(once === undefined ? [] : ['once']),
     ],
     Cmd: [],
     ...(settings.user === undefined ? {} : { User: settings.user }),
@@ -51,12 +67,15 @@ export function containerSettings(
     HostConfig: {
       Mounts: [mount('control', true), mount('jobs', false)],
       // The image's volumes are made by the engine, with what the image has there, and go with the container.
-      Tmpfs: Object.fromEntries(['/tmp', '/dev/shm'].map(path => [path, 'rw,exec,nosuid,nodev,mode=1777'])),
+      Tmpfs: Object.fromEntries(
+        ['/tmp', '/dev/shm'].map(path => [path, once === undefined ? shared : tmpfs]),
+      ),
       NetworkMode: settings.network,
       ReadonlyRootfs: settings.read_only,
       CapDrop: ['ALL'],
       CapAdd: settings.cap_add,
       SecurityOpt: ['no-new-privileges'],
+      ReadonlyPaths: readonlyPaths,
       PidsLimit: settings.pids,
       Memory: settings.memory,
       MemorySwap: settings.memory,

@@ -42,6 +42,8 @@ export interface DockerOptions {
   busybox: string
   /** Of the engine's host. */
   processors: number
+  /** Why no container may have a second job, whatever the first one does; absent where it may. */
+  once?: string | undefined
   /** Hears which images are pulled and wanted; without it none is ever removed. */
   collector?: ImageCollector | undefined
   edges: Edges
@@ -53,8 +55,11 @@ export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
 
 /** Seconds: for a supervisor to take orders, for a sweep, between two looks, and for the engine to remove a container. */
 const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60 }
+/** Of the directory in which leaves are: a job can look into it, and not write to it. */
+export const jobsMode = 0o755
 /** Bytes: more than an `exit` has. */
 const roomForExit = 100
+const longestVerdict = 4096
 
 const lost = (message: string) => fail({ reason: 'executor-lost' as const, message })
 
@@ -68,8 +73,7 @@ export class DockerExecutor implements Executor {
   /** With what orders begin; an adopted one gets no more of them. */
   readonly key: string
   readonly #options: DockerOptions
-  /** What of the image was changed before any job. */
-  #layer: string | undefined
+  unfit: string | undefined
 
   constructor(options: DockerOptions, id: string, imageId: string, group: string, adopted: boolean) {
     this.#options = options
@@ -80,6 +84,7 @@ export class DockerExecutor implements Executor {
     this.key = options.edges.chance.id().slice(0, 16)
     this.name = `runner-${id}`
     this.directory = directoryOf(options, id)
+    this.unfit = options.once
   }
 
   get #jobs(): string {
@@ -138,10 +143,6 @@ export class DockerExecutor implements Executor {
       }
       await clock.sleep(patience.look)
     }
-  }
-
-  async rememberLayer(): Promise<void> {
-    this.#layer = await this.#changes()
   }
 
   makeLeaf(order: Order): Leaf {
@@ -251,38 +252,28 @@ export class DockerExecutor implements Executor {
     const { edges } = this.#options
     const id = edges.chance.id()
     const nonce = edges.chance.id()
+    if (this.unfit !== undefined) return false
     try {
       using leaf = Leaf.make(this.#jobs, id)
       if (!this.#say(`sweep ${this.key} ${id} ${nonce}`)) return false
       const end = edges.clock.monotonic() + patience.sweep
       const said = () => {
-        const file = leaf.read('exit', 100)
-        return file.ok ? file.value.bytes.toString() : ''
+        const file = leaf.read('exit', longestVerdict)
+        const text = file.ok ? file.value.bytes.toString() : ''
+        return text.endsWith('\n') ? text : ''
       }
       while (said() === '' && edges.clock.monotonic() < end && this.lives())
         await edges.clock.sleep(patience.look)
-      if (said() !== `${nonce} clean\n` || !(await this.removeLeaf(id, leaf.identity))) return false
+      const verdict = said()
+      if (verdict.startsWith(`${nonce} unfit `)) this.unfit = verdict.slice(nonce.length + 7).trimEnd()
+      if (verdict !== `${nonce} clean\n` || !(await this.removeLeaf(id, leaf.identity))) return false
     } catch {
       return false
     }
     const { mode } = lstatSync(this.#jobs)
-    if ((mode & 0o7777) !== 0o711) return false
+    if ((mode & 0o7777) !== jobsMode) return false
     // The files of a job that it has moved away.
-    if ([this.#jobs, this.#logs].some(folder => readdirSync(folder).length > 0)) return false
-    return this.#layer !== undefined && (await this.#changes()) === this.#layer
-  }
-
-  /** What differs from the image, as text; undefined where the engine does not say. */
-  async #changes(): Promise<string | undefined> {
-    const changes = await this.#options.engine.call('say what has changed', (docker, abortSignal) =>
-      docker.getContainer(this.name).changes({ abortSignal }),
-    )
-    if (!changes.ok) return undefined
-    // In no order of its own.
-    return (changes.value ?? [])
-      .map(({ Path, Kind }) => `${Kind} ${Path}`)
-      .sort()
-      .join('\n')
+    return [this.#jobs, this.#logs].every(folder => readdirSync(folder).length === 0)
   }
 
   async facts(): Promise<Result<ContainerFacts, ExecutorFailure>> {

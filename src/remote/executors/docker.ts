@@ -11,15 +11,24 @@
  * again.
  */
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeDirectory } from '../../journal/files.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
 import { isPathPart } from '../path-part.ts'
 import { shareBusybox } from './busybox.ts'
-import { containerSettings, labels } from './container-settings.ts'
-import { DockerExecutor, type DockerOptions } from './docker-executor.ts'
+import { containerSettings, labels, strangerId } from './container-settings.ts'
+import { DockerExecutor, type DockerOptions, jobsMode } from './docker-executor.ts'
 import type { EngineFailure } from './engine.ts'
 import type { Executor, ExecutorFailure, Executors } from './executor.ts'
 import { type ImageFailure, Images, type PullProgress } from './images.ts'
@@ -77,7 +86,6 @@ export class DockerExecutors implements Executors {
     const ready = listens.ok ? executor.hideOrders() : listens
     if (ready.ok) {
       rmSync(join(executor.directory, 'control', 'key'), { force: true })
-      await executor.rememberLayer()
       return ok(executor)
     }
     return fail({ ...ready.failure, ...(await leftOf(executor)) })
@@ -89,12 +97,14 @@ export class DockerExecutors implements Executors {
     makeDirectory(directory)
     for (const [path, mode] of [
       [control, 0o755],
-      [jobs, 0o711],
+      [jobs, jobsMode],
       [join(directory, 'logs'), 0o700],
     ] as const) {
       mkdirSync(path)
       chmodSync(path, mode)
     }
+    // Where it cannot be given away, jobs of its owner are the only ones in their containers (supervisor.sh).
+    if (process.geteuid?.() === 0) tryTo(() => chownSync(jobs, strangerId, strangerId))
     shareBusybox(this.#options.busybox, join(control, 'busybox'))
     writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
     writeFileSync(join(control, 'key'), `${key}\n`)
@@ -136,6 +146,14 @@ export class DockerExecutors implements Executors {
         found.set(id, new DockerExecutor(this.#options, id, '', '', true))
     }
     return ok([...found.values()])
+  }
+}
+
+function tryTo(act: () => void): void {
+  try {
+    act()
+  } catch {
+    // It is left as it was.
   }
 }
 

@@ -34,6 +34,10 @@ interface Info {
   Architecture?: string
   NCPU?: number
   SecurityOptions?: string[] | null
+  Driver?: string
+  DefaultRuntime?: string
+  /** Podman's alone. */
+  BuildahVersion?: string
   DockerRootDir?: string
 }
 
@@ -42,7 +46,6 @@ interface ContainerApi {
   kill(options: { signal: string } & Stoppable): Promise<unknown>
   remove(options: { force: true; v: true } & Stoppable): Promise<unknown>
   inspect(options: { size?: true } & Stoppable): Promise<Docker.ContainerInspectInfo & { SizeRw?: number }>
-  changes(options: Stoppable): Promise<{ Path: string; Kind: number }[] | null>
 }
 
 /** What of dockerode is used; its own types leave no room for `abortSignal`. */
@@ -73,6 +76,11 @@ export interface EngineFacts {
   architecture: string
   processors: number
   security: string[]
+  /** How it keeps images and containers: `overlay2`. */
+  storage: string
+  /** What makes its containers: `runc`. */
+  runtime: string
+  podman: boolean
   /** Where it keeps images and containers, on its own machine. */
   root: string
 }
@@ -137,6 +145,7 @@ export class Engine {
     const info = await this.call('say what it is', (docker, abortSignal) => docker.info({ abortSignal }))
     if (!info.ok) return info
     const { ID, Name, OperatingSystem, Architecture, NCPU, SecurityOptions, DockerRootDir } = info.value
+    const { Driver, DefaultRuntime, BuildahVersion } = info.value
     return ok({
       id: ID ?? '',
       name: Name ?? '',
@@ -144,6 +153,9 @@ export class Engine {
       architecture: Architecture ?? '',
       processors: NCPU ?? 1,
       security: SecurityOptions ?? [],
+      storage: Driver ?? '',
+      runtime: DefaultRuntime ?? '',
+      podman: BuildahVersion !== undefined,
       root: DockerRootDir ?? '',
     })
   }

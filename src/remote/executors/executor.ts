@@ -60,6 +60,8 @@ export interface Executor {
   readonly group: string
   /** Made by an earlier process: what it has run before is not known. */
   readonly adopted: boolean
+  /** Why it can have no second job, whatever the first one does; undefined where it can, or before the first sweep. */
+  readonly unfit: string | undefined
   /** Makes the leaf of a job. Throws system errors. */
   makeLeaf(order: Order): Leaf
   /** Opens the leaf of a job that was handed over, here or by an earlier process. */

@@ -30,12 +30,17 @@ const repo = 'localhost/runner-probe'
 // podman calls what it imports so, whatever it is told.
 const tag = 'latest'
 
+export interface Probed {
+  /** Why no container that jobs get here can have a second one; absent where it can. */
+  once?: string
+}
+
 /** Resolves when a job was handed over, heard of and taken back. `engine` is what it says of itself. */
 export async function probe(
   options: DockerOptions,
   engine: EngineFacts,
   edges: Edges,
-): Promise<Result<void, ProbeFailure>> {
+): Promise<Result<Probed, ProbeFailure>> {
   const made = await options.engine.call('take an image', async (docker, abortSignal) => {
     const known = await docker.inspectImage(`${repo}:${tag}`, abortSignal).then(
       () => true,
@@ -84,7 +89,8 @@ export async function probe(
       return fail(explain(ended.state === 'not-started' ? ended.message : ended.state, options, engine))
     if (ended.end.outcome !== 'succeeded' || said !== `${secret}\n`)
       return fail(explain(ended.end.error_message ?? 'its output did not come back', options, engine))
-    return ok(undefined)
+    if (await executor.sweep()) return ok({})
+    return ok({ once: executor.unfit ?? 'a container was not as it had been before its job' })
   } finally {
     await executor.remove()
   }

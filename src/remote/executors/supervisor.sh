@@ -1,11 +1,13 @@
-# PID 1 of an executor container: `busybox sh supervise.sh VOLUME...`, in any image, with nothing from it.
+# PID 1 of an executor container: `busybox sh supervise.sh [once]`, in any image, with nothing from it. `once`: no second
+# job will come, so nothing is looked over.
 #
 # It takes orders, a line each, from the FIFO `orders` beside this file, and does one at a time:
 #
 #   run KEY LEAF NONCE LIMIT GRACE SIGNAL OPEN   start the program of jobs/LEAF/order; LIMIT and GRACE in 1/100 s, LIMIT
 #                                                0: none; OPEN 1: let any user read and remove what it leaves
 #   abort HALF                                   end it: SIGNAL to the program alone, GRACE, then KILL to all that is left
-#   sweep KEY LEAF NONCE                         empty what jobs share, and say whether all is as it was at the start
+#   sweep KEY LEAF NONCE                         empty what jobs share, and say in the leaf's `exit` whether all is as it was
+#                                                at the start: `clean`, `changed`, or `unfit` and why nobody can tell
 #
 # It answers with files in the leaf: `started` before the program starts, and at the end, when nothing else lives, `exit`,
 # by one write over the blanks that the runner has put there, which keep its place whatever becomes of the disk. What
@@ -261,15 +263,62 @@ rnr_open_up() {
   "$rnr_box" find "$1" -mindepth 1 -maxdepth 1 ! -type l -exec "$rnr_box" chmod -R "$2" {} + 2>/dev/null
 }
 
-# What jobs share beside the image: /dev and /tmp by name, the volumes with what is in them, IPC of System V. A file that
-# was changed has another time of change, which nobody can set back.
-rnr_print() {
-  "$rnr_box" find /dev /tmp -exec "$rnr_box" stat -c '%n %f %u %g' {} + 2>/dev/null
-  for rnr_volume in "$@"; do
-    "$rnr_box" find "$rnr_volume" -type d -exec "$rnr_box" stat -c '%n %f %u %g' {} + 2>/dev/null
-    "$rnr_box" find "$rnr_volume" ! -type d -exec "$rnr_box" stat -c '%n %f %u %g %s %Z' {} + 2>/dev/null
+# Why nobody could tell what a job has left in this container; nothing is said where somebody can. In rnr_points
+# the mounts to which a job can write.
+#
+# Each kind of file system named here gives a file another ctime whenever anything of it changes, and nobody can set that
+# back. Those of the kernel's own settings do not. Who owns a directory can hide bytes in its attributes, which busybox
+# cannot read; so a directory that is emptied, whose ctime says nothing, must be somebody else's.
+rnr_survey() {
+  rnr_unfit='' rnr_points='' rnr_kinds=' '
+  while IFS=' ' read -r rnr_1 rnr_2 rnr_3 rnr_4 rnr_point rnr_flags rnr_rest; do
+    case "$rnr_point $rnr_flags" in
+      '/proc/sys ro'*) rnr_kinds="$rnr_kinds/proc/sys=ro " && continue ;;
+      *' ro' | *' ro,'*) continue ;;
+    esac
+    rnr_kind=${rnr_rest#*- } rnr_kind=${rnr_kind%% *}
+    case $rnr_point in
+      /proc | "$rnr_jobs") continue ;;
+      /tmp | /dev/shm | /dev/mqueue) rnr_kinds="$rnr_kinds$rnr_point=$rnr_kind " && continue ;;
+    esac
+    case $rnr_kind in
+      overlay | tmpfs | devpts | ext[234] | xfs | btrfs | zfs | f2fs) ;;
+      *) rnr_unfit="changes in $rnr_point cannot be seen: it is $rnr_kind" ;;
+    esac
+    case $rnr_point in
+      *[!A-Za-z0-9/._-]*) rnr_unfit="the name of the mount $rnr_point cannot be read" ;;
+      *) rnr_points="$rnr_points $rnr_point" ;;
+    esac
+  done </proc/self/mountinfo
+  for rnr_point in /proc/sys=ro /tmp=tmpfs /dev/shm=tmpfs /dev/mqueue=mqueue; do
+    case $rnr_kinds in *" $rnr_point "*) ;; *) rnr_unfit="the engine does not mount $rnr_point" ;; esac
   done
-  "$rnr_box" cat /proc/sysvipc/* 2>/dev/null
+  for rnr_folder in "$rnr_jobs" /tmp /dev/shm; do
+    [ -O "$rnr_folder" ] && rnr_unfit="jobs run as the user who owns $rnr_folder"
+  done
+}
+
+# All that a job could leave for the next one, as text: files by what nobody can set back, attributes of this process,
+# from which the next job inherits them, and IPC of System V. Arguments: what rnr_survey has found.
+rnr_print() {
+  "$rnr_box" find "$@" -xdev \
+    '(' -path '/.runner/*' -o -path /tmp -o -path /dev/shm -o -path /dev/mqueue ')' -prune -o \
+    -exec "$rnr_box" stat -c '%n %f %t,%T %i %u %g %s %z' {} + 2>/dev/null
+  # The engine makes these three for each container; a file of an image, where they are none of its own.
+  "$rnr_box" head -c 65536 /etc/hosts /etc/hostname /etc/resolv.conf 2>/dev/null
+  "$rnr_box" find /tmp /dev/shm /dev/mqueue -exec "$rnr_box" stat -c '%n %f %t,%T %i %u %g' {} + 2>/dev/null
+  "$rnr_box" cat /proc/self/mountinfo /proc/sysvipc/* /proc/1/limits /proc/1/oom_score_adj /proc/1/coredump_filter \
+    /proc/1/autogroup 2>/dev/null
+  "$rnr_box" grep _allowed_list: /proc/1/status
+  # Its priorities and its scheduling policy.
+  "$rnr_box" cut -d ' ' -f 18,19,40,41 /proc/1/stat
+  "$rnr_box" ionice -p 1
+}
+
+# What rnr_print says, in short.
+rnr_digest() {
+  IFS=' '
+  rnr_print $rnr_points | "$rnr_box" sha256sum
 }
 
 # Whether a directory is empty.
@@ -279,17 +328,20 @@ rnr_empty() {
 }
 
 rnr_sweep() {
-  rnr_leaf=$rnr_2 rnr_nonce=$rnr_3
-  for rnr_folder in /tmp /dev/shm /dev/mqueue "$@"; do
-    rnr_empty "$rnr_folder" && continue
-    # A volume in which the image has something is left as it is.
-    case $rnr_full in *"|$rnr_folder|"*) continue ;; esac
-    rnr_open_up "$rnr_folder" u+rwX
-    "$rnr_box" find "$rnr_folder" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} + 2>/dev/null
-  done
+  rnr_leaf=$rnr_2 rnr_nonce=$rnr_3 rnr_verdict=changed
+  if [ -n "$rnr_unfit" ]; then
+    rnr_verdict="unfit $rnr_unfit"
+  else
+    for rnr_folder in /tmp /dev/shm /dev/mqueue; do
+      rnr_empty "$rnr_folder" && continue
+      rnr_open_up "$rnr_folder" u+rwX
+      "$rnr_box" find "$rnr_folder" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} + 2>/dev/null
+    done
+    # Who owns a directory can set its times to what he likes.
+    "$rnr_box" touch -c /tmp /dev/shm /dev/mqueue 2>/dev/null
+    [ "$(rnr_digest)" = "$rnr_blank" ] && rnr_verdict=clean
+  fi
   cd "$rnr_jobs/$rnr_leaf" || return 1
-  rnr_verdict=changed
-  [ "$(rnr_print "$@")" = "$rnr_blank" ] && rnr_verdict=clean
   echo "$rnr_nonce $rnr_verdict" >./exit || return 1
   cd /
 }
@@ -300,15 +352,15 @@ cd / || exit 1
 unset rnr_key rnr_nonce rnr_1 rnr_2 rnr_3
 read -r rnr_key <"$rnr_control/key" || exit 1
 trap : CHLD
-rnr_blank=$(rnr_print "$@")
-rnr_full='|'
-for rnr_folder in "$@"; do rnr_empty "$rnr_folder" || rnr_full="$rnr_full$rnr_folder|"; done
+rnr_unfit='it was made for one job'
+[ "$1" = once ] || rnr_survey
+[ -n "$rnr_unfit" ] || rnr_blank=$(rnr_digest)
 exec 3<>"$rnr_control/orders"
 rnr_prepare
 while :; do
   rnr_listen 3600
   case "$rnr_verb $rnr_1" in
     "run $rnr_key") rnr_run || exit 1 ;;
-    "sweep $rnr_key") rnr_sweep "$@" && rnr_prepare || exit 1 ;;
+    "sweep $rnr_key") rnr_sweep && rnr_prepare || exit 1 ;;
   esac
 done
