@@ -14,6 +14,7 @@ import {
   networkFailure,
   notAServer,
 } from './client-failure.ts'
+import { type ClockSample, reportOf, sampleOf } from './clock-sample.ts'
 import { parseJson } from './exact-json.ts'
 import { openTransport, proxyOf, type Transport, type TransportOptions } from './transport.ts'
 
@@ -71,8 +72,10 @@ export interface ClientOptions extends TransportOptions {
   clock: Clock
   /** For the proxy. */
   env: NodeJS.ProcessEnv
-  /** Hears the server's clock, from the Date header of each answer. */
-  onDate?: (date: Date) => void
+  /** Hears what each answer tells of the server's clock. */
+  onClock?: (sample: ClockSample) => void
+  /** What is reported to the server of the two clocks. */
+  clockReport?: () => ClockSample | undefined
   /**
    * Hears what is left out of an answer that is judged in parts, and of events that do not fit. Without it an event that
    * does not fit ends the stream.
@@ -255,6 +258,8 @@ export class Client implements AsyncDisposable {
     this.#transport ??= openTransport(server, this.#options, env)
     try {
       const transport = await this.#transport
+      const [sent, began] = [clock.now(), clock.monotonic()]
+      const report = this.#options.clockReport?.()
       const {
         statusCode,
         headers,
@@ -265,7 +270,10 @@ export class Client implements AsyncDisposable {
         method: spec.method,
         headers: {
           accept,
-          date: clock.now().toUTCString(),
+          // For a server of before.
+          date: sent.toUTCString(),
+          'runner-time': String(sent.getTime()),
+          ...(report === undefined ? {} : { 'runner-clock': reportOf(report) }),
           ...this.#authorization(),
           ...(body === undefined ? {} : { 'content-type': spec.bodyType ?? 'application/json' }),
           ...(request.session === undefined ? {} : { 'runner-session': String(request.session) }),
@@ -281,8 +289,8 @@ export class Client implements AsyncDisposable {
         bodyTimeout: limits.piece * 1000,
         signal: AbortSignal.any([signal, limit].filter(one => one !== undefined)),
       })
-      const date = Date.parse(String(headers.date ?? ''))
-      if (!Number.isNaN(date)) this.#options.onDate?.(new Date(date))
+      const sample = sampleOf(headers, sent.getTime(), (clock.monotonic() - began) * 1000)
+      if (sample !== undefined) this.#options.onClock?.(sample)
       return ok({ status: statusCode, headers, body: answer })
     } catch (error) {
       return fail(this.#failureOf(error, signal))

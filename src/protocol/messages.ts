@@ -439,7 +439,7 @@ export const Runner = Type.Object(
     created_at: Time,
     last_heartbeat_at: nullable(Time),
     clock_difference_seconds: nullable(
-      Type.Number({ description: "the runner's clock less the server's, from the Date header of its calls" }),
+      Type.Number({ description: "the runner's clock less the server's, as it reports it" }),
     ),
     executors: Type.Array(Type.Object({ image: Type.String(), state: Type.String() })),
     running: Type.Array(Id, { description: 'executions it holds' }),

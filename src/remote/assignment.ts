@@ -325,7 +325,7 @@ export class Assignment {
     // A character may come in two pieces.
     const decoder = this.kind === 'script' ? new TextDecoder() : undefined
     return {
-      ...{ edges, diskLimit },
+      ...{ edges, diskLimit, resumed, clockOffset: () => this.#room.clockOffset() },
       onLog: (bytes, offset) => {
         if (decoder !== undefined)
           emit({ event: 'script:output', ...this.ref, text: decoder.decode(bytes, { stream: true }) })
@@ -424,6 +424,7 @@ export class Assignment {
     const end: JobEnd = {
       ...{ outcome, exit_code: null, reason, error_message, output: null, started_at: now, finished_at: now },
       ...{ log_length: 0, log_sha256: createHash('sha256').digest('hex') },
+      clock_offset: this.#room.clockOffset(),
     }
     for (;;) {
       try {

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
 import type { RemoteConfiguration } from '../config/remote-section.ts'
 import type { Edges } from '../edges.ts'
+import type { ClockSample } from '../protocol/clock-sample.ts'
 import type { Registration, Settings } from '../protocol/messages.ts'
 import type { TransportOptions } from '../protocol/transport.ts'
 import type { Result } from '../result.ts'
 import { aborted, Bell } from './bell.ts'
+import { ClockDifference } from './clock-difference.ts'
 import { commandsLoop } from './commands-loop.ts'
 import { DiskFloor } from './disk-floor.ts'
 import { endAsAsked, farewellTime, type StopKind } from './ending.ts'
@@ -76,7 +78,7 @@ class AttachedRunner {
   readonly #loops = new Set<Promise<void>>()
   readonly #counts = new Map<string, number>()
   #settings: Settings | undefined
-  #clockDifference = 0
+  readonly #clocks = new ClockDifference()
   #clockToldAt = Number.NEGATIVE_INFINITY
 
   constructor(options: AttachOptions) {
@@ -98,7 +100,8 @@ class AttachedRunner {
     )
     const over = this.#over.signal
     over.addEventListener('abort', () => changed.ring(), { once: true })
-    const onDate = (date: Date) => this.#compareClocks(date)
+    const onClock = (sample: ClockSample) => this.#compareClocks(sample)
+    const clockReport = () => this.#clocks.best
     const reminder = new Reminder(edges)
     const onRefused = (message: string) => {
       if (reminder.isDue(message)) emit({ event: 'notice', message })
@@ -107,7 +110,7 @@ class AttachedRunner {
     const onBack = () => back.ring()
     const api = new ServerApi({
       ...{ server, transport, readTransport, clock: edges.clock, env },
-      ...{ onDate, onRefused, onBack },
+      ...{ onClock, clockReport, onRefused, onBack },
     })
     const host = new ExecutorHost({
       ...{ settings: executor, stateDir: remote.state_dir, workDir: remote.work_dir },
@@ -118,6 +121,7 @@ class AttachedRunner {
     this.#room = {
       ...{ edges, api, host, disk, emit, over },
       settings: () => this.#settings,
+      clockOffset: () => this.#clocks.best?.offset,
       mend: failure => this.#mend(failure),
       back,
       changed,
@@ -280,11 +284,16 @@ class AttachedRunner {
     return (this.#options.stop.reason as StopKind) === 'detach' ? 'detached' : 'stopped'
   }
 
-  #compareClocks(date: Date): void {
-    const { edges } = this.#options
-    const difference = (edges.clock.now().getTime() - date.getTime()) / 1000
-    this.#clockDifference = difference
-    const now = edges.clock.monotonic()
+  /** Seconds of this clock less the server's, as far as that is known. */
+  get #clockDifference(): number | undefined {
+    const { best } = this.#clocks
+    return best && best.offset / 1000
+  }
+
+  #compareClocks(sample: ClockSample): void {
+    const now = this.#options.edges.clock.monotonic()
+    this.#clocks.add(sample, now)
+    const difference = this.#clockDifference ?? 0
     if (Math.abs(difference) <= clockTolerance || now < this.#clockToldAt + 60) return
     this.#clockToldAt = now
     this.#room.emit({ event: 'clock:wrong', difference_seconds: Math.round(difference) })
@@ -307,7 +316,7 @@ class AttachedRunner {
       phases: this.#work.assignments.map(one => one.phase),
       seats: (this.#room.host.workshop?.pool.seats ?? []).map(seat => seat.state),
       ended: this.#counts,
-      clockDifference: this.#clockDifference,
+      clockDifference: this.#clockDifference ?? 0,
       lastHeartbeat: this.#heartbeats.lastAnswer,
     })
   }

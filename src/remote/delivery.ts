@@ -14,6 +14,8 @@ import type { Execution, JobEnd } from './spool.ts'
 const patience = { log: 5, unknown: 60 }
 /** Characters that a result may say of an error. */
 const longestMessage = 60_000
+/** The end of the year 9999, in milliseconds: what has more digits is not RFC 3339. */
+const latest = 253_402_300_799_999
 
 export interface DeliveryOptions {
   room: Room
@@ -134,14 +136,28 @@ export class Delivery {
   }
 
   /** Whether the server would not take it any more. */
-  #isTooLate({ finished_at }: JobEnd): boolean {
+  #isTooLate(end: JobEnd): boolean {
     const { edges, settings } = this.#options.room
+    const { finished_at } = this.#timesOf(end)
     const age = (edges.clock.now().getTime() - Date.parse(finished_at)) / 1000
     return age > (settings()?.late_result_seconds ?? 86_400)
   }
 
+  /** Its times by the clock as it is now: that may have been set since. */
+  #timesOf({ started_at, finished_at, clock_offset }: JobEnd): Pick<JobEnd, 'started_at' | 'finished_at'> {
+    const now = this.#options.room.clockOffset()
+    if (clock_offset === undefined || now === undefined) return { started_at, finished_at }
+    const later = (time: string) => new Date(Date.parse(time) + now - clock_offset)
+    const [started, finished] = [later(started_at), later(finished_at)]
+    const isTime = [started, finished].every(time => Math.abs(time.getTime()) < latest)
+    return isTime
+      ? { started_at: started.toISOString(), finished_at: finished.toISOString() }
+      : { started_at, finished_at }
+  }
+
   #message(end: JobEnd, output: JobEnd['output']): ResultMessage {
-    const { exit_code, reason, error_message, started_at, finished_at, log_length, log_sha256 } = end
+    const { exit_code, reason, error_message, log_length, log_sha256 } = end
+    const { started_at, finished_at } = this.#timesOf(end)
     const key = this.#options.room.api.signed?.data_key
     const lost = end.output !== null && output === null
     return {

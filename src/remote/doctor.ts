@@ -233,15 +233,15 @@ async function* examineServer({
     yield without('token')
     return
   }
-  let theirs: Date | undefined
+  let difference: number | undefined
   // Where it has been registered, it is its own token that counts.
   const own = readOwnToken(remote.state_dir, server.value)
   let sent = own
   await using client = new Client({
     ...transport.value,
     ...{ server: server.value, env, clock: edges.clock, token: () => sent },
-    onDate: date => {
-      theirs = date
+    onClock: ({ offset }) => {
+      difference ??= offset / 1000
     },
   })
   const health = await client.call('health', {})
@@ -254,8 +254,7 @@ async function* examineServer({
         message: `${server.value.origin} answers (version ${health.value.version}, ${secure})${plain ? '; tokens can be read on their way: use https://' : ''}`,
       }
     : { check: 'server', result: 'failed', message: health.failure.message }
-  if (theirs === undefined) yield without('clock')
-  else yield clockCheck((edges.clock.now().getTime() - theirs.getTime()) / 1000)
+  yield difference === undefined ? without('clock') : clockCheck(difference)
   if (health.ok && own !== undefined) {
     const check = await tokenCheck(client, 'this runner is registered, and its own token is valid')
     if (check.result === 'ok') return yield check

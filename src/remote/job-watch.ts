@@ -43,6 +43,10 @@ export interface WatchOptions {
   /** Bytes that a job may have on disk. */
   diskLimit: number
   onLog: TakeLog
+  /** An earlier process has watched it before: when it started is known by its files alone. */
+  resumed?: boolean
+  /** Milliseconds of this clock less the server's, where that is known. */
+  clockOffset?(): number | undefined
   onStarted?: (at: Date) => void
   /** Its end cannot be kept, and is tried again after so many seconds. */
   onStuck?: (message: string, seconds: number) => void
@@ -155,6 +159,9 @@ export class JobWatch {
     }
 
     const begun = clock.monotonic()
+    // What is not there at a look, and is at the next, has come in between.
+    let before = this.#options.resumed === true ? Number.NEGATIVE_INFINITY : begun
+    let start: Span | undefined
     let startedAt: Date | undefined
     let nextLife = begun + looks.life
     let nextDisk = begun + looks.disk
@@ -162,11 +169,17 @@ export class JobWatch {
       const wake = Promise.withResolvers<void>()
       this.#wake = wake
       if (this.#detach.signal.aborted) return { state: 'detached' }
+      const looked = clock.monotonic()
       if (startedAt === undefined) {
         startedAt = this.#started()
-        if (startedAt !== undefined) this.#options.onStarted?.(startedAt)
+        if (startedAt !== undefined) {
+          start = { after: before, by: clock.monotonic() }
+          this.#options.onStarted?.(startedAt)
+        }
       }
       let exit = this.#exit()
+      const end: Span = { after: before, by: clock.monotonic() }
+      before = looked
       await follower.more()
       const now = clock.monotonic()
       let dead = false
@@ -183,8 +196,8 @@ export class JobWatch {
         if (exit === undefined && startedAt === undefined && this.#untouched)
           return { state: 'not-started', message: 'its container ended before it started' }
         await follower.more()
-        const end = await this.#finish(exit, startedAt, follower)
-        return (await this.#keep(end)) ? { state: 'ended', end } : { state: 'detached' }
+        const known = await this.#finish(exit, startedAt, start && lengthOf(start, end), follower)
+        return (await this.#keep(known)) ? { state: 'ended', end: known } : { state: 'detached' }
       }
       if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
         return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
@@ -259,21 +272,26 @@ export class JobWatch {
   async #finish(
     exit: { facts: ExitFacts; at: Date } | undefined,
     startedAt: Date | undefined,
+    length: Length | undefined,
     follower: LogFollower,
   ): Promise<JobEnd> {
-    const { edges } = this.#options
+    const { edges, clockOffset } = this.#options
     const { job } = this.#execution
-    const ended = exit?.at ?? edges.clock.now()
-    const started = startedAt ?? ended
-    // The files' times are as coarse as the kernel's ticks, and a clock may be set back.
-    const finished = ended < started ? started : ended
+    const clock_offset = clockOffset?.()
+    const finished = exit?.at ?? edges.clock.now()
+    const since = startedAt ?? finished
+    // The files say it to the kernel's tick, unless the clock was set meanwhile.
+    const said = (finished.getTime() - since.getTime()) / 1000
+    const { least, most } = length ?? { least: 0, most: Number.POSITIVE_INFINITY }
+    const seconds = startedAt === undefined ? 0 : Math.max(0, Math.min(Math.max(said, least), most))
+    const started = new Date(finished.getTime() - seconds * 1000)
     const log = await follower.end()
     const verdict = judge({
       kind: job.kind,
       exit: exit?.facts,
       output: job.input === undefined ? undefined : this.#output(),
       abortAsked: this.#abortAsked !== undefined,
-      outOfMemory: await this.#outOfMemory(exit?.facts, started),
+      outOfMemory: await this.#outOfMemory(exit?.facts, since),
       ended: this.#endedBy,
       limit: job.max_time_seconds,
       ...(exit === undefined ? await this.#lastWords() : {}),
@@ -286,6 +304,7 @@ export class JobWatch {
       output: verdict.output && maskOutput(verdict.output, passwords, mask),
       started_at: started.toISOString(),
       finished_at: finished.toISOString(),
+      ...(clock_offset === undefined ? {} : { clock_offset }),
       ...log,
     }
   }
@@ -362,3 +381,24 @@ export class JobWatch {
     }
   }
 }
+
+/** On the monotonic clock: it was not yet so at one time, and was at the other. */
+interface Span {
+  after: number
+  by: number
+}
+
+/** Seconds between which a time lies. */
+interface Length {
+  least: number
+  most: number
+}
+
+/** Seconds that the kernel's ticks, and what was under way before the first look, may make it differ. */
+const slack = 0.1
+
+/** For how long it ran, by when its start and its end were seen. */
+const lengthOf = (start: Span, end: Span): Length => ({
+  least: end.after - start.by - slack,
+  most: end.by - start.after + slack,
+})

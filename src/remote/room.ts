@@ -15,6 +15,8 @@ export interface Room {
   emit: EmitAttach
   /** The server's latest; undefined before the first registration. */
   settings(): Settings | undefined
+  /** Milliseconds of this clock less the server's; undefined as long as that is not known. */
+  clockOffset(): number | undefined
   /** Makes good what a failure says of the session. False: it cannot be made good, by this process. */
   mend(failure: ApiFailure): Promise<boolean>
   /** Rings when the server is back. */

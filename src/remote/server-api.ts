@@ -7,6 +7,7 @@ import type { Clock } from '../edges.ts'
 import { judgePayload } from '../protocol/answers.ts'
 import { type Answer, Client, type Request, type ServerEvent } from '../protocol/client.ts'
 import type { ClientFailure } from '../protocol/client-failure.ts'
+import type { ClockSample } from '../protocol/clock-sample.ts'
 import type {
   Credentials,
   Heartbeat,
@@ -116,7 +117,8 @@ export interface ApiOptions {
   readTransport(): Result<TransportOptions, string>
   clock: Clock
   env: NodeJS.ProcessEnv
-  onDate(date: Date): void
+  onClock(sample: ClockSample): void
+  clockReport(): ClockSample | undefined
   /** Hears what of an answer is not taken. */
   onRefused(message: string): void
   /** Hears when the server answers again, after calls that did not get through. */
@@ -136,12 +138,12 @@ export class ServerApi implements AsyncDisposable {
   readonly #readTransport: () => Result<TransportOptions, string>
   readonly #onBack: () => void
 
-  constructor({ server, transport, readTransport, clock, env, onDate, onRefused, onBack }: ApiOptions) {
+  constructor({ server, transport, readTransport, clock, env, onBack, ...hearing }: ApiOptions) {
     this.server = server
     this.#transport = transport
     this.#readTransport = readTransport
     this.#onBack = onBack
-    const common = { ...transport, server, clock, env, onDate, onRefused }
+    const common = { ...transport, server, clock, env, ...hearing }
     this.#client = new Client({ ...common, token: () => this.#signed?.token })
     this.#registrar = new Client({ ...common, token: () => this.#registrationToken })
   }

@@ -59,9 +59,11 @@ export interface Lease {
 }
 
 export interface JobEnd extends Verdict, LogEnd {
-  /** RFC 3339, UTC. */
+  /** RFC 3339, UTC, by the clock of this host as it was at the end. */
   started_at: string
   finished_at: string
+  /** Milliseconds of that clock less the server's, where that was known. */
+  clock_offset?: number | undefined
 }
 
 /** What `job.json` has. */

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { problemMediaType, problemText } from './http-problems.ts'
+import { TimedResponse } from './timed-response.ts'
 import type { TlsOptions } from './tls.ts'
 import type { UnauthenticatedConnections } from './unauthenticated.ts'
 
@@ -18,6 +19,7 @@ const timeouts = {
 }
 /** Milliseconds in which a TLS handshake has to be over. */
 const handshakeTimeout = 10_000
+const answers = { ServerResponse: TimedResponse }
 const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /** A server of Node's that speaks HTTP, or HTTPS, and ends connections of those who are too slow to ask. */
@@ -29,8 +31,8 @@ export function makeListener(
 ): Server {
   const server =
     tls === undefined
-      ? createServer({ ...timeouts, ...sockets }, handler as never)
-      : createTlsServer({ ...timeouts, ...sockets, ...tls, handshakeTimeout }, handler as never)
+      ? createServer({ ...timeouts, ...sockets, ...answers }, handler as never)
+      : createTlsServer({ ...timeouts, ...sockets, ...answers, ...tls, handshakeTimeout }, handler as never)
   server.on('connection', (socket: Socket) => connections.add(socket))
   // The body is asked for when the token has been looked at (app.ts).
   server.on('checkContinue', handler as never)

@@ -17,7 +17,8 @@ const crypto = process.getBuiltinModule('node:crypto')
 
 /**
  * Takes a result, once: the same again is fine, another one is refused. It may come late, as long as the execution is
- * not lost for good. Then all of it is on disk.
+ * not lost for good. Then all of it is on disk. `clockDifference`: seconds of the runner's clock less this one; null: it is
+ * that of its last heartbeat.
  */
 export async function acceptResult(
   tx: Writer,
@@ -25,6 +26,7 @@ export async function acceptResult(
   caller: Caller,
   executionId: string,
   message: ResultMessage,
+  clockDifference: number | null = null,
 ): Promise<Result<void, Refusal>> {
   const owned = await ownExecution(tx, caller, executionId)
   if (!owned.ok) return owned
@@ -34,7 +36,7 @@ export async function acceptResult(
   const output = await openOutput(tx, ctx, caller, message)
   if (!output.ok) return output
   const { lease_id, exit_code } = message
-  const times = await timesOf(tx, caller, row, message)
+  const times = await timesOf(tx, caller, row, message, clockDifference)
   const output_sha256 = output.value === null ? null : crypto.hash('sha256', output.value)
   // The runner is rid of it, and the execution says why its output is not there.
   const unfit = output.value === null ? undefined : whyUnfit(ctx, output.value)
@@ -86,18 +88,24 @@ function failedBy(
   return { outcome: 'failed', reason: 'output-invalid', error_message }
 }
 
-/** When it ran by the server's clock, as far as the difference of the clocks is known; never in the future. */
+/**
+ * When it ran by the server's clock: for as long as the runner says, as near to when it says as can be. It has not begun
+ * before it was made, and has ended by now.
+ */
 async function timesOf(
   tx: Writer,
   caller: Caller,
   row: ExecutionRow,
   message: ResultMessage,
+  clockDifference: number | null,
 ): Promise<{ started_at: number; finished_at: number }> {
-  const difference = ((await tx.runner(caller.runner_id))?.clock_difference_seconds ?? 0) * 1000
-  const time = (text: string, earliest: number) => {
-    const said = Math.round(Date.parse(text.toUpperCase()) - difference)
-    return Number.isNaN(said) ? tx.now : Math.min(tx.now, Math.max(earliest, said))
-  }
-  const started_at = time(message.started_at, row.created_at)
-  return { started_at, finished_at: time(message.finished_at, started_at) }
+  const difference = clockDifference ?? (await tx.runner(caller.runner_id))?.clock_difference_seconds ?? 0
+  const time = (text: string) => Math.round(Date.parse(text.toUpperCase()) - difference * 1000)
+  const finished = time(message.finished_at)
+  const started = time(message.started_at)
+  const earliest = Math.min(row.created_at, tx.now)
+  if (Number.isNaN(finished) || Number.isNaN(started)) return { started_at: tx.now, finished_at: tx.now }
+  const length = Math.min(Math.max(0, finished - started), tx.now - earliest)
+  const started_at = Math.min(Math.max(started, earliest), tx.now - length)
+  return { started_at, finished_at: started_at + length }
 }

@@ -40,7 +40,11 @@ function test(title: string, say: Say, body: (t: Test, world: World) => Promise<
       await body(t, { rig, server, runner, isWell })
       t.notMatch(runner.run.transcript, /\n\s+at .*\(.*:\d+:\d+\)/, 'no stack is shown')
     } finally {
-      runner.run.child.kill('SIGKILL')
+      // Scripts wait for an engine that never comes: the third signal leaves at once.
+      runner.run.child.kill('SIGTERM')
+      await runner.event('runner:draining')
+      runner.run.child.kill('SIGINT')
+      runner.run.child.kill('SIGTERM')
       await runner.run.ended
     }
   })

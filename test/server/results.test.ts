@@ -207,6 +207,32 @@ onEachWorld(t, 'times are told by the clock of the server, and never lie in the 
   t.match(await world.execution(other.execution_id), { started_at: wall - 30_000, finished_at: wall })
 })
 
+onEachWorld(t, 'an execution took as long as its runner says, whatever the clocks show', async (t, world) => {
+  const runner = await world.addRunner()
+  const at = (seconds: number) => new Date(world.clock.wall + seconds * 1000).toISOString()
+  const timesOf = async (started: number, finished: number, difference: number | null, waited = 60) => {
+    const one = await world.start(runner)
+    const begun = world.clock.wall
+    world.pass(waited)
+    const times = { started_at: at(started), finished_at: at(finished) }
+    await world.result(runner, one, times, difference)
+    const { started_at, finished_at } = await world.execution(one.execution_id)
+    t.ok(
+      started_at! >= begun && finished_at! <= world.clock.wall,
+      'neither before it was made nor in the future',
+    )
+    return [started_at! - world.clock.wall, finished_at! - world.clock.wall]
+  }
+  t.same(await timesOf(3590.4, 3591.4, 3600.4), [-10_000, -9_000], 'by the difference that came with it')
+  t.same(await timesOf(-0.4, 0.6, null), [-1_000, 0], 'a little in the future')
+  t.same(await timesOf(400, 401, null), [-1_000, 0])
+  t.same(await timesOf(-400, -399, null), [-60_000, -59_000], 'before it was made')
+  t.same(await timesOf(-400, 400, null), [-60_000, 0], 'longer than it has been known')
+  t.same(await timesOf(5, -5, null), [0, 0], 'backwards')
+  t.same(await timesOf(0, 1, 1e12), [-60_000, -59_000])
+  t.same(await timesOf(0, 1, -1e12), [-1_000, 0])
+})
+
 onEachWorld(t, 'what a runner says of a failure has no secrets', async (t, world) => {
   const runner = await world.addRunner()
   const reservation = await world.start(runner, { secret_env: { PASSWORD: 'open sesame' } })

@@ -167,22 +167,30 @@ export class World implements AsyncDisposable {
     runner: Place,
     { execution_id, lease_id }: Lease,
     more: Partial<ResultMessage> = {},
+    clockDifference: number | null = null,
   ): Promise<Result<void, Refusal>> {
     const time = new Date(this.clock.wall).toISOString()
     return this.call(runner.id, runner.session, (tx, caller) =>
-      acceptResult(tx, this.ctx, caller, execution_id, {
-        lease_id,
-        outcome: 'succeeded',
-        exit_code: 0,
-        reason: null,
-        error_message: null,
-        output: null,
-        started_at: time,
-        finished_at: time,
-        log_length: 0,
-        log_sha256: sha256(''),
-        ...more,
-      }),
+      acceptResult(
+        tx,
+        this.ctx,
+        caller,
+        execution_id,
+        {
+          lease_id,
+          outcome: 'succeeded',
+          exit_code: 0,
+          reason: null,
+          error_message: null,
+          output: null,
+          started_at: time,
+          finished_at: time,
+          log_length: 0,
+          log_sha256: sha256(''),
+          ...more,
+        },
+        clockDifference,
+      ),
     )
   }
 

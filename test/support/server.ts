@@ -152,6 +152,12 @@ export class TestServer {
     return this.#run.ended
   }
 
+  /** Starts it again with these variables too. */
+  async restartIn(env: Record<string, string>): Promise<this> {
+    this.#run = this.rig.start(['server'], { lasting: true, env })
+    return this.ready()
+  }
+
   /** Starts it again, in the same place; with options before `server`. */
   async restart(...options: string[]): Promise<this> {
     this.#run = this.rig.start([...options, 'server'], { lasting: true })

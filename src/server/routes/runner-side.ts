@@ -1,3 +1,4 @@
+import { readReport, readSent } from '../../protocol/clock-sample.ts'
 import type { Heartbeat, Registration, ResultMessage } from '../../protocol/messages.ts'
 import { ok, type Result } from '../../result.ts'
 import type { Call, Handlers } from '../call.ts'
@@ -58,6 +59,7 @@ export const runnerHandlers = {
 
   async heartbeat(call, world) {
     const message = call.body as Heartbeat
+    const clock_difference_seconds = clockDifference(call, world)
     return jsonOf(
       await asRunner(
         call,
@@ -66,7 +68,7 @@ export const runnerHandlers = {
         async (tx, caller) => {
           const link = {
             polling: world.polls.isWaiting(caller),
-            clock_difference_seconds: clockDifference(call, world),
+            clock_difference_seconds,
           }
           return ok(await heartbeat(tx, world.context, caller, message, link))
         },
@@ -88,9 +90,10 @@ export const runnerHandlers = {
   async result(call, world) {
     const id = call.params.id!
     const message = call.body as ResultMessage
+    const difference = reportedDifference(call)
     return nothingOf(
       await asRunner(call, world, { executions: [id], logs: [id] }, (tx, caller) =>
-        acceptResult(tx, world.context, caller, id, message),
+        acceptResult(tx, world.context, caller, id, message, difference),
       ),
     )
   },
@@ -127,8 +130,18 @@ function asRunner<T>(
   )
 }
 
-/** Seconds of the runner's clock, by the Date header of its call, less ours; null where it does not say. */
-function clockDifference({ request }: Call, { clock }: World): number | null {
-  const said = Date.parse(request.headers.date ?? '')
-  return Number.isNaN(said) ? null : (said - clock.now().getTime()) / 1000
+/**
+ * Seconds of the runner's clock less ours, as it reports it; of one that has not found it yet, or is too old to look, by
+ * when it says that it sent the call. Null where it does not say.
+ */
+function clockDifference(call: Call, { clock }: World): number | null {
+  const { headers } = call.request
+  // The Date header has whole seconds.
+  const sent = readSent(headers['runner-time']) ?? Date.parse(headers.date ?? '') + 500
+  return reportedDifference(call) ?? (Number.isNaN(sent) ? null : (sent - clock.now().getTime()) / 1000)
+}
+
+function reportedDifference({ request }: Call): number | null {
+  const reported = readReport(request.headers['runner-clock'])
+  return reported === undefined ? null : reported.offset / 1000
 }
