@@ -128,6 +128,9 @@ export class PostgresServer implements AsyncDisposable {
     process.kill(pid, 'SIGKILL')
     // A new one refuses to start beside them.
     while ([pid, ...children].some(isAlive)) await systemClock.sleep(0.01)
+    // Where nobody has waited for it yet, a new one would take it for alive.
+    for (const path of [join(this.#data, 'postmaster.pid'), join(this.#dir, `.s.PGSQL.${this.port}.lock`)])
+      rmSync(path)
   }
 
   /** Writes a file into its data directory, or removes it. */
