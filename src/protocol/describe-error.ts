@@ -15,9 +15,27 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
       return `${place} has no field ${quoted(error.params.missingProperty)}`
     case 'enum':
       return `${place} must be one of ${error.params.allowedValues.join(', ')}`
+    case 'maxLength':
+    case 'maxItems':
+    case 'maxProperties':
+      return `${place} has ${sizeOf(error)}: ${error.params.limit} are the most`
     default:
       return `${place} ${error.message}`
   }
+}
+
+/** How much a value has of what it has too much of; only validators that are `verbose` know it. */
+function sizeOf({ keyword, data, params }: ErrorObject): string {
+  const what = { maxLength: 'characters', maxItems: 'items', maxProperties: 'fields' }[keyword]
+  return `${countOf(data) ?? `more than ${params.limit}`} ${what}`
+}
+
+function countOf(data: unknown): number | undefined {
+  if (typeof data === 'object' && data !== null) return Object.keys(data).length
+  if (typeof data !== 'string') return undefined
+  let count = 0
+  for (const _ of data) count++
+  return count
 }
 
 const quoted = (name: unknown) => JSON.stringify(String(name).slice(0, 200))

@@ -14,6 +14,9 @@ export function seal(plain: string | Uint8Array, key: Uint8Array): string {
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString('base64')
 }
 
+/** How many characters so many bytes have when they are sealed. */
+export const sealedLength = (bytes: number): number => 4 * Math.ceil((nonceBytes + bytes + tagBytes) / 3)
+
 /** Opens what `seal` gave; fails where it was made under another key, or is damaged. */
 export function unseal(sealed: string, key: Uint8Array): Result<Buffer, 'cannot-be-opened'> {
   const bytes = Buffer.from(sealed, 'base64')

@@ -8,8 +8,8 @@ export type Part = 'body' | 'entry' | 'query' | 'path' | 'definition'
 export type Check = (value: unknown) => string | undefined
 
 // Nothing is taken out of what was sent, and a body is taken as it is: what does not fit is said.
-const exact = new Ajv({ removeAdditional: false, coerceTypes: false })
-const fromText = new Ajv({ removeAdditional: false, coerceTypes: true, useDefaults: true })
+const exact = new Ajv({ removeAdditional: false, coerceTypes: false, verbose: true })
+const fromText = new Ajv({ removeAdditional: false, coerceTypes: true, useDefaults: true, verbose: true })
 
 /** A check by a schema, compiled when it is first needed; it says what is wrong. */
 export function checkOf(part: Part, schema: object): Check {

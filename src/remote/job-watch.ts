@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import type { Edges } from '../edges.ts'
 import { type Mask, makeMask } from '../protocol/mask.ts'
 import { maskOutput, maskText, secretsOfOutput } from '../protocol/mask-output.ts'
+import { sealedLength } from '../protocol/seal.ts'
 import { passwordOutputs, secretsOfInput } from '../protocol/secrets.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import type { Executor } from './executors/executor.ts'
@@ -311,11 +312,13 @@ export class JobWatch {
 
   #output(): Evidence['output'] {
     const { max_output_bytes: limit, session_key } = this.#execution.job
-    const file = this.#leaf.read('output', limit)
-    if (file.ok) return readOutput(file.value.bytes, session_key)
+    // The limit is for what the plugin has to say, not for how that is sealed, and how its line ends.
+    const most = sealedLength(limit) + 2
+    const file = this.#leaf.read('output', most)
+    if (file.ok) return readOutput(file.value.bytes, session_key, limit)
     return file.failure.reason === 'missing'
       ? undefined
-      : fail(`its output cannot be taken: ${leafFailureText(file.failure, 'output', limit)}`)
+      : fail(`its output cannot be taken: ${leafFailureText(file.failure, 'output', most)}`)
   }
 
   async #outOfMemory(exit: ExitFacts | undefined, since: Date): Promise<boolean> {

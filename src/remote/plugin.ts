@@ -43,8 +43,12 @@ export function sealInput(input: InputContext, sessionKey: string): string {
   return sessionKey === '' ? text : seal(text, Buffer.from(sessionKey, 'base64'))
 }
 
-/** Opens and checks what a plugin left; plain JSON is taken too. Fails with a sentence. */
-export function readOutput(bytes: Uint8Array, sessionKey: string): Result<OutputContext, string> {
+/** Opens and checks what a plugin left, of at most so many bytes in clear; plain JSON is taken too. Fails with a sentence. */
+export function readOutput(
+  bytes: Uint8Array,
+  sessionKey: string,
+  limit: number,
+): Result<OutputContext, string> {
   const text = Buffer.from(bytes).toString().trim()
   if (text === '') return fail('its output is empty')
   let json: Uint8Array = Buffer.from(text)
@@ -54,6 +58,7 @@ export function readOutput(bytes: Uint8Array, sessionKey: string): Result<Output
     if (!opened.ok) return fail('its output is neither sealed under its SESSION_KEY nor JSON')
     json = opened.value
   }
+  if (json.length > limit) return fail(`its output has ${json.length} bytes: ${limit} are the most`)
   const parsed = parseWithin(json, outputBounds)
   if (!parsed.ok)
     return fail(parsed.failure.tooMuch ? `its output ${parsed.failure.detail}` : 'its output is no JSON')

@@ -75,7 +75,9 @@ async function openOutput(
 /** Why an output cannot be kept, in words that go on from `its output`; undefined where it can. */
 function whyUnfit(ctx: Context, output: Buffer): string | undefined {
   const most = ctx.settings.max_output_bytes
-  return output.length > most ? `has more than ${most} bytes` : tooMuchIn(output, outputBounds)
+  return output.length > most
+    ? `has ${output.length} bytes, more than the ${most} that are kept`
+    : tooMuchIn(output, outputBounds)
 }
 
 /** The result of an execution whose output cannot be kept: whatever it was, a success without it is none. */

@@ -219,6 +219,14 @@ touch /.runner/control/x 2>/dev/null && echo wrote control
     t.notMatch(end.log, /s3cr3t-w0rd/)
     t.notMatch(end.log, Buffer.from('s3cr3t-w0rd').toString('base64'))
     t.match(end.log, /the password is \*{11}, \*+=*\n/)
+    // What counts is what it says, not how long that is when it is sealed.
+    const outputProperties = { greeting: 'Hello World', token: 't-s3cr3t-w0rd' }
+    const max_output_bytes = JSON.stringify({ ...end.output, outputProperties }).length
+    t.match(await world.run(executor, 'plugin', { input, max_output_bytes }), { outcome: 'succeeded' })
+    t.match(await world.run(executor, 'plugin', { input, max_output_bytes: max_output_bytes - 1 }), {
+      outcome: 'failed',
+      error_message: `it ended with exit status 0, and its output has ${max_output_bytes} bytes: ${max_output_bytes - 1} are the most`,
+    })
     await executor.remove()
   })
 

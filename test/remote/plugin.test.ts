@@ -74,10 +74,13 @@ t.test('what a job came to', async t => {
 t.test('an output is opened and checked', async t => {
   const key = Buffer.alloc(32, 7).toString('base64')
   const whole = { exitCode: 0, jobErrorMessage: '', outputProperties: { a: 1 }, reportingRecords: [{}] }
-  t.same(readOutput(Buffer.from(seal(JSON.stringify(whole), Buffer.alloc(32, 7))), key), ok(whole))
-  t.same(readOutput(Buffer.from(JSON.stringify(whole)), key), ok(whole), 'plain JSON is taken')
   t.same(
-    readOutput(Buffer.from('{"exitCode": 2}'), ''),
+    readOutput(Buffer.from(seal(JSON.stringify(whole), Buffer.alloc(32, 7))), key, 10_000_000),
+    ok(whole),
+  )
+  t.same(readOutput(Buffer.from(JSON.stringify(whole)), key, 10_000_000), ok(whole), 'plain JSON is taken')
+  t.same(
+    readOutput(Buffer.from('{"exitCode": 2}'), '', 10_000_000),
     ok({ exitCode: 2, jobErrorMessage: '', outputProperties: {}, reportingRecords: null }),
   )
   for (const [text, said] of [
@@ -89,9 +92,16 @@ t.test('an output is opened and checked', async t => {
     [`{"exitCode": 0, "outputProperties": ${'['.repeat(3000)}${']'.repeat(3000)}}`, 'more than 100 levels'],
     [`{"exitCode": 0, "outputProperties": {"a": [${'0,'.repeat(600_000)}0]}}`, 'more than 200000 values'],
   ] as const)
-    t.match(readOutput(Buffer.from(text), ''), { ok: false, failure: new RegExp(said) }, text.slice(0, 50))
-  t.match(readOutput(Buffer.from(seal('{}', Buffer.alloc(32, 8))), key), {
+    t.match(
+      readOutput(Buffer.from(text), '', 10_000_000),
+      { ok: false, failure: new RegExp(said) },
+      text.slice(0, 50),
+    )
+  t.match(readOutput(Buffer.from(seal('{}', Buffer.alloc(32, 8))), key, 10_000_000), {
     ok: false,
     failure: /SESSION_KEY/,
   })
+  const sealed = Buffer.from(seal('{"exitCode": 0}', Buffer.alloc(32, 7)))
+  t.match(readOutput(sealed, key, 15), { ok: true }, 'the limit is for what is sealed')
+  t.same(readOutput(sealed, key, 14), fail('its output has 15 bytes: 14 are the most'))
 })

@@ -66,7 +66,7 @@ onEachWorld(
     t.ok((await world.result(runner, reservation, { output })).ok)
     const deep = JSON.parse(`${'['.repeat(101)}${']'.repeat(101)}`)
     for (const [given, why] of [
-      ['x'.repeat(499), /^its output has more than 500 bytes/],
+      ['x'.repeat(499), /^its output has 501 bytes, more than the 500 that are kept/],
       [deep, /^its output has more than 100 levels/],
     ] as const) {
       const other = await world.start(runner)
