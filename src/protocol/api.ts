@@ -156,7 +156,7 @@ export const api = {
     summary: 'All definitions: the backup',
     access: reader,
     query: plain,
-    answers: { 200: Type.Array(m.Job, { $id: 'Jobs' }) },
+    answers: { 200: Type.Array(m.ShownJob, { $id: 'Jobs' }) },
   },
   getJob: {
     method: 'GET',
@@ -165,7 +165,7 @@ export const api = {
     access: reader,
     params: name,
     query: plain,
-    answers: { 200: m.Job },
+    answers: { 200: m.ShownJob },
   },
   deleteJob: {
     method: 'DELETE',
@@ -214,6 +214,13 @@ export const api = {
         job_name: Type.Optional(m.Name),
         group: Type.Optional(Type.String({ maxLength: 64 })),
         runner_id: Type.Optional(m.Id),
+        fields: Type.Optional(
+          Type.String({
+            maxLength: 1024,
+            description:
+              'names of fields with commas between them: items have these and the id; without it all but `output_properties` and `reporting_records`',
+          }),
+        ),
         ...page,
         ...pretty,
       },
@@ -267,7 +274,7 @@ export const api = {
   busy: {
     method: 'GET',
     path: '/v1/busy',
-    summary: 'What runs right now, with its output so far',
+    summary: 'What runs right now, with the end of its output: up to 64 KiB each, 8 MiB in all',
     access: reader,
     query: plain,
     answers: { 200: Type.Array(m.Execution, { $id: 'Executions' }) },

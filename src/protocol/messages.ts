@@ -72,6 +72,11 @@ export const Problem = Type.Object(
   { $id: 'Problem' },
 )
 
+/** Of an item whose row in the store, or a part of it, cannot be read: it is shown as that. */
+const ShownProblem = Type.Optional(
+  Type.String({ description: 'why it is not shown whole; there only where it is not' }),
+)
+
 // ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A property of a plugin's input or output; only what runner itself needs of it is checked, all else passes through. */
@@ -150,6 +155,10 @@ export const Job = Type.Object({ name: Name, ...definition }, { $id: 'Job', ...s
 export type JobBody = Static<typeof JobBody>
 export type Job = Static<typeof Job>
 
+/** A job as it is shown. One that is not shown whole cannot be restored: its field `problem` is refused. */
+export const ShownJob = Type.Object({ ...Job.properties, problem: ShownProblem }, { $id: 'ShownJob' })
+export type ShownJob = Static<typeof ShownJob>
+
 /** A submit: a definition that need not have a name. */
 export const Submit = Type.Object(
   { job_name: Type.Optional(Name), ...definition },
@@ -198,10 +207,25 @@ export const Execution = Type.Object(
       truncated: Type.Boolean({ description: 'head and tail are kept, the middle is not' }),
       complete: Type.Boolean({ description: 'all that the runner sent has come' }),
     }),
+    problem: ShownProblem,
   },
   { $id: 'Execution' },
 )
 export type Execution = Static<typeof Execution>
+
+/** In lists the output is shorter, and what may be large is left out. */
+export const ListedExecution = Type.Object(
+  {
+    ...Execution.properties,
+    output: Type.String({ description: 'the last 400 bytes of the log, as text' }),
+    output_properties: Type.Optional(Execution.properties.output_properties),
+  },
+  {
+    $id: 'ListedExecution',
+    description: 'where `fields` is given, only the fields that it names, and the id',
+  },
+)
+export type ListedExecution = Static<typeof ListedExecution>
 
 const list = <S extends TSchema>($id: string, items: S) =>
   Type.Object(
@@ -211,7 +235,7 @@ const list = <S extends TSchema>($id: string, items: S) =>
     },
     { $id },
   )
-export const ExecutionList = list('ExecutionList', Execution)
+export const ExecutionList = list('ExecutionList', ListedExecution)
 
 export const Outcome = choice(['succeeded', 'failed', 'aborted'])
 export type Outcome = Static<typeof Outcome>
@@ -444,6 +468,7 @@ export const Runner = Type.Object(
     executors: Type.Array(Type.Object({ image: Type.String(), state: Type.String() })),
     running: Type.Array(Id, { description: 'executions it holds' }),
     deleted: Type.Boolean(),
+    problem: ShownProblem,
   },
   { $id: 'Runner' },
 )
@@ -475,6 +500,7 @@ export const Group = Type.Object(
     leader_runner_id: nullable(Id),
     pinned_runner_id: nullable(Id),
     runners: Type.Integer(),
+    problem: ShownProblem,
   },
   { $id: 'Group' },
 )
@@ -518,6 +544,7 @@ export const Token = Type.Object(
     expires_at: nullable(Time),
     last_used_at: nullable(Time),
     runner_id: nullable(Id),
+    problem: ShownProblem,
   },
   { $id: 'Token' },
 )

@@ -1,11 +1,11 @@
 import { withoutMarkers } from '../protocol/markers.ts'
-import type { Execution } from '../protocol/messages.ts'
+import type { Execution, ListedExecution } from '../protocol/messages.ts'
 import { columns } from './columns.ts'
 import { seconds } from './describe.ts'
 import { localTime } from './history.ts'
 
 /** Executions as a table. */
-export function executionsText(executions: readonly Execution[], now: Date, width?: number): string {
+export function executionsText(executions: readonly ListedExecution[], now: Date, width?: number): string {
   if (executions.length === 0) return 'no executions\n'
   const rows = executions.map(execution => [
     execution.id,
@@ -20,7 +20,7 @@ export function executionsText(executions: readonly Execution[], now: Date, widt
 }
 
 /** What runs right now, with the last line of what it wrote. */
-export function busyText(executions: readonly Execution[], now: Date, width?: number): string {
+export function busyText(executions: readonly ListedExecution[], now: Date, width?: number): string {
   if (executions.length === 0) return 'nothing runs\n'
   const rows = executions.map(execution => [
     execution.id,
@@ -105,19 +105,19 @@ export function textLines(head: string, text: string): string[] {
 
 const oneLine = (text: string) => safe(text).replaceAll('\n', ' ')
 
-export const nameOf = ({ job_name, image }: Execution): string => job_name ?? image
+export const nameOf = ({ job_name, image }: ListedExecution): string => job_name ?? image
 
-function stateOf({ state, exit_code, finished_at }: Execution): string {
+function stateOf({ state, exit_code, finished_at }: ListedExecution): string {
   if (state === 'failed' && exit_code !== null) return `failed with ${exit_code}`
   return state === 'lost' && finished_at === null ? 'lost, for now' : state
 }
 
-function why({ waiting_because, error_message, reason, state }: Execution): string {
+function why({ waiting_because, error_message, reason, state }: ListedExecution): string {
   if (state === 'queued') return waiting_because ?? ''
   return error_message ?? (reason === null || reason === state ? '' : reason.replaceAll('-', ' '))
 }
 
-function took({ started_at, finished_at }: Execution, now: Date): string {
+function took({ started_at, finished_at }: ListedExecution, now: Date): string {
   if (started_at === null) return ''
   const end = finished_at === null ? now.getTime() : Date.parse(finished_at)
   return seconds(Math.max(0, (end - Date.parse(started_at)) / 1000))

@@ -15,6 +15,7 @@ import { errorCode, errorText } from '../result.ts'
 import { bodyBounds, bodyLimit, bodySeconds } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
+import { listText } from './json-list.ts'
 import { endWith } from './listener.ts'
 import { StoreFailure } from './store/failure.ts'
 import type { TokenRow } from './store/store.ts'
@@ -167,7 +168,7 @@ export async function makeApp(
       world,
     )
     if (!result.ok) return answerProblem(world, request, reply, result.failure)
-    send(result.value, request, reply, world)
+    await send(result.value, request, reply, world)
     finished(world, request, result.value === 'taken' ? 200 : result.value.status)
   }
 }
@@ -249,8 +250,14 @@ function awaitBody(
   })
 }
 
-function send(answer: Answer, request: FastifyRequest, reply: FastifyReply, world: World): void {
+async function send(
+  answer: Answer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  world: World,
+): Promise<void> {
   if (answer === 'taken') return void reply.hijack()
+  if ('list' in answer) return sendList(answer, request, reply, world)
   closeBehind(world, request, reply)
   reply.code(answer.status).header('cache-control', 'no-store')
   if ('json' in answer) {
@@ -266,6 +273,24 @@ function send(answer: Answer, request: FastifyRequest, reply: FastifyReply, worl
     }
     reply.send(typeof text === 'string' || Buffer.isBuffer(text) ? text : Readable.from(text))
   } else reply.send()
+}
+
+/** Sends a list in pieces. What keeps it from beginning is told as any other failure; later it breaks off. */
+async function sendList(
+  { status, list }: Extract<Answer, { list: unknown }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  world: World,
+): Promise<void> {
+  const pieces = listText(list, indentOf(request))
+  const first = await pieces.next()
+  closeBehind(world, request, reply)
+  reply.code(status).header('cache-control', 'no-store').type('application/json; charset=utf-8')
+  const all = async function* () {
+    yield first.value ?? ''
+    yield* pieces
+  }
+  reply.send(first.done ? '' : Readable.from(all()))
 }
 
 /** `?pretty` indents by two spaces; `?pretty=false` does not. */

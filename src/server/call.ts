@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CallName } from '../protocol/api.ts'
 import type { Result } from '../result.ts'
 import type { HttpRefusal } from './http-problems.ts'
+import type { JsonList } from './json-list.ts'
 import type { TokenRow } from './store/store.ts'
 import type { World } from './world.ts'
 
@@ -25,6 +26,7 @@ export interface Call {
 /** What a call is answered with. */
 export type Answer =
   | { status: number; json: unknown }
+  | { status: number; list: JsonList }
   | {
       status: number
       text: string | Buffer | AsyncIterable<string | Buffer>

@@ -2,7 +2,7 @@ import type { Group, GroupPatch } from '../protocol/messages.ts'
 import { ok, type Result } from '../result.ts'
 import type { Context } from './context.ts'
 import { electGroup } from './election.ts'
-import { type Listed, listed } from './pages.ts'
+import { type Listed, listed, readable, shown, type UnreadableRow, unreadable } from './pages.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { groupOf } from './runner-facts.ts'
 import type { GroupRow, Page, Reader, Writer } from './store/store.ts'
@@ -24,17 +24,23 @@ export async function ensureGroup(tx: Writer, name: string): Promise<void> {
 
 /** All groups by name, in pages. */
 export async function listGroups(tx: Reader, page: Page): Promise<Listed<Group>> {
-  const { items, next } = await listed(
-    page,
-    page => tx.listGroups(page),
-    row => row.name,
-  )
-  return { items: await Promise.all(items.map(row => groupView(tx, row))), next }
+  const { items, next } = await listed(page, page => tx.listGroups(page, unreadable), nameOf)
+  return { items: await Promise.all(items.map(row => shownGroup(tx, row))), next }
 }
 
 export async function getGroup(tx: Reader, name: string): Promise<Result<Group, Refusal>> {
-  const row = await groupRow(tx, name)
-  return row === undefined ? noGroup(name) : ok(await groupView(tx, row))
+  const row = await readable(groupRow(tx, name), name)
+  return row === undefined ? noGroup(name) : ok(await shownGroup(tx, row))
+}
+
+const nameOf = (row: GroupRow | UnreadableRow) => ('unreadable' in row ? row.id : row.name)
+
+function shownGroup(tx: Reader, row: GroupRow | UnreadableRow): Promise<Group> {
+  return shown<GroupRow, Group>(
+    row,
+    row => groupView(tx, row),
+    problem => ({ ...newGroup(nameOf(row)), runners: 0, problem }),
+  )
 }
 
 /** Sets mode and pin, and elects again. Only a runner that is in the group can be pinned. */

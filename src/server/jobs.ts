@@ -1,9 +1,10 @@
-import { Job, type JobBody } from '../protocol/messages.ts'
+import { Job, type JobBody, type ShownJob } from '../protocol/messages.ts'
 import { isObject } from '../protocol/secrets.ts'
 import { checkOf } from '../protocol/validation.ts'
 import { ok, type Result } from '../result.ts'
 import type { Context, Keys } from './context.ts'
 import { showDefinition, storeDefinition } from './definitions.ts'
+import { readable, shown, type UnreadableRow, unreadable } from './pages.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import type { JobRow, Reader, Writer } from './store/store.ts'
 
@@ -24,14 +25,31 @@ export async function putJob(
   return ok({ job: jobView(row, ctx.keys), created })
 }
 
-/** Every definition, by name: the backup that `restore` takes. */
-export async function listJobs(tx: Reader, ctx: Context): Promise<Job[]> {
-  return (await tx.listJobs()).map(row => jobView(row, ctx.keys))
+/** The rows of every definition, by name: the backup that `restore` takes. */
+export function jobRows(tx: Reader): Promise<(JobRow | UnreadableRow)[]> {
+  return tx.listJobs(unreadable)
 }
 
-export async function getJob(tx: Reader, ctx: Context, name: string): Promise<Result<Job, Refusal>> {
-  const row = await tx.job(name)
-  return row === undefined ? noJob(name) : ok(jobView(row, ctx.keys))
+/** What operators see of each: what takes longest is to open and to seal their secrets, so one after the other. */
+export async function* shownJobs(
+  { keys }: Context,
+  rows: readonly (JobRow | UnreadableRow)[],
+): AsyncGenerator<ShownJob> {
+  for (const row of rows) yield shownJob(row, keys)
+}
+
+export async function getJob(tx: Reader, ctx: Context, name: string): Promise<Result<ShownJob, Refusal>> {
+  const row = await readable(tx.job(name), name)
+  return row === undefined ? noJob(name) : ok(await shownJob(row, ctx.keys))
+}
+
+function shownJob(row: JobRow | UnreadableRow, keys: Keys): Promise<ShownJob> {
+  const name = 'unreadable' in row ? row.id : row.name
+  return shown<JobRow, ShownJob>(
+    row,
+    row => jobView(row, keys),
+    problem => ({ name, image: '', problem }),
+  )
 }
 
 /** Removes a definition; its executions have their own copies. */

@@ -5,7 +5,7 @@ import { electGroup } from './election.ts'
 import { roleOf } from './eligibility.ts'
 import { abort, abortUnheard, isProvisional, supersede } from './executions.ts'
 import { ensureGroup } from './groups.ts'
-import { all, type Listed, listed } from './pages.ts'
+import { all, type Listed, listed, readable, shown, type UnreadableRow, unreadable } from './pages.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { capabilitiesOf, groupOf, settingsOf, stateOf, taintsOf } from './runner-facts.ts'
 import type { ExecutionRow, GroupRow, Page, Reader, RunnerRow, Writer } from './store/store.ts'
@@ -22,14 +22,14 @@ export async function listRunners(
 ): Promise<Listed<Runner>> {
   const { items, next } = await listed(
     page,
-    page => (group === undefined ? tx.listRunners(page) : runnersIn(tx, group, page)),
+    page => (group === undefined ? tx.listRunners(page, unreadable) : runnersIn(tx, group, page)),
     row => row.id,
   )
   return { items: await runnerViews(tx, ctx, items), next }
 }
 
 export async function getRunner(tx: Reader, ctx: Context, id: string): Promise<Result<Runner, Refusal>> {
-  const row = await tx.runner(id)
+  const row = await readable(tx.runner(id), id)
   return row === undefined ? noRunner() : ok((await runnerViews(tx, ctx, [row]))[0]!)
 }
 
@@ -77,11 +77,20 @@ export function allRunners(tx: Reader): AsyncGenerator<RunnerRow> {
 }
 
 /** What operators see of runners. */
-export async function runnerViews(tx: Reader, ctx: Context, rows: readonly RunnerRow[]): Promise<Runner[]> {
+export async function runnerViews(
+  tx: Reader,
+  ctx: Context,
+  rows: readonly (RunnerRow | UnreadableRow)[],
+): Promise<Runner[]> {
   const held = Map.groupBy(await tx.heldBy(rows.map(row => row.id)), ({ runner_id }) => runner_id)
-  const groups = new Map<string, GroupRow | undefined>()
-  for (const name of new Set(rows.map(groupOf))) groups.set(name, await tx.group(name))
-  return rows.map(row => {
+  const running = (id: string) => held.get(id)?.map(execution => execution.id) ?? []
+  const groups = new Map<string, Promise<GroupRow | undefined>>()
+  const groupNamed = (name: string) => {
+    const group = groups.get(name) ?? tx.group(name)
+    groups.set(name, group)
+    return group
+  }
+  const view = async (row: RunnerRow): Promise<Runner> => {
     const settings = settingsOf(ctx.settings, row)
     return {
       id: row.id,
@@ -89,7 +98,7 @@ export async function runnerViews(tx: Reader, ctx: Context, rows: readonly Runne
       version: row.version,
       state: stateOf(row, tx.now),
       enabled: settings.enabled,
-      role: roleOf(row, groups.get(groupOf(row))),
+      role: roleOf(row, await groupNamed(groupOf(row))),
       runner_group: groupOf(row),
       capabilities: capabilitiesOf(row),
       taints: taintsOf(row),
@@ -102,10 +111,21 @@ export async function runnerViews(tx: Reader, ctx: Context, rows: readonly Runne
       last_heartbeat_at: timeOrNull(row.last_heartbeat_at),
       clock_difference_seconds: row.clock_difference_seconds,
       executors: row.executors,
-      running: held.get(row.id)?.map(execution => execution.id) ?? [],
+      running: running(row.id),
       deleted: row.deleted_at !== null,
     }
-  })
+  }
+  return Promise.all(
+    rows.map(row =>
+      shown<RunnerRow, Runner>(row, view, problem => ({
+        ...{ id: row.id, name: row.id, version: '', state: 'disconnected', enabled: false, role: null },
+        ...{ runner_group: 'default', capabilities: [], taints: [], metadata: {}, capacity: 0 },
+        ...{ eviction_time_seconds: 0, abort_timeout_seconds: 0, session: 0, created_at: time(0) },
+        ...{ last_heartbeat_at: null, clock_difference_seconds: null, executors: [] },
+        ...{ running: running(row.id), deleted: false, problem },
+      })),
+    ),
+  )
 }
 
 /** Puts a runner, tells it, and elects again in the groups that it is and was in. */

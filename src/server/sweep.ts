@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 import { electGroup } from './election.ts'
 import { expire } from './expire.ts'
 import { isOutage, type Sighting } from './outage.ts'
+import { unreadable } from './pages.ts'
 import { groupOf } from './runner-facts.ts'
 import type { Reader, Store, Writer } from './store/store.ts'
 import { putTick, tickOf } from './tick.ts'
@@ -122,9 +123,11 @@ export class Sweeper {
     let after: string | undefined
     await inPieces(() =>
       this.#write(async tx => {
-        const groups = await tx.listGroups({ limit: piece, ...(after !== undefined && { after }) })
-        for (const { name } of groups) await electGroup(tx, this.#ctx, name)
-        after = groups.at(-1)?.name
+        const page = { limit: piece, ...(after !== undefined && { after }) }
+        const groups = await tx.listGroups(page, unreadable)
+        for (const group of groups) if (!('unreadable' in group)) await electGroup(tx, this.#ctx, group.name)
+        const last = groups.at(-1)
+        after = last && ('unreadable' in last ? last.id : last.name)
         return groups.length
       }),
     )

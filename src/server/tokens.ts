@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import type { Token, TokenCreate, TokenKind } from '../protocol/messages.ts'
 import { ok, type Result } from '../result.ts'
 import { type Context, newId } from './context.ts'
-import { all, type Listed, listed } from './pages.ts'
+import { all, type Listed, listed, shown, type UnreadableRow, unreadable } from './pages.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import type { Page, Reader, TokenRow, Writer } from './store/store.ts'
 import { time, timeOrNull } from './times.ts'
@@ -71,8 +71,9 @@ export async function firstTokens(
 const firstTokensKey = 'first-tokens'
 
 async function hasAdmin(tx: Reader): Promise<boolean> {
-  for await (const token of all(page => tx.listTokens(page)))
-    if (token.kind === 'admin' && (token.expires_at ?? Infinity) > tx.now) return true
+  for await (const token of all(page => tx.listTokens(page, unreadable)))
+    if (!('unreadable' in token) && token.kind === 'admin' && (token.expires_at ?? Infinity) > tx.now)
+      return true
   return false
 }
 
@@ -80,10 +81,18 @@ async function hasAdmin(tx: Reader): Promise<boolean> {
 export async function listTokens(tx: Reader, page: Page): Promise<Listed<Token>> {
   const { items, next } = await listed(
     page,
-    page => tx.listTokens(page),
+    page => tx.listTokens(page, unreadable),
     row => row.id,
   )
-  return { items: items.map(tokenView), next }
+  const view = (row: TokenRow | UnreadableRow) =>
+    shown<TokenRow, Token>(row, tokenView, problem => unreadableToken(row.id, problem))
+  return { items: await Promise.all(items.map(view)), next }
+}
+
+/** A token that is not valid for anybody, as nothing is known of it; it can be revoked. */
+function unreadableToken(id: string, problem: string): Token {
+  const never = { created_at: time(0), expires_at: time(0), last_used_at: null, runner_id: null }
+  return { id, kind: 'viewer', name: 'unreadable', ...never, problem }
 }
 
 /** What operators see of a token. */

@@ -25,9 +25,11 @@ interface Crew {
   held: Map<string | null, ExecutionRow[]>
 }
 
-/** Says of queued executions why no runner has them yet; looks at each group once. */
-export function waitingReasons(tx: Reader): (row: ExecutionRow) => Promise<string> {
-  const crews = new Map<string, Promise<Crew>>()
+/** The runners of groups that have been looked at, by the name of the group. */
+export type Crews = Map<string, Promise<Crew>>
+
+/** Says of queued executions why no runner has them yet; looks at each group once, also for a list in several parts. */
+export function waitingReasons(tx: Reader, crews: Crews): (row: ExecutionRow) => Promise<string> {
   return async row => {
     const crew = crews.get(row.runner_group) ?? crewOf(tx, row.runner_group)
     crews.set(row.runner_group, crew)

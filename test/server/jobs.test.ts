@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Job, JobBody } from '../../src/protocol/messages.ts'
+import type { Job, JobBody, ShownJob } from '../../src/protocol/messages.ts'
 import { Job as JobSchema } from '../../src/protocol/messages.ts'
 import { checkOf } from '../../src/protocol/validation.ts'
 import { confidential } from '../../src/server/definitions.ts'
-import { deleteJob, getJob, listJobs, putJob, restore } from '../../src/server/jobs.ts'
+import { deleteJob, getJob, jobRows, putJob, restore, shownJobs } from '../../src/server/jobs.ts'
 import { runJob } from '../../src/server/submit.ts'
 import { makeContext } from '../support/context.ts'
 import { environments, inputs, secretEnvironments } from '../support/inputs.ts'
@@ -14,7 +14,11 @@ const check = checkOf('body', JobSchema)
 const put = (room: ServerRoom, name: string, body: JobBody = { image: 'x' }) =>
   room.write(tx => putJob(tx, room.ctx, name, body))
 const restoreAll = (room: ServerRoom, backup: unknown) => room.write(tx => restore(tx, room.ctx, backup))
-const backUp = (room: ServerRoom) => room.read(tx => listJobs(tx, room.ctx))
+async function backUp(room: ServerRoom): Promise<ShownJob[]> {
+  const all: ShownJob[] = []
+  for await (const job of shownJobs(room.ctx, await room.read(jobRows))) all.push(job)
+  return all
+}
 
 /** All that is kept of every job, in clear. */
 const kept = (room: ServerRoom) =>

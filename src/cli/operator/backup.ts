@@ -16,6 +16,9 @@ export function backupCommand(options: BackupOptions, env: NodeJS.ProcessEnv): P
   return withClient(options, env, async client => {
     const jobs = await client.call('listJobs', {})
     if (!jobs.ok) return sayFailure(jobs.failure)
+    for (const { name, problem } of jobs.value)
+      if (problem !== undefined)
+        sayError(`runner: job ${name}: ${problem}; a restore refuses its entry, so take that out first\n`)
     const text = `${JSON.stringify(jobs.value, null, options.json ? 0 : 2)}\n`
     const { file } = options
     if (file === undefined || file === '-') {

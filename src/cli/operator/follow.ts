@@ -2,7 +2,7 @@ import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
 import type { Client } from '../../protocol/client.ts'
 import type { ClientFailure } from '../../protocol/client-failure.ts'
-import type { Execution } from '../../protocol/messages.ts'
+import type { Execution, ListedExecution } from '../../protocol/messages.ts'
 import { persist } from '../../protocol/retry.ts'
 import { ok, type Result } from '../../result.ts'
 import { sayError } from '../say.ts'
@@ -83,11 +83,11 @@ export async function followRun(
 ): Promise<Result<Execution, ClientFailure>> {
   const again = <T>(call: () => Promise<Result<T, ClientFailure>>) =>
     persist(call, { retries: patientRetries, clock: systemClock, signal })
-  const latest = async (): Promise<Result<Execution, ClientFailure>> => {
+  const latest = async (): Promise<Result<ListedExecution, ClientFailure>> => {
     const page = await again(() => client.call('listExecutions', { query: { group, limit: 10 }, signal }))
     if (!page.ok) return page
     const attempts = page.value.items.filter(({ state }) => state !== 'withdrawn')
-    const current = attempts.reduce<Execution | undefined>(
+    const current = attempts.reduce<ListedExecution | undefined>(
       (best, one) => (best === undefined || one.attempt > best.attempt ? one : best),
       undefined,
     )
@@ -110,7 +110,9 @@ export async function followRun(
     if (!followed.ok && followed.failure.reason !== 'stopped') return followed
     if (signal.aborted) return { ok: false, failure: { reason: 'stopped', message: 'the call was ended' } }
     current = await latest()
-    if (current.ok && current.value.id === id && followed.ok) return current
+    // A list leaves out what it may leave at OUTPUT_LOCATION.
+    if (current.ok && current.value.id === id && followed.ok)
+      return again(() => client.call('getExecution', { params: { id }, signal }))
 
     async function watch(id: string): Promise<void> {
       for (;;) {

@@ -5,11 +5,11 @@ import { fail, ok, type Result } from '../../result.ts'
 import { abortExecution } from '../abort.ts'
 import type { Call, Handlers } from '../call.ts'
 import type { HttpRefusal } from '../http-problems.ts'
-import { listed } from '../pages.ts'
+import { listed, readable, unreadable } from '../pages.ts'
 import { refuse } from '../refusal.ts'
 import type { WriteOptions } from '../store/store.ts'
 import { type AskedBy, rerun, runJob, submit } from '../submit.ts'
-import { busy, executionView, executionViews } from '../views.ts'
+import { busy, busyRows, executionFields, executionView, listedExecutions } from '../views.ts'
 import { json, jsonOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
@@ -54,27 +54,30 @@ export const executionHandlers = {
       ...(group === undefined ? {} : { group }),
       ...(runner_id === undefined ? {} : { runner_id }),
     }
-    const page = await store.read(async tx => {
-      const { items, next } = await listed(
+    const fields = fieldsOf(query.fields as string | undefined)
+    if (!fields.ok) return fields
+    const { items, next } = await store.read(tx =>
+      listed(
         pageOf(query),
-        page => tx.listExecutions(filter, page),
+        page => tx.listExecutions(filter, page, unreadable),
         row => row.id,
-      )
-      return { items: await executionViews(tx, context, items), next }
-    })
-    return json(page)
+      ),
+    )
+    return ok({ status: 200, list: { items: listedExecutions(store, context, items, fields.value), next } })
   },
 
   async getExecution({ params }, { store, context }) {
+    const id = params.id!
     const found = await store.read(async tx => {
-      const row = await tx.execution(params.id!)
+      const row = await readable(tx.execution(id), id)
       return row === undefined ? undefined : await executionView(tx, context, row)
     })
     return found === undefined ? refuse('not-found', 'there is no execution with this id') : json(found)
   },
 
   async busy(_, { store, context }) {
-    return json(await store.read(tx => busy(tx, context)))
+    const rows = await store.read(busyRows)
+    return ok({ status: 200, list: { items: busy(store, context, rows) } })
   },
 } satisfies Partial<Handlers>
 
@@ -103,4 +106,16 @@ function statesOf(text: string | undefined): Result<ExecutionState[] | undefined
     reason: 'malformed',
     detail: `state ${JSON.stringify(wrong)} is none of ${executionStates.join(', ')}`,
   })
+}
+
+/** The fields that a list is to have; undefined: those that it has without being asked. */
+function fieldsOf(text: string | undefined): Result<ReadonlySet<string> | undefined, HttpRefusal> {
+  if (text === undefined) return ok(undefined)
+  const fields = new Set(text.split(','))
+  const wrong = [...fields].find(name => !executionFields.includes(name))
+  if (wrong === undefined) return ok(fields)
+  return refuse(
+    'malformed',
+    `fields has ${JSON.stringify(wrong)}; an execution has ${executionFields.join(', ')}`,
+  )
 }

@@ -4,7 +4,7 @@ import { ok, type Result } from '../../result.ts'
 import { bodyBounds } from '../body-limits.ts'
 import type { Call, Handlers } from '../call.ts'
 import type { HttpRefusal } from '../http-problems.ts'
-import { deleteJob, getJob, listJobs, putJob, restore } from '../jobs.ts'
+import { deleteJob, getJob, jobRows, putJob, restore, shownJobs } from '../jobs.ts'
 import { refuse } from '../refusal.ts'
 import { json, jsonOf, nothingOf } from './answers.ts'
 
@@ -22,7 +22,7 @@ export const jobHandlers = {
   },
 
   async listJobs(_, { store, context }) {
-    return json(await store.read(tx => listJobs(tx, context)))
+    return ok({ status: 200, list: { items: shownJobs(context, await store.read(jobRows)) } })
   },
 
   async getJob({ params }, { store, context }) {

@@ -3,14 +3,14 @@ import type { Handlers } from '../call.ts'
 import { getGroup, listGroups, patchGroup } from '../groups.ts'
 import { deleteRunner, getRunner, listRunners, patchRunner } from '../runners.ts'
 import { createToken, listTokens, revokeToken } from '../tokens.ts'
-import { json, jsonOf, nothingOf } from './answers.ts'
+import { jsonOf, nothingOf, page } from './answers.ts'
 import { pageOf } from './page.ts'
 
 /** Runners, groups and tokens. */
 export const operatorHandlers = {
   async listRunners({ query }, { store, context }) {
     const group = query.runner_group as string | undefined
-    return json(await store.read(tx => listRunners(tx, context, pageOf(query), group)))
+    return page(await store.read(tx => listRunners(tx, context, pageOf(query), group)))
   },
 
   async getRunner({ params }, { store, context }) {
@@ -26,7 +26,7 @@ export const operatorHandlers = {
   },
 
   async listGroups({ query }, { store }) {
-    return json(await store.read(tx => listGroups(tx, pageOf(query))))
+    return page(await store.read(tx => listGroups(tx, pageOf(query))))
   },
 
   async getGroup({ params }, { store }) {
@@ -42,7 +42,7 @@ export const operatorHandlers = {
   },
 
   async listTokens({ query }, { store }) {
-    return json(await store.read(tx => listTokens(tx, pageOf(query))))
+    return page(await store.read(tx => listTokens(tx, pageOf(query))))
   },
 
   async revokeToken({ params }, { store, context }) {

@@ -1,6 +1,6 @@
 import type { Query, Value } from './engine.ts'
-import type { ExecutionRow } from './store.ts'
-import { columnsOf, decode, decodeFound, type Rows, type TableName } from './tables.ts'
+import type { ExecutionRow, Unreadable } from './store.ts'
+import { columnsOf, decode, decodeFound, decodeOr, type Rows, type TableName } from './tables.ts'
 
 /** Where a reader's rows come from: the database alone, or what a writer has put as well. */
 export interface Access {
@@ -14,6 +14,13 @@ export interface Access {
     rest: string,
     ...params: (string | number | null)[]
   ): Promise<Rows[T][]>
+  /** The same for a list, in which what `unreadable` makes of their ids stands for rows that cannot be read. */
+  list<T extends TableName, U = never>(
+    table: T,
+    unreadable: Unreadable<U> | undefined,
+    rest: string,
+    ...params: (string | number | null)[]
+  ): Promise<(Rows[T] | U)[]>
   /** A statement that looks at these tables. */
   query(names: readonly TableName[], ...statement: Parameters<Query>): ReturnType<Query>
   /** What runners hold, where that is known without a statement. */
@@ -40,6 +47,10 @@ export function committed(
     getAll: async (table, ids) =>
       ids.length === 0 ? [] : select(table, 'WHERE id IN (SELECT value FROM TEXTS($1))', JSON.stringify(ids)),
     select,
+    list: async (table, unreadable, rest, ...params) =>
+      unreadable === undefined
+        ? select(table, rest, ...params)
+        : (await find(table, rest, ...params)).map(answer => decodeOr(table, answer, unreadable)),
     query: (_names, sql, ...params) => query(sql, ...params),
     held: () => undefined,
     readLog: (...range) => readLog(query, ...range),

@@ -14,6 +14,7 @@ import type {
   Reader,
   RunnerRow,
   TokenRow,
+  Unreadable,
 } from './store.ts'
 import { idempotencyId } from './tables.ts'
 
@@ -33,15 +34,17 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return this.access.get('executions', id)
   }
 
-  listExecutions(
-    { states, job_name, group, runner_id }: ExecutionFilter,
+  listExecutions<T = never>(
+    { id, states, job_name, group, runner_id }: ExecutionFilter,
     page: Page,
-  ): Promise<ExecutionRow[]> {
+    unreadable?: Unreadable<T>,
+  ): Promise<(ExecutionRow | T)[]> {
     const params: Param[] = [page.limit]
     const conditions: string[] = []
     const equals = (column: string, value: string | undefined) => {
       if (value !== undefined) conditions.push(`${column} = $${params.push(value)}`)
     }
+    equals('id', id)
     equals('job_name', job_name)
     equals('grp', group)
     equals('runner_id', runner_id)
@@ -49,7 +52,7 @@ export class SqlReader<A extends Access = Access> implements Reader {
       conditions.push(`seq < (SELECT seq FROM executions WHERE id = $${params.push(page.after)})`)
     const latest = (more: string[]) =>
       `WHERE ${['true', ...conditions, ...more].join(' AND ')} ORDER BY executions.seq DESC LIMIT $1`
-    if (states === undefined) return this.access.select('executions', latest([]), ...params)
+    if (states === undefined) return this.access.list('executions', unreadable, latest([]), ...params)
     // Each state by itself, so that its index gives the latest without sorting all of it.
     const known = executionStates.filter(state => states.includes(state))
     if (known.length === 0) return Promise.resolve([])
@@ -57,7 +60,7 @@ export class SqlReader<A extends Access = Access> implements Reader {
       state => `SELECT * FROM (SELECT seq FROM executions ${latest([`state = '${state}'`])}) AS s`,
     )
     const rest = `WHERE seq IN (${each.join(' UNION ALL ')}) ORDER BY executions.seq DESC LIMIT $1`
-    return this.access.select('executions', rest, ...params)
+    return this.access.list('executions', unreadable, rest, ...params)
   }
 
   async heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]> {
@@ -141,8 +144,8 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return this.access.get('jobs', name)
   }
 
-  listJobs(): Promise<JobRow[]> {
-    return this.access.select('jobs', 'ORDER BY id')
+  listJobs<T = never>(unreadable?: Unreadable<T>): Promise<(JobRow | T)[]> {
+    return this.access.list('jobs', unreadable, 'ORDER BY id')
   }
 
   runner(id: string): Promise<RunnerRow | undefined> {
@@ -153,8 +156,8 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return this.access.getAll('runners', ids)
   }
 
-  listRunners(page: Page): Promise<RunnerRow[]> {
-    return this.#oldestFirst('runners', page)
+  listRunners<T = never>(page: Page, unreadable?: Unreadable<T>): Promise<(RunnerRow | T)[]> {
+    return this.#oldestFirst('runners', unreadable, page)
   }
 
   runnersOf(group: string): Promise<RunnerRow[]> {
@@ -169,10 +172,10 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return this.access.get('groups', name)
   }
 
-  listGroups({ limit, after }: Page): Promise<GroupRow[]> {
+  listGroups<T = never>({ limit, after }: Page, unreadable?: Unreadable<T>): Promise<(GroupRow | T)[]> {
     return after === undefined
-      ? this.access.select('groups', 'ORDER BY id LIMIT $1', limit)
-      : this.access.select('groups', 'WHERE id > $2 ORDER BY id LIMIT $1', limit, after)
+      ? this.access.list('groups', unreadable, 'ORDER BY id LIMIT $1', limit)
+      : this.access.list('groups', unreadable, 'WHERE id > $2 ORDER BY id LIMIT $1', limit, after)
   }
 
   async tokenByHash(hash: string): Promise<TokenRow | undefined> {
@@ -183,8 +186,8 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return this.access.get('tokens', id)
   }
 
-  listTokens(page: Page): Promise<TokenRow[]> {
-    return this.#oldestFirst('tokens', page, "kind <> 'runner'")
+  listTokens<T = never>(page: Page, unreadable?: Unreadable<T>): Promise<(TokenRow | T)[]> {
+    return this.#oldestFirst('tokens', unreadable, page, "kind <> 'runner'")
   }
 
   log(executionId: string): Promise<LogRow | undefined> {
@@ -203,10 +206,15 @@ export class SqlReader<A extends Access = Access> implements Reader {
     return (await this.access.get('meta', key))?.value
   }
 
-  #oldestFirst<T extends 'runners' | 'tokens'>(table: T, { limit, after }: Page, condition = 'true') {
+  #oldestFirst<T extends 'runners' | 'tokens', U>(
+    table: T,
+    unreadable: Unreadable<U> | undefined,
+    { limit, after }: Page,
+    condition = 'true',
+  ) {
     const behind = after === undefined ? '' : `AND seq > (SELECT seq FROM ${table} WHERE id = $2)`
     const rest = `WHERE ${condition} ${behind} ORDER BY ${table}.seq LIMIT $1`
-    return this.access.select(table, rest, limit, ...(after === undefined ? [] : [after]))
+    return this.access.list(table, unreadable, rest, limit, ...(after === undefined ? [] : [after]))
   }
 }
 

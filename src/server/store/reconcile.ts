@@ -4,16 +4,18 @@ import { errorCode } from '../../result.ts'
 import { type Segments, segmentSize } from './segments.ts'
 import type { SqliteConnection } from './sqlite.ts'
 import type { LogRow } from './store.ts'
-import { encode } from './tables.ts'
+import { decodeOr, encode } from './tables.ts'
 
 /**
  * Makes files and rows of logs agree after whatever ended the last server. Only logs that are not complete can
  * differ: a file that is longer than its row says is cut, and a row whose bytes are not there says so.
  */
 export function reconcile(connection: SqliteConnection, segments: Segments): void {
-  const rows = connection.run('SELECT body FROM logs WHERE complete = 0')
-  for (const { body } of rows) {
-    const row = JSON.parse(body as string) as LogRow
+  const rows = connection.run('SELECT id, body FROM logs WHERE complete = 0')
+  for (const answer of rows) {
+    // One that cannot be read is of no other log's concern.
+    const row = decodeOr('logs', answer, () => undefined)
+    if (row === undefined) continue
     const directory = segments.directory(row.execution_id)
     const sizes = sizesIn(directory)
     const kept = keptOf(row, sizes)

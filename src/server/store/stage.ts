@@ -2,9 +2,10 @@ import type { Access } from './access.ts'
 import type { Answer, LogChanges, LogWrite, Query } from './engine.ts'
 import { holderOf } from './held.ts'
 import { headsWhere, queuesWaiting, waitsIn } from './queues.ts'
-import type { ExecutionRow, Topic } from './store.ts'
+import type { ExecutionRow, Topic, Unreadable } from './store.ts'
 import {
   columnsOf,
+  decodeOr,
   type Encoded,
   encode,
   type Rows,
@@ -88,6 +89,17 @@ export class Stage implements Access {
       const put = puts?.get(answers[index]!.id as string)
       return put === undefined ? row : (put.row as Rows[T])
     })
+  }
+
+  async list<T extends TableName, U = never>(
+    table: T,
+    unreadable: Unreadable<U> | undefined,
+    rest: string,
+    ...params: (string | number | null)[]
+  ): Promise<(Rows[T] | U)[]> {
+    if (unreadable === undefined) return this.select(table, rest, ...params)
+    const found = await this.query([table], `SELECT ${columnsOf[table]} FROM ${table} ${rest}`, ...params)
+    return found.map(answer => decodeOr(table, answer, unreadable))
   }
 
   /** Keeps damaged executions from being found again, so that they take nobody's place; says whether that is new. */

@@ -199,6 +199,7 @@ export interface IdempotencyRow {
 }
 
 export interface ExecutionFilter {
+  id?: string
   states?: readonly ExecutionState[]
   job_name?: string
   group?: string
@@ -211,13 +212,23 @@ export interface Page {
   after?: string
 }
 
+/**
+ * Makes what stands in a list for a row that cannot be read, so that it is shown as that. Without it a list of
+ * executions or runners leaves such rows out, and any other one fails.
+ */
+export type Unreadable<T> = (id: string) => T
+
 /** Rows, as they are in this transaction: what was put before is seen. */
 export interface Reader {
   /** The store's clock, the same for all of one writer. */
   readonly now: number
   execution(id: string): Promise<ExecutionRow | undefined>
   /** The latest first. An `after` that is not there gives nothing. */
-  listExecutions(filter: ExecutionFilter, page: Page): Promise<ExecutionRow[]>
+  listExecutions<T = never>(
+    filter: ExecutionFilter,
+    page: Page,
+    unreadable?: Unreadable<T>,
+  ): Promise<(ExecutionRow | T)[]>
   /** Reserved, running and aborting ones of these runners, by their age and then id. */
   heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
   /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
@@ -235,21 +246,21 @@ export interface Reader {
   output(executionId: string): Promise<string | undefined>
   job(name: string): Promise<JobRow | undefined>
   /** By name. */
-  listJobs(): Promise<JobRow[]>
+  listJobs<T = never>(unreadable?: Unreadable<T>): Promise<(JobRow | T)[]>
   runner(id: string): Promise<RunnerRow | undefined>
   /** Many at once; those that are not there are left out. */
   runners(ids: readonly string[]): Promise<RunnerRow[]>
   /** The oldest first. */
-  listRunners(page: Page): Promise<RunnerRow[]>
+  listRunners<T = never>(page: Page, unreadable?: Unreadable<T>): Promise<(RunnerRow | T)[]>
   /** All that may be in a group: said or set. */
   runnersOf(group: string): Promise<RunnerRow[]>
   group(name: string): Promise<GroupRow | undefined>
   /** By name. */
-  listGroups(page: Page): Promise<GroupRow[]>
+  listGroups<T = never>(page: Page, unreadable?: Unreadable<T>): Promise<(GroupRow | T)[]>
   tokenByHash(hash: string): Promise<TokenRow | undefined>
   token(id: string): Promise<TokenRow | undefined>
   /** The oldest first; a runner's own tokens are not listed. */
-  listTokens(page: Page): Promise<TokenRow[]>
+  listTokens<T = never>(page: Page, unreadable?: Unreadable<T>): Promise<(TokenRow | T)[]>
   log(executionId: string): Promise<LogRow | undefined>
   /** Bytes of a log; fewer where they end or where some were dropped, none at the end. */
   readLog(executionId: string, offset: number, length: number): Promise<Buffer>

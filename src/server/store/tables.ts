@@ -14,6 +14,7 @@ import type {
   LogRow,
   RunnerRow,
   TokenRow,
+  Unreadable,
 } from './store.ts'
 import { checkAt, queueOf } from './store.ts'
 
@@ -139,6 +140,19 @@ export function decode<T extends TableName>(table: T, answer: Answer): Rows[T] {
   return row
 }
 
+/** The row of an answer, or what `unreadable` makes of its id. */
+export function decodeOr<T extends TableName, U>(
+  table: T,
+  answer: Answer,
+  unreadable: Unreadable<U>,
+): Rows[T] | U {
+  try {
+    return decode(table, answer)
+  } catch {
+    return unreadable(answer.id as string)
+  }
+}
+
 /** Those who search these tables pass damaged rows over; of the others everything is wanted, or nothing. */
 const passedOver: readonly TableName[] = ['executions', 'runners']
 
@@ -172,7 +186,8 @@ function parsed(table: TableName, { id, body }: Answer): unknown {
   } catch {
     row = null
   }
-  if (typeof row === 'object' && row !== null) return row
+  // One without its own id has nothing else that could be relied on.
+  if (typeof row === 'object' && row !== null && (tables[table] as Table<unknown>).id(row) === id) return row
   throw new StoreFailure('damaged', `the row ${id} of ${table} cannot be read`)
 }
 

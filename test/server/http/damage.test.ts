@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
+import { seal } from '../../../src/protocol/seal.ts'
 import { serverTest } from '../../support/server.ts'
 
 const patient = { lease_seconds: 30, confirm_within_seconds: 30 }
@@ -37,11 +38,12 @@ serverTest(
     t.equal((await server.execution(soon.id)).reason, 'queued-too-long')
     for (const path of ['/v1/executions', '/v1/busy', '/v1/runners', '/v1/groups', '/metrics'])
       t.equal((await server.call('GET', path)).status, 200, path)
-    t.equal(
-      (await server.call('GET', `/v1/executions/${held.id}`)).status,
-      503,
-      'it is not said to be unknown',
-    )
+    const listed = (await server.call('GET', '/v1/executions')).json.items
+    for (const one of [
+      await server.execution(held.id),
+      listed.find(({ id }: { id: string }) => id === held.id),
+    ])
+      t.match(one, { id: held.id, state: 'lost', reason: 'unreadable', problem: /cannot be read/ })
     t.equal((await lame.heartbeat()).status, 503)
   },
 )
@@ -66,5 +68,81 @@ serverTest(
       [good.id],
     )
     t.match(await server.execution(first.id), { state: 'failed', reason: 'definition-missing' })
+  },
+)
+
+serverTest(
+  t,
+  'what cannot be shown is shown as that, beside all that can',
+  { settings: patient },
+  async (t, server) => {
+    const runner = await server.runner()
+    const lame = await server.runner({ name: 'lame', runner_group: 'lame' })
+    const input = { task: { type: 'a.B', properties: [{ name: 'p', password: true, value: 'private' }] } }
+    for (const name of ['a', 'b', 'c'])
+      await server.call('PUT', `/v1/jobs/${name}`, { body: { image: 'i', input } })
+    const token = await server.call('POST', '/v1/tokens', { body: { kind: 'viewer', name: 'v' } })
+    const made: string[] = []
+    for (let count = 0; count < 5; count++) made.push((await server.submit({ input })).id)
+    const output = seal('{"exitCode":0,"outputProperties":{"a":1}}', runner.dataKey)
+    for (let count = 0; count < 4; count++) {
+      const reservation = await runner.begin()
+      await runner.log(reservation, 0, 'x')
+      await runner.result(reservation, { output, log_length: 1 })
+    }
+    await runner.begin()
+    await server.stop()
+    const database = new DatabaseSync(server.rig.path('state', 'server', 'server.db'))
+    const set = (table: string, id: string, body: string) =>
+      t.equal(database.prepare(`UPDATE ${table} SET body = ? WHERE id = ?`).run(body, id).changes, 1)
+    const [broken, logless, deep, good, running] = made as [string, string, string, string, string]
+    set('executions', broken, JSON.stringify({ id: broken }))
+    set('logs', logless, '{}')
+    set('outputs', deep, JSON.stringify({ execution_id: deep, sealed: 'AAAA' }))
+    set('executions', running, '[')
+    set('jobs', 'a', 'null')
+    set('jobs', 'b', JSON.stringify({ name: 'b', body: {}, sealed: 'AAAA' }))
+    set('groups', 'lame', '"')
+    set('runners', lame.id, '{}')
+    set('tokens', token.json.id, '{')
+    database.close()
+    await server.restart()
+
+    const get = async (path: string) => {
+      const answer = await server.call('GET', path)
+      t.equal(answer.status, 200, path)
+      return answer.json
+    }
+    const { items } = await get('/v1/executions?fields=output_properties,state')
+    const problems = [broken, logless, deep, running]
+    for (const { id, problem } of items)
+      t.equal(problem !== undefined, problems.includes(id), `${id} ${problem}`)
+    const whole = items.find(({ id }: { id: string }) => id === good)
+    t.same(whole, { id: good, state: 'succeeded', output_properties: { a: 1 } })
+    for (const id of problems) t.match(await get(`/v1/executions/${id}`), { id, problem: String })
+    t.match(await get(`/v1/executions/${logless}`), { state: 'succeeded', output_properties: { a: 1 } })
+    // A page that has one on it is as long as any other, and leads to the next.
+    const first = await get('/v1/executions?limit=2')
+    t.match([first.items.length, first.next], [2, String])
+    t.match(await get('/v1/busy'), [{ id: running, problem: String }])
+    t.match(await get('/v1/jobs'), [
+      { name: 'a', problem: String },
+      { name: 'b', problem: String },
+      { name: 'c' },
+    ])
+    t.match(await get('/v1/jobs/b'), { name: 'b', problem: String })
+    const backup = await server.call('POST', '/v1/restore', { body: await get('/v1/jobs') })
+    t.match([backup.status, backup.json.detail], [422, /^entry 0 \(a\): /])
+    t.match((await get('/v1/runners')).items, [{ name: 'one' }, { id: lame.id, problem: String }])
+    t.match(await get(`/v1/runners/${lame.id}`), { id: lame.id, problem: String })
+    t.match((await get('/v1/groups')).items, [{ name: 'default' }, { name: 'lame', problem: String }])
+    t.match(await get('/v1/groups/lame'), { name: 'lame', problem: String })
+    const tokens = (await get('/v1/tokens')).items
+    t.match(
+      tokens.find(({ id }: { id: string }) => id === token.json.id),
+      { problem: String },
+    )
+    const listing = await server.rig.start(['executions', '--server', server.url]).ended
+    t.equal(listing, 0)
   },
 )
