@@ -226,6 +226,8 @@ export type NoticeReason =
   | 'no-reboot'
   | 'lock-lost'
   | 'waiting-for-lock'
+  | 'not-shown'
+  | 'already-ended'
 
 /** Gets every event, in order. A promise asks for patience: output is not read on until it is kept. */
 export type Emit = (event: Event) => void | Promise<void>

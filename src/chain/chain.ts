@@ -70,8 +70,13 @@ export async function runChain(
       : await tryAlone(task, counted, failed, deps)
     counted = 1
     failed = undefined
-    if (end === undefined || end.outcome === 'INTERRUPTED' || deps.stop.aborted)
-      return { reason: 'interrupted', done: position, task: task.file, ...(end === undefined ? {} : { end }) }
+    // A task that ended with 0 as the signal came is done; if it was the last one, so is the chain.
+    const isDone = end?.outcome === 'OK'
+    const isEnd = isDone && position + 1 === tasks.length
+    if (end === undefined || end.outcome === 'INTERRUPTED' || (deps.stop.aborted && !isEnd)) {
+      const at = { done: position + (isDone ? 1 : 0), task: task.file }
+      return { reason: 'interrupted', ...at, ...(end === undefined ? {} : { end }) }
+    }
     const decided = { done: position, task: task.file, end }
     if (end.outcome === 'REBOOT') return { reason: 'reboot', ...decided, done: position + 1 }
     if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }

@@ -38,6 +38,10 @@ export interface RunOptions {
   haltAfter: boolean
   edges: Edges
   emit: Emit
+  /** Shows what is on record already: no metrics count it again. */
+  tell: Emit
+  /** The process that held the lock before and was killed, in this boot. */
+  killedProcess?: number
   /** Gets the journal of the run. */
   asides: Asides
   /** Ends the run; its reason is the signal that asked for it. */
@@ -62,6 +66,10 @@ export async function runOnce(options: RunOptions): Promise<number> {
     const message = `${decision.failure.message}; nothing is started`
     options.emit({ event: 'notice', reason: 'reboot-pending', message })
     return exitStatus.reboot
+  }
+  if (decision?.ok === false && decision.failure.reason === 'ended' && last.any !== undefined) {
+    const status = unheardStatus(last.any, options)
+    if (status !== undefined) return status
   }
   const point = decision?.ok ? decision.value : undefined
   const whole = last.whole?.ok ? last.whole.value : undefined
@@ -117,6 +125,18 @@ function refuse({ started }: RunRecord, { emit }: RunOptions): number {
   const message = `run ${started.run_id} is still under way, by process ${started.pid}; nothing is started`
   emit({ event: 'notice', reason: 'still-running', message })
   return exitStatus.locked
+}
+
+/**
+ * The exit status of a run that had ended before its process was killed, so that nobody has heard it: the run is shown as
+ * it ended, and is not run again. Undefined for any other run.
+ */
+function unheardStatus({ started, ended }: RunRecord, options: RunOptions): number | undefined {
+  if (ended === undefined || started.partial || started.pid !== options.killedProcess) return undefined
+  const message = `run ${started.run_id} had ended before its process was killed; it is not run again`
+  for (const event of [started, { event: 'notice', reason: 'already-ended', message }, ended] as const)
+    options.tell(event)
+  return ended.exit_status
 }
 
 /** A path without links, or as it is where it leads nowhere. */

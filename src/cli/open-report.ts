@@ -5,6 +5,7 @@ import type { Verbosity } from '../report/describe.ts'
 import { isJournal, journaldReporter, journalSocket } from '../report/journald.ts'
 import { jsonReporter } from '../report/json.ts'
 import { outputReporter } from '../report/output-lines.ts'
+import { patient } from '../report/patient.ts'
 import { streamOut } from '../report/stream.ts'
 import { syslogReporter } from '../report/syslog.ts'
 import { systemdReporter } from '../report/systemd.ts'
@@ -42,7 +43,8 @@ export async function openReport(
     void show(event)
   }
   const inJournal = !options.json && isJournal(process.stdout.fd, env)
-  const view = inJournal ? journalView(options, clock, lost) : await openView(options, clock, env, usual)
+  const shown = inJournal ? journalView(options, clock, lost) : await openView(options, clock, env, usual)
+  const view = { emit: patient(shown.emit, clock), close: () => shown.close() }
   const reports = [view]
   if (options.syslog && !inJournal) reports.unshift(openSystemLog(options, view.emit, clock, lost))
   if (env.NOTIFY_SOCKET) {
@@ -75,8 +77,17 @@ async function openView(
   if (!stdout.isTTY || env.TERM === 'dumb' || verbosity !== 'normal')
     return { emit: terminalReporter(out, verbosity, paint), close() {} }
   const { LiveView } = await import('../report/live.ts')
+  let busy = false
   const terminal = {
-    write: (text: string) => void out.write(text),
+    write(text: string) {
+      const taken = out.write(text)
+      if (taken === undefined) return
+      busy = true
+      void taken.then(() => (busy = false))
+    },
+    get isBusy() {
+      return busy
+    },
     get size() {
       // Asked of the terminal itself: SIGWINCH tells of a new size only after it is in force.
       ;(stdout as typeof stdout & { _refreshSize?(): void })._refreshSize?.()

@@ -32,6 +32,11 @@ export class Places implements Disposable {
     return path
   }
 
+  /** Who held a lock that is held here, and was killed before it had let it go. */
+  killedHolder(state: string, directory: string): Holder | undefined {
+    return this.#locks.get(JSON.stringify([state, directory]))?.killed
+  }
+
   /**
    * Takes the lock of a task directory. Resolves to who holds it, in words, or to nothing when it was taken;
    * with `wait`, when that aborts or the lock is free.

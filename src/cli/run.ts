@@ -62,7 +62,7 @@ export async function runCommand(options: RunCommandOptions, env: NodeJS.Process
   try {
     for (let iteration = 1; ; iteration++) {
       const last = iteration === options.times
-      const world = { edges, metered, asides, places, ...signals }
+      const world = { edges, metered, tell: report.emit, asides, places, ...signals }
       const status = await iterate(options, { last, first: iteration === 1 }, world, env)
       if (status !== exitStatus.ok || last || options.dryRun) return status
       if (signals.stop.aborted) return interruptedBy(signals.stop)
@@ -98,6 +98,8 @@ interface World {
   edges: Edges
   /** The report, with metrics into a file. */
   metered(file: string | undefined): Emit
+  /** The report alone. */
+  tell: Emit
   asides: Asides
   places: Places
   stop: AbortSignal
@@ -124,15 +126,11 @@ async function iterate(
     return exitStatus.ok
   }
   const state = world.places.state(configuration.runner.state_dir)
+  const directory = realPath(loaded.chain.directory)
   const bootId = readBootId()
   if (state !== undefined) {
     const holder = { pid: process.pid, boot_id: bootId }
-    const other = await world.places.lock(
-      state,
-      realPath(loaded.chain.directory),
-      holder,
-      options.wait ? world.stop : undefined,
-    )
+    const other = await world.places.lock(state, directory, holder, options.wait ? world.stop : undefined)
     if (world.stop.aborted) return interruptedBy(world.stop)
     if (other !== undefined) {
       sayError(`runner: ${other}\n`)
@@ -140,7 +138,8 @@ async function iterate(
     }
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
-  const { edges, asides, stop, hurry } = world
+  const { edges, asides, stop, hurry, tell } = world
+  const killed = state === undefined ? undefined : world.places.killedHolder(state, directory)
   const emit = world.metered(configuration.runner.metrics_file)
   const status = await runOnce({
     chain: selected.value,
@@ -152,7 +151,8 @@ async function iterate(
     partial: options.only.length > 0 || options.from !== undefined,
     resume: options.resume && first,
     haltAfter: options.haltAfter && last,
-    ...{ edges, emit, asides, stop, hurry },
+    ...(killed?.boot_id === bootId ? { killedProcess: killed.pid } : {}),
+    ...{ edges, emit, tell, asides, stop, hurry },
   })
   // A chain of nothing, run again and again, must not keep a processor busy.
   const idle = selected.value.tasks.length === 0 && status === exitStatus.ok && !last

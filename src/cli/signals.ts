@@ -8,12 +8,25 @@ export interface Signals extends Disposable {
   leave: AbortSignal
 }
 
-/** Takes over the signals of the process: SIGTERM and SIGINT end the run, SIGHUP is ignored to the very end. */
+/** Milliseconds for which output is still written when the program has ended and a signal asks it to go. */
+const lastWords = 1000
+
+/**
+ * Takes over the signals of the process, to its very end: SIGTERM and SIGINT end the run, SIGHUP is ignored. What has
+ * ended (`dispose`) keeps its exit status, whatever signal comes: the process is left only when its output is written,
+ * or soon after a signal.
+ */
 export function catchSignals(): Signals {
   const stop = new AbortController()
   const hurry = new AbortController()
   const leave = new AbortController()
+  let ended = false
+  const exitSoon = () => {
+    const exit = () => (process.exitCode === undefined ? exitSoon() : process.exit())
+    setTimeout(exit, lastWords).unref()
+  }
   const take = (signal: NodeJS.Signals) => {
+    if (ended) return exitSoon()
     const next = [stop, hurry, leave].find(controller => !controller.signal.aborted)
     next?.abort(signal)
   }
@@ -24,7 +37,10 @@ export function catchSignals(): Signals {
     hurry: hurry.signal,
     leave: leave.signal,
     [Symbol.dispose]() {
-      process.off('SIGTERM', take).off('SIGINT', take)
+      ended = true
+      if (stop.signal.aborted) exitSoon()
+      // Left to itself, Node would give signals back their deadly meaning before it ends.
+      process.once('beforeExit', () => process.exit())
     },
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { openFiles } from '../process/open-files.ts'
 import { fail, ok, type Result } from '../result.ts'
@@ -17,10 +17,14 @@ interface Note extends Holder {
   task_dir: string
   /** Where the state directory was when the lock was taken. */
   state_dir: string
+  /** Earlier releases left their notes. */
+  removed_at_exit?: true
 }
 
 /** A lock that is held until it is released, or its process has ended in whatever way. */
 export interface Lock {
+  /** Who held it before and was killed, so that nobody heard how its run ended. */
+  killed?: Holder
   release(): void
 }
 
@@ -28,13 +32,14 @@ export interface Lock {
  * Takes the lock of a task directory, or says who has it (undefined where that cannot be read). It is an
  * exclusive transaction on an SQLite file, so it is free the moment its process is gone, after SIGKILL too, and
  * tasks do not inherit it. Its holder keeps the note of who it is open, by which it is found where the state
- * directory has been removed or moved since. Throws system errors.
+ * directory has been removed or moved since. The note goes with its process, as the last thing: one that is left
+ * was that of a process that has been killed. Throws system errors.
  */
 export function takeLock(state: string, taskDir: string, me: Holder): Result<Lock, Holder | undefined> {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   makeDirectory(join(state, 'locks'))
   const path = join(state, 'locks', lockName(taskDir))
-  const note: Note = { ...me, task_dir: taskDir, state_dir: realpathSync(state) }
+  const note: Note = { ...me, task_dir: taskDir, state_dir: realpathSync(state), removed_at_exit: true }
   if (!existsSync(`${path}.db`)) {
     const holder = findHolder(`${basename(path)}.json`, note)
     if (holder !== undefined) return fail(holder)
@@ -47,8 +52,11 @@ export function takeLock(state: string, taskDir: string, me: Holder): Result<Loc
     if ((error as { errcode?: number }).errcode === busy) return fail(readNote(`${path}.json`))
     throw error
   }
+  const killed = readNote(`${path}.json`)
   const close = leaveNote(`${path}.json`, note)
+  process.once('exit', () => removeNote(`${path}.json`, note))
   return ok({
+    ...(killed?.removed_at_exit ? { killed } : {}),
     release() {
       database.close()
       close()
@@ -80,6 +88,16 @@ function leaveNote(path: string, note: Note): () => void {
   }
   return () => {
     if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** Unless another process has taken the lock meanwhile, and left a note of its own. */
+function removeNote(path: string, { pid, since }: Note): void {
+  const left = readNote(path)
+  try {
+    if (left?.pid === pid && left.since === since) rmSync(path)
+  } catch {
+    // It stays, and says at worst that this process was killed.
   }
 }
 

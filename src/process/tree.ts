@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Clock } from '../edges.ts'
 import type { ProcessFact } from '../event.ts'
+import { sleepRunning } from './standstill.ts'
 
 /**
  * Names all that a try or a hook started: its process group, the descendants of its leader by parent pid, and
@@ -134,16 +135,15 @@ export async function endTree(
   const seen = new Map<number, string>()
   let living = findTree(tree, seen)
   send(living, signal)
-  const softEnd = clock.monotonic() + grace
-  while (living.length > 0 && clock.monotonic() < softEnd && !hurry.aborted) {
-    await clock.sleep(Math.min(lookEvery, softEnd - clock.monotonic()), hurry)
+  for (let left = grace; living.length > 0 && left > 0 && !hurry.aborted; living = findTree(tree, seen))
+    left -= await sleepRunning(clock, Math.min(lookEvery, left), hurry)
+  for (
+    let left = Math.max(grace, leastPatience);
+    living.length > 0 && left > 0;
     living = findTree(tree, seen)
-  }
-  const hardEnd = clock.monotonic() + Math.max(grace, leastPatience)
-  while (living.length > 0 && clock.monotonic() < hardEnd) {
+  ) {
     send(living, 'SIGKILL')
-    await clock.sleep(lookEvery)
-    living = findTree(tree, seen)
+    left -= await sleepRunning(clock, lookEvery)
   }
   const survivors = living.map(pid => killed.get(pid) ?? { pid, command: commandOf(pid) })
   return { killed: [...killed.values()], survivors }

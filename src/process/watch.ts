@@ -1,10 +1,11 @@
 import type { Clock } from '../edges.ts'
+import { runFor } from './standstill.ts'
 import type { Exit, Started } from './start.ts'
 import { endTree, type TreeEnd } from './tree.ts'
 
 /** How long a process may run, and what ends it sooner. */
 export interface Watch {
-  /** Seconds; 0: for ever. */
+  /** Seconds in which this process runs, too; 0: for ever. */
   limit: number
   /** Seconds between the first signal and SIGKILL. */
   grace: number
@@ -27,17 +28,20 @@ export interface Watched extends TreeEnd {
   exit: Exit
 }
 
-/** Waits for the end of a process, and brings it about, with its whole tree, at the limit or when asked to stop. */
+/**
+ * Waits for the end of a process, and brings it about, with its whole tree, at the limit or when asked to stop. A process
+ * that had ended by itself before the first signal was sent to it has ended by itself.
+ */
 export async function watchProcess(started: Started, watch: Watch): Promise<Watched> {
   const { clock, limit, grace, stop, hurry, id } = watch
   const over = new AbortController()
-  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [
-    started.exited.then(() => 'exit' as const),
-    aborted(stop, over.signal),
-  ]
-  if (limit > 0) waits.push(clock.sleep(limit, over.signal).then(() => 'limit' as const))
-  const why = await Promise.race(waits)
+  const exited = started.exited.then(() => 'exit' as const)
+  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [exited, aborted(stop, over.signal)]
+  if (limit > 0) waits.push(runFor(clock, limit, over.signal).then(() => 'limit' as const))
+  const first = await Promise.race(waits)
   over.abort()
+  // Timers run before the event loop hears of processes that have ended: so it listens once more.
+  const why = first === 'exit' ? first : await Promise.race([exited, heard().then(() => first)])
   const endAll = (leader: number, signal: NodeJS.Signals) =>
     endTree({ leader, ...(id === undefined ? {} : { id }) }, { signal, grace, clock, hurry })
   if (why === 'exit' || started.pid === undefined) {
@@ -50,7 +54,14 @@ export async function watchProcess(started: Started, watch: Watch): Promise<Watc
   if (why === 'limit') watch.onLimit?.()
   const end = await endAll(started.pid, why === 'stop' ? (stop.reason as NodeJS.Signals) : 'SIGTERM')
   const survived = end.survivors.some(({ pid }) => pid === started.pid)
-  return { why, exit: survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited, ...end }
+  const exit: Exit = survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited
+  const byItself = !end.killed.some(({ pid }) => pid === started.pid)
+  return { why: byItself ? 'exit' : why, exit, ...end }
+}
+
+/** Resolves when the event loop has heard of everything that has happened so far. */
+function heard(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }
 
 function aborted(signal: AbortSignal, over: AbortSignal): Promise<'stop'> {

@@ -8,11 +8,15 @@ import type { Paint } from './terminal.ts'
 /** What the view needs of a terminal. */
 export interface Terminal {
   write(text: string): void
+  /** Whether it has not taken yet what was written before. */
+  readonly isBusy: boolean
   readonly size: { columns: number; rows: number }
 }
 
 /** Seconds between two pictures. */
 const pictureEvery = 0.1
+/** Lines that wait for a terminal that takes none, at the most; the first ones are left out. */
+const mostWaiting = 1000
 /** How many of the last lines of the running task are shown. */
 const outputLines = 5
 
@@ -60,6 +64,9 @@ export class LiveView {
   /** The lines of the picture on the screen. */
   #drawn: string[] = []
   #dirty = false
+  /** Lines that are to stay on the terminal, which is busy. */
+  #waiting: string[] = []
+  #leftOut = 0
   #drawing: Promise<void> | undefined
 
   constructor(terminal: Terminal, clock: Clock, paint: Paint, usual: (task: string) => number | undefined) {
@@ -161,7 +168,16 @@ export class LiveView {
    * Takes the picture away, writes lines that stay, and draws a new one below them. Row by row: some terminals
    * keep what is cleared from the top of the screen in one go.
    */
-  #draw(lines: readonly string[], picture: boolean): void {
+  #draw(added: readonly string[], picture: boolean): void {
+    this.#waiting.push(...added)
+    if (this.#terminal.isBusy && picture) {
+      this.#leftOut += this.#waiting.splice(0, this.#waiting.length - mostWaiting).length
+      this.#dirty = true
+      return
+    }
+    const note = this.#leftOut === 0 ? [] : [`runner: ${this.#leftOut} lines are not shown`]
+    const lines = [...note, ...this.#waiting.splice(0)]
+    this.#leftOut = 0
     const size = this.#terminal.size
     const broken = this.#drawn.map(line => Math.max(1, Math.ceil(stringWidth(line) / size.columns)))
     // What is out of sight cannot be taken away; more rows than there are would be pushed out, too.

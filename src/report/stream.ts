@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import type { WriteStream } from 'node:tty'
 
 /** Where a report goes. */
 export interface Out {
@@ -11,6 +12,7 @@ export interface Out {
  * costs the view, never the task. `onLost` is told once.
  */
 export function streamOut(stream: Writable, onLost: (error: Error) => void = () => {}): Out {
+  neverBlock(stream)
   let lost = false
   let pressure: PromiseWithResolvers<void> | undefined
   const relieve = () => {
@@ -40,4 +42,15 @@ export function streamOut(stream: Writable, onLost: (error: Error) => void = () 
       return pressure.promise
     },
   }
+}
+
+/**
+ * Node writes to a terminal as to a file: one that is stopped (Ctrl-S) would stop this process. A terminal that could not
+ * be opened anew for this process still does.
+ */
+function neverBlock(stream: Writable & { isTTY?: boolean }): void {
+  if (!stream.isTTY) return
+  // Node has no public name for it.
+  const { _handle: handle } = stream as WriteStream & { _handle?: { setBlocking?(on: boolean): void } }
+  handle?.setBlocking?.(false)
 }
