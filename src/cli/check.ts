@@ -28,12 +28,14 @@ export function checkCommand(options: CheckCommandOptions, env: NodeJS.ProcessEn
 }
 
 function summary(findings: readonly Diagnostic[], loaded: ReturnType<typeof loadChain>['loaded']): string {
-  const errors = findings.filter(finding => finding.severity === 'error').length
-  const warnings = findings.length - errors
+  const of = (severity: Diagnostic['severity']) =>
+    findings.filter(finding => finding.severity === severity).length
+  const [errors, warnings, notices] = [of('error'), of('warning'), of('notice')]
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
   const found = [
     ...(errors > 0 ? [count(errors, 'error')] : []),
     ...(warnings > 0 ? [count(warnings, 'warning')] : []),
+    ...(notices > 0 ? [count(notices, 'notice')] : []),
   ]
   if (errors > 0 || loaded === undefined) return found.join(', ')
   const { chain, configuration } = loaded

@@ -1,6 +1,7 @@
 /** One complaint about what a person wrote: what is wrong, where, and what to do instead. */
 export interface Diagnostic {
-  severity: 'error' | 'warning'
+  /** A notice tells of what may well be right. */
+  severity: 'error' | 'warning' | 'notice'
   /** A fact in kebab-case that programs can match. */
   reason: string
   file?: string

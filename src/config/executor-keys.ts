@@ -11,7 +11,7 @@ export const executor = {
     $ref: kind('names'),
     default: '*',
     description:
-      'Patterns of the images that may run, such as `registry.example/ops/*`; `*` stands for anything.',
+      'Patterns of the images that may run, such as `registry.example/ops/*`; `*` stands for anything but a slash, `**` for anything, and `*` alone allows all.',
   },
   reuse: {
     $ref: kind('reuse'),

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Diagnostic } from './diagnostic.ts'
+import { crossing } from './image-patterns.ts'
 import type { Setting } from './load.ts'
 import { type ExecutorKey, executorKeys } from './schema.ts'
 
@@ -42,11 +43,7 @@ export function executorConfiguration(
   const text = (key: ExecutorKey) => entries.get(key)?.value ?? executorKeys[key]?.default ?? ''
   const optional = <K extends ExecutorKey>(key: K, value = text(key)) =>
     (entries.has(key) ? { [key]: value } : {}) as { [P in K]?: string }
-  const names = (key: ExecutorKey) =>
-    text(key)
-      .split(/[,\n]/)
-      .map(name => name.trim())
-      .filter(name => name !== '')
+  const names = (key: ExecutorKey) => listOf(text(key))
   const authFile = resolve(
     dirname(entries.get('registry_auth_file')?.origin?.file ?? base),
     text('registry_auth_file'),
@@ -70,6 +67,12 @@ export function executorConfiguration(
     ...optional('host_work_dir'),
   }
 }
+
+const listOf = (text: string): string[] =>
+  text
+    .split(/[,\n]/)
+    .map(name => name.trim())
+    .filter(name => name !== '')
 
 /** The least memory that engines take. */
 const leastMemory = 6 * 1024 * 1024
@@ -97,5 +100,18 @@ export function checkExecutor(
     )
   if (value('images')?.replace(/[,\s]/g, '') === '')
     complain('images', 'images allows no image at all', 'write patterns, or leave it out: * is the default')
+  for (const pattern of listOf(value('images') ?? '')) {
+    const wider = crossing(pattern)
+    if (wider === undefined) continue
+    const message = `images has ${pattern}: * stands for no slash any more, as it did in 0.1.0`
+    const hint = `write ${wider} where it is to allow names with more slashes; it is right as it is where it is not`
+    findings.push({
+      severity: 'notice',
+      reason: 'pattern-narrower',
+      ...entries.get('images')?.origin,
+      message,
+      hint,
+    })
+  }
   return findings
 }

@@ -65,3 +65,23 @@ for (const [typo, meant] of [
       )
     },
   )
+
+rigTest(
+  t,
+  'check tells of image patterns that crossed a slash',
+  { tasks: { a: 'exit 0' } },
+  async (t, rig) => {
+    const images = (patterns: string) => rig.configure({}, `[executor]\nimages = ${patterns}`)
+    images('*.corp.example/*, corp.example/app:*')
+    const told = rig.start(['check'])
+    t.equal(await told.ended, 0)
+    t.match(told.text, /notice: images has \*\.corp\.example\/\*: .*\n {4}write \*\.corp\.example\/\*\* /)
+    t.match(told.text, /; 1 notice\n/)
+    for (const patterns of ['*', '*.corp.example/**, corp.example/app:*']) {
+      images(patterns)
+      const quiet = rig.start(['check'])
+      t.equal(await quiet.ended, 0)
+      t.notMatch(quiet.text, /notice/)
+    }
+  },
+)

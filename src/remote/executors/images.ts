@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
+import { allowsAll, patternOf } from '../../config/image-patterns.ts'
 import type { Clock } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
 import { aborted } from '../bell.ts'
@@ -47,15 +48,14 @@ export function canonical(reference: string): string {
   return digest === undefined ? `${full}:${tag}` : `${full}@${digest}`
 }
 
-/** Whether a reference fits one of the patterns, as it is written or in full. `*` stands for anything. */
+/** Whether a reference fits one of the patterns, as it is written or in full (image-patterns.ts). */
 export function isAllowed(reference: string, patterns: readonly string[]): boolean {
-  const forms = [reference, canonical(reference)]
+  const [name, digest] = reference.split('@') as [string, string?]
+  // Beside a digest a tag says nothing: engines do not look at it. A pattern with a digest of its own may have both.
+  const written = digest === undefined ? reference : `${name.replace(/:[^/:]*$/, '')}@${digest}`
   return patterns.some(pattern => {
-    const text = pattern
-      .split('*')
-      .map(part => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
-      .join('.*')
-    const fits = new RegExp(`^${text}$`, 's')
+    const fits = patternOf(pattern)
+    const forms = [written, canonical(reference), ...(pattern.includes('@') ? [reference] : [])]
     return forms.some(form => fits.test(form))
   })
 }
@@ -176,7 +176,7 @@ export class Images {
     // An engine takes the beginning of an id for a name too, which no pattern was written for.
     const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])].map(canonical)
     const byId = Id.replace(/^sha256:/, '').startsWith(reference.replace(/^sha256:/, ''))
-    if (byId && !this.#settings.images.includes('*') && !names.includes(canonical(reference)))
+    if (byId && !this.#settings.images.some(allowsAll) && !names.includes(canonical(reference)))
       return fail({
         reason: 'image-not-allowed',
         message: `${reference} is the id of an image, and [executor] images allows names`,
