@@ -65,7 +65,8 @@ export const executor = {
   disk_limit: {
     $ref: kind('size'),
     default: '10G',
-    description: 'Disk that one job may fill; it is ended when it has more.',
+    description:
+      'Disk that one job may fill; it is ended when it has more. `runner doctor` says what is counted here.',
   },
   log_limit: {
     $ref: kind('size'),

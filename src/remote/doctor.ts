@@ -26,6 +26,7 @@ export type CheckName =
   | 'engine'
   | 'a job'
   | 'reuse'
+  | 'disk limit'
   | 'server'
   | 'clock'
   | 'token'
@@ -152,10 +153,12 @@ async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGen
   }
   const { processors, storage } = facts.value
   const once = onceBecause(facts.value, executor)
-  yield* examineJob({ engine: engine.value, processors, busybox: busybox.value, once })
+  yield* examineJob({
+    ...{ engine: engine.value, processors, disk: facts.value, busybox: busybox.value, once },
+  })
 
   async function* examineJob(
-    parts: Pick<DockerOptions, 'engine' | 'processors' | 'busybox' | 'once'>,
+    parts: Pick<DockerOptions, 'engine' | 'processors' | 'disk' | 'busybox' | 'once'>,
   ): AsyncGenerator<Check> {
     const check = 'a job'
     // Where jobs will run: the engine may see that directory, and no other, or under another name.
@@ -179,6 +182,7 @@ async function* examineEngine(options: DoctorOptions, scratch: string): AsyncGen
         }
       yield { check, result: 'ok', message: 'was handed over to a container and came back' }
       yield reuseCheck(done.value, executor.reuse, storage)
+      yield diskCheck(done.value.disk)
     } catch (error) {
       const message = `nothing can be kept in ${state_dir} or ${workDir}: ${errorText(error)}`
       yield { check, result: 'failed', message }
@@ -197,6 +201,18 @@ function reuseCheck({ once }: Probed, reuse: Reuse, storage: string): Check {
   }
   const result = reuse === 'never' ? 'ok' : 'warning'
   return { check, result, message: `each job gets a container of its own (${where}): ${once}` }
+}
+
+/** What disk_limit is worth here. */
+function diskCheck({ enforced, unseen }: Probed['disk']): Check {
+  const check = 'disk limit'
+  const also = enforced ? ', and the engine itself enforces it on what a container changes of its image' : ''
+  if (unseen === undefined)
+    return { check, result: 'ok', message: `files are counted, those without a name too${also}` }
+  return {
+    ...{ check, result: 'warning' },
+    message: `${unseen} are not counted${also}: have runner be root on the host of the engine, with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE, as its unit has it`,
+  }
 }
 
 /** Removes a directory and those above it, up to one that stays, as far as nothing is in them. */

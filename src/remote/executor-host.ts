@@ -174,7 +174,7 @@ export class ExecutorHost {
     if (!facts.ok) return fail(facts.failure.message)
     const options: DockerOptions = {
       ...{ engine: engine.value, settings, workDir, runnerId, edges },
-      ...{ busybox: busybox.value, processors: facts.value.processors },
+      ...{ busybox: busybox.value, processors: facts.value.processors, disk: facts.value },
       once: onceBecause(facts.value, settings),
     }
     const probed = await probe(options, facts.value, edges)

@@ -28,6 +28,12 @@ const killSlack = 15
 /** Seconds between two looks: at files, where nothing tells of changes; at the life of the container; at the disk. */
 const looks = { files: 0.5, life: 1, disk: 10 }
 
+/**
+ * Looks in a row that cannot say what a job has on disk, after which it is ended: a limit that is not looked at is none,
+ * and whoever can slow a look down would be without one.
+ */
+const mostUnmeasured = 3
+
 /** Bytes of a log that are copied. */
 const mostCopied = 1024 ** 2
 
@@ -94,6 +100,11 @@ export class JobWatch {
   #wake = Promise.withResolvers<void>()
   #abortAsked: number | undefined
   #cancelled = false
+  /** When its disk is measured next, and what is free looked at next; and what was free when it was measured. */
+  #disk = { next: 0, nextFree: 0, free: 0 }
+  #measuring = false
+  /** Looks at its disk in a row that did not come to an end. */
+  #unmeasured = 0
   /** When it was first seen to have started, on the monotonic clock. */
   #startedSince: number | undefined
   #watching = true
@@ -165,7 +176,7 @@ export class JobWatch {
     let start: Span | undefined
     let startedAt: Date | undefined
     let nextLife = begun + looks.life
-    let nextDisk = begun + looks.disk
+    this.#disk = { next: begun + looks.disk, nextFree: begun, free: this.#executor?.freeDisk() ?? 0 }
     for (;;) {
       const wake = Promise.withResolvers<void>()
       this.#wake = wake
@@ -202,10 +213,7 @@ export class JobWatch {
       }
       if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
         return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
-      if (now >= nextDisk) {
-        nextDisk = now + looks.disk
-        void this.#checkDisk()
-      }
+      this.#lookAtDisk(now)
       if (this.#cancelled) this.#cancel()
       await this.#killIfLate(startedAt)
       const over = new AbortController()
@@ -249,10 +257,26 @@ export class JobWatch {
     return facts === undefined ? undefined : { facts, at: file.value.modified }
   }
 
+  /** Measures every ten seconds, and after one where the disk has lost an eighth of what the job may have. */
+  #lookAtDisk(now: number): void {
+    if (now < this.#disk.nextFree) return
+    const free = this.#executor?.freeDisk() ?? 0
+    this.#disk.nextFree = now + looks.life
+    if (now < this.#disk.next && this.#disk.free - free <= this.#options.diskLimit / 8) return
+    this.#disk = { next: now + looks.disk, nextFree: now + looks.life, free }
+    void this.#checkDisk()
+  }
+
   async #checkDisk(): Promise<void> {
-    const used = await this.#executor?.diskUse(this.#execution.id)
-    if (used === undefined || used <= this.#options.diskLimit || this.#endedBy !== undefined) return
-    this.#endedBy = 'disk-full'
+    if (this.#measuring || this.#executor === undefined) return
+    this.#measuring = true
+    const { bytes, missing } = await this.#executor.diskUse()
+    this.#measuring = false
+    this.#unmeasured = missing === undefined ? 0 : this.#unmeasured + 1
+    if (this.#endedBy !== undefined) return
+    if (bytes > this.#options.diskLimit) this.#endedBy = 'disk-full'
+    else if (this.#unmeasured >= mostUnmeasured) this.#endedBy = { unmeasured: missing ?? '' }
+    else return
     this.#cancel()
   }
 

@@ -46,7 +46,9 @@ export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>>
   if (!facts.ok) return fail(facts.failure.message)
 
   const parts = { engine: engine.value, settings, workDir, edges }
-  const machine = { busybox: busybox.value, processors: facts.value.processors, once: 'it is for this job' }
+  const { processors } = facts.value
+  const once = 'it is for this job'
+  const machine = { busybox: busybox.value, processors, disk: facts.value, once }
   try {
     return await asGuest(stateDir, { ...parts, ...machine }, run.onLeft, options =>
       runIn(options, facts.value, run),

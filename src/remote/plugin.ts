@@ -114,7 +114,7 @@ export interface Evidence {
   abortAsked: boolean
   outOfMemory: boolean
   /** Why runner itself ended it. */
-  ended?: 'disk-full' | 'lease-lost' | undefined
+  ended?: 'disk-full' | { unmeasured: string } | 'lease-lost' | undefined
   /** Seconds it was given. */
   limit: number
   /** What is known of the end of a container that ended without a word. */
@@ -142,6 +142,12 @@ export function judge(evidence: Evidence): Verdict {
 
   if (evidence.ended === 'disk-full')
     return verdict('failed', 'disk-full', 'it had more on disk than disk_limit allows')
+  if (typeof evidence.ended === 'object')
+    return verdict(
+      'failed',
+      'disk-full',
+      `what it had on disk could not be measured, so disk_limit did not hold: ${evidence.ended.unmeasured}`,
+    )
   if (exit?.why === 'disk')
     return verdict('failed', 'disk-full', 'what it wrote could not be kept: the disk of work_dir was full')
   if (evidence.ended === 'lease-lost' && exit?.why !== 'limit')

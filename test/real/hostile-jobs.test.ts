@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { systemClock } from '../../src/edges.ts'
 import { executorNeeds, taskInput, World } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
@@ -260,6 +261,31 @@ sleep 0.2; echo done`
       ],
     })
     t.match(end.log, /^[1-9]\d*\n1\n10485760\n$/)
+    await executor.remove()
+  })
+
+  await test('one that keeps its use of the disk from being measured is ended', async t => {
+    const executor = await world.launch('box')
+    const missing = 'its files were not counted within 60 s'
+    const looks = [{ bytes: 0, missing }, { bytes: 0 }, ...Array(9).fill({ bytes: 0, missing })]
+    executor.diskUse = async () => looks.shift() ?? { bytes: 0 }
+    const fast: typeof systemClock = {
+      ...systemClock,
+      monotonic: () => systemClock.monotonic() * 20,
+      sleep: (seconds, signal) => systemClock.sleep(seconds / 20, signal),
+    }
+    const job = await world.start(
+      executor,
+      'box',
+      { command: ['sh', '-c', 'sleep 1000'], max_time_seconds: 0 },
+      fast,
+    )
+    t.match(await job.finished(), {
+      outcome: 'failed',
+      reason: 'disk-full',
+      error_message: new RegExp(missing),
+    })
+    t.equal(looks.length, 6, 'three looks in a row')
     await executor.remove()
   })
 

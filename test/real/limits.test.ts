@@ -3,14 +3,41 @@ import t from 'tap'
 import { type AttachRig, attachTest } from '../support/attached.ts'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
-import { makeImage, withBusybox } from '../support/images.ts'
+import { compiler, makeImage, withBusybox, withStaticProgram } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
 
 t.setTimeout(300_000)
 
-testWith(t, 'limits of a job', executorNeeds, async t => {
+/** Keeps 60 MB in four files that have no name, and that are mapped and not open. */
+const mapper = `
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char block[1000000];
+int main(void) {
+  for (int file = 0; file < 4; file++) {
+    int fd = open("held", O_RDWR | O_CREAT, 0600);
+    unlink("held");
+    for (int i = 0; i < 15; i++) if (write(fd, block, sizeof block) < 0) perror("write");
+    if (mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED) perror("mmap");
+    close(fd);
+  }
+  puts("held");
+  fflush(stdout);
+  for (;;) pause();
+}
+`
+
+testWith(t, 'limits of a job', [...executorNeeds, compiler], async t => {
   await using engine = await Engine.start()
-  await makeImage(engine, 'box', { fill: withBusybox })
+  await makeImage(engine, 'box', {
+    fill(root) {
+      withBusybox(root)
+      withStaticProgram(root, 'bin/mapper', mapper)
+    },
+    changes: ['VOLUME /volume'],
+  })
   const test = (title: string, body: (t: Test, world: AttachRig) => Promise<unknown>) =>
     attachTest(t, title, engine, {}, body)
 
@@ -24,5 +51,44 @@ testWith(t, 'limits of a job', executorNeeds, async t => {
     t.match(log, /\n\[runner: 48951435 bytes of the log are left out here; log_limit in \[executor\]/)
     t.ok(log.length < 2 ** 20 + 200, `${log.length} bytes`)
     t.equal(await runner.stop(), 0)
+  })
+
+  const open = `exec 3>a 4>b 5>c 6>d; rm a b c d; for fd in 3 4 5 6; do head -c 15000000 /dev/zero >&$fd; done`
+  const named = 'for name in a b c d; do head -c 15000000 /dev/zero >$name; done'
+  for (const [what, script] of [
+    ['files of its directory that have no name', `cd /.runner/jobs/*; ${open}`],
+    ['files of its image that have no name', `cd /; ${open}`],
+    ['files that are mapped, and neither named nor open', 'cd /.runner/jobs/*; mapper'],
+    ['files of a volume', `cd /volume; ${named}`],
+    ['files of its directory', `cd /.runner/jobs/*; ${named}`],
+  ] as const)
+    await test(`disk_limit counts ${what}`, async (t, world) => {
+      const runner = await world.attach('one', {}, 'disk_limit = 20M\nuser = 0\n')
+      const { id } = await world.submit({ command: ['sh', '-c', `${script}; echo held; sleep 1000`] })
+      t.match(await world.ended(id), { state: 'failed', reason: 'disk-full' })
+      t.equal(await runner.stop(), 0)
+    })
+
+  await test('what is in /tmp, /dev/shm and /dev counts as memory', async (t, world) => {
+    const runner = await world.attach('one', {}, 'memory = 64M\n')
+    for (const folder of ['/tmp', '/dev/shm', '/dev']) {
+      const script = `head -c 200000000 /dev/zero >${folder}/file && echo all of it`
+      const { id } = await world.submit({ command: ['sh', '-c', script] })
+      const end = await world.ended(id)
+      t.equal(end.state, 'failed', folder)
+      t.notMatch(end.output, /all of it/, folder)
+    }
+    t.equal(await runner.stop(), 0)
+  })
+
+  await test('doctor says how disk_limit holds', async (t, world) => {
+    world.configure('one')
+    const doctor = world.command('one', 'doctor', '--json')
+    await doctor.ended
+    const { checks } = JSON.parse(Buffer.concat(doctor.out).toString()) as { checks: { check: string }[] }
+    t.match(
+      checks.find(({ check }) => check === 'disk limit'),
+      { result: 'ok', message: /files are counted, those without a name too/ },
+    )
   })
 })

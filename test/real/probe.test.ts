@@ -10,7 +10,9 @@ testWith(t, 'the probe', executorNeeds, async t => {
   await t.test('hands a job over and takes it back, and leaves nothing', async t => {
     for (const changes of [{}, { user: '1234', read_only: true }]) {
       const began = performance.now()
-      t.same(await probe(world.options(changes), world.facts, edges), { ok: true, value: {} })
+      t.same(await probe(world.options(changes), world.facts, edges), {
+        ...{ ok: true, value: { disk: { enforced: false, unseen: undefined } } },
+      })
       t.comment(`it takes ${(performance.now() - began).toFixed(0)} ms`)
     }
     t.same(await world.leftovers(), [])

@@ -80,7 +80,7 @@ export class World implements AsyncDisposable {
       workDir: this.workDir,
       runnerId: this.runnerId,
       busybox: this.#busybox,
-      processors: this.facts.processors,
+      ...{ processors: this.facts.processors, disk: this.facts },
       edges,
     }
   }

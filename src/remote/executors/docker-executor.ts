@@ -1,5 +1,4 @@
 /* One container in which jobs run, one after the other, and its directory. */
-import { execFile } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -12,12 +11,13 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { ExecutorConfiguration } from '../../config/executor-section.ts'
 import type { Edges } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
+import { freeBytes } from '../disk-floor.ts'
 import { pathPart } from '../path-part.ts'
-import type { Engine } from './engine.ts'
+import { type DiskUse, namedUse, namelessUse, processesOf, together } from './disk-use.ts'
+import type { Engine, EngineFacts } from './engine.ts'
 import {
   type ContainerFacts,
   type Executor,
@@ -44,17 +44,25 @@ export interface DockerOptions {
   processors: number
   /** Why no container may have a second job, whatever the first one does; absent where it may. */
   once?: string | undefined
+  /** How and where the engine keeps containers. */
+  disk: Pick<EngineFacts, 'storage' | 'root'>
   /** Hears which images are pulled and wanted; without it none is ever removed. */
   collector?: ImageCollector | undefined
   edges: Edges
+}
+
+interface Container {
+  id: string
+  /** What it can write to beside its layer and its jobs: the engine's paths and its own. */
+  writable: { source: string; target: string }[]
 }
 
 /** The directory of an executor, which goes with it. */
 export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
   join(workDir, `${runnerId}.${pathPart(id)}`)
 
-/** Seconds: for a supervisor to take orders, for a sweep, between two looks, and for the engine to remove a container. */
-const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60 }
+/** Seconds: for a supervisor to take orders, for a sweep, between two looks; for the engine to remove and to measure. */
+const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60, size: 60 }
 /** Of the directory in which leaves are: a job can look into it, and not write to it. */
 export const jobsMode = 0o755
 /** Bytes: more than an `exit` has. */
@@ -74,6 +82,8 @@ export class DockerExecutor implements Executor {
   readonly key: string
   readonly #options: DockerOptions
   unfit: string | undefined
+  /** Of its container, once the engine has said them. */
+  #container: Container | undefined
 
   constructor(options: DockerOptions, id: string, imageId: string, group: string, adopted: boolean) {
     this.#options = options
@@ -310,14 +320,52 @@ export class DockerExecutor implements Executor {
     return heard.ok && heard.value.includes('oom')
   }
 
-  async diskUse(executionId: string): Promise<number | undefined> {
-    const { engine } = this.#options
-    const found = await engine.call('measure a container', (docker, abortSignal) =>
-      docker.getContainer(this.name).inspect({ size: true, abortSignal }),
+  async diskUse(): Promise<DiskUse> {
+    this.#container ??= await this.#inspect()
+    const { id, writable } = this.#container ?? { id: undefined, writable: [] }
+    const processes = id === undefined ? [] : processesOf(id)
+    // By the engine's path, else as the container has it.
+    const paths = writable.flatMap(({ source, target }) =>
+      existsSync(source) ? [source] : processes.slice(0, 1).map(pid => `/proc/${pid}/root${target}`),
+    )
+    const files = namedUse(this.#options.busybox, [this.#jobs, this.#logs, ...paths])
+    return together(...(await Promise.all([files, namelessUse(processes), this.#layerUse()])))
+  }
+
+  freeDisk(): number {
+    return [this.directory, this.#options.disk.root].reduce((sum, path) => sum + (freeBytes(path) ?? 0), 0)
+  }
+
+  /** Undefined where the engine does not say. */
+  async #inspect(): Promise<Container | undefined> {
+    const found = await this.#options.engine.call('look at a container', (docker, abortSignal) =>
+      docker.getContainer(this.name).inspect({ abortSignal }),
     )
     if (!found.ok) return undefined
-    const leaf = await sizeOf(this.#options.busybox, this.#pathOf(executionId))
-    return leaf === undefined ? undefined : leaf + (found.value.SizeRw ?? 0)
+    const { Id, Mounts, HostsPath, HostnamePath, ResolvConfPath } = found.value
+    const volumes = Mounts.filter(({ Type }) => Type === 'volume').map(({ Source, Destination }) => ({
+      source: Source,
+      target: Destination,
+    }))
+    const files = [
+      { source: HostsPath, target: '/etc/hosts' },
+      { source: HostnamePath, target: '/etc/hostname' },
+      { source: ResolvConfPath, target: '/etc/resolv.conf' },
+    ]
+    return { id: Id, writable: [...volumes, ...files.filter(({ source }) => source !== '')] }
+  }
+
+  /** What it changed of the image, by the engine's word. */
+  async #layerUse(): Promise<DiskUse> {
+    const found = await this.#options.engine.call(
+      'measure a container',
+      (docker, abortSignal) => docker.getContainer(this.name).inspect({ size: true, abortSignal }),
+      patience.size,
+    )
+    if (found.ok) return { bytes: found.value.SizeRw ?? 0 }
+    // One that is away is not the job's doing.
+    const away = found.failure.reason !== 'engine-timeout' || !(await this.facts()).ok
+    return away ? { bytes: 0 } : { bytes: 0, missing: found.failure.message }
   }
 
   async kill(): Promise<Result<void, ExecutorFailure>> {
@@ -339,15 +387,5 @@ export class DockerExecutor implements Executor {
       return fail({ reason: 'executor-lost', message: removed.failure.message })
     const gone = await removeTree(this.directory)
     return gone.ok ? gone : fail({ reason: 'files-left', message: gone.failure })
-  }
-}
-
-/** Bytes on disk of what is in a directory; undefined where that takes too long to say. */
-async function sizeOf(busybox: string, path: string): Promise<number | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)(busybox, ['du', '-sk', path], { timeout: 20_000 })
-    return Number.parseInt(stdout, 10) * 1024
-  } catch {
-    return undefined
   }
 }

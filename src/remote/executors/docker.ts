@@ -42,11 +42,14 @@ const startPatience = 60
 export class DockerExecutors implements Executors {
   readonly #options: DockerOptions
   readonly #images: Images
+  #enforcesDisk: boolean
   /** Of this process's version: an upgrade may put another one in its place. */
   readonly #supervisor = readFileSync(supervisorFile)
 
   constructor(options: DockerOptions) {
     this.#options = options
+    // Of other drivers the limit counts the image too, or nothing.
+    this.#enforcesDisk = /^overlay2?$/.test(options.disk.storage)
     this.#images = new Images(options.engine, options.settings, options.edges.clock, options.collector)
   }
 
@@ -68,12 +71,7 @@ export class DockerExecutors implements Executors {
       const message = `the files of an executor cannot be made in ${executor.directory}: ${errorText(error)}`
       return fail({ reason: 'executor-not-started', message, ...left })
     }
-    const settings = containerSettings(executor, image, this.#options)
-    const created = await engine.call(
-      'create a container',
-      (docker, abortSignal) => docker.createContainer({ ...settings, abortSignal }),
-      startPatience,
-    )
+    const created = await this.#create(executor, image)
     const started = created.ok
       ? await engine.call(
           'start a container',
@@ -89,6 +87,30 @@ export class DockerExecutors implements Executors {
       return ok(executor)
     }
     return fail({ ...ready.failure, ...(await leftOf(executor)) })
+  }
+
+  /** Whether the engine enforces disk_limit on the layers of containers, as far as that has been tried. */
+  get enforcesDisk(): boolean {
+    return this.#enforcesDisk
+  }
+
+  /** With a limit that the engine enforces, where it can: with overlay2 on XFS with pquota, which it does not say. */
+  async #create(executor: DockerExecutor, image: ImageFacts): Promise<Result<unknown, EngineFailure>> {
+    const { engine, settings } = this.#options
+    const own = containerSettings(executor, image, this.#options)
+    const create = (more: object) =>
+      engine.call(
+        'create a container',
+        (docker, abortSignal) =>
+          docker.createContainer({ ...own, HostConfig: { ...own.HostConfig, ...more }, abortSignal }),
+        startPatience,
+      )
+    if (!this.#enforcesDisk) return create({})
+    const created = await create({ StorageOpt: { size: String(settings.disk_limit) } })
+    if (created.ok || created.failure.reason !== 'engine-refused') return created
+    const without = await create({})
+    if (without.ok) this.#enforcesDisk = false
+    return without
   }
 
   async #makeFiles({ directory, key }: DockerExecutor): Promise<void> {

@@ -3,6 +3,7 @@
  * here in words of calls is, below them, a directory (`control/`, `jobs/`) that the next runner finds again.
  */
 import type { Result } from '../../result.ts'
+import type { DiskUse } from './disk-use.ts'
 import type { ImageFailure, PullProgress } from './images.ts'
 import type { Leaf, LeafIdentity } from './leaf.ts'
 import type { ImageFacts } from './order.ts'
@@ -88,8 +89,10 @@ export interface Executor {
   facts(): Promise<Result<ContainerFacts, ExecutorFailure>>
   /** Whether the kernel ended something in it for want of memory, since then. */
   ranOutOfMemory(since: Date): Promise<boolean>
-  /** Bytes that a job has on disk: its leaf and what it changed of the image. Undefined: not known. */
-  diskUse(executionId: string): Promise<number | undefined>
+  /** What is on disk of it, all jobs and volumes included; while its engine is away less what that alone knows. */
+  diskUse(): Promise<DiskUse>
+  /** Bytes that are free on the disks that it writes to. */
+  freeDisk(): number
   /** Ends it at once; it is still to be removed. */
   kill(): Promise<Result<void, ExecutorFailure>>
   /** Removes container and files; an executor that is gone is fine. */

@@ -9,6 +9,7 @@ import type { Edges } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { startJob } from '../execution.ts'
 import { Spool } from '../spool.ts'
+import type { DiskUse } from './disk-use.ts'
 import { DockerExecutors } from './docker.ts'
 import { type DockerOptions, directoryOf } from './docker-executor.ts'
 import type { EngineFacts } from './engine.ts'
@@ -26,6 +27,13 @@ export interface ProbeFailure {
   message: string
 }
 
+/** How disk_limit holds. */
+export interface DiskLimit {
+  /** The engine enforces it on the layer of a container. */
+  enforced: boolean
+  unseen: DiskUse['unseen']
+}
+
 const repo = 'localhost/runner-probe'
 // podman calls what it imports so, whatever it is told.
 const tag = 'latest'
@@ -33,6 +41,7 @@ const tag = 'latest'
 export interface Probed {
   /** Why no container that jobs get here can have a second one; absent where it can. */
   once?: string
+  disk: DiskLimit
 }
 
 /** Resolves when a job was handed over, heard of and taken back. `engine` is what it says of itself. */
@@ -89,8 +98,10 @@ export async function probe(
       return fail(explain(ended.state === 'not-started' ? ended.message : ended.state, options, engine))
     if (ended.end.outcome !== 'succeeded' || said !== `${secret}\n`)
       return fail(explain(ended.end.error_message ?? 'its output did not come back', options, engine))
-    if (await executor.sweep()) return ok({})
-    return ok({ once: executor.unfit ?? 'a container was not as it had been before its job' })
+    const { unseen } = await executor.diskUse()
+    const disk = { enforced: executors.enforcesDisk, unseen }
+    if (await executor.sweep()) return ok({ disk })
+    return ok({ once: executor.unfit ?? 'a container was not as it had been before its job', disk })
   } finally {
     await executor.remove()
   }
