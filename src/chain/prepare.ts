@@ -4,6 +4,7 @@ import { nearest, oneEditAway } from '../config/did-you-mean.ts'
 import type { Configuration, Setting, TaskSettings } from '../config/load.ts'
 import { perTaskKeys, reservedSections, taskKeys } from '../config/schema.ts'
 import { discover, type Skipped, type Task } from './discover.ts'
+import { envTarget, isEnv } from './env-command.ts'
 import { shown } from './names.ts'
 import { untrusted } from './permissions.ts'
 import { orderTasks } from './plan.ts'
@@ -223,10 +224,9 @@ function dependencyProblem(
 function checkTask(task: PlannedTask, path: string | undefined): Diagnostic[] {
   const { interpreter } = task.settings
   const findings: Diagnostic[] = []
-  const startable = checkStartable(task.path, interpreter.length > 0)
+  const startable = checkStartable(task.path, interpreter.length > 0, path)
   if (!startable.ok) findings.push({ severity: 'error', file: task.path, ...startable.failure })
-  if (interpreter.length > 0 && findCommand(interpreter[0]!, path) === undefined)
-    findings.push(commandMissing('interpreter', interpreter[0]!, task.texts.get('interpreter')))
+  findings.push(...checkWords('interpreter', interpreter, path, task.texts.get('interpreter')))
   return findings
 }
 
@@ -238,15 +238,14 @@ function checkHalt(
   findings: Diagnostic[],
 ): boolean {
   const { interpreter } = configuration.runner
-  const startable = checkStartable(file, interpreter.length > 0)
+  const startable = checkStartable(file, interpreter.length > 0, path)
   if (!startable.ok) {
     const origin = configuration.texts.get('halt_task')?.origin
     if (startable.failure.reason === 'missing' && origin === undefined) return false
     const message = `the halt task ${startable.failure.message}`
     findings.push({ severity: 'error', file, ...startable.failure, message })
   }
-  if (interpreter.length > 0 && findCommand(interpreter[0]!, path) === undefined)
-    findings.push(commandMissing('interpreter', interpreter[0]!, configuration.texts.get('interpreter')))
+  findings.push(...checkWords('interpreter', interpreter, path, configuration.texts.get('interpreter')))
   return true
 }
 
@@ -257,11 +256,27 @@ function checkCommand(
   path: string | undefined,
   findings: Diagnostic[],
 ): string | undefined {
-  const [program] = configuration.runner[key]
-  if (program === undefined) return undefined
-  const found = findCommand(program, path)
-  if (found === undefined) findings.push(commandMissing(key, program, configuration.texts.get(key)))
-  return found
+  const words = configuration.runner[key]
+  findings.push(...checkWords(key, words, path, configuration.texts.get(key)))
+  return words[0] === undefined ? undefined : findCommand(words[0], path)
+}
+
+/** Whether the program of a command is there, and what `env` as its program is to start. */
+function checkWords(
+  key: string,
+  [program, ...words]: readonly string[],
+  path: string | undefined,
+  setting: Setting | undefined,
+): Diagnostic[] {
+  if (program === undefined) return []
+  if (findCommand(program, path) === undefined) return [commandMissing(key, program, setting)]
+  // An interpreter gets the task as its last word.
+  const all = key === 'interpreter' ? [...words, '/task'] : words
+  const target = isEnv(program) ? envTarget(all, path) : undefined
+  if (target?.kind !== 'program' || target.program === '/task') return []
+  return findCommand(target.program, target.path) === undefined
+    ? [commandMissing(key, target.program, setting)]
+    : []
 }
 
 function commandMissing(key: string, program: string, setting: Setting | undefined): Diagnostic {

@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { envTarget, isEnv } from './env-command.ts'
 
 /** Why a file cannot be started, and what to do about it. */
 export interface NotStartable {
@@ -34,8 +35,13 @@ const machines: Partial<Record<NodeJS.Architecture, number[]>> = {
  * Looks whether the kernel will start a file: by its mode and its first bytes. It has to be looked at, because
  * execvp(3) hands whatever the kernel refuses to /bin/sh, where a foreign binary or a syntax error ends with 2,
  * which would be taken for a task that asks to halt. With an interpreter in force only the file itself counts.
+ * `search` is the PATH of the task, on which `#!/usr/bin/env` looks for the interpreter.
  */
-export function checkStartable(path: string, hasInterpreter: boolean): Result<void, NotStartable> {
+export function checkStartable(
+  path: string,
+  hasInterpreter: boolean,
+  search?: string,
+): Result<void, NotStartable> {
   const file = checkFile(path)
   if (!file.ok || hasInterpreter) return file
   try {
@@ -50,7 +56,7 @@ export function checkStartable(path: string, hasInterpreter: boolean): Result<vo
   const head = readHead(path)
   // A program that may be run but not read is for the kernel to judge; a script could not be run like that.
   if (head === undefined) return ok(undefined)
-  return checkHead(head)
+  return checkHead(head, search)
 }
 
 function checkFile(path: string): Result<void, NotStartable> {
@@ -107,7 +113,7 @@ interface Head {
   size: number
 }
 
-function checkHead({ bytes: head, size }: Head): Result<void, NotStartable> {
+function checkHead({ bytes: head, size }: Head, search?: string): Result<void, NotStartable> {
   if (head.length === 0)
     return fail({
       reason: 'empty',
@@ -115,7 +121,7 @@ function checkHead({ bytes: head, size }: Head): Result<void, NotStartable> {
       hint: 'give it a first line such as #!/bin/sh, or remove it',
     })
   if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head, size)
-  if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head)
+  if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head, search)
   return fail({
     reason: 'no-hashbang',
     message: 'begins neither with #! nor as a program of this machine does',
@@ -149,11 +155,14 @@ function checkElf(head: Buffer, size: number): Result<void, NotStartable> {
   return executable && entries > 0 && table + entry * entries <= size ? ok(undefined) : fail(damaged)
 }
 
-function checkHashbang(head: Buffer): Result<void, NotStartable> {
+function checkHashbang(head: Buffer, search: string | undefined): Result<void, NotStartable> {
   const end = head.indexOf(10)
   const line = head.toString('utf8', 2, end === -1 ? head.length : end)
-  const interpreter = line.trim().split(/[ \t]/)[0]!
-  const problem = interpreterProblem(interpreter, line.endsWith('\r'))
+  // The kernel hands on what follows as one word.
+  const [, interpreter = '', rest = ''] = /^([^ \t]*)[ \t]*(.*)$/s.exec(line.trim()) ?? []
+  const problem =
+    interpreterProblem(interpreter, line.endsWith('\r')) ??
+    (isEnv(interpreter) ? envProblem(rest === '' ? [] : [rest], search) : undefined)
   if (problem === undefined) return ok(undefined)
   return fail({ reason: 'bad-interpreter', ...problem })
 }
@@ -175,6 +184,30 @@ function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartab
       : { message: `asks for the interpreter ${interpreter}, which ${program.failure.message}`, hint }
   }
   return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }
+}
+
+/** What is wrong with what `env ...words` is to start; undefined where nothing is, or only env itself can tell. */
+export function envProblem(
+  words: readonly string[],
+  search: string | undefined,
+): { message: string; hint: string } | undefined {
+  const target = envTarget(words, search)
+  if (target.kind === 'unsure') return undefined
+  const split = words.length === 1 && /^\S+\s/.test(words[0]!)
+  const hint = split
+    ? `write for example #!/usr/bin/env -S ${words[0]!.replace(/^-S\s*/, '')}`
+    : 'name a program behind env'
+  if (target.kind === 'nothing') return { message: `asks env, which ${target.why}`, hint }
+  const { program, path } = target
+  const found = findCommand(program, path)
+  if (found !== undefined) return interpreterProblem(found, false)
+  const where = program.includes('/')
+    ? 'is not there or not executable'
+    : `is not on its PATH, ${path ?? 'which is not set'}`
+  return {
+    message: `asks env for the program ${JSON.stringify(program)}, which ${where}`,
+    hint: /\s/.test(program) ? hint : 'install it, mend the first line of the file, or set PATH in [env]',
+  }
 }
 
 /** Whether a path is a file that may be executed. */

@@ -61,7 +61,7 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
 async function startAndWatch(context: TryContext, tryId: string): Promise<Watched> {
   const { ref, path, settings, canReboot, env, log, outputs, onClosed } = context
   const { emit, edges, stop, hurry } = context
-  const startable = checkStartable(path, settings.interpreter.length > 0)
+  const startable = checkStartable(path, settings.interpreter.length > 0, env.PATH)
   if (!startable.ok) {
     log.close()
     const exit = { kind: 'not-started', message: `${path} ${startable.failure.message}` } as const

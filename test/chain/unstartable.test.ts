@@ -122,3 +122,40 @@ rigTest(
     t.equal((await rig.finish()).status, 0)
   },
 )
+
+rigTest(
+  t,
+  'what env will not find is an error before anything runs, on the PATH that tasks have',
+  {
+    tasks: {
+      '1-python': { content: '#!/usr/bin/env no-such-python\n' },
+      '2-split': { content: '#!/usr/bin/env -S nosuch -x\n' },
+      '3-words': { content: '#!/usr/bin/env sh -e\n' },
+      '4-own': { content: '#!/usr/bin/env own\n' },
+      '5-fine': 'touch "$DIR/ran"',
+      '6-interpreter': { content: 'x', mode: 0o644 },
+    },
+    config: '[6-interpreter]\ninterpreter = env -i nosuch-interpreter\n',
+  },
+  async (t, rig) => {
+    const run = await rig.finish()
+    t.equal(run.status, 78)
+    t.same(rig.lines('ran'), [])
+    t.match(
+      run.text,
+      /1-python: error: asks env for the program "no-such-python", which is not on its PATH, \//,
+    )
+    t.match(run.text, /2-split: error: asks env for the program "nosuch", which is not on/)
+    t.match(
+      run.text,
+      /3-words: error: asks env for the program "sh -e", .*\n *write for example #!\/usr\/bin\/env -S sh -e/,
+    )
+    t.match(run.text, /4-own: error: asks env for the program "own"/)
+    t.match(run.text, /error: interpreter: nosuch-interpreter is not there/)
+
+    for (const name of ['1-python', '2-split', '3-words', '6-interpreter']) rig.task(name, 'exit 0')
+    rig.file('own', '#!/bin/sh\nexec sh "$@"\n', 0o755)
+    rig.configure({}, `[env]\nPATH = ${rig.dir}:/usr/bin:/bin\n`)
+    t.equal((await rig.finish()).status, 0, 'the PATH of [env] counts')
+  },
+)
