@@ -92,6 +92,17 @@ export class Automaton {
     return slot
   }
 
+  /** The node behind a node and a byte, where a string goes on so. */
+  child(node: number, byte: number): number | undefined {
+    const slot = this.#slot(node, byte)
+    return this.#keys[slot] === 0 ? undefined : this.#values[slot]
+  }
+
+  /** The longest other node that ends like this one. */
+  link(node: number): number {
+    return this.#links[node]!
+  }
+
   /** The node after one more byte; 0 is the root, where nothing has begun. */
   next(node: number, byte: number): number {
     if (this.#known[byte] === 0) return 0

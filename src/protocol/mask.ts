@@ -4,6 +4,7 @@
  */
 import { Automaton } from './automaton.ts'
 import { beginsEscape, type Escape, escapeAt } from './escapes.ts'
+import { alike, type Reading, Readings, Stars, type Step, startOf, stepAfter, trimmed } from './readings.ts'
 
 /**
  * Bytes below which a secret, or a line of one, is not looked for: so few values are possible that stars would hide
@@ -20,7 +21,7 @@ const longestInLines = 1024
 /** base64 that is at least this long may have line ends in it, as its programs write it. */
 const wrapped = 64
 /** How many readings of the same bytes are followed. More than two need somebody who wants them. */
-const mostReadings = 8
+const mostReadings = 4
 
 export interface Mask {
   /** Undefined where there is nothing to look for. Marked is what may be wrapped. */
@@ -74,7 +75,7 @@ function startsOf(strings: readonly Buffer[]): Uint8Array {
  * What is certain of a secret in base64, whatever stands before it; at its end also with nothing behind it. The two
  * or four bits that a character shares with a neighbour's stay.
  */
-function base64Forms(secret: Buffer): string[] {
+export function base64Forms(secret: Buffer): string[] {
   const forms = [0, 1, 2].flatMap(before => {
     const whole = Buffer.concat([Buffer.alloc(before), secret])
     const full = whole.toString('base64')
@@ -94,59 +95,6 @@ export function maskBytes(bytes: Uint8Array, mask: Mask): Uint8Array {
   return tail.length === 0 ? head : Buffer.concat([head, tail])
 }
 
-/** A byte of a reading: where it begins in the input. Bytes before the first one are the input's own. */
-interface Step {
-  before: Step | undefined
-  from: number
-  /** How many bytes up to and with this one have been masked in a row. */
-  masked: number
-}
-
-/** A way to read the input in which an escape is part of what may become a match. */
-interface Reading {
-  /** Where the next byte is. */
-  at: number
-  node: number
-  last: Step
-  /** Bytes since the last escape. */
-  plain: number
-}
-
-/** Where the last `count` bytes of a reading begin. */
-function startOf(last: Step, count: number): number {
-  let step = last
-  let left = count - 1
-  for (; left > 0 && step.before !== undefined; left--) step = step.before
-  return step.from - left
-}
-
-/** Whether the last `count` bytes of two readings are the same bytes of the input, read alike. */
-function alike(one: Step, other: Step, count: number): boolean {
-  let [a, b]: (Step | undefined)[] = [one, other]
-  for (let left = count; left > 0 && a !== b; left--) {
-    if (a === undefined || b === undefined) return false
-    if (a.from !== b.from) return false
-    if (a.before === undefined || b.before === undefined) {
-      // From here on at least one is the input's own.
-      return left === 1 || startOf(a, left) === startOf(b, left)
-    }
-    a = a.before
-    b = b.before
-  }
-  return true
-}
-
-/** The last `count` steps, so that those before them can be forgotten; positions less `shift`. */
-function cut(last: Step, count: number, shift: number): Step {
-  const all: Step[] = []
-  for (let step: Step | undefined = last; step !== undefined && all.length < count; step = step.before)
-    all.push(step)
-  return all.reduceRight<Step | undefined>(
-    (before, { from, masked }) => ({ before, from: from - shift, masked }),
-    undefined,
-  )!
-}
-
 /**
  * Masks a stream. What may be the beginning of a secret is held back until it is known; nothing else is. What comes
  * out is as long as what went in.
@@ -154,18 +102,29 @@ function cut(last: Step, count: number, shift: number): Step {
 export class Masker {
   readonly #automaton: Automaton | undefined
   readonly #starts: Uint8Array
-  /** Input not given out yet, and the same masked. */
+  /** Input not given out yet, and the same masked. Places are counted from the beginning of the stream. */
   #input: Buffer = Buffer.alloc(0)
   #output: Buffer = Buffer.alloc(0)
-  /** How much of the input has been read as it is, and the node to which that has led. */
+  /** The place where these begin. */
+  #base = 0
+  /** How much has been read as it is, and the node to which that has led. */
   #at = 0
   #node = 0
-  /** Other readings, ahead of that one or level with it. */
-  #readings: Reading[] = []
+  /** Other readings, ahead of that one or level with it, by their place. */
+  #readings = new Readings()
+  #stars = new Stars()
+  /** Nodes to which readings have come by failing often, by node and byte. */
+  #found = new Map<number, number>()
+  #steps = 0
 
   constructor(mask: Mask) {
     this.#automaton = mask.automaton
     this.#starts = mask.starts
+  }
+
+  /** How many elementary steps it has taken: they grow with the input, whatever the secrets are. */
+  get steps(): number {
+    return this.#steps + this.#stars.steps
   }
 
   /** Takes a chunk; gives what can go out. */
@@ -175,8 +134,9 @@ export class Masker {
     this.#output = this.#output.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#output, chunk])
     this.#read(this.#automaton, false)
     const { depths } = this.#automaton
-    const open = this.#readings.map(({ node, last }) => startOf(last, depths[node]!))
-    return this.#release(Math.min(this.#at - depths[this.#node]!, ...open), depths)
+    let open = this.#at - depths[this.#node]!
+    for (const { node, last } of this.#readings) open = Math.min(open, startOf(last, depths[node]!))
+    return this.#release(open)
   }
 
   /** Gives what was held back; what comes after it is another stream. */
@@ -184,50 +144,77 @@ export class Masker {
     if (this.#automaton === undefined) return new Uint8Array()
     this.#read(this.#automaton, true)
     this.#node = 0
-    this.#readings = []
-    return this.#release(this.#input.length, this.#automaton.depths)
+    this.#readings = new Readings()
+    return this.#release(this.#base + this.#input.length)
   }
 
-  #release(count: number, depths: Uint32Array): Uint8Array {
+  #release(place: number): Uint8Array {
+    const count = place - this.#base
     const released = this.#output.subarray(0, count)
     // Copies, since what is kept is short, and what it was cut from is not.
     this.#input = Buffer.from(this.#input.subarray(count))
     this.#output = Buffer.from(this.#output.subarray(count))
-    this.#at -= count
-    for (const reading of this.#readings) {
-      reading.at -= count
-      reading.last = cut(reading.last, depths[reading.node]!, count)
-    }
+    this.#base = place
+    this.#stars.forget(place)
     return released
   }
 
   #read(automaton: Automaton, final: boolean): void {
-    const [input, starts] = [this.#input, this.#starts]
+    const [input, starts, base] = [this.#input, this.#starts, this.#base]
     const end = input.length
-    let at = this.#at
+    let at = this.#at - base
     let node = this.#node
     for (; at < end; at++) {
-      if (node === 0 && this.#readings.length === 0)
+      if (node === 0 && this.#readings.size === 0)
         while (at + 1 < end && starts[input[at]! * 256 + input[at + 1]!] === 0) at++
       const byte = input[at]!
       const found = beginsEscape(byte) ? escapeAt(input, at) : isLineEnd(byte) ? lineEnd : undefined
       if (found === 'more' && !final) break
-      const here = this.#readings.length === 0 ? none : this.#take(at)
-      if (typeof found === 'object') this.#fork(automaton, at, [...here, { node }], found)
-      for (const reading of here) this.#goOn(automaton, at, reading, byte)
+      const here = this.#readings.take(base + at)
+      if (typeof found === 'object') this.#fork(automaton, base + at, [...here, { node }], found)
+      for (const reading of here) this.#goOn(automaton, base + at, reading, byte)
+      // In all no more than two for each byte: it falls back as far as it had come.
       node = automaton.next(node, byte)
+      this.#steps++
       const length = automaton.matches[node]!
-      if (length > 0) this.#output.fill(star, at + 1 - length, at + 1)
+      if (length > 0) this.#mask(base + at + 1 - length, base + at + 1)
     }
-    this.#at = at
+    this.#at = base + at
     this.#node = node
   }
 
-  /** The readings that have come to a place. */
-  #take(at: number): Reading[] {
-    const here = this.#readings.filter(reading => reading.at === at)
-    if (here.length > 0) this.#readings = this.#readings.filter(reading => reading.at !== at)
-    return here
+  #mask(from: number, to: number): void {
+    this.#stars.add(from, to, (start, end) => this.#output.fill(star, start - this.#base, end - this.#base))
+  }
+
+  /**
+   * The node after one more byte of a reading. Readings may begin at a deep node again and again, and fall back from
+   * there each time, so what that has come to is remembered.
+   */
+  #next(automaton: Automaton, from: number, byte: number): number {
+    let node = from
+    let falls = 0
+    let found: number | undefined
+    for (;;) {
+      this.#steps++
+      found = automaton.child(node, byte)
+      if (found !== undefined || node === 0) break
+      if (falls > few) found = this.#found.get(node * 256 + byte)
+      if (found !== undefined) break
+      node = automaton.link(node)
+      falls++
+    }
+    found ??= 0
+    if (falls > few) this.#remember(automaton, from, node, byte, found)
+    return found
+  }
+
+  #remember(automaton: Automaton, from: number, until: number, byte: number, found: number): void {
+    if (this.#found.size >= mostFound) this.#found.clear()
+    for (let node = from; node !== until && this.#found.size < mostFound; node = automaton.link(node)) {
+      this.#steps++
+      this.#found.set(node * 256 + byte, found)
+    }
   }
 
   /** Reads an escape in all readings. A line end inside base64 is passed over. */
@@ -242,51 +229,51 @@ export class Masker {
         let node = from
         let last = before
         for (const byte of bytes) {
-          node = automaton.next(node, byte)
-          last = { before: last, from: at, masked: 0 }
+          node = this.#next(automaton, node, byte)
+          last = stepAfter(last, at)
           this.#mark(automaton, node, last, at + length)
         }
         this.#add(automaton, { at: at + length, node, last: last!, plain: 0 })
       }
-      if (bytes.every(isLineEnd) && automaton.marks[from] === 1) {
-        const last = before ?? { before: undefined, from: at - 1, masked: 0 }
-        this.#add(automaton, { at: at + length, node: from, last, plain: 0 })
-      }
+      if (bytes.every(isLineEnd) && automaton.marks[from] === 1)
+        this.#add(automaton, {
+          at: at + length,
+          node: from,
+          last: before ?? stepAfter(undefined, at - 1),
+          plain: 0,
+        })
     }
   }
 
   /** Reads a byte as it is. */
   #goOn(automaton: Automaton, at: number, reading: Reading, byte: number): void {
-    const node = automaton.next(reading.node, byte)
-    const last = { before: reading.last, from: at, masked: 0 }
+    const node = this.#next(automaton, reading.node, byte)
+    const last = stepAfter(reading.last, at)
     this.#mark(automaton, node, last, at + 1)
     this.#add(automaton, { at: at + 1, node, last, plain: reading.plain + 1 })
   }
 
   #mark(automaton: Automaton, node: number, last: Step, end: number): void {
     const length = automaton.matches[node]!
-    if (length === 0) return
-    const before = last.before?.masked ?? 0
-    last.masked = Math.max(length, before + 1)
-    this.#output.fill(star, before >= length - 1 ? last.from : startOf(last, length), end)
+    if (length > 0) this.#mask(startOf(last, length), end)
   }
 
   /** Follows a reading, unless the plain one or another one makes up for it. */
   #add(automaton: Automaton, reading: Reading): void {
     const depth = automaton.depths[reading.node]!
     if (depth <= reading.plain) return
-    const level = this.#readings.filter(({ at }) => at === reading.at)
+    const level = this.#readings.at(reading.at)
+    this.#steps += level.length + 1
     const depthOf = ({ node }: Reading) => automaton.depths[node]!
     if (level.some(other => depthOf(other) >= depth && alike(other.last, reading.last, depth))) return
-    if (level.length >= mostReadings) {
-      const least = level.reduce((a, b) => (depthOf(b) < depthOf(a) ? b : a))
-      if (depthOf(least) >= depth) return
-      this.#readings.splice(this.#readings.indexOf(least), 1)
-    }
-    this.#readings.push(reading)
+    const least =
+      level.length < mostReadings ? undefined : level.reduce((a, b) => (depthOf(b) < depthOf(a) ? b : a))
+    if (least !== undefined && depthOf(least) >= depth) return
+    this.#readings.add({ ...reading, last: trimmed(reading.last, depth) }, least)
   }
 }
 
 const isLineEnd = (byte: number): boolean => byte === lineFeed || byte === carriageReturn
 const lineEnd: Escape = { bytes: [], length: 1 }
-const none: readonly Reading[] = []
+/** Links that are followed anew each time, and nodes that are remembered at most. */
+const [few, mostFound] = [4, 100_000]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { Masker, makeMask, maskBytes, shortestSecret } from '../../src/protocol/mask.ts'
+import { escapeAt } from '../../src/protocol/escapes.ts'
+import { base64Forms, Masker, makeMask, maskBytes, shortestSecret } from '../../src/protocol/mask.ts'
 
 /** Every byte of a text as a URL escape. */
 const percent = (text: string, digits: (hex: string) => string = hex => hex) =>
@@ -177,3 +178,102 @@ t.test('what goes in is not changed', async t => {
   maskBytes(bytes, makeMask(['secret']))
   t.equal(bytes.toString(), 'a secret')
 })
+
+/** Masks by trying every form of every secret at every place, in every way in which its (ASCII) bytes may be written. */
+function maskedNaively(text: Buffer, secrets: string[]): Buffer {
+  const out = Buffer.from(text)
+  const wanted = secrets
+    .flatMap(secret => [secret, secret.trim()])
+    .filter(secret => Buffer.byteLength(secret.trim()) >= shortestSecret)
+    .flatMap(secret => [secret, ...base64Forms(Buffer.from(secret))])
+    .map(form => Buffer.from(form))
+  const ends = (at: number, form: Buffer, index: number): number[] => {
+    if (index === form.length) return [at]
+    if (at >= text.length) return []
+    const plain = text[at] === form[index] ? ends(at + 1, form, index + 1) : []
+    const found = escapeAt(text, at)
+    if (typeof found !== 'object') return plain
+    const next = index + found.bytes.length
+    const fits = found.bytes.every((byte, offset) => form[index + offset] === byte)
+    return fits ? [...plain, ...ends(at + found.length, form, next)] : plain
+  }
+  for (const form of wanted)
+    for (let at = 0; at < text.length; at++) for (const end of ends(at, form, 0)) out.fill('*', at, end)
+  return out
+}
+
+t.test('what is masked is what is masked by trying everything', async () => {
+  const unit = fc.constantFrom('a', '\\', '+', ' ', 'n')
+  const secret = fc.string({ unit, minLength: 3, maxLength: 6 })
+  const text = fc.string({
+    unit: fc.constantFrom(
+      'a',
+      '\\',
+      '+',
+      ' ',
+      'n',
+      '%',
+      '5',
+      'c',
+      '2',
+      '0',
+      '%5c',
+      '%61',
+      '\\\\',
+      '\\n',
+      '\\u0061',
+    ),
+    maxLength: 14,
+  })
+  fc.assert(
+    fc.property(fc.array(secret, { minLength: 1, maxLength: 3 }), text, (secrets, log) => {
+      const bytes = Buffer.from(log)
+      const out = Buffer.from(maskBytes(bytes, makeMask(secrets)))
+      assert.equal(out.toString(), maskedNaively(bytes, secrets).toString())
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+const times = (text: string, count: number) => text.repeat(count)
+
+/** Secrets and logs that have a search fall back, fork and mask as much as they can. */
+const hostile: [title: string, secrets: string[], log: (size: number) => string][] = [
+  ['backslashes', [times('\\', 600)], size => times('\\', size)],
+  ['backslashes that are no secret', [`${times('\\', 600)}x`], size => times('\\', size)],
+  ['escaped backslashes', [times('\\', 600)], size => times('\\u005c', size / 6)],
+  ['plus signs, and a secret with a space', [times('+', 600), 'x y'], size => times('+', size)],
+  ['a long secret of one character', [times('a', 100_000)], size => times('a', size)],
+  ['the same, escaped', [times('a', 20_000)], size => times('%61', size / 3)],
+  [
+    'a long secret with a short one in it',
+    [times('abcdefghij', 5000), 'cde'],
+    size => times('abcdefghij', size / 10),
+  ],
+  [
+    'secrets that begin alike',
+    Array.from({ length: 600 }, (_, index) => times('a', index + 3)),
+    size => times('a', size),
+  ],
+  [
+    'thousands of secrets',
+    Array.from({ length: 5000 }, (_, index) => `k${index}`),
+    size => times('k4999 %6b1 ', size / 11),
+  ],
+  ['digits that may be escapes', [times('%25', 200), times('5', 300)], size => times('%255', size / 4)],
+]
+
+for (const [title, secrets, log] of hostile)
+  t.test(`the search takes no longer for hostile secrets: ${title}`, async t => {
+    const mask = makeMask(secrets)
+    const stepsOf = (size: number) => {
+      const masker = new Masker(mask)
+      const bytes = Buffer.from(log(size))
+      for (let at = 0; at < bytes.length; at += 10_000) masker.push(bytes.subarray(at, at + 10_000))
+      masker.end()
+      return masker.steps
+    }
+    const [small, large] = [stepsOf(250_000), stepsOf(500_000)]
+    t.ok(large <= 2.5 * small, `${small} steps, and ${large} for twice as much`)
+    t.ok(large <= 500_000 * 80, `${(large / 500_000).toFixed(1)} steps for each byte`)
+  })
