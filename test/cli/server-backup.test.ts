@@ -1,6 +1,8 @@
-import { renameSync, statSync } from 'node:fs'
+import { readdirSync, renameSync, statSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import { serverTest } from '../support/server.ts'
+import { rigTest } from '../support/rig.ts'
+import { serverTest, TestServer } from '../support/server.ts'
 
 serverTest(
   t,
@@ -42,3 +44,20 @@ serverTest(
     t.equal((await runner.heartbeat({ executions: [submitted.id] })).status, 200, 'its runner goes on')
   },
 )
+
+rigTest(t, 'a hostile backup is refused in a sentence', {}, async (t, rig) => {
+  rig.configure({}, '[server]\nlisten = 127.0.0.1:0\n')
+  const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
+  const backup = rig.start(['server', 'backup', 'copy'])
+  t.equal(await backup.ended, 0, backup.text)
+  t.equal(await server.stop(), 0)
+  renameSync(rig.path('state', 'server'), rig.path('away'))
+  const database = new DatabaseSync(rig.path('copy'))
+  database.exec("UPDATE backup_files SET name = '../../' || name")
+  database.close()
+  const before = readdirSync(rig.dir, { recursive: true }).sort()
+  const restore = rig.start(['server', 'restore', 'copy'])
+  t.equal(await restore.ended, 69)
+  t.match(restore.text, /^runner: copy has an entry "\.\.\/\.\.\/[a-z.]+", which no store has\n$/)
+  t.same(readdirSync(rig.dir, { recursive: true }).sort(), before, 'nothing is written')
+})

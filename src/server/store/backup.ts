@@ -7,15 +7,26 @@ import {
   constants,
   copyFileSync,
   existsSync,
+  lstatSync,
   openSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  statfsSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { makeDirectory } from '../../journal/files.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
+import {
+  type BackupFile,
+  backupTable,
+  checkContents,
+  checkFile,
+  keyName,
+  tokenFiles,
+} from './backup-contents.ts'
 import { applicationId } from './open-sqlite.ts'
 import { listed, Segments } from './segments.ts'
 import { SqliteConnection } from './sqlite.ts'
@@ -29,10 +40,6 @@ export interface Places {
   dataDir?: string
   keyFile: string
 }
-
-/** Files of the data directory that belong to the store. */
-const tokenFiles = ['admin.token', 'registration.token']
-const keyName = 'key'
 
 /**
  * Writes a backup, mode 0600, whether or not a server runs: all of it on disk when this resolves, or no file (one of
@@ -64,23 +71,35 @@ export async function backupStore(places: Places, file: string): Promise<Result<
   }
 }
 
-/** Makes a store from a backup where there is none yet. Fails with a sentence, and then there is still none. */
+/**
+ * Makes a store from a backup where there is none yet. All of it is judged before anything is written. Fails with a
+ * sentence, and then there is nothing more than before.
+ */
 export async function restoreStore(file: string, places: Places): Promise<Result<void, string>> {
   const target = pathOf(places.database)
   if (target === undefined) return fail('a database of PostgreSQL is restored by pg_restore')
   const draft = `${target}.${process.pid}.new`
+  await using made = new Made()
   try {
-    if (existsSync(target)) return fail(`there is a store in ${target} already: move it away first`)
-    if (existsSync(places.keyFile))
+    if (isThere(target)) return fail(`there is a store in ${target} already: move it away first`)
+    if (isThere(places.keyFile))
       return fail(`there is a key file ${places.keyFile} already: move it away first`)
-    for (const path of [target, places.keyFile]) makeDirectory(dirname(path))
+    const checked = checkFile(file)
+    if (!checked.ok) return checked
+    made.directory(dirname(target))
+    const { bavail, bsize } = statfsSync(dirname(target))
+    if (checked.value.size > bavail * bsize)
+      return fail(
+        `${file} has ${checked.value.size} bytes, and there are ${bavail * bsize} free in ${dirname(target)}`,
+      )
     closeSync(openSync(draft, 'wx', 0o600))
     copyFileSync(file, draft)
     const connection = new SqliteConnection(draft)
     try {
-      if (!isStore(connection) || !hasFiles(connection))
-        return fail(`${file} is no backup of a runner server`)
-      await takeFiles(connection, places, target)
+      const files = checkContents(connection)
+      if (!files.ok) return fail(`${file} ${files.failure}`)
+      const taken = await takeFiles(connection, files.value, places, target, made)
+      if (!taken.ok) return taken
       connection.exec('DROP TABLE backup_files; VACUUM')
     } finally {
       connection.database.close()
@@ -89,12 +108,63 @@ export async function restoreStore(file: string, places: Places): Promise<Result
     // What is left of a database that was removed without these would be taken for a part of this one.
     for (const rest of ['-wal', '-shm', '-journal']) rmSync(target + rest, { force: true })
     renameSync(draft, target)
+    made.keep()
     await sync(dirname(target))
     return ok(undefined)
   } catch (error) {
-    return fail(`the backup could not be restored: ${errorText(explainSqlite(error).cause ?? error)}`)
+    return fail(`the backup could not be restored: ${explained(error, draft, file)}`)
   } finally {
-    rmSync(draft, { force: true })
+    for (const rest of ['', '-journal']) rmSync(draft + rest, { force: true })
+  }
+}
+
+/** What the system or SQLite says, about the file that a person knows. */
+function explained(error: unknown, draft: string, file: string): string {
+  return errorText(explainSqlite(error).cause ?? error).replaceAll(draft, file)
+}
+
+/** Whether something has a name, be it a link that leads nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** What a restore has made; it goes where that fails. */
+class Made implements AsyncDisposable {
+  readonly #files: string[] = []
+  readonly #directories: string[] = []
+  #kept = false
+
+  /** Makes a directory, and those above it. */
+  directory(path: string): void {
+    if (existsSync(path)) return
+    this.directory(dirname(path))
+    makeDirectory(path)
+    this.#directories.push(path)
+  }
+
+  /** Makes a file where there is none; what a link in its place leads to stays as it is. */
+  async file(path: string, bytes: Uint8Array): Promise<void> {
+    this.directory(dirname(path))
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    await using written = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    this.#files.push(path)
+    await written.writeFile(bytes)
+    await written.sync()
+  }
+
+  keep(): void {
+    this.#kept = true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#kept) return
+    for (const path of this.#files) rmSync(path, { force: true })
+    for (const path of this.#directories.toReversed())
+      try {
+        rmdirSync(path)
+      } catch {
+        // Somebody else uses it by now.
+      }
   }
 }
 
@@ -114,10 +184,6 @@ function isStore(connection: SqliteConnection): boolean {
   return connection.run('PRAGMA application_id')[0]!.application_id === applicationId
 }
 
-function hasFiles(connection: SqliteConnection): boolean {
-  return connection.run("SELECT 1 FROM sqlite_schema WHERE name = 'backup_files'").length > 0
-}
-
 /** Puts the files that belong to a copy into it; of the logs what its rows count. */
 async function addFiles(draft: string, { dataDir, keyFile }: Places, source: string): Promise<void> {
   const directory = dataDir ?? dirname(source)
@@ -125,7 +191,7 @@ async function addFiles(draft: string, { dataDir, keyFile }: Places, source: str
   const connection = new SqliteConnection(draft)
   try {
     connection.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN')
-    connection.exec('CREATE TABLE backup_files (name text PRIMARY KEY, bytes blob NOT NULL)')
+    connection.exec(backupTable)
     const add = (name: string, path: string, length?: number) => {
       const bytes = readIfThere(path)?.subarray(0, length)
       if (bytes !== undefined) connection.run('INSERT INTO backup_files VALUES ($1, $2)', name, bytes)
@@ -147,28 +213,29 @@ async function addFiles(draft: string, { dataDir, keyFile }: Places, source: str
 
 async function takeFiles(
   connection: SqliteConnection,
+  files: ReadonlyMap<string, BackupFile>,
   { dataDir, keyFile }: Places,
   target: string,
-): Promise<void> {
+  made: Made,
+): Promise<Result<void, string>> {
   const directory = dataDir ?? dirname(target)
   const segments = new Segments(join(directory, 'logs'), () => [])
+  const pathOf = (file: BackupFile) =>
+    file.kind === 'key'
+      ? keyFile
+      : file.kind === 'token'
+        ? join(directory, file.name)
+        : join(segments.directory(file.id), file.start)
   const directories = new Set<string>()
-  for (const { name } of connection.run('SELECT name FROM backup_files')) {
-    const parts = (name as string).split('/')
-    const path =
-      name === keyName
-        ? keyFile
-        : parts[0] === 'logs'
-          ? join(segments.directory(parts[1]!), basename(parts[2]!))
-          : join(directory, basename(name as string))
-    makeDirectory(dirname(path))
-    const [row] = connection.run('SELECT bytes FROM backup_files WHERE name = $1', name!)
-    await using written = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
-    await written.writeFile(row!.bytes as Uint8Array)
-    await written.sync()
+  for (const [name, file] of files) {
+    const path = pathOf(file)
+    if (isThere(path)) return fail(`there is ${path} already: move it away first`)
+    const [row] = connection.run('SELECT bytes FROM backup_files WHERE name = $1', name)
+    await made.file(path, row!.bytes as Uint8Array)
     directories.add(dirname(path))
   }
   for (const path of directories) await sync(path)
+  return ok(undefined)
 }
 
 function readIfThere(path: string): Buffer | undefined {

@@ -1,6 +1,19 @@
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { backupStore, type Places, restoreStore } from '../../../src/server/store/backup.ts'
 import { openStore } from '../../../src/server/store/open.ts'
@@ -68,9 +81,128 @@ t.test('a backup of a running store is all of it at one moment, and can be resto
   t.match(await restoreStore(file, to), { ok: false, failure: /there is a store in .* already/ })
   t.match(await restoreStore(join(dir, 'from', 'server.db'), placesIn(join(dir, 'third'))), {
     ok: false,
-    failure: /is no backup/,
+    failure: /is not a backup of a runner server: it is a database in use/,
   })
   t.notOk(existsSync(join(dir, 'third', 'server.db')))
+})
+
+/** What somebody made of a backup; in SQL, or to its file. */
+const hostile: [title: string, change: string | ((file: string) => void), failure: RegExp][] = [
+  [
+    'a name above the directory',
+    "UPDATE backup_files SET name = '../../evil'",
+    /an entry "\.\.\/\.\.\/evil"/,
+  ],
+  ['a name that is ..', "UPDATE backup_files SET name = '..' WHERE name = 'key'", /an entry "\.\."/],
+  ['the name of a log that goes up', "UPDATE backup_files SET name = 'logs/../../../x/0'", /an entry "logs/],
+  ['the name of half a log', "UPDATE backup_files SET name = 'logs'", /an entry "logs"/],
+  [
+    'a start that goes up',
+    "UPDATE backup_files SET name = name || '/../../../x' WHERE name LIKE 'logs%'",
+    /an entry/,
+  ],
+  ['an absolute name', "UPDATE backup_files SET name = '/etc/x'", /an entry "\/etc\/x"/],
+  ['an empty name', "UPDATE backup_files SET name = '' WHERE name = 'key'", /an entry ""/],
+  ['a name with a NUL', "UPDATE backup_files SET name = 'key' || char(0) || 'x'", /an entry "key/],
+  ['a name that is bytes', "UPDATE backup_files SET name = x'6b6579' WHERE name = 'key'", /an entry/],
+  ['no name', "UPDATE backup_files SET name = NULL WHERE name = 'key'", /an entry "null"/],
+  [
+    'another file of the store',
+    "UPDATE backup_files SET name = 'server.db' WHERE name = 'key'",
+    /"server\.db"/,
+  ],
+  ['a key that is text', "UPDATE backup_files SET bytes = 'x' WHERE name = 'key'", /"key" that is not what/],
+  [
+    'a key that is long',
+    "UPDATE backup_files SET bytes = zeroblob(33) WHERE name = 'key'",
+    /"key" that is not/,
+  ],
+  [
+    'a huge token',
+    "UPDATE backup_files SET bytes = zeroblob(1e8) WHERE name = 'admin.token'",
+    /"admin\.token"/,
+  ],
+  [
+    'a trigger',
+    'CREATE TRIGGER x AFTER DELETE ON tokens BEGIN DELETE FROM jobs; END',
+    /it has the trigger x/,
+  ],
+  ['a view', 'CREATE VIEW x AS SELECT 1', /it has the view x/],
+  [
+    'a view in the place of the files',
+    "DROP TABLE backup_files; CREATE VIEW backup_files AS SELECT 'key' AS name, x'00' AS bytes",
+    /it has the view backup_files/,
+  ],
+  [
+    'each name twice',
+    'CREATE TABLE x AS SELECT * FROM backup_files; DROP TABLE backup_files; ALTER TABLE x RENAME TO backup_files',
+    /it has the table backup_files/,
+  ],
+  ['no files', 'DROP TABLE backup_files', /it lacks the table backup_files/],
+  ['no jobs', 'DROP TABLE jobs', /it lacks the table jobs/],
+  ['a newer version', 'PRAGMA user_version = 1000', /version 1000.*use a newer one/],
+  ['a version below 0', 'PRAGMA user_version = -5', /does not have the tables/],
+  ['the id of another program', 'PRAGMA application_id = 1', /a database of another program/],
+  ['a journal of its own', 'PRAGMA journal_mode = WAL', /a database in use/],
+  ['half of it', file => truncateSync(file, statSync(file).size / 2), /may be cut off/],
+  ['much more, of no disk', file => truncateSync(file, 1e12), /may be cut off/],
+  ['nothing', file => truncateSync(file, 0), /not a file of SQLite/],
+  ['text', file => writeFileSync(file, 'x'.repeat(5000)), /not a file of SQLite/],
+  ['pages of zeros', file => writeFileSync(file, zeroed(file)), /damaged|malformed|not what it should be/],
+]
+
+function zeroed(file: string): Buffer {
+  const bytes = readFileSync(file)
+  return bytes.fill(0, 4096 * 3, bytes.length - 4096)
+}
+
+t.test('a backup that somebody has changed is refused as a whole, and writes nothing', async t => {
+  const dir = t.testdir({ from: {} })
+  const from = placesIn(join(dir, 'from'))
+  const { store } = await opened(from)
+  const id = randomUUID()
+  await store.write(async tx => tx.putExecution(execution({ id })))
+  await write(store, id, 0, Buffer.from('a log'))
+  await store[Symbol.asyncDispose]()
+  writeFileSync(join(dir, 'from', 'admin.token'), 'token\n', { mode: 0o600 })
+  const good = join(dir, 'good')
+  t.same(await backupStore(from, good), { ok: true, value: undefined })
+  const all = () => readdirSync(dir, { recursive: true }).sort()
+  const bad = join(dir, 'bad')
+  for (const [title, change, failure] of hostile) {
+    copyFileSync(good, bad)
+    if (typeof change === 'string') {
+      const database = new DatabaseSync(bad)
+      try {
+        // Where all rows have one name now, there is one row.
+        if (change.startsWith('UPDATE') && !change.includes('WHERE'))
+          database.exec("DELETE FROM backup_files WHERE name <> 'key'")
+        database.exec(change)
+      } finally {
+        database.close()
+      }
+    } else change(bad)
+    const before = all()
+    const to = { ...placesIn(join(dir, 'to', 'deep')), dataDir: join(dir, 'to', 'data') }
+    const restored = await restoreStore(bad, to)
+    t.notOk(restored.ok, title)
+    t.match(restored.ok ? '' : restored.failure, failure, title)
+    t.same(all(), before, 'nothing is written')
+  }
+
+  const to = { ...placesIn(join(dir, 'to')), dataDir: join(dir, 'to') }
+  execFileSync('mkfifo', [join(dir, 'pipe')])
+  t.match(await restoreStore(join(dir, 'pipe'), to), { failure: /not a regular file/ })
+  t.match(await restoreStore(dir, to), { failure: /not a regular file/ })
+  t.match(await restoreStore(join(dir, 'none'), to), { failure: /could not be restored: .*no such file/ })
+
+  mkdirSync(join(dir, 'to'))
+  writeFileSync(join(dir, 'of others'), 'as it was')
+  symlinkSync(join(dir, 'of others'), join(dir, 'to', 'admin.token'))
+  t.match(await restoreStore(good, to), { failure: /there is .*admin\.token already: move it away first/ })
+  t.equal(readFileSync(join(dir, 'of others'), 'utf8'), 'as it was')
+  t.same(readdirSync(join(dir, 'to')), ['admin.token'], 'what it had made has gone')
+  t.ok(lstatSync(join(dir, 'to', 'admin.token')).isSymbolicLink())
 })
 
 t.test('a backup that cannot be made leaves the one before alone, and says why', async t => {
