@@ -100,7 +100,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   }
   const passwords = job.value.input === undefined ? new Set<string>() : passwordOutputs(job.value.input)
   const mask = maskOf(job.value)
-  const output = ended.value.output && showOutput(ended.value.output, passwords, mask)
+  const output = ended.value.output && (await showOutput(ended.value.output, passwords, mask))
   const end = { ...ended.value, output }
   const statusLine = log.statusLine === undefined ? undefined : maskText(log.statusLine, mask)
   if (options.json) {

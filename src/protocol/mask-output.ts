@@ -2,8 +2,9 @@
  * What a plugin leaves, without secrets: texts and keys, at any depth, have as many `*` as a secret in them has bytes,
  * as in a log. A number becomes a text where something of it is masked.
  */
+import { setImmediate } from 'node:timers/promises'
 import { rawNumber } from './exact-json.ts'
-import { type Mask, maskBytes } from './mask.ts'
+import { type Mask, Masker, maskBytes } from './mask.ts'
 import { isObject, passwordsIn, textsOf } from './secrets.ts'
 
 /** What stands for a password. */
@@ -16,13 +17,21 @@ export interface Shown {
   reportingRecords?: unknown
 }
 
-/** Masks an output in its place; outputs that are passwords stay as they are. */
-export function maskOutput<T extends Shown>(output: T, passwords: ReadonlySet<string>, mask: Mask): T {
+/** Masks an output in its place; outputs that are passwords stay as they are. Others have their turn meanwhile. */
+export function maskOutput<T extends Shown>(
+  output: T,
+  passwords: ReadonlySet<string>,
+  mask: Mask,
+): Promise<T> {
   return maskShown(output, passwords, mask, false)
 }
 
-/** Masks an output in its place, and hides the outputs that are passwords. */
-export function showOutput<T extends Shown>(output: T, passwords: ReadonlySet<string>, mask: Mask): T {
+/** The same, and hides the outputs that are passwords. */
+export function showOutput<T extends Shown>(
+  output: T,
+  passwords: ReadonlySet<string>,
+  mask: Mask,
+): Promise<T> {
   return maskShown(output, passwords, mask, true)
 }
 
@@ -54,17 +63,17 @@ interface Part {
   isKey: boolean
 }
 
-/** Parts, and characters of them, that are masked together. */
-const batch = { parts: 10_000, characters: 1_000_000 }
+/** Parts, and characters of them, that are masked together; and bytes that are masked at once. */
+const batch = { parts: 10_000, characters: 1_000_000, bytes: 262_144 }
 /** Between two parts. A secret that has one in it may be masked across two: too much, never too little. */
 const between = '\0'
 
-function maskShown<T extends Shown>(
+async function maskShown<T extends Shown>(
   output: T,
   passwords: ReadonlySet<string>,
   mask: Mask,
   hides: boolean,
-): T {
+): Promise<T> {
   const { jobErrorMessage, outputProperties, reportingRecords } = output
   const shown: Holder = { jobErrorMessage, outputProperties, reportingRecords }
   const masker = new PartMasker(mask)
@@ -77,7 +86,10 @@ function maskShown<T extends Shown>(
   }
   for (let holder = rest.pop(); holder !== undefined; holder = rest.pop()) {
     if (Array.isArray(holder)) {
-      for (const [index, value] of holder.entries()) look(holder, index, value)
+      for (const [index, value] of holder.entries()) {
+        look(holder, index, value)
+        if (masker.isFull) await masker.flush()
+      }
       continue
     }
     for (const [key, value] of Object.entries(holder)) {
@@ -86,9 +98,11 @@ function maskShown<T extends Shown>(
         (holder.password === true && key === 'value') || (holder === outputProperties && passwords.has(key))
       if (!isPassword) look(holder, key, value)
       else if (hides && value !== null) set(holder, key, hidden)
+      if (masker.isFull) await masker.flush()
     }
   }
-  masker.end()
+  await masker.flush()
+  masker.rename()
   for (const [key, value] of Object.entries(shown)) if (value !== undefined) set(output as Holder, key, value)
   return output
 }
@@ -104,24 +118,32 @@ class PartMasker {
     this.#mask = mask
   }
 
+  get isFull(): boolean {
+    return this.#parts.length >= batch.parts || this.#characters >= batch.characters
+  }
+
   add(part: Part): void {
     if (this.#mask.automaton === undefined || part.text === '') return
     this.#parts.push(part)
     this.#characters += part.text.length
-    if (this.#parts.length >= batch.parts || this.#characters >= batch.characters) this.#flush()
   }
 
-  end(): void {
-    this.#flush()
+  rename(): void {
     for (const [holder, names] of this.#keys) rename(holder, names)
   }
 
-  #flush(): void {
+  async flush(): Promise<void> {
     const parts = this.#parts
     this.#parts = []
     this.#characters = 0
     const bytes = Buffer.from(parts.map(({ text }) => text).join(between))
-    const masked = Buffer.from(maskBytes(bytes, this.#mask))
+    const masker = new Masker(this.#mask)
+    const pieces: Uint8Array[] = []
+    for (let at = 0; at < bytes.length; at += batch.bytes) {
+      pieces.push(masker.push(bytes.subarray(at, at + batch.bytes)))
+      if (at + batch.bytes < bytes.length) await setImmediate()
+    }
+    const masked = Buffer.concat([...pieces, masker.end()])
     if (masked.equals(bytes)) return
     let at = 0
     for (const { holder, key, text, isKey } of parts) {

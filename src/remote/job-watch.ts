@@ -326,7 +326,7 @@ export class JobWatch {
     return {
       ...verdict,
       error_message: verdict.error_message && maskText(verdict.error_message, mask),
-      output: verdict.output && maskOutput(verdict.output, passwords, mask),
+      output: verdict.output && (await maskOutput(verdict.output, passwords, mask)),
       started_at: started.toISOString(),
       finished_at: finished.toISOString(),
       ...(clock_offset === undefined ? {} : { clock_offset }),

@@ -253,7 +253,7 @@ async function outputOf(
   if (!isObject(output)) return noOutput
   const { input } = confidential(definition, ctx.keys)
   const { mask } = await maskOf(tx, ctx, row.group)
-  const { outputProperties, reportingRecords } = showOutput<Output>(
+  const { outputProperties, reportingRecords } = await showOutput<Output>(
     { outputProperties: output.outputProperties, reportingRecords: output.reportingRecords },
     input === undefined ? new Set() : passwordOutputs(input),
     mask,
