@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Diagnostic } from '../config/diagnostic.ts'
 import { isLeftover } from '../config/leftover.ts'
 import { errorText } from '../result.ts'
-import { buildRunnerName, compareBytes, shown, taskName } from './names.ts'
+import { buildRunnerName, shown, taskName } from './names.ts'
 
 /** One file of the task directory that is a task. */
 export interface Task {
@@ -89,10 +89,13 @@ function sameNames(directory: string, tasks: readonly Task[]): Diagnostic[] {
 
 /** `10-x` comes before `2-y`: right by bytes, and seldom what was meant. */
 function prefixWidths(directory: string, tasks: readonly Task[]): Diagnostic[] {
-  const numbered = tasks.filter(task => /^[0-9]+-/.test(task.file))
-  const widths = Map.groupBy(numbered, task => task.file.indexOf('-'))
-  if (widths.size < 2) return []
-  const [one, other] = [...widths.values()].map(group => group[0]!.file).sort(compareBytes)
+  const numbered = tasks.flatMap(({ file }) => {
+    const number = /^[0-9]+(?=-)/.exec(file)?.[0]
+    return number === undefined ? [] : [{ file, number: BigInt(number) }]
+  })
+  const at = numbered.findIndex(({ number }, index) => number < (numbered[index - 1]?.number ?? 0n))
+  if (at === -1) return []
+  const [one, other] = [numbered[at - 1]!.file, numbered[at]!.file]
   const message = `numbers of different width: names are ordered as text, so ${one} comes before ${other}`
   const hint = 'give all numbers the same width, such as 02- and 10-'
   return [{ severity: 'warning', reason: 'prefix-width', file: directory, message, hint }]

@@ -52,7 +52,7 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
   if (dirname(halt.path) === directory) halt.file = basename(halt.path)
   const { tasks, skipped, findings } = discover(directory, halt.path)
 
-  findings.push(...checkSections(configuration, tasks))
+  findings.push(...checkSections(configuration, tasks), ...checkRetryFrom(configuration, tasks))
   const planned = tasks.map(task => planTask(task, tasks, configuration, findings))
   const order = resolveOrder(planned, halt.file, findings)
 
@@ -141,6 +141,42 @@ function checkSections(configuration: Configuration, tasks: readonly Task[]): Di
     })
   }
   return findings
+}
+
+/** The keys of `[runner]` that build-runner had. */
+const buildRunnerKeys = [
+  'halt_task',
+  'include_dir',
+  'interpreter',
+  'max_time',
+  'max_tries',
+  'retry_jitter',
+  'sleep_time',
+  'task_hook',
+]
+
+/**
+ * build-runner's README and its later code do not agree where a new try begins, so a configuration in its style, with no
+ * key in `[runner]` that build-runner had not, or with `compatible`, has to say what it means. One task is both.
+ */
+function checkRetryFrom(configuration: Configuration, tasks: readonly Task[]): Diagnostic[] {
+  const { file, runner, texts } = configuration
+  const set = [...texts].flatMap(([key, { origin }]) => (origin === undefined ? [] : key))
+  const inItsStyle = set.length > 0 && set.every(key => buildRunnerKeys.includes(key))
+  if (tasks.length < 2 || set.includes('retry_from') || !(inItsStyle || runner.compatible)) return []
+  const message =
+    'retry_from is not set: a new try begins with the first task, as the README of build-runner says; its later code began with the task that had failed'
+  const hint =
+    'set retry_from = beginning or retry_from = failed in [runner]: docs/how-to/from-build-runner.md'
+  return [
+    {
+      severity: 'notice',
+      reason: 'retry-from-unset',
+      ...(file === undefined ? {} : { file }),
+      message,
+      hint,
+    },
+  ]
 }
 
 function resolveOrder(tasks: PlannedTask[], haltTask: string, findings: Diagnostic[]): PlannedTask[] {

@@ -128,7 +128,7 @@ export class Tries implements Disposable {
 
   async #hook(hook: HookRef['hook'], of: TryRef, task: PlannedTask, end?: TryEnd): Promise<void> {
     const { configuration, edges, emit, stop, hurry } = this.#options
-    const { task_hook, hook_time, kill_grace, log_limit } = configuration.runner
+    const { task_hook, hook_time, kill_grace, log_limit, compatible } = configuration.runner
     if (task_hook.length === 0) return
     const ref: HookRef = { ...of, hook }
     const log = this.#log(of.task, `${of.try_num}.${hook}-hook`, log_limit)
@@ -136,7 +136,7 @@ export class Tries implements Disposable {
     await runHook({
       ref,
       command: task_hook,
-      stats: statsOf(of, task.settings.max_tries, after),
+      stats: statsOf(of, task.settings.max_tries, compatible, after),
       env: this.#env(of),
       limit: hook_time,
       grace: kill_grace,

@@ -54,6 +54,7 @@ export interface TaskSettings extends TrySettings {
 
 export interface RunnerSettings extends TrySettings {
   retry_from: 'beginning' | 'failed'
+  compatible: boolean
   halt_task: string
   task_hook: string[]
   hook_time: number
@@ -227,6 +228,7 @@ function runnerSettings(texts: ReadonlyMap<string, Setting>, base: string): Runn
   return {
     ...trySettings(read),
     retry_from: read.text('retry_from') === 'failed' ? 'failed' : 'beginning',
+    compatible: read.text('compatible') === 'yes',
     halt_task: read.text('halt_task'),
     task_hook: read.command('task_hook'),
     hook_time: read.number('hook_time'),

@@ -48,6 +48,12 @@ export const runnerOnly = {
   },
   hook_time: { $ref: kind('seconds'), default: '60', description: 'Seconds a hook may run; 0: for ever.' },
   include_dir: { $ref: kind('path'), description: 'Directory of further configuration files.' },
+  compatible: {
+    $ref: kind('flag'),
+    default: 'no',
+    description:
+      '`yes`: the stats of the hook before a try have `"result": "RUNNING"`, as in the code of build-runner.',
+  },
   task_dir: {
     $ref: kind('path'),
     default: 'tasks.d',

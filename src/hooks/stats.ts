@@ -8,8 +8,8 @@ export interface Stats {
   try_num: number
   /** The `max_tries` in force for the task. */
   max_retries: number
-  /** Only after the try. */
-  result?: TryEnd['outcome']
+  /** Only after the try; before it `RUNNING` where build-runner's form is asked for. */
+  result?: TryEnd['outcome'] | 'RUNNING'
   exit_code?: number
   signal?: string
   started_at?: string
@@ -17,10 +17,15 @@ export interface Stats {
   run_id?: number
 }
 
-/** The stats of a try before it (no `end`) or after it. */
-export function statsOf(ref: TryRef, maxTries: number, after?: { end: TryEnd; runId: number }): Stats {
+/** The stats of a try before it (no `end`; `compatible`: in build-runner's form) or after it. */
+export function statsOf(
+  ref: TryRef,
+  maxTries: number,
+  compatible: boolean,
+  after?: { end: TryEnd; runId: number },
+): Stats {
   const before = { task: ref.task, name: ref.name, try_num: ref.try_num, max_retries: maxTries }
-  if (after === undefined) return before
+  if (after === undefined) return compatible ? { ...before, result: 'RUNNING' } : before
   const { outcome, exit_code, signal, started_at, duration_seconds } = after.end
   return {
     ...before,
@@ -44,7 +49,7 @@ export const statsSchema = {
     name: { type: 'string', minLength: 1 },
     try_num: { type: 'integer', minimum: 1 },
     max_retries: { type: 'integer', minimum: 1 },
-    result: { enum: ['OK', 'RETRY', 'HALT', 'EXIT', 'REBOOT', 'INTERRUPTED'] },
+    result: { enum: ['RUNNING', 'OK', 'RETRY', 'HALT', 'EXIT', 'REBOOT', 'INTERRUPTED'] },
     exit_code: { type: 'integer', minimum: 0, maximum: 255 },
     signal: { type: 'string', pattern: '^SIG[A-Z0-9]+$' },
     started_at: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' },
@@ -52,11 +57,10 @@ export const statsSchema = {
     run_id: { type: 'integer', minimum: 0 },
   },
   required: ['task', 'name', 'try_num', 'max_retries'],
-  dependencies: {
-    result: ['started_at', 'duration_seconds', 'run_id'],
-    started_at: ['result'],
-    exit_code: ['result'],
-    signal: ['result'],
-  },
+  dependencies: { started_at: ['result'], exit_code: ['started_at'], signal: ['started_at'] },
+  if: { properties: { result: { const: 'RUNNING' } } },
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+  then: { not: { required: ['started_at'] } },
+  else: { required: ['started_at', 'duration_seconds', 'run_id'] },
   additionalProperties: false,
 } as const

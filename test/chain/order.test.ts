@@ -29,6 +29,21 @@ rigTest(
 
 rigTest(
   t,
+  'numbers of different width are no warning where text and number give one order',
+  { tasks: { '0-a': '', '1-b': '', '5-c': '', '98-d': '', '99-e': '', 'f-10': '' } },
+  async (t, rig) => {
+    const check = rig.start(['check'])
+    t.equal(await check.ended, 0)
+    t.notMatch(check.text, 'warning')
+    rig.task('100-g', '')
+    const other = rig.start(['check'])
+    t.equal(await other.ended, 0)
+    t.match(other.text, /so 100-g comes before 5-c/)
+  },
+)
+
+rigTest(
+  t,
   'depends_on moves a task behind what it names by file name, name or old name, and leaves the others in place',
   { tasks: four, config: '[a]\ndepends_on = 3-d.sh\n[d]\ndepends_on = bc,\n  b-c' },
   async (t, rig) => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { parseIni } from '../../src/config/ini.ts'
@@ -83,5 +83,26 @@ rigTest(
       t.equal(await quiet.ended, 0)
       t.notMatch(quiet.text, /notice/)
     }
+  },
+)
+
+rigTest(
+  t,
+  "check gives a notice where a configuration in build-runner's style does not set retry_from",
+  { tasks: { a: '', b: '' } },
+  async (t, rig) => {
+    const said = async (runner: string) => {
+      rig.file('runner.cfg', `[runner]\n${runner}`)
+      const check = rig.start(['check'])
+      t.equal(await check.ended, 0)
+      return check.text
+    }
+    const notice = /runner\.cfg: notice: retry_from is not set: .*\n.*from-build-runner\.md\n/
+    t.match(await said('max_tries = 3\nsleep_time = 1\ntask_hook = true\n'), notice)
+    t.match(await said('compatible = yes\nkill_grace = 1\n'), notice)
+    for (const other of ['max_tries = 3\nretry_from = beginning\n', 'max_tries = 3\nkill_grace = 1\n', ''])
+      t.notMatch(await said(other), 'notice', other)
+    rmSync(rig.path('tasks.d', 'b'))
+    t.notMatch(await said('max_tries = 3\n'), 'notice', 'one task is first and failed')
   },
 )

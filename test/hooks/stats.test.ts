@@ -18,14 +18,22 @@ const end: TryEnd = {
 }
 
 t.test('before a try the stats have no result', async t => {
-  const stats = statsOf(ref, 5)
+  const stats = statsOf(ref, 5, false)
   t.same(stats, { task: '10-disk.sh', name: 'disk', try_num: 2, max_retries: 5 })
   t.ok(validate(stats))
 })
 
+t.test("in build-runner's form they say before a try that it runs", async t => {
+  const stats = statsOf(ref, 5, true)
+  t.same(stats, { task: '10-disk.sh', name: 'disk', try_num: 2, max_retries: 5, result: 'RUNNING' })
+  t.ok(validate(stats))
+  t.notOk(validate({ ...stats, exit_code: 0 }))
+  t.notOk(validate({ ...stats, started_at: end.started_at }))
+})
+
 t.test('after a try they have its result, and a status or a signal where there is one', async t => {
   for (const more of [{ exit_code: 9 }, { signal: 'SIGKILL' }, {}]) {
-    const stats = statsOf(ref, 5, { end: { ...end, ...more }, runId: 12 })
+    const stats = statsOf(ref, 5, true, { end: { ...end, ...more }, runId: 12 })
     const { started_at, duration_seconds } = end
     const before = { task: '10-disk.sh', name: 'disk', try_num: 2, max_retries: 5 }
     t.same(stats, { ...before, result: 'RETRY', ...more, started_at, duration_seconds, run_id: 12 })
@@ -34,7 +42,7 @@ t.test('after a try they have its result, and a status or a signal where there i
 })
 
 t.test('the schema refuses what is not agreed', async t => {
-  const before = statsOf(ref, 5)
+  const before = statsOf(ref, 5, false)
   for (const more of [
     { extra: 1 },
     { result: 'OK' },

@@ -151,3 +151,19 @@ rigTest(
     t.same(rig.lines('env'), ['pre here a 1-a.sh 1 1 <>', 'post here a 1-a.sh 1 1 <>'])
   },
 )
+
+rigTest(
+  t,
+  "with compatible = yes the pre hook hears RUNNING, as from build-runner's code",
+  { runner: { task_hook: './hook', compatible: 'yes' }, tasks: { 'a.sh': 'exit 0' } },
+  async (t, rig) => {
+    rig.file('hook', record, 0o755)
+    t.equal((await rig.finish()).status, 0)
+    const said = recorded(rig)
+    for (const [phase, stats] of said) t.ok(validate(stats), `${phase} ${JSON.stringify(stats)}`)
+    t.match(said, [
+      ['pre', { task: 'a.sh', result: 'RUNNING' }],
+      ['post', { task: 'a.sh', result: 'OK' }],
+    ])
+  },
+)
