@@ -12,6 +12,13 @@ export interface JsonBounds {
   values: number
 }
 
+/**
+ * What a definition, or any other body of a call, may hold: more than the largest needs. The levels are those of an input
+ * (server/definitions.ts) and what is around it.
+ */
+export const bodyBounds: JsonBounds = { levels: 120, values: 150_000 }
+/** What a backup, which has many definitions, may hold. */
+export const backupBounds: JsonBounds = { ...bodyBounds, values: 5_000_000 }
 /** What a plugin may leave: more than any needs, and what a list of executions can be shown with. */
 export const outputBounds: JsonBounds = { levels: 100, values: 200_000 }
 

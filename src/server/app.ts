@@ -12,7 +12,7 @@ import { api, type CallName, type Call as CallSpec } from '../protocol/api.ts'
 import { parseWithin } from '../protocol/json-bounds.ts'
 import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
-import { bodyBounds, bodyLimit, bodySeconds } from './body-limits.ts'
+import { bodyLimit, bodySeconds, boundsOf } from './body-limits.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
 import { listText } from './json-list.ts'
@@ -176,7 +176,7 @@ export async function makeApp(
 /** A JSON body, unless there is too much in it. */
 function bodyOf(request: FastifyRequest, bytes: Buffer): { value: unknown } | Invalid | TooMuch {
   if (bytes.length === 0) return new Invalid('the body is empty, and its Content-Type is application/json')
-  const parsed = parseWithin(bytes, bodyBounds(callOf(request) ?? 'register'))
+  const parsed = parseWithin(bytes, boundsOf(callOf(request) ?? 'register'))
   if (parsed.ok) return { value: parsed.value }
   const { tooMuch, detail } = parsed.failure
   return tooMuch ? new TooMuch(`the body ${detail}`) : new Invalid(`the body ${detail}`)

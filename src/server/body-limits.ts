@@ -1,5 +1,5 @@
 import type { CallName } from '../protocol/api.ts'
-import type { JsonBounds } from '../protocol/json-bounds.ts'
+import { backupBounds, bodyBounds, type JsonBounds } from '../protocol/json-bounds.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -24,11 +24,5 @@ export const bodyLimit = (call: CallName): number => limits[call] ?? 64 * KiB
 /** Seconds that a body of `length` bytes may take to come: some for all, and one more for so many bytes. */
 export const bodySeconds = (length: number): number => Math.min(300, 30 + length / (16 * KiB))
 
-/**
- * What the JSON of a call may hold: more than the largest definition needs. The levels are those of an input
- * (definitions.ts) and what is around it.
- */
-export const bodyBounds = (call: CallName): JsonBounds => ({
-  levels: 120,
-  values: call === 'restore' ? 5_000_000 : 150_000,
-})
+/** What the JSON of a call may hold. */
+export const boundsOf = (call: CallName): JsonBounds => (call === 'restore' ? backupBounds : bodyBounds)

@@ -132,6 +132,7 @@ serverTest(t, 'outputs are declared, and inputs have the values that JSON has', 
     { name: 'n', value: 31 },
     { name: 'url', category: 'output', password: true },
   ])
+  const deep = server.rig.file('deep', `${'['.repeat(5000)}1e400${']'.repeat(5000)}`)
   for (const [args, message] of [
     [
       ['--input', 'url=a', '--output', 'url'],
@@ -146,6 +147,8 @@ serverTest(t, 'outputs are declared, and inputs have the values that JSON has', 
     ],
     [['--input-json', 'a=nope'], /--input-json a: it is not JSON, such as 30/],
     [['--input-json', 'a'], /--input-json a: write key=value/],
+    [['--input-json', `a=@${deep}`], /--input-json a: it has more than 120 levels/],
+    [['--file', deep], /has more than 120 levels/],
     [
       ['--input-json', `ci=${JSON.stringify(server1)}`],
       /--input-json ci: there is a password in it, which can be seen by all users of this host; write ci=@file$/m,

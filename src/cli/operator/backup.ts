@@ -1,5 +1,5 @@
 import { exitStatus } from '../../exit-status.ts'
-import { parseJson } from '../../protocol/exact-json.ts'
+import { backupBounds, parseWithin } from '../../protocol/json-bounds.ts'
 import { errorText } from '../../result.ts'
 import { sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, withClient } from './connect.ts'
@@ -44,12 +44,9 @@ export interface RestoreOptions extends ConnectOptions {
 export async function restoreCommand(options: RestoreOptions, env: NodeJS.ProcessEnv): Promise<number> {
   const text = readText(options.file)
   if (!text.ok) return refuse(text.failure)
-  let body: unknown
-  try {
-    body = parseJson(text.value)
-  } catch (error) {
-    return refuse(`${options.file} is no backup: ${errorText(error)}`)
-  }
+  const read = parseWithin(Buffer.from(text.value), backupBounds)
+  if (!read.ok) return refuse(`${options.file} is no backup: it ${read.failure.detail}`)
+  const body = read.value
   return withClient(options, env, async client => {
     const restored = await client.call('restore', { body })
     if (!restored.ok) return sayFailure(restored.failure)

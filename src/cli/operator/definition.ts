@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { parseJson, rawNumber } from '../../protocol/exact-json.ts'
+import { rawNumber } from '../../protocol/exact-json.ts'
+import { bodyBounds, parseWithin } from '../../protocol/json-bounds.ts'
 import type { InputContext, Submit } from '../../protocol/messages.ts'
 import { isObject, passwordsIn } from '../../protocol/secrets.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
@@ -72,12 +73,9 @@ export function definitionOf(
 function readDefinition(file: string): Result<object, string> {
   const text = readText(file)
   if (!text.ok) return text
-  try {
-    const value: unknown = parseJson(text.value)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return ok(value)
-  } catch (error) {
-    return fail(`${file} is no JSON: ${errorText(error)}`)
-  }
+  const read = parseWithin(Buffer.from(text.value), bodyBounds)
+  if (!read.ok) return fail(`${file} ${read.failure.detail}`)
+  if (isObject(read.value)) return ok(read.value)
   return fail(`${file} has no definition in it: that is a JSON object with an image`)
 }
 
@@ -188,12 +186,14 @@ function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, strin
   if (!read.ok) return read
   const all = new Map<string, unknown>()
   for (const [key, text] of read.value) {
-    let value: unknown
-    try {
-      value = parseJson(text)
-    } catch {
-      return fail(`--input-json ${key}: it is not JSON, such as 30, true, "text", [1, 2] or @file`)
+    const parsed = parseWithin(Buffer.from(text), bodyBounds)
+    if (!parsed.ok) {
+      const { tooMuch, detail } = parsed.failure
+      return fail(
+        `--input-json ${key}: it ${tooMuch ? detail : 'is not JSON, such as 30, true, "text", [1, 2] or @file'}`,
+      )
     }
+    const { value } = parsed
     // The last one of a key counts.
     const typed = texts.findLast(one => one.startsWith(`${key}=`))
     if (passwordsIn(value).length > 0 && !typed?.startsWith(`${key}=@`))

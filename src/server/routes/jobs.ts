@@ -1,7 +1,7 @@
 import { parseWithin } from '../../protocol/json-bounds.ts'
 import type { Job, JobBody } from '../../protocol/messages.ts'
 import { ok, type Result } from '../../result.ts'
-import { bodyBounds } from '../body-limits.ts'
+import { boundsOf } from '../body-limits.ts'
 import type { Call, Handlers } from '../call.ts'
 import type { HttpRefusal } from '../http-problems.ts'
 import { deleteJob, getJob, jobRows, putJob, restore, shownJobs } from '../jobs.ts'
@@ -48,7 +48,7 @@ async function backupOf({ body, form }: Call): Promise<Result<unknown, HttpRefus
       : ok(body)
   const file = await form()
   if (file === undefined) return refuse('malformed', 'the form has no field `file`')
-  const parsed = parseWithin(file, bodyBounds('restore'))
+  const parsed = parseWithin(file, boundsOf('restore'))
   if (parsed.ok) return parsed
   const { tooMuch, detail } = parsed.failure
   return refuse(tooMuch ? 'too-large' : 'malformed', `the file ${detail}`)
