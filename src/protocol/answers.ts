@@ -37,7 +37,8 @@ export function judgeAnswer(name: string, value: unknown): Result<Judged, string
     const first = wrong.find(one => one !== undefined)
     return first === undefined ? ok({ value, refused: [] }) : fail(first)
   }
-  if (typeof value !== 'object' || value === null) return fail('the answer must be object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail('the answer must be object')
   return judgeFields(name, shape, value as Record<string, unknown>)
 }
 

@@ -266,7 +266,7 @@ export const Settings = Type.Object(
     capacity: Type.Integer({ minimum: 0, maximum: 10_000 }),
     eviction_time_seconds: Told(0),
     abort_timeout_seconds: Told(0),
-    ping_interval_seconds: Told(0.01),
+    ping_interval_seconds: Told(0),
     reserve_wait_seconds: Told(0),
     confirm_within_seconds: Told(0),
     lease_seconds: Told(0.1),

@@ -166,6 +166,8 @@ export class Work {
     const { signed } = this.#room.api
     const settings = this.#room.settings()
     if (signed === undefined || settings === undefined) return fail('the runner is not registered')
+    const size = sizeOf(reservation)
+    if (size > mostCharacters) return fail(`its words and variables have ${size} characters`)
     const input = opened<InputContext>('input', reservation.input, signed.data_key)
     if (!input.ok) return input
     const secret = opened<SecretValues>('secret_values', reservation.secret_values, signed.data_key)
@@ -195,6 +197,14 @@ export class Work {
       ...{ max_output_bytes: settings.max_output_bytes, log_limit: this.#room.logLimit },
     })
   }
+}
+
+/** More than any server takes of a job. */
+const mostCharacters = 16 * 1024 ** 2
+
+/** Characters of what a job is given to run. */
+function sizeOf({ command = [], args = [], env = {} }: Reservation): number {
+  return [...command, ...args, ...Object.entries(env).flat()].reduce((sum, text) => sum + text.length, 0)
 }
 
 /** What was sealed, opened and judged; undefined where nothing was. */

@@ -238,6 +238,59 @@ t.test('events come one after the other, and the end of the stream ends them', a
   ])
 })
 
+const reservation = {
+  ...{ execution_id: id, lease_id: id, kind: 'command', job_name: null, group: id, attempt: 1, image: 'a' },
+  ...{ input: null, secret_values: null, abort_timeout_seconds: 1, confirm_within_seconds: 30 },
+}
+const reserve = { params: { id }, body: { slots: 3, wait_seconds: 0 }, session: 1 }
+
+t.test('what does not fit in an answer of many parts is left out alone, and told', async t => {
+  const executions: unknown[] = [
+    { ...reservation, execution_id: '../../etc' },
+    { ...reservation, of_tomorrow: 1 },
+    { ...reservation, image: 'a b' },
+    { ...reservation, env: { 'A B': 'x' } },
+    null,
+  ]
+  const said: unknown[] = [{ executions, of_tomorrow: 1 }, { executions: {} }, {}, [], null, 'x']
+  const told: string[] = []
+  const address = await listen(
+    t,
+    createServer((_, response) => plain(200, 'application/json', JSON.stringify(said.shift()))(_, response)),
+  )
+  const client = clientOf(t, `http://${address}`, { onRefused: message => told.push(message) })
+  t.same(await client.call('reserve', reserve), { ok: true, value: { executions: [executions[1]] } })
+  t.match(told[0], /call reserve .*executions 0 \("\.\.\/\.\.\/etc"\)/)
+  t.match(told[3], /and 1 more/)
+  t.same(await client.call('reserve', reserve), { ok: true, value: {} })
+  t.match(told[4], /executions must be array/)
+  t.same(await client.call('reserve', reserve), { ok: true, value: {} })
+  for (const _ of [...said])
+    t.match(await client.call('reserve', reserve), { failure: { reason: 'answer-invalid' } })
+})
+
+t.test('an answer of another kind than the call has is not taken', async t => {
+  for (const [status, type, body] of [
+    [201, 'application/json', '{"executions":[]}'],
+    [200, 'text/plain', 'hello'],
+    [200, 'text/event-stream', ''],
+    [206, 'application/json', '{}'],
+  ] as const)
+    t.match(await (await serving(t, plain(status, type, body))).call('reserve', reserve), {
+      failure: { reason: 'not-a-server' },
+    })
+  const empty = await serving(t, plain(204, ''))
+  t.match(await empty.call('listJobs', {}), { failure: { reason: 'not-a-server' } })
+  const page = { items: [execution, { ...execution, id: '../x' }], next: null }
+  const list = await serving(t, plain(200, 'application/json', JSON.stringify(page)))
+  t.match(await list.call('listExecutions', {}), {
+    failure: { reason: 'answer-invalid', message: /items 1 \("\.\.\/x"\)/ },
+  })
+  const newer = { items: [{ ...execution, state: 'dreaming', more: 1 }], next: null }
+  const tomorrow = await serving(t, plain(200, 'application/json', JSON.stringify(newer)))
+  t.match(await tomorrow.call('listExecutions', {}), { ok: true }, 'a word of tomorrow is one')
+})
+
 t.test('events end where no more are wanted, and a call where it is stopped', async t => {
   const client = await serving(t, (_, response) => {
     response.setHeader('content-type', 'text/event-stream')

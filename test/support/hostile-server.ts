@@ -83,8 +83,9 @@ export class HostileServer implements AsyncDisposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const text = Buffer.concat(await request.toArray()).toString()
-    const [path] = request.url!.split('?')
+    const bytes = Buffer.concat(await request.toArray())
+    const text = bytes.toString()
+    const [path, query] = request.url!.split('?')
     const body = request.headers['content-type'] === 'application/json' ? JSON.parse(text) : undefined
     const heard = { method: request.method!, path: path!, body }
     const said = this.#say(heard)
@@ -111,7 +112,10 @@ export class HostileServer implements AsyncDisposable {
         scripts: [],
       })
     if (path!.endsWith('/reserve')) return
-    if (path!.endsWith('/log')) return json(response, { length: 0 })
+    if (path!.endsWith('/log')) {
+      const offset = Number(new URLSearchParams(query).get('offset'))
+      return json(response, { length: offset + bytes.length })
+    }
     response.writeHead(204).end()
   }
 

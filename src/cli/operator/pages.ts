@@ -19,7 +19,8 @@ export async function collect<T>(
     const page = await read({ limit, ...(after === undefined ? {} : { after }) })
     if (!page.ok) return page
     all.push(...page.value.items)
-    after = page.value.next ?? undefined
+    // A page with nothing in it is the last: a server that names one more for ever is not asked for ever.
+    after = page.value.items.length === 0 ? undefined : (page.value.next ?? undefined)
   } while (after !== undefined && all.length < most)
   return ok(all)
 }
