@@ -14,6 +14,7 @@ import { type AttachEnd, attach } from '../remote/attach.ts'
 import type { StopKind } from '../remote/ending.ts'
 import type { AttachEvent } from '../remote/events.ts'
 import { forgetIdentity, loadIdentity } from '../remote/identity.ts'
+import { isKnown, noIdentity, readMachine } from '../remote/machine.ts'
 import { type Presence, removePresence, writePresence } from '../remote/presence.ts'
 import { tokenAdvice } from '../remote/registrar.ts'
 import { attachReporter } from '../report/attach-reporter.ts'
@@ -89,7 +90,9 @@ export async function attachWith(
   try {
     const lost = options.newIdentity ? await forgetIdentity(remote.state_dir) : undefined
     if (lost !== undefined) reporter.emit({ event: 'notice', message: lost })
-    const identity = await loadIdentity(remote.state_dir)
+    const machine = readMachine(remote.state_dir, env)
+    if (!isKnown(machine)) reporter.emit({ event: 'notice', message: noIdentity })
+    const identity = await loadIdentity(remote.state_dir, machine)
     if (!identity.ok) return refuse(identity.failure)
     writePresence(remote.state_dir, presenceAt(server.value, options))
     const kind = new AbortController()

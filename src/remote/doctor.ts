@@ -17,10 +17,12 @@ import { Engine, type EngineFacts } from './executors/engine.ts'
 import { type Probed, probe } from './executors/probe.ts'
 import { onceBecause } from './executors/reuse.ts'
 import { asGuest, guestsIn } from './guest.ts'
+import { noIdentity, readMachine } from './machine.ts'
 import { readOwnToken, refusalText } from './registrar.ts'
 
 export type CheckName =
   | 'state directory'
+  | 'machine'
   | 'disk'
   | 'busybox'
   | 'engine'
@@ -56,6 +58,7 @@ const differences = { warning: 5, failed: 60 }
 /** Looks at one thing after the other, and tells of each. */
 export async function* examine(options: DoctorOptions): AsyncGenerator<Check> {
   yield examineState(options)
+  yield examineMachine(options)
   const scratch = mkdtempSync(join(tmpdir(), 'runner-doctor-'))
   const remove = () => rmSync(scratch, { recursive: true, force: true })
   // Who does not wait for the end of a check leaves none of it in a directory that nobody looks into.
@@ -91,6 +94,15 @@ function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Check
     }
   }
   return { check, result: 'ok', message: state_dir }
+}
+
+function examineMachine({ remote: { state_dir }, env }: DoctorOptions): Check {
+  const check = 'machine'
+  const { machine_id, hardware } = readMachine(existing(state_dir), env)
+  if (machine_id === undefined && hardware === undefined)
+    return { check, result: 'warning', message: noIdentity }
+  const by = machine_id === undefined ? 'its board or disk, as it has no machine id' : 'its machine id'
+  return { check, result: 'ok', message: `a copy of it is known by ${by}` }
 }
 
 function examineDisk(

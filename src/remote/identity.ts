@@ -10,6 +10,7 @@ import { errorText, fail, ok, type Result } from '../result.ts'
 import { writeDurably } from './durable.ts'
 import { labels } from './executors/container-settings.ts'
 import { removeTree } from './executors/remove-tree.ts'
+import { differenceOf, type Machine, readMachine } from './machine.ts'
 import { isPathPart } from './path-part.ts'
 import { namesInSpool, removeSpool } from './spool.ts'
 
@@ -23,10 +24,9 @@ export interface Identity {
   engine_id?: string
 }
 
-interface Record {
+/** With what was known of the machine; an earlier release knew its machine id at the most. */
+interface Record extends Machine {
   uuid: string
-  /** Absent where the machine has none. */
-  machine_id?: string
   engine_id?: string
 }
 
@@ -39,16 +39,23 @@ const keyOf = (stateDir: string) => join(stateDir, 'key.pem')
  */
 export async function loadIdentity(
   stateDir: string,
-  machineId: string | undefined = readMachineId(),
+  machine: Machine = readMachine(stateDir),
 ): Promise<Result<Identity, string>> {
   const file = fileOf(stateDir)
   try {
-    if (!existsSync(file)) return ok(await makeIdentity(stateDir, machineId))
+    if (!existsSync(file)) return ok(await makeIdentity(stateDir, machine))
     const record = JSON.parse(readFileSync(file, 'utf8')) as Record
-    if (machineId !== undefined && record.machine_id !== undefined && machineId !== record.machine_id)
+    const difference = differenceOf(record, machine)
+    if (difference !== undefined) {
+      const same =
+        difference === 'machine_id'
+          ? `if this is the same one with another id, write ${machine.machine_id} as machine_id into ${file}`
+          : `if this is the same one with another board or disk, take hardware out of ${file}`
       return fail(
-        `the identity in ${stateDir} was made on another machine: if this is the same one with another id, write ${machineId} as machine_id into ${file}; if it is a copy of that machine, take a new identity by \`runner attach --new-identity\`, which gives up its jobs, and results that were not delivered`,
+        `the identity in ${stateDir} was made on another machine: ${same}; if it is a copy of that machine, take a new identity by \`runner attach --new-identity\`, which gives up its jobs, and results that were not delivered`,
       )
+    }
+    rememberMachine(file, record, machine)
     const private_key = readFileSync(keyOf(stateDir), 'utf8')
     const { createPublicKey } = process.getBuiltinModule('node:crypto')
     const public_key = createPublicKey(private_key).export({ type: 'spki', format: 'pem' }).toString()
@@ -62,7 +69,7 @@ export async function loadIdentity(
   }
 }
 
-async function makeIdentity(stateDir: string, machineId: string | undefined): Promise<Identity> {
+async function makeIdentity(stateDir: string, machine: Machine): Promise<Identity> {
   const { publicKey: public_key, privateKey: private_key } = await promisify(generateKeyPair)('rsa', {
     modulusLength: 3072,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -71,9 +78,21 @@ async function makeIdentity(stateDir: string, machineId: string | undefined): Pr
   const uuid = randomUUID()
   // With the key alone there is no identity yet.
   writeDurably(keyOf(stateDir), private_key)
-  const record: Record = { uuid, ...(machineId === undefined ? {} : { machine_id: machineId }) }
+  const record: Record = { uuid, ...machine }
   writeDurably(fileOf(stateDir), `${JSON.stringify(record)}\n`)
   return { uuid, public_key, private_key }
+}
+
+/** Writes down what is known of the machine by now: it may have a machine id, or another disk. */
+function rememberMachine(file: string, record: Record, machine: Machine): void {
+  const hardware = { ...record.hardware, ...machine.hardware }
+  const now = { ...record, ...machine, ...(Object.keys(hardware).length === 0 ? {} : { hardware }) }
+  if (JSON.stringify(now) === JSON.stringify(record)) return
+  try {
+    writeDurably(file, `${JSON.stringify(now)}\n`)
+  } catch {
+    // It is tried again at the next start.
+  }
 }
 
 /** Writes down which engine it works with. Throws system errors. */
@@ -112,17 +131,4 @@ function workLeft(stateDir: string): string | undefined {
 export async function forgetWork(stateDir: string): Promise<void> {
   await removeSpool(stateDir)
   await removeTree(join(stateDir, 'session.json'))
-}
-
-/** The id of this machine (machine-id(5)); undefined where it has none. */
-export function readMachineId(): string | undefined {
-  for (const file of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-    try {
-      const id = readFileSync(file, 'utf8').trim()
-      if (/^[0-9a-f]{32}$/.test(id)) return id
-    } catch {
-      // The other one.
-    }
-  }
-  return undefined
 }

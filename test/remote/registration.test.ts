@@ -7,9 +7,11 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Attached } from '../support/attached.ts'
 import { Authority, type Certificate } from '../support/certificates.ts'
-import { program } from '../support/require.ts'
+import { type Component, mounts, program } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
 import { TestServer } from '../support/server.ts'
+
+t.setTimeout(120_000)
 
 const configure = (rig: Rig, remote: Record<string, string>, server = '') => {
   const keys = { health_listen: '127.0.0.1:0', ...remote }
@@ -22,7 +24,7 @@ const configure = (rig: Rig, remote: Record<string, string>, server = '') => {
 const attach = (rig: Rig, ...before: string[]) =>
   new Attached(rig.start(['attach', '--json'], { lasting: true, before }))
 
-const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>, needs = [] as never[]) =>
+const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>, needs: Component[] = []) =>
   rigTest(t, title, { needs }, body)
 
 test('a server that is not there yet is waited for', async (t, rig) => {
@@ -102,7 +104,7 @@ test(
     t.equal(await runner.stop(), 0)
     await server.stop()
   },
-  [program('openssl')] as never[],
+  [program('openssl')],
 )
 
 test('a clock that is wrong is told', async (t, rig) => {
@@ -162,6 +164,63 @@ test('an identity is made once, 0600, and a copy of the machine is told to take 
   t.equal(await anew.stop(), 0)
   t.not(JSON.parse(readFileSync(file, 'utf8')).uuid, identity.uuid)
 })
+
+/** The machine without a machine id; of its board there is what a word says, of its disk nothing. */
+const otherMachine = [
+  'unshare',
+  '-m',
+  'sh',
+  '-c',
+  `set -e; board=$1; shift
+mount -t tmpfs none /mnt
+for path in /*; do
+  if [ -L "$path" ]; then cp -P "$path" /mnt/
+  elif [ -d "$path" ]; then mkdir "/mnt$path"; [ "$path" = /mnt ] || mount --rbind "$path" "/mnt$path"; fi
+done
+for file in /mnt/etc/machine-id /mnt/var/lib/dbus/machine-id; do
+  [ ! -e "$file" ] || mount --bind /dev/null "$file"
+done
+for folder in class dev/block; do mount -t tmpfs none "/mnt/sys/$folder"; done
+[ -z "$board" ] || { mkdir -p /mnt/sys/class/dmi/id; echo "$board" >/mnt/sys/class/dmi/id/product_uuid; }
+exec chroot /mnt "$@"`,
+  'sh',
+]
+
+test(
+  'where there is no machine id a copy is known by its board, and where there is nothing that is said',
+  async (t, rig) => {
+    configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
+    const start = (board: string, ...args: string[]) =>
+      rig.start(['-c', rig.path('runner.cfg'), ...args], { lasting: true, before: [...otherMachine, board] })
+    const begin = async (board: string) => {
+      const runner = new Attached(start(board, 'attach', '--json'))
+      await runner.event('registration:failed')
+      t.equal(await runner.stop(), 0)
+      return runner.all('notice').some(({ message }) => message.includes('neither a machine id'))
+    }
+    t.ok(await begin(''), 'nothing is known')
+    t.notOk(await begin('4C4C4544-0042'), 'what is known by now is written down')
+    const copy = start('4C4C4544-0043', 'attach')
+    t.equal(await copy.ended, 78)
+    t.match(copy.text, /another machine: .*another board or disk, take hardware out of .*--new-identity/)
+    t.notOk(await begin('4C4C4544-0042'), 'the machine itself goes on')
+    const withId = attach(rig)
+    await withId.event('registration:failed')
+    t.equal(await withId.stop(), 0, 'with a machine id too')
+    const doctor = async (board: string) => {
+      const run = start(board, 'doctor', '--json')
+      await run.ended
+      const { checks } = JSON.parse(Buffer.concat(run.out).toString()) as { checks: { check: string }[] }
+      return checks.find(({ check }) => check === 'machine')
+    }
+    t.match(await doctor(''), {
+      result: 'warning',
+      message: /neither a machine id.*systemd-machine-id-setup/,
+    })
+    t.match(await doctor('4C4C4544-0042'), { result: 'ok', message: /its board or disk/ })
+  },
+  [mounts],
+)
 
 test('without a server to attach to, it says what to write', async (t, rig) => {
   configure(rig, {})
