@@ -1,7 +1,7 @@
 # Written by scripts/generate.ts: change the definitions in src/cli, not this file.
 _runner() {
     local current=${COMP_WORDS[COMP_CWORD]} command='' names='' words='' word i
-    local options='-h --help -c --config -v --verbose -q --quiet -V --version'
+    local options='-h --help -c --config -v --verbose -q --quiet --insecure-permissions -V --version'
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD - 1]} in
     -c | --config | --file | --token-file | --ca-file | --cert-file | --key-file | --out)
@@ -35,15 +35,15 @@ _runner() {
     runners) words='list enable disable delete undelete taint untaint capacity help' ;;
     groups) words='list mode leader pin unpin help' ;;
     token) words='create list revoke help' ;;
-    'run') options="$options -n --times -H --halt-after --only --from --dry-run --resume --wait --json --syslog --insecure-permissions" names=-d ;;
-    'check') options="$options --effective --json --insecure-permissions" names=-d ;;
-    'list') options="$options --json --insecure-permissions" names=-d ;;
+    'run') options="$options -n --times -H --halt-after --only --from --dry-run --resume --wait --json --syslog" names=-d ;;
+    'check') options="$options --effective --json" names=-d ;;
+    'list') options="$options --json" names=-d ;;
     'get') options="$options --origin --require --json" ;;
     'status') options="$options --wait --json --task-dir" ;;
     'history') options="$options --json --task-dir" ;;
     'logs') options="$options --hook -f --follow --verify --json --task-dir" ;;
     'explain') options="$options --json --task-dir" ;;
-    'graph') options="$options --mermaid --json --insecure-permissions" names=-d ;;
+    'graph') options="$options --mermaid --json" names=-d ;;
     'plugin run') options="$options --file --type --input --input-json --secret --output --secret-output --env --plain --max-time --abort-timeout --abort-signal --pull --network --json" ;;
     'server backup') options="$options " names=-f ;;
     'server restore') options="$options " names=-f ;;

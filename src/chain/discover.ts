@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Diagnostic } from '../config/diagnostic.ts'
 import { isLeftover } from '../config/leftover.ts'
+import { shown } from '../process/printable.ts'
 import { errorText } from '../result.ts'
-import { buildRunnerName, shown, taskName } from './names.ts'
+import { buildRunnerName, taskName } from './names.ts'
 
 /** One file of the task directory that is a task. */
 export interface Task {

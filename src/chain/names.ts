@@ -18,8 +18,3 @@ export function buildRunnerName(file: string): string {
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
-
-/** A name as a person reads it on one line: control characters escaped as in JSON. */
-export function shown(name: string): string {
-  return /[\x00-\x1f\x7f]/.test(name) ? JSON.stringify(name) : name
-}

@@ -3,11 +3,13 @@ import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { nearest, oneEditAway } from '../config/did-you-mean.ts'
 import type { Configuration, Setting, TaskSettings } from '../config/load.ts'
 import { perTaskKeys, reservedSections, taskKeys } from '../config/schema.ts'
+import { shown } from '../process/printable.ts'
+import type { Trust } from '../process/trust.ts'
 import { discover, type Skipped, type Task } from './discover.ts'
 import { envTarget, isEnv } from './env-command.ts'
-import { shown } from './names.ts'
 import { untrusted } from './permissions.ts'
 import { orderTasks } from './plan.ts'
+import { programsOf, programsOfCommand } from './programs.ts'
 import { checkStartable, findCommand } from './startable.ts'
 
 /** A task with all that is known of it before it runs. */
@@ -34,8 +36,8 @@ export interface PrepareOptions {
   directory?: string
   /** The environment of the process. */
   env: NodeJS.ProcessEnv
-  /** The user to whom files may belong besides root; undefined where nobody else's matter. */
-  trust: { caller: number } | undefined
+  /** Who may decide what runs; undefined where that does not matter. */
+  trust: Trust | undefined
 }
 
 /** A chain as far as it could be made out, and all complaints: with an error among them it must not run. */
@@ -59,20 +61,27 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
   const path = configuration.env.PATH ?? options.env.PATH
   for (const task of planned) findings.push(...checkTask(task, path))
   const hasHalt = checkHalt(configuration, halt.path, path, findings)
-  const hook = checkCommand('task_hook', configuration, path, findings)
-  const reboot = checkCommand('reboot_command', configuration, path, findings)
+  for (const key of ['task_hook', 'reboot_command'] as const)
+    findings.push(...checkWords(key, runner[key], path, configuration.texts.get(key)))
   if (options.trust !== undefined) {
-    const configurations = [...configuration.files, ...includeDir(configuration)]
-    const commands = [hook, reboot].filter(command => command !== undefined)
-    const files = [...configurations, directory, ...tasks.map(task => task.path), halt.path, ...commands]
-    findings.push(...untrusted(files, options.trust.caller))
+    const all = [...planned, { path: halt.path, settings: runner }]
+    const started = [
+      ...all.flatMap(({ path: file, settings: { interpreter } }) =>
+        interpreter.length === 0
+          ? programsOf(file, path)
+          : [file, ...programsOfCommand([...interpreter, file], path)],
+      ),
+      ...[runner.task_hook, runner.reboot_command].flatMap(words => programsOfCommand(words, path)),
+    ]
+    const files = [directory, ...new Set(started)]
+    findings.push(...untrusted(files, options.trust))
   }
   const chain = { directory, tasks: order, skipped, ...(hasHalt ? { halt } : {}) }
   return { chain, findings: unique([...configuration.findings, ...findings]) }
 }
 
-/** The directory of included files, which counts while it is empty, too. */
-function includeDir({ file, texts }: Configuration): string[] {
+/** The directory of included files. */
+export function includeDir({ file, texts }: Configuration): string[] {
   const setting = texts.get('include_dir')
   return setting === undefined || file === undefined || setting.value === ''
     ? []
@@ -283,18 +292,6 @@ function checkHalt(
   }
   findings.push(...checkWords('interpreter', interpreter, path, configuration.texts.get('interpreter')))
   return true
-}
-
-/** Where the program of a command is; undefined where none is configured. */
-function checkCommand(
-  key: 'task_hook' | 'reboot_command',
-  configuration: Configuration,
-  path: string | undefined,
-  findings: Diagnostic[],
-): string | undefined {
-  const words = configuration.runner[key]
-  findings.push(...checkWords(key, words, path, configuration.texts.get(key)))
-  return words[0] === undefined ? undefined : findCommand(words[0], path)
 }
 
 /** Whether the program of a command is there, and what `env` as its program is to start. */

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatDiagnostic } from '../config/diagnostic.ts'
-import { type Configuration, loadConfiguration } from '../config/load.ts'
-import { findConfigFile } from '../config/sources.ts'
+import type { Configuration } from '../config/load.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import { readBootId } from '../journal/boot-id.ts'
-import { makeDirectory } from '../journal/files.ts'
+import { makeDirectory, makeOwnDirectory } from '../journal/files.ts'
 import { type Lock, takeLock } from '../journal/lock.ts'
 import { startTicks } from '../process/tree.ts'
+import { unfitForRoot } from '../process/trust.ts'
 import { serverUrl, type TransportOptions } from '../protocol/transport.ts'
 import { type AttachEnd, attach } from '../remote/attach.ts'
 import type { StopKind } from '../remote/ending.ts'
@@ -20,11 +20,10 @@ import { tokenAdvice } from '../remote/registrar.ts'
 import { attachReporter } from '../report/attach-reporter.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { type ConfigOptions, loadTrusted } from './load-configuration.ts'
 import { sayError } from './say.ts'
 
-export interface AttachCommandOptions {
-  /** `-c`. */
-  config?: string
+export interface AttachCommandOptions extends ConfigOptions {
   /** Instead of `url`. */
   server?: string
   /** Instead of `token_file`. */
@@ -68,7 +67,7 @@ export async function attachWith(
   env: NodeJS.ProcessEnv,
   { stop, hurry }: Stops,
 ): Promise<Result<AttachEnd, Refused>> {
-  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
+  const loaded = loadTrusted(options, env)
   const findings = loaded.ok ? loaded.value.findings : loaded.failure
   const errors = findings.filter(({ severity }) => severity === 'error')
   if (!loaded.ok || errors.length > 0)
@@ -83,7 +82,7 @@ export async function attachWith(
   if (!transport.ok) return refuse(transport.failure)
 
   const edges: Edges = { clock: systemClock, chance: systemChance }
-  const opened = openState(remote.state_dir, edges)
+  const opened = openState(remote, options.insecurePermissions === true, edges)
   if (!opened.ok) return opened
   const lock = opened.value
   const reporter = attachReporter(options, env, edges.clock, sayError)
@@ -121,9 +120,18 @@ function presenceAt(server: URL, { besideServer }: AttachCommandOptions): Presen
 }
 
 /** Makes sure that the state directory is this process's alone. */
-function openState(stateDir: string, edges: Edges): Result<Lock, Refused> {
+function openState(
+  { state_dir: stateDir, work_dir }: Configuration['remote'],
+  insecure: boolean,
+  edges: Edges,
+): Result<Lock, Refused> {
   try {
-    makeDirectory(stateDir)
+    if (insecure) makeDirectory(stateDir)
+    else {
+      makeOwnDirectory(stateDir, ['locks'])
+      const problem = unfitForRoot([work_dir])
+      if (problem !== undefined) return refuse(`work_dir cannot be used: ${problem}`)
+    }
     const me = { pid: process.pid, boot_id: readBootId(), since: edges.clock.now().toISOString() }
     const taken = takeLock(stateDir, 'attach', me)
     if (taken.ok) return taken

@@ -2,8 +2,9 @@ import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { iniEntry } from '../config/ini-entry.ts'
 import type { Configuration, Setting } from '../config/load.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface CheckCommandOptions extends ChainOptions {
   effective: boolean
@@ -17,12 +18,12 @@ export function checkCommand(options: CheckCommandOptions, env: NodeJS.ProcessEn
   if (options.json) {
     const tasks = loaded?.chain.tasks.map(task => task.file) ?? []
     const effective = options.effective && loaded ? { effective: effectiveJson(loaded.configuration) } : {}
-    process.stdout.write(`${JSON.stringify({ ok: status === 0, findings, tasks, ...effective })}\n`)
+    print(`${jsonText({ ok: status === 0, findings, tasks, ...effective })}\n`)
     return status
   }
-  const say = options.effective || status !== 0 ? sayError : (text: string) => process.stdout.write(text)
+  const say = options.effective || status !== 0 ? sayError : print
   for (const finding of findings) say(`${formatDiagnostic(finding)}\n`)
-  if (options.effective && loaded !== undefined) process.stdout.write(effectiveText(loaded.configuration))
+  if (options.effective && loaded !== undefined) print(effectiveText(loaded.configuration))
   else say(`${summary(findings, loaded)}\n`)
   return status
 }

@@ -60,7 +60,6 @@ export function withBuildRunnerCommand(program: Command, done: Done): Command {
     times?: number
     haltAfter: boolean
     syslog: boolean
-    insecurePermissions?: boolean
   }
   return program
     .argument('[taskdir]', 'task directory')
@@ -68,7 +67,6 @@ export function withBuildRunnerCommand(program: Command, done: Done): Command {
     .option('-n, --times <number>', 'run this many times (default: for ever)', parseTimes)
     .option('-H, --halt-after', 'run the halt task after the last run', false)
     .option('--syslog', 'tell what happens to the system log too', false)
-    .option('--insecure-permissions', 'as root, run even what others may change')
     .action(async (directory: string | undefined, options: Options) => {
       const config = options.config === undefined ? {} : { config: options.config }
       if (options.get !== undefined)

@@ -1,14 +1,13 @@
-import { formatDiagnostic } from '../config/diagnostic.ts'
-import { loadConfiguration } from '../config/load.ts'
-import { findConfigFile } from '../config/sources.ts'
 import { systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { serverUrl } from '../protocol/transport.ts'
 import { type Check, examine } from '../remote/doctor.ts'
 import { fail } from '../result.ts'
 import { tokenOf, transportOf } from './attach.ts'
+import { loadSound, unfitDirectories } from './load-configuration.ts'
 import type { GlobalOptions } from './options.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
 export interface DoctorCommandOptions extends GlobalOptions {
@@ -26,12 +25,14 @@ const marks: Record<Check['result'], string> = {
 
 /** `runner doctor`: resolves to the exit status. */
 export async function doctorCommand(options: DoctorCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
-  const findings = loaded.ok ? loaded.value.findings : loaded.failure
-  const errors = findings.filter(({ severity }) => severity === 'error')
-  for (const error of errors) sayError(`runner: ${formatDiagnostic(error)}\n`)
-  if (!loaded.ok || errors.length > 0) return exitStatus.config
-  const { remote, executor, runner } = loaded.value
+  const loaded = loadSound(options, env)
+  if (loaded === undefined) return exitStatus.config
+  const { remote, executor, runner } = loaded
+  const unfit = unfitDirectories([remote.state_dir, remote.work_dir], options)
+  if (unfit !== undefined) {
+    sayError(`runner: ${unfit}\n`)
+    return exitStatus.config
+  }
   const url = options.server ?? remote.url
   using signals = catchSignals()
   signals.stop.addEventListener('abort', () => sayError('runner: ends when this check has ended\n'))
@@ -50,11 +51,11 @@ export async function doctorCommand(options: DoctorCommandOptions, env: NodeJS.P
     checks.push(check)
     if (signals.stop.aborted) break
     if (options.json || (options.quiet && check.result !== 'failed')) continue
-    process.stdout.write(`${marks[check.result].padEnd(8)} ${check.check}: ${check.message}\n`)
+    print(`${marks[check.result].padEnd(8)} ${check.check}: ${check.message}\n`)
   }
   if (signals.stop.aborted) return interrupted(signals.stop)
   const well = checks.every(({ result }) => result !== 'failed')
-  if (options.json) process.stdout.write(`${JSON.stringify({ ok: well, checks })}\n`)
+  if (options.json) print(`${jsonText({ ok: well, checks })}\n`)
   return well ? exitStatus.ok : exitStatus.unwell
 }
 

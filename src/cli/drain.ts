@@ -1,14 +1,14 @@
 import { formatDiagnostic } from '../config/diagnostic.ts'
-import { loadConfiguration } from '../config/load.ts'
-import { findConfigFile } from '../config/sources.ts'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { startTicks } from '../process/tree.ts'
 import { readPresence } from '../remote/presence.ts'
 import { namesInSpool } from '../remote/spool.ts'
 import { errorCode, errorText } from '../result.ts'
+import { loadTrusted, unfitDirectories } from './load-configuration.ts'
 import type { GlobalOptions } from './options.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
 export interface DrainCommandOptions extends GlobalOptions {
@@ -21,17 +21,22 @@ const lookEvery = 0.2
 
 /** `runner drain`: resolves to the exit status. */
 export async function drainCommand(options: DrainCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
+  const loaded = loadTrusted(options, env)
   if (!loaded.ok) {
     for (const failure of loaded.failure) sayError(`runner: ${formatDiagnostic(failure)}\n`)
     return exitStatus.config
   }
   const { state_dir } = loaded.value.remote
+  // It says which process gets a signal.
+  const unfit = unfitDirectories([state_dir], options)
+  if (unfit !== undefined) {
+    sayError(`runner: ${unfit}\n`)
+    return exitStatus.config
+  }
   const presence = readPresence(state_dir)
   const tell = (state: string, text: string) => {
     const executions = namesInSpool(state_dir)
-    if (options.json)
-      process.stdout.write(`${JSON.stringify({ state, pid: presence?.pid ?? null, executions })}\n`)
+    if (options.json) print(`${jsonText({ state, pid: presence?.pid ?? null, executions })}\n`)
     else if (!options.quiet) sayError(`runner: ${text}\n`)
   }
   if (presence === undefined) {

@@ -1,7 +1,8 @@
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { explain, explainText } from '../report/explain.ts'
 import { findRecords, findRun, type RecordOptions } from './records.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface ExplainCommandOptions extends RecordOptions {
   run?: number
@@ -17,6 +18,6 @@ export function explainCommand(options: ExplainCommandOptions, env: NodeJS.Proce
     return records.ok ? exitStatus.noRun : exitStatus.config
   }
   const facts = explain(run.value)
-  process.stdout.write(options.json ? `${JSON.stringify(facts)}\n` : explainText(facts))
+  print(options.json ? `${jsonText(facts)}\n` : explainText(facts))
   return exitStatus.ok
 }

@@ -4,6 +4,7 @@ import { nearest } from '../config/did-you-mean.ts'
 import { iniEntry } from '../config/ini-entry.ts'
 import { type Found, findConfigFile, readSources, type Sources } from '../config/sources.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 
 export interface GetOptions {
   /** `-c FILE`. */
@@ -74,9 +75,9 @@ function asJson(
   origin: boolean,
 ): string {
   if (found === undefined) return 'null\n'
-  if (!isSection(found)) return `${JSON.stringify({ section, key, ...found })}\n`
+  if (!isSection(found)) return `${jsonText({ section, key, ...found })}\n`
   const values = Object.fromEntries(Array.from(found, ([key, value]) => [key, origin ? value : value.value]))
-  return `${JSON.stringify({ section, values })}\n`
+  return `${jsonText({ section, values })}\n`
 }
 
 const isSection = (found: Found | Section): found is Section => found instanceof Map

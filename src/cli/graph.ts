@@ -1,8 +1,9 @@
 import { formatDiagnostic } from '../config/diagnostic.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { graphMermaid, graphText } from '../report/graph.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface GraphCommandOptions extends ChainOptions {
   mermaid: boolean
@@ -16,7 +17,7 @@ export function graphCommand(options: GraphCommandOptions, env: NodeJS.ProcessEn
   if (loaded === undefined) return exitStatus.config
   const { tasks } = loaded.chain
   const facts = tasks.map(({ file, name, dependencies }) => ({ task: file, name, depends_on: dependencies }))
-  const json = () => `${JSON.stringify({ task_dir: loaded.chain.directory, tasks: facts })}\n`
-  process.stdout.write(options.json ? json() : options.mermaid ? graphMermaid(tasks) : graphText(tasks))
+  const asJson = () => `${jsonText({ task_dir: loaded.chain.directory, tasks: facts })}\n`
+  print(options.json ? asJson() : options.mermaid ? graphMermaid(tasks) : graphText(tasks))
   return hasErrors(findings) ? exitStatus.config : exitStatus.ok
 }

@@ -1,8 +1,9 @@
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText } from '../process/printable.ts'
 import { historyText, summarize } from '../report/history.ts'
 import { findRecords, type RecordOptions } from './records.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface HistoryCommandOptions extends RecordOptions {
   json: boolean
@@ -19,6 +20,6 @@ export function historyCommand(options: HistoryCommandOptions, env: NodeJS.Proce
   const runs = [...records.value.runs()].map(({ id, run }) =>
     run.ok ? summarize(run.value, now) : { run_id: id, state: 'unreadable' as const, message: run.failure },
   )
-  process.stdout.write(options.json ? `${JSON.stringify(runs)}\n` : historyText(runs))
+  print(options.json ? `${jsonText(runs)}\n` : historyText(runs))
   return exitStatus.ok
 }

@@ -1,10 +1,10 @@
-import { shown } from '../chain/names.ts'
 import type { PlannedTask } from '../chain/prepare.ts'
 import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { Setting } from '../config/load.ts'
 import { exitStatus } from '../exit-status.ts'
+import { jsonText, shown } from '../process/printable.ts'
 import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface ListCommandOptions extends ChainOptions {
   json: boolean
@@ -26,15 +26,13 @@ export function listCommand(options: ListCommandOptions, env: NodeJS.ProcessEnv)
       settings: Object.fromEntries(texts),
     }))
     const not_tasks = chain.skipped.map(({ file, because }) => ({ file, because }))
-    process.stdout.write(`${JSON.stringify({ task_dir: chain.directory, tasks, not_tasks })}\n`)
+    print(`${jsonText({ task_dir: chain.directory, tasks, not_tasks })}\n`)
   } else {
     const lines = chain.tasks.flatMap((task, index) => taskLines(task, index + 1))
-    process.stdout.write(
-      `${[`Tasks of ${chain.directory}, in the order in which they run:`, ...lines].join('\n')}\n`,
-    )
-    if (chain.tasks.length === 0) process.stdout.write('  none\n')
-    if (chain.skipped.length > 0) process.stdout.write('Not tasks:\n')
-    for (const { file, because } of chain.skipped) process.stdout.write(`  ${shown(file)}: ${because}\n`)
+    print(`${[`Tasks of ${chain.directory}, in the order in which they run:`, ...lines].join('\n')}\n`)
+    if (chain.tasks.length === 0) print('  none\n')
+    if (chain.skipped.length > 0) print('Not tasks:\n')
+    for (const { file, because } of chain.skipped) print(`  ${shown(file)}: ${because}\n`)
   }
   return hasErrors(findings) ? exitStatus.config : exitStatus.ok
 }

@@ -2,15 +2,13 @@ import { type Chain, prepareChain } from '../chain/prepare.ts'
 import type { Diagnostic } from '../config/diagnostic.ts'
 import { type Configuration, loadConfiguration } from '../config/load.ts'
 import { findConfigFile } from '../config/sources.ts'
+import { isRoot, trustOf } from '../process/trust.ts'
+import { type ConfigOptions, filesOf, untrustedFiles } from './load-configuration.ts'
 
 /** What the commands about the chain have in common. */
-export interface ChainOptions {
-  /** `-c`. */
-  config?: string
+export interface ChainOptions extends ConfigOptions {
   /** The task directory on the command line. */
   directory?: string
-  /** `--insecure-permissions`. */
-  insecurePermissions?: boolean
 }
 
 /** A chain and its configuration, as far as they could be made out; with an error among the findings, no more. */
@@ -26,15 +24,13 @@ export function loadChain(options: ChainOptions, env: NodeJS.ProcessEnv): Loaded
   const { chain, findings } = prepareChain(configuration.value, {
     ...(options.directory === undefined ? {} : { directory: options.directory }),
     env,
-    trust: options.insecurePermissions ? undefined : callerToTrust(env),
+    // Root must not run what others can change; another user's tasks are its own affair.
+    trust: options.insecurePermissions || !isRoot() ? undefined : trustOf(env),
   })
-  return { loaded: { configuration: configuration.value, chain }, findings }
-}
-
-/** Root must not run what others can change; whoever became root by sudo(8) may own it. */
-function callerToTrust(env: NodeJS.ProcessEnv): { caller: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  return { caller: Number(env.SUDO_UID ?? 0) || 0 }
+  const distrust = untrustedFiles(filesOf(configuration.value), options, env)
+  const known = new Set(distrust.map(({ file }) => file))
+  const others = findings.filter(({ reason, file }) => reason !== 'untrusted' || !known.has(file))
+  return { loaded: { configuration: configuration.value, chain }, findings: [...others, ...distrust] }
 }
 
 export function hasErrors(findings: readonly Diagnostic[]): boolean {

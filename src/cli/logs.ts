@@ -6,11 +6,12 @@ import { stateOf } from '../journal/runs.ts'
 import { verifyLog } from '../journal/verify.ts'
 import { leftOutNotice } from '../process/log-file.ts'
 import { LogReader } from '../process/log-reader.ts'
-import { one } from '../report/describe.ts'
+import { jsonText, shown } from '../process/printable.ts'
+import { JobOutput } from '../report/job-output.ts'
 import { type Out, streamOut } from '../report/stream.ts'
 import { errorCode } from '../result.ts'
 import { findRecords, findRun, type RecordOptions } from './records.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface LogsCommandOptions extends RecordOptions {
   run?: number
@@ -44,7 +45,7 @@ export async function logsCommand(options: LogsCommandOptions, env: NodeJS.Proce
   }
   if (options.verify) return verify(run.value, options)
   const gone = new AbortController()
-  await print(run.value, options, streamOut(process.stdout, gone.abort.bind(gone)), gone.signal)
+  await printLogs(run.value, options, streamOut(process.stdout, gone.abort.bind(gone)), gone.signal)
   // main.ts tells of it.
   if (gone.signal.aborted && errorCode(gone.signal.reason) !== 'EPIPE') return exitStatus.internal
   return tellMissing(run.value, options) ? exitStatus.missing : exitStatus.ok
@@ -80,7 +81,7 @@ function ownerOf({ started }: LogRecord) {
 
 function title(record: LogRecord, separator: string): string {
   const { task, try_num, hook } = ownerOf(record)
-  return [one(task), `try ${try_num}`, ...(hook === undefined ? [] : [`${hook} hook`])].join(separator)
+  return [shown(task), `try ${try_num}`, ...(hook === undefined ? [] : [`${hook} hook`])].join(separator)
 }
 
 function verify(run: RunRecord, options: LogsCommandOptions): number {
@@ -90,13 +91,13 @@ function verify(run: RunRecord, options: LogsCommandOptions): number {
   }))
   if (options.json) {
     const facts = results.map(({ record, found }) => ({ ...ownerOf(record), ...found }))
-    process.stdout.write(`${JSON.stringify(facts)}\n`)
+    print(`${jsonText(facts)}\n`)
   } else
     for (const { record, found } of results) {
       const { verdict, late_bytes, message } = found
       const late = late_bytes > 0 ? `, and ${late_bytes} bytes that came later from the background` : ''
       const why = message === undefined ? '' : ` (${message})`
-      process.stdout.write(`${title(record, ' ')}: ${verdict}${why}${late}\n`)
+      print(`${title(record, ' ')}: ${verdict}${why}${late}\n`)
     }
   const good = results.every(({ found }) => found.verdict === 'whole' || found.verdict === 'open')
   return good ? exitStatus.ok : exitStatus.missing
@@ -106,12 +107,13 @@ function verify(run: RunRecord, options: LogsCommandOptions): number {
  * Prints logs one after the other; when following, also what comes until the run has ended, or cannot be written out
  * any more.
  */
-async function print(
+async function printLogs(
   run: RunRecord,
   options: LogsCommandOptions,
-  out: Out,
+  stream: Out,
   gone: AbortSignal,
 ): Promise<void> {
+  const out = new JobOutput(stream)
   const logs = new Map<string, { reader: LogReader; decoder: TextDecoder }>()
   let last: string | undefined
   for (;;) {
@@ -131,16 +133,18 @@ async function print(
             typeof piece === 'number'
               ? { text: log.decoder.decode(), left_out: piece }
               : { text: log.decoder.decode(piece, { stream: true }) }
-          await out.write(`${JSON.stringify({ ...ownerOf(record), ...said })}\n`)
+          await stream.write(`${jsonText({ ...ownerOf(record), ...said })}\n`)
         } else {
-          if (last !== file)
-            await out.write(`${last === undefined ? '' : '\n'}==> ${title(record, ', ')} <==\n`)
+          if (last !== file) {
+            await out.end()
+            await stream.write(`${last === undefined ? '' : '\n'}==> ${title(record, ', ')} <==\n`)
+          }
           await out.write(typeof piece === 'number' ? leftOutNotice(piece) : piece)
         }
         last = file
       }
     }
-    if (!options.follow || !running || gone.aborted) return
+    if (!options.follow || !running || gone.aborted) return out.end()
     await systemClock.sleep(lookEvery, gone)
     const again = readRun(run.started.run_dir ?? '')
     if (again.ok) run = again.value

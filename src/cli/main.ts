@@ -47,7 +47,6 @@ function addRun(program: Command, done: Done): void {
     .option('--wait', 'wait for another run of the same directory to end, instead of status 4', false)
     .option('--json', 'tell what happens as one JSON object per line', false)
     .option('--syslog', 'tell what happens to the system log too', false)
-    .option('--insecure-permissions', 'as root, run even what others may change')
     .addHelpText(
       'after',
       `
@@ -73,7 +72,6 @@ function addCheck(program: Command, done: Done): void {
     .description('say all that is wrong or odd about configuration and tasks; run nothing')
     .option('--effective', 'print the configuration in force as INI, with where each value comes from', false)
     .option('--json', 'print one JSON object', false)
-    .option('--insecure-permissions', 'as root, accept what others may change')
     .addHelpText(
       'after',
       `
@@ -94,7 +92,6 @@ function addList(program: Command, done: Done): void {
     .command('list [taskdir]')
     .description('show the tasks in their order, their settings, and what is no task and why')
     .option('--json', 'print one JSON object', false)
-    .option('--insecure-permissions', 'as root, accept what others may change')
     .addHelpText('after', '\nExamples:\n  runner list\n  runner list --json | jq .tasks[].task')
     .action(async (directory: string | undefined, _, command: Command) => {
       const { listCommand } = await import('./list.ts')
@@ -189,7 +186,6 @@ Examples:
     .description('show the order of the chain, and what depends on what')
     .option('--mermaid', 'as a Mermaid flow chart', false)
     .option('--json', 'print one JSON object', false)
-    .option('--insecure-permissions', 'as root, accept what others may change')
     .addHelpText('after', '\nExamples:\n  runner graph\n  runner graph --mermaid > chain.mmd')
     .action(async (directory: string | undefined, _, command: Command) => {
       const { graphCommand } = await import('./graph.ts')

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Verbosity } from '../report/describe.ts'
 import type { GetOptions } from './get.ts'
-import { sayError } from './say.ts'
+import type { ConfigOptions } from './load-configuration.ts'
+import { print, sayError } from './say.ts'
 
 /** Options that every command takes, before or after its name. */
-export interface GlobalOptions {
-  config?: string
+export interface GlobalOptions extends ConfigOptions {
   verbose?: boolean
   quiet?: boolean
 }
@@ -30,11 +30,12 @@ export function withGlobalOptions(command: Command): Command {
     .option('-c, --config <file>', 'configuration file')
     .option('-v, --verbose', 'say more')
     .option('-q, --quiet', 'say only what went wrong')
+    .option('--insecure-permissions', 'use files that others may have written')
 }
 
 /** A look-up, for `get` and for build-runner's `-g`. */
 export async function lookUp(options: GetOptions): Promise<number> {
   const { getCommand } = await import('./get.ts')
   const err = (line: string) => sayError(`${line}\n`)
-  return getCommand(options, process.env, bytes => process.stdout.write(bytes), err)
+  return getCommand(options, process.env, bytes => print(bytes), err)
 }

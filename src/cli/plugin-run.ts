@@ -1,12 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { StringDecoder } from 'node:string_decoder'
-import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { ExecutorConfiguration } from '../config/executor-section.ts'
-import { loadConfiguration } from '../config/load.ts'
-import { findConfigFile } from '../config/sources.ts'
 import { type Edges, systemChance, systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { escaped, jsonText } from '../process/printable.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
 import { maskText, showOutput } from '../protocol/mask-output.ts'
 import { type InputContext, Submit } from '../protocol/messages.ts'
@@ -19,9 +17,10 @@ import { JobLog } from '../report/job-log.ts'
 import { endedLines, pullText } from '../report/plugin-run.ts'
 import { streamOut } from '../report/stream.ts'
 import { fail, ok, type Result } from '../result.ts'
+import { loadSound, unfitDirectories } from './load-configuration.ts'
 import { type DefinitionOptions, definitionOf } from './operator/definition.ts'
 import type { GlobalOptions } from './options.ts'
-import { sayError } from './say.ts'
+import { beforeSaying, printed, sayError, sayRaw } from './say.ts'
 import { catchSignals } from './signals.ts'
 
 export interface PluginRunOptions
@@ -41,11 +40,14 @@ const defaults = { abortTimeout: 30, maxOutput: 33_554_432 }
 
 /** `runner plugin run`: resolves to the exit status. */
 export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  const configuration = loadConfiguration(findConfigFile(options.config, env), env)
-  const findings = configuration.ok ? configuration.value.findings : configuration.failure
-  const errors = findings.filter(({ severity }) => severity === 'error')
-  for (const error of errors) sayError(`runner: ${formatDiagnostic(error)}\n`)
-  if (!configuration.ok || errors.length > 0) return exitStatus.config
+  const configuration = loadSound(options, env)
+  if (configuration === undefined) return exitStatus.config
+  const { executor, remote } = configuration
+  const unfit = unfitDirectories([remote.state_dir, remote.work_dir], options)
+  if (unfit !== undefined) {
+    sayError(`runner: ${unfit}\n`)
+    return exitStatus.config
+  }
   const job = jobOf(options, env)
   if (!job.ok) {
     sayError(`runner: ${job.failure}\n`)
@@ -53,16 +55,16 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   }
 
   const edges: Edges = { clock: systemClock, chance: systemChance }
-  const { executor, remote } = configuration.value
   const { pull = executor.pull, network = executor.network } = options
   using signals = catchSignals()
   const gone = new AbortController()
   const out = streamOut(process.stdout, () => gone.abort())
   const log = new JobLog(options.json ? { write: () => {} } : out)
+  beforeSaying(() => void log.fresh())
   const decoder = new StringDecoder()
-  const tell = (event: string, facts: object) => out.write(`${JSON.stringify({ event, ...facts })}\n`)
+  const tell = (event: string, facts: object) => out.write(`${jsonText({ event, ...facts })}\n`)
   const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
-  const pulling = pullReport(options, text => (process.stderr.isTTY ? sayError(text) : undefined))
+  const pulling = pullReport(options, text => (process.stderr.isTTY ? sayRaw(text) : undefined))
   const leave = () => {
     sayError('runner: the next `runner plugin run` or `runner doctor` removes what is left of it\n')
     process.exit(interrupted(signals.stop))
@@ -93,6 +95,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
     },
   })
   await log.end()
+  await printed()
   if (!ended.ok) {
     if (options.json) tell('job:not-run', { message: ended.failure })
     sayError(`runner: it has not been run: ${ended.failure}\n`)
@@ -118,7 +121,7 @@ function pullReport({ quiet }: PluginRunOptions, write: (text: string) => void):
   return text => {
     if (quiet || text === said) return
     said = text
-    write(`\r\x1b[Krunner: ${text}\r\x1b[K`)
+    write(`\r\x1b[Krunner: ${escaped(text)}\r\x1b[K`)
   }
 }
 

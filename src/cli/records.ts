@@ -1,14 +1,13 @@
 import { resolve } from 'node:path'
 import { realPath } from '../chain/run.ts'
-import { loadConfiguration } from '../config/load.ts'
-import { findConfigFile } from '../config/sources.ts'
+import { formatDiagnostic } from '../config/diagnostic.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { type RunOnRecord, runsOf } from '../journal/runs.ts'
 import { fail, ok, type Result } from '../result.ts'
+import { type ConfigOptions, loadTrusted } from './load-configuration.ts'
 
 /** Which runs a command is about. */
-export interface RecordOptions {
-  config?: string
+export interface RecordOptions extends ConfigOptions {
   /** The task directory, where it is not that of the configuration. */
   taskDir?: string
 }
@@ -22,8 +21,8 @@ export interface Records {
 }
 
 export function findRecords(options: RecordOptions, env: NodeJS.ProcessEnv): Result<Records, string> {
-  const configuration = loadConfiguration(findConfigFile(options.config, env), env)
-  if (!configuration.ok) return fail(configuration.failure[0]!.message)
+  const configuration = loadTrusted(options, env)
+  if (!configuration.ok) return fail(configuration.failure.map(formatDiagnostic).join('\n'))
   const { state_dir: state, task_dir } = configuration.value.runner
   const taskDir = realPath(options.taskDir === undefined ? task_dir : resolve(options.taskDir))
   return ok({ state, taskDir, runs: () => runsOf(state, taskDir) })

@@ -14,6 +14,7 @@ import { readBootId } from '../journal/boot-id.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { usualDuration } from '../journal/runs.ts'
 import { packageRoot } from '../package-root.ts'
+import { jsonText } from '../process/printable.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { withMetrics } from '../report/metrics.ts'
 import { notifyVariables } from '../report/systemd.ts'
@@ -22,7 +23,7 @@ import { type ChainOptions, hasErrors, loadChain } from './load-chain.ts'
 import { openReport } from './open-report.ts'
 import { Places } from './places.ts'
 import { findRecords, readable } from './records.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 import { catchSignals } from './signals.ts'
 
 export interface RunCommandOptions extends ChainOptions {
@@ -226,14 +227,10 @@ function dryRun(chain: Chain, { json }: RunCommandOptions): void {
     task: task.file,
     command: [...task.settings.interpreter, task.path],
   }))
-  if (json)
-    process.stdout.write(`${JSON.stringify({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
+  if (json) print(`${jsonText({ dry_run: true, task_dir: chain.directory, tasks: commands })}\n`)
   else {
-    process.stdout.write(
-      `would run ${commands.length} task${commands.length === 1 ? '' : 's'} in ${chain.directory}:\n`,
-    )
-    for (const { command } of commands)
-      process.stdout.write(`  ${command.map(word => quote(word)).join(' ')}\n`)
+    print(`would run ${commands.length} task${commands.length === 1 ? '' : 's'} in ${chain.directory}:\n`)
+    for (const { command } of commands) print(`  ${command.map(word => quote(word)).join(' ')}\n`)
   }
 }
 

@@ -1,22 +1,22 @@
-import { formatDiagnostic } from '../config/diagnostic.ts'
-import { loadConfiguration } from '../config/load.ts'
+import { dirname, resolve } from 'node:path'
 import type { ServerConfiguration } from '../config/server-section.ts'
-import { findConfigFile } from '../config/sources.ts'
 import { exitStatus } from '../exit-status.ts'
-import type { Result } from '../result.ts'
+import { fail, type Result } from '../result.ts'
 import { backupStore, type Places, restoreStore } from '../server/store/backup.ts'
-import { hasErrors } from './load-chain.ts'
+import { type ConfigOptions, loadSound, unfitDirectories } from './load-configuration.ts'
 import { sayError } from './say.ts'
 
-export interface ServerBackupOptions {
-  /** `-c`. */
-  config?: string
+export interface ServerBackupOptions extends ConfigOptions {
   file: string
 }
 
 /** `runner server backup`: the whole store and its key in one file, while the server runs or not. */
 export function serverBackupCommand(options: ServerBackupOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  return withStore(options, env, places => backupStore(places, options.file))
+  return withStore(options, env, async places => {
+    // The file has every secret in it, and is written by its name.
+    const problem = unfitDirectories([dirname(resolve(options.file))], options)
+    return problem === undefined ? backupStore(places, options.file) : fail(problem)
+  })
 }
 
 /** `runner server restore`: makes the store anew from such a file, where there is none. */
@@ -25,18 +25,13 @@ export function serverRestoreCommand(options: ServerBackupOptions, env: NodeJS.P
 }
 
 async function withStore(
-  { config }: ServerBackupOptions,
+  options: ServerBackupOptions,
   env: NodeJS.ProcessEnv,
   action: (places: Places) => Promise<Result<void, string>>,
 ): Promise<number> {
-  const loaded = loadConfiguration(findConfigFile(config, env), env)
-  const findings = loaded.ok ? loaded.value.findings : loaded.failure
-  if (!loaded.ok || hasErrors(findings)) {
-    for (const finding of findings)
-      if (finding.severity === 'error') sayError(`runner: ${formatDiagnostic(finding)}\n`)
-    return exitStatus.config
-  }
-  const done = await action(placesOf(loaded.value.server))
+  const loaded = loadSound(options, env)
+  if (loaded === undefined) return exitStatus.config
+  const done = await action(placesOf(loaded.server))
   if (done.ok) return exitStatus.ok
   sayError(`runner: ${done.failure}\n`)
   return exitStatus.unavailable

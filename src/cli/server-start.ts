@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ServerConfiguration } from '../config/server-section.ts'
 import { systemChance, systemClock } from '../edges.ts'
-import { makeDirectory } from '../journal/files.ts'
+import { makeDirectory, makeOwnDirectory } from '../journal/files.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { type EarlyListener, listenEarly } from '../server/early-listener.ts'
 import { giveFirstTokens } from '../server/first-tokens.ts'
@@ -18,6 +18,8 @@ export interface Starting {
   configuration: ServerConfiguration
   tls: TlsOptions | undefined
   version: string
+  /** Others may write to the data directory. */
+  insecurePermissions: boolean
   log: Log
   /** Ends a start that waits for its database. */
   stop: AbortSignal
@@ -52,10 +54,11 @@ export async function startWhenReady(starting: Starting): Promise<Result<Started
   const { configuration, tls, version, log, stop, onWait } = starting
   const { database, data_dir, listen } = configuration
   try {
-    makeDirectory(data_dir)
+    if (starting.insecurePermissions) makeDirectory(data_dir)
+    else makeOwnDirectory(data_dir, ['logs', 'locks'])
   } catch (error) {
     if (isDiskFull(error)) return fail(diskFullText(`the directory ${data_dir}`))
-    return fail(`the directory ${data_dir} cannot be made: ${errorText(error)}`)
+    return fail(`the directory ${data_dir} cannot be used: ${errorText(error)}`)
   }
   let early: EarlyListener | undefined
   try {

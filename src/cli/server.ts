@@ -1,7 +1,6 @@
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
-import { type Configuration, loadConfiguration } from '../config/load.ts'
+import type { Configuration } from '../config/load.ts'
 import { parseAddress, type ServerConfiguration } from '../config/server-section.ts'
-import { findConfigFile } from '../config/sources.ts'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { StopKind } from '../remote/ending.ts'
@@ -11,13 +10,12 @@ import { type Log, makeLog } from '../server/log.ts'
 import type { RunningServer } from '../server/server.ts'
 import { isLoopback, tlsOptions } from '../server/tls.ts'
 import { hasErrors } from './load-chain.ts'
-import { sayError } from './say.ts'
+import { type ConfigOptions, loadTrusted } from './load-configuration.ts'
+import { print, sayError } from './say.ts'
 import { type Started, startWhenReady } from './server-start.ts'
 import { catchSignals, type Signals } from './signals.ts'
 
-export interface ServerCommandOptions {
-  /** `-c`. */
-  config?: string
+export interface ServerCommandOptions extends ConfigOptions {
   /** Instead of `listen`. */
   listen?: string
   /** Listen without TLS beyond the loopback addresses. */
@@ -30,7 +28,7 @@ export interface ServerCommandOptions {
 
 /** `runner server`: serves until it is asked to stop; resolves to the exit status. */
 export async function serverCommand(options: ServerCommandOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  const loaded = loadConfiguration(findConfigFile(options.config, env), env)
+  const loaded = loadTrusted(options, env)
   if (!loaded.ok) return refuseAll(loaded.failure)
   const { server, findings } = withOptions(loaded.value, options)
   const errors = findings.filter(finding => finding.severity === 'error')
@@ -50,6 +48,7 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
   try {
     const started = await startWhenReady({
       ...{ configuration: server, tls: tls?.value, version: options.version, log, stop: signals.stop },
+      insecurePermissions: options.insecurePermissions === true,
       onWait: problem => notifier?.tell({ STATUS: `waits for its database: ${problem}` }),
     })
     if (!started.ok) return failure(started.failure)
@@ -57,7 +56,7 @@ export async function serverCommand(options: ServerCommandOptions, env: NodeJS.P
     if (running === undefined) return exitStatus.ok
     if (server.tls !== undefined) renewTlsAtHangup(running.server, server.tls, log)
     notifier?.tell({ READY: '1', STATUS: `listens on ${running.server.url}` })
-    if (options.verbosity !== 'quiet') process.stdout.write(running.text)
+    if (options.verbosity !== 'quiet') print(running.text)
     const beside = options.attach ? attachBeside(running, options, env, signals, log) : undefined
     return await untilStopped(running.server, signals, notifier, log, beside)
   } finally {
@@ -109,7 +108,7 @@ function renewTlsAtHangup(
  */
 async function attachBeside(
   { server, registrationFile }: Started,
-  { config, verbosity, version }: ServerCommandOptions,
+  { config, insecurePermissions = false, verbosity, version }: ServerCommandOptions,
   env: NodeJS.ProcessEnv,
   { stop, hurry }: Signals,
   log: Log,
@@ -121,7 +120,7 @@ async function attachBeside(
   const options = {
     ...(config === undefined ? {} : { config }),
     ...{ server: server.url, tokenFile: registrationFile, newIdentity: false, json: !process.stderr.isTTY },
-    ...{ verbosity, version, besideServer: true as const },
+    ...{ insecurePermissions, verbosity, version, besideServer: true as const },
   }
   // The server speaks to systemd: to it, a runner that stops would be a service that stops.
   const quiet = Object.fromEntries(

@@ -2,9 +2,10 @@ import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { stateOf } from '../journal/runs.ts'
+import { jsonText } from '../process/printable.ts'
 import { statusFacts, statusText } from '../report/history.ts'
 import { findRecords, findRun, type RecordOptions, readable } from './records.ts'
-import { sayError } from './say.ts'
+import { print, sayError } from './say.ts'
 
 export interface StatusCommandOptions extends RecordOptions {
   wait: boolean
@@ -28,17 +29,15 @@ export async function statusCommand(options: StatusCommandOptions, env: NodeJS.P
     last = find()
   }
   if (!last.ok) {
-    if (options.json) process.stdout.write('null\n')
+    if (options.json) print('null\n')
     sayError(`runner: ${last.failure}\n`)
     return exitStatus.noRun
   }
   const run = last.value
   const earlier = readable(records.value.runs()).filter(({ started }) => started.run_id < run.started.run_id)
   const now = systemClock.now()
-  const text = options.json
-    ? `${JSON.stringify(statusFacts(run, earlier, now))}\n`
-    : statusText(run, earlier, now)
-  process.stdout.write(text)
+  const text = options.json ? `${jsonText(statusFacts(run, earlier, now))}\n` : statusText(run, earlier, now)
+  print(text)
   return statusOf(run)
 }
 

@@ -1,3 +1,5 @@
+import { escaped } from '../process/printable.ts'
+
 /** One complaint about what a person wrote: what is wrong, where, and what to do instead. */
 export interface Diagnostic {
   /** A notice tells of what may well be right. */
@@ -16,14 +18,6 @@ export interface Diagnostic {
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, severity, message, hint } = diagnostic
   const place = file === undefined ? '' : line === undefined ? `${file}: ` : `${file}:${line}: `
-  const text = oneLine(`${place}${severity}: ${message}`)
-  return hint === undefined ? text : `${text}\n    ${oneLine(hint)}`
-}
-
-/** Control characters as in JSON, so that a name can neither end the line nor move the cursor. */
-function oneLine(text: string): string {
-  return text.replace(
-    /[\x00-\x1f\x7f-\x9f]/g,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  const text = escaped(`${place}${severity}: ${message}`)
+  return hint === undefined ? text : `${text}\n    ${escaped(hint)}`
 }

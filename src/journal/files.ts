@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { replaced } from '../process/printable.ts'
+import { unfitForRoot } from '../process/trust.ts'
 import { errorCode, errorText } from '../result.ts'
 
 /** Where records are kept. */
@@ -27,12 +29,9 @@ export interface StateDir {
 /** Makes sure that a state directory is there, mode 0700; takes a temporary one where that cannot be. */
 export function openStateDir(wanted: string): StateDir {
   try {
+    makeOwnDirectory(wanted, ['runs', 'locks'])
     makeDirectory(join(wanted, 'runs'))
     accessSync(join(wanted, 'runs'), constants.W_OK | constants.X_OK)
-    const { uid, mode } = statSync(wanted)
-    const othersWrite = (mode & 0o022) !== 0 && (mode & 0o1000) === 0
-    if (process.geteuid?.() === 0 && (uid !== 0 || othersWrite))
-      throw new Error('others than root can write to it')
     return { path: wanted }
   } catch (error) {
     const problem = `the state directory ${wanted} cannot be used: ${errorText(error)}`
@@ -69,6 +68,21 @@ export function makeDirectory(path: string): void {
     makeDirectory(dirname(path))
     make()
   }
+}
+
+/**
+ * The same for a directory in which root keeps its files, with directories in it: somebody else who may write there
+ * could put links in the place of files. Throws an error that says what mends it.
+ */
+export function makeOwnDirectory(path: string, inside: readonly string[] = []): void {
+  const refuse = () => {
+    const problem = unfitForRoot([path, ...inside.map(name => join(path, name))])
+    if (problem !== undefined) throw new Error(problem)
+  }
+  // Before it is made: a link above it could lead anywhere.
+  refuse()
+  makeDirectory(path)
+  refuse()
 }
 
 function temporary(): { path?: string } {
@@ -161,7 +175,7 @@ export function runIds(state: string): number[] {
 
 /** The file for the output of the `index`-th process of a run (from 1), named for a person who looks for it. */
 export function logFileName(index: number, file: string, suffix: string): string {
-  const safe = Buffer.from(file.replace(/[\x00-\x1f\x7f/]/g, '_'))
+  const safe = Buffer.from(replaced(file, '_').replaceAll('/', '_'))
     .subarray(0, 180)
     .toString()
     .replace(/�+$/, '')

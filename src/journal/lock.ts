@@ -1,4 +1,15 @@
-import { closeSync, existsSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { openFiles } from '../process/open-files.ts'
 import { fail, ok, type Result } from '../result.ts'
@@ -44,6 +55,9 @@ export function takeLock(state: string, taskDir: string, me: Holder): Result<Loc
     const holder = findHolder(`${basename(path)}.json`, note)
     if (holder !== undefined) return fail(holder)
   }
+  // SQLite follows a link.
+  if (lstatSync(`${path}.db`, { throwIfNoEntry: false })?.isFile() === false)
+    throw new Error(`${path}.db is not a regular file: remove it`)
   const database = new DatabaseSync(`${path}.db`, { timeout: 0 })
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
@@ -81,7 +95,8 @@ function findHolder(file: string, { state_dir, task_dir }: Note): Holder | undef
 function leaveNote(path: string, note: Note): () => void {
   let fd: number | undefined
   try {
-    fd = openSync(path, 'w', 0o600)
+    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    ftruncateSync(fd)
     writeFileSync(fd, `${JSON.stringify(note)}\n`)
   } catch {
     // The lock is held all the same.

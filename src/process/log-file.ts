@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { LogFact } from '../event.ts'
+import { printable } from './printable.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
 export const lastSize = 8192
@@ -190,19 +191,6 @@ export function linesOf(bytes: Uint8Array, cut: boolean): string[] {
   if (lines.at(-1) === '') lines.pop()
   if (cut && lines.length > 1) lines.shift()
   return lines.map(printable)
-}
-
-/**
- * What a terminal would be left with of a line, about: what follows the last carriage return, without what would
- * move the cursor, change colours, set titles or turn the direction of the text.
- */
-export function printable(line: string): string {
-  return line
-    .replace(/\r+$/, '')
-    .replace(/^.*\r/s, '')
-    .replace(/\x1b\][^\x07\x1b]*(\x07|\x1b\\)?/g, '')
-    .replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, '')
-    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '')
 }
 
 /** Without a position, behind what was written so before. */

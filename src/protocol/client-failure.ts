@@ -1,6 +1,7 @@
 /*
  * Why a call came to nothing, in words that say what to do next. No text of a token, a header or a body is in them.
  */
+import { escaped } from '../process/printable.ts'
 import { errorCode } from '../result.ts'
 import { type ProblemReason, problemReason } from './problem.ts'
 
@@ -74,7 +75,7 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   if (proxy !== undefined)
     return {
       reason: 'proxy-failed',
-      message: `the proxy does not pass on a connection to ${at}: ${messageOf(proxy)}`,
+      message: `the proxy does not pass on a connection to ${at}: ${escaped(messageOf(proxy))}`,
     }
   if (
     found.some(one => (one as Error | undefined)?.name === 'TimeoutError') ||
@@ -158,7 +159,9 @@ export function answerFailure(
       const said = [problem.title, problem.detail].filter(part => typeof part === 'string').join(': ')
       const request =
         reason === 'internal' && typeof problem.instance === 'string' ? problem.instance : undefined
-      const message = `${said || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`
+      const message = escaped(
+        `${said || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`,
+      )
       const { length } = problem
       const isLength = typeof length === 'number' && Number.isSafeInteger(length) && length >= 0
       return { reason, message, status, ...(isLength ? { length } : {}), ...later }
@@ -176,7 +179,7 @@ export function answerFailure(
 
 /** What answers is something else. */
 export function notAServer(server: URL, said: string): ClientFailure {
-  const message = `what answers at ${server.origin} is no runner server (${said}); is the address right?`
+  const message = `what answers at ${server.origin} is no runner server (${escaped(said)}); is the address right?`
   return { reason: 'not-a-server', message }
 }
 

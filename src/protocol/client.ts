@@ -69,6 +69,8 @@ export interface ClientOptions extends TransportOptions {
   server: URL
   /** Asked for each call: it may change. */
   token?: () => string | undefined
+  /** Asked before each call: a failure keeps it from being made. */
+  check?: () => ClientFailure | undefined
   clock: Clock
   /** For the proxy. */
   env: NodeJS.ProcessEnv
@@ -255,6 +257,8 @@ export class Client implements AsyncDisposable {
     const spec: Call = api[name]
     const { server, clock, env } = this.#options
     const { signal, waitSeconds = 0, body } = request
+    const refused = this.#options.check?.()
+    if (refused !== undefined) return fail(refused)
     this.#transport ??= openTransport(server, this.#options, env)
     try {
       const transport = await this.#transport

@@ -1,8 +1,10 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { syncBeside } from '../journal/files.ts'
 
 const mode = 0o600
+/** A link that somebody has put there is not followed. */
+const own = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 /**
  * Writes a file so that after a crash of the host there is the old one or the new one, whole. Mode 0600. Throws
@@ -10,7 +12,7 @@ const mode = 0o600
  */
 export function writeDurably(path: string, content: string): void {
   const part = `${path}.new`
-  writeFileSync(part, content, { mode })
+  write(part, content)
   sync(part)
   renameSync(part, path)
   sync(dirname(path))
@@ -23,10 +25,19 @@ export function writeDurably(path: string, content: string): void {
  */
 export function writeFirst(path: string, content: string): void {
   try {
-    writeFileSync(path, content, { mode })
+    write(path, content)
   } catch (error) {
     rmSync(path, { force: true })
     throw error
+  }
+}
+
+function write(path: string, content: string): void {
+  const fd = openSync(path, own, mode)
+  try {
+    writeFileSync(fd, content)
+  } finally {
+    closeSync(fd)
   }
 }
 

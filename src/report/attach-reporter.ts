@@ -1,4 +1,5 @@
 import type { Clock } from '../edges.ts'
+import { escaped, jsonText } from '../process/printable.ts'
 import type { AttachEvent } from '../remote/events.ts'
 import { type AttachLevel, attachText } from './attach.ts'
 import type { Verbosity } from './describe.ts'
@@ -24,7 +25,8 @@ export function attachReporter(
   const notifier = env.NOTIFY_SOCKET ? systemdNotifier(env, lost, clock) : undefined
   return {
     emit(event) {
-      const { level, text } = attachText(event)
+      const { level, text: said } = attachText(event)
+      const text = escaped(said)
       if (event.event === 'life:changed') {
         const { to } = event
         const READY = to === 'starting' ? {} : { READY: '1' }
@@ -33,7 +35,7 @@ export function attachReporter(
       }
       if (order.indexOf(level) < order.indexOf(least[verbosity])) return
       const at = clock.now().toISOString()
-      if (json) return write(`${JSON.stringify({ at, level, message: text, ...event })}\n`)
+      if (json) return write(`${jsonText({ at, level, message: said, ...event })}\n`)
       write(`${at.slice(11, 19)} ${level === 'info' ? '' : `${level}: `}${text}\n`)
     },
     close: () => notifier?.close(),

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { blanked } from '../process/printable.ts'
 
 /** Cells that give way, widest first, where a table is wider than a terminal, are at least this wide. */
 const narrowest = 8
@@ -8,7 +9,7 @@ const narrowest = 8
  * until it fits, as far as that goes.
  */
 export function columns(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
-  const shown = rows.map(row => row.map(cell => cell.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').trim()))
+  const shown = rows.map(row => row.map(blanked))
   const count = shown[0]?.length ?? 0
   const widths = Array.from({ length: count }, (_, column) =>
     Math.max(...shown.map(row => stringWidth(row[column] ?? ''))),

@@ -1,4 +1,5 @@
 import type { Event, ProcessFact, ResumeFact, TryEnd } from '../event.ts'
+import { escaped, shown } from '../process/printable.ts'
 
 /** How much is told. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose'
@@ -44,42 +45,42 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
     case 'run:not-resumed':
       return [line('notice', `from the beginning: ${event.message}`)]
     case 'try:started': {
-      const subject = event.kind === 'halt' ? `halt task ${one(event.task)}` : one(event.task)
+      const subject = event.kind === 'halt' ? `halt task ${shown(event.task)}` : shown(event.task)
       const tries = event.kind === 'halt' ? '' : ` (try ${event.try_num} of ${event.max_tries})`
       const limit = event.max_time === 0 ? 'no time limit' : `time limit ${seconds(event.max_time)}`
       return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}`)]
     }
     case 'try:running':
-      return [line('debug', `${one(event.task)}: pid ${event.pid}`)]
+      return [line('debug', `${shown(event.task)}: pid ${event.pid}`)]
     case 'output:late':
       return [
-        line('debug', `${one(event.task)}: ${event.bytes} bytes more from what it left in the background`),
+        line('debug', `${shown(event.task)}: ${event.bytes} bytes more from what it left in the background`),
       ]
     case 'reboot:asked': {
       const number = `${event.reboots} of at most ${event.max_reboots}`
-      return [line('notice', `${one(event.task)}: asks for a reboot (${number}): ${event.command}`)]
+      return [line('notice', `${shown(event.task)}: asks for a reboot (${number}): ${event.command}`)]
     }
     case 'try:limit':
       return [
-        line('warning', `${one(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`),
+        line('warning', `${shown(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`),
       ]
     case 'try:ended':
       return tryEnded(event, outputShown)
     case 'hook:ended': {
       if (event.failure === undefined) return []
-      const text = `${one(event.task)}: the ${event.hook} hook ${event.failure}`
+      const text = `${shown(event.task)}: the ${event.hook} hook ${event.failure}`
       return [line('warning', text), ...endedWithIt(event), ...quoted('warning', event.last_lines)]
     }
     case 'chain:waiting': {
       const again =
-        event.next_task === event.task ? 'trying it again' : `trying again from ${one(event.next_task)}`
+        event.next_task === event.task ? 'trying it again' : `trying again from ${shown(event.next_task)}`
       const tries = `try ${event.try_num} of ${event.max_tries}`
-      return [line('notice', `${one(event.task)}: ${again} in ${seconds(event.delay_seconds)} (${tries})`)]
+      return [line('notice', `${shown(event.task)}: ${again} in ${seconds(event.delay_seconds)} (${tries})`)]
     }
     case 'task:given-up': {
       const go = event.required ? 'giving up' : 'not required: going on without it'
       return [
-        line(event.required ? 'err' : 'warning', `${one(event.task)}: failed ${times(event.tries)}; ${go}`),
+        line(event.required ? 'err' : 'warning', `${shown(event.task)}: failed ${times(event.tries)}; ${go}`),
       ]
     }
     case 'run:stopping': {
@@ -99,14 +100,14 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
 }
 
 function resumed({ run_id, done }: ResumeFact): Line {
-  const names = done.map(one).join(', ')
+  const names = done.map(shown).join(', ')
   const text = done.length === 0 ? 'nothing of it was done' : `done, and not run again: ${names}`
   return line('notice', `going on with run ${run_id}; ${text}`)
 }
 
 function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): Line[] {
   const good = event.outcome === 'OK'
-  const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${one(event.task)}: ${event.outcome}`
+  const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${shown(event.task)}: ${event.outcome}`
   const facts = [...(good ? [] : [describeEnding(event)]), seconds(event.duration_seconds)]
   const lines = [line(good ? 'info' : 'warning', `${subject} (${facts.join(', ')})`)]
   lines.push(...endedWithIt(event))
@@ -130,7 +131,7 @@ function endedWithIt({ killed, survivors }: Pick<TryEnd, 'killed' | 'survivors'>
 function runEnded(event: Event & { event: 'run:ended' }): Line[] {
   const run = `run ${event.run_id}`
   const time = seconds(event.duration_seconds)
-  const by = event.task === undefined ? '' : ` ${one(event.task)}`
+  const by = event.task === undefined ? '' : ` ${shown(event.task)}`
   const why = event.failure === undefined ? '' : ` (${describeEnding(event.failure)})`
   const last = quoted('err', event.failure?.last_lines ?? [])
   switch (event.reason) {
@@ -158,21 +159,11 @@ export function describeEnding({ exit_code, signal, failure }: Ending): string {
 }
 
 function line(priority: Priority, text: string): Line {
-  return { priority, text: text.replace(/[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, escaped) }
-}
-
-/** A control character as it is written, so that a line stays one and leaves a terminal as it was. */
-function escaped(character: string): string {
-  return character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  return { priority, text: escaped(text) }
 }
 
 function quoted(priority: Priority, lines: readonly string[]): Line[] {
   return lines.map(text => line(priority, `  | ${text}`))
-}
-
-/** A name on one line, whatever is in it. */
-export function one(name: string): string {
-  return /[\x00-\x1f\x7f-\x9f]/.test(name) ? JSON.stringify(name) : name
 }
 
 function count(number: number, noun: string): string {
@@ -185,7 +176,7 @@ function times(number: number): string {
 
 /** Names processes, the first of many. */
 export function processes(facts: readonly ProcessFact[]): string {
-  const names = facts.slice(0, mostProcesses).map(({ pid, command }) => `${one(command)} (pid ${pid})`)
+  const names = facts.slice(0, mostProcesses).map(({ pid, command }) => `${shown(command)} (pid ${pid})`)
   const more = facts.length - names.length
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

@@ -1,3 +1,4 @@
+import { harmless, jsonText, shown } from '../process/printable.ts'
 import { withoutMarkers } from '../protocol/markers.ts'
 import type { Execution, ListedExecution } from '../protocol/messages.ts'
 import { columns } from './columns.ts'
@@ -52,8 +53,8 @@ export function executionText(execution: Execution, now: Date): string {
     ['status line', execution.status_line],
     ...execution.comments.map((comment): [string, string] => ['comment', comment]),
     ...Object.entries(execution.output_properties ?? {}).map(([name, value]): [string, string] => [
-      `output ${name}`,
-      typeof value === 'string' ? value : JSON.stringify(value),
+      `output ${shown(name)}`,
+      typeof value === 'string' ? value : jsonText(value),
     ]),
     ...(execution.reporting_records ?? []).map((record): [string, string] => [
       'reporting record',
@@ -61,11 +62,12 @@ export function executionText(execution: Execution, now: Date): string {
     ]),
     ['log', `${log.length} bytes${dropped}${log.complete ? '' : ', not complete'}`],
   ]
-  const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null)
-  const indent = Math.max(...shown.map(([name]) => name.length)) + 2
-  return shown
+  const given = facts.filter((fact): fact is [string, string] => fact[1] !== null)
+  const indent = Math.max(...given.map(([name]) => name.length)) + 2
+  return given
     .map(
-      ([name, value]) => `${name.padEnd(indent)}${safe(value).replaceAll('\n', `\n${' '.repeat(indent)}`)}\n`,
+      ([name, value]) =>
+        `${name.padEnd(indent)}${harmless(value).replaceAll('\n', `\n${' '.repeat(indent)}`)}\n`,
     )
     .join('')
 }
@@ -77,7 +79,7 @@ export function outputLines({
   reporting_records = [],
 }: Pick<Execution, 'status_line' | 'output_properties' | 'reporting_records'>): string[] {
   const outputs = Object.entries(output_properties ?? {}).map(
-    ([name, value]) => [oneLine(name), typeof value === 'string' ? value : JSON.stringify(value)] as const,
+    ([name, value]) => [shown(name), typeof value === 'string' ? value : jsonText(value)] as const,
   )
   const width = Math.max(0, ...outputs.map(([name]) => name.length))
   return [
@@ -92,18 +94,16 @@ export function outputLines({
 /** How an execution ended. */
 export function endLines(execution: Execution): string[] {
   const reason = why(execution)
-  const head = `${nameOf(execution)}: ${stateOf(execution)}`
+  const head = `${shown(nameOf(execution))}: ${stateOf(execution)}`
   const id = ` (execution ${execution.id})`
   return reason === '' ? [head + id] : textLines(`${head}: `, reason + id)
 }
 
 /** What a job has said behind a head, in lines of which none passes for one of runner's own. */
 export function textLines(head: string, text: string): string[] {
-  const [first, ...more] = safe(text).replace(/\n$/, '').split('\n')
+  const [first, ...more] = harmless(text).replace(/\n$/, '').split('\n')
   return [head + first, ...more.map(line => ' '.repeat(head.length) + line)]
 }
-
-const oneLine = (text: string) => safe(text).replaceAll('\n', ' ')
 
 export const nameOf = ({ job_name, image }: ListedExecution): string => job_name ?? image
 
@@ -126,6 +126,3 @@ function took({ started_at, finished_at }: ListedExecution, now: Date): string {
 function lastLine(output: string): string {
   return withoutMarkers(output).trimEnd().split('\n').at(-1)!.slice(-1000)
 }
-
-/** Without what would move a cursor; lines stay. */
-export const safe = (text: string): string => text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, ' ')

@@ -2,7 +2,8 @@ import type { TryEnd } from '../event.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { openHook, openTry, stateOf } from '../journal/runs.ts'
 import { lastLinesOf } from '../process/log-reader.ts'
-import { describeEnding, one, processes, seconds } from './describe.ts'
+import { shown } from '../process/printable.ts'
+import { describeEnding, processes, seconds } from './describe.ts'
 import { localTime } from './history.ts'
 
 /** How many last lines are shown, and how many characters of each. */
@@ -135,19 +136,21 @@ export function explainText(facts: Explanation): string {
   if (facts.resumes !== undefined) lines.push(`It went on with run ${facts.resumes}.`)
   if (facts.task !== undefined && facts.try_num !== undefined) {
     const ending = facts.ending ?? `${be} under way`
-    lines.push(`${one(facts.task)}, try ${facts.try_num} of ${facts.max_tries}: ${ending}.`)
+    lines.push(`${shown(facts.task)}, try ${facts.try_num} of ${facts.max_tries}: ${ending}.`)
   }
   if (facts.task !== undefined && facts.try_num === undefined && facts.under_way === undefined)
-    lines.push(`It was at ${one(facts.task)}.`)
+    lines.push(`It was at ${shown(facts.task)}.`)
   if (facts.reboot_asked_by !== undefined)
-    lines.push(`${one(facts.reboot_asked_by)} had asked for a reboot, with the reboot_command.`)
+    lines.push(`${shown(facts.reboot_asked_by)} had asked for a reboot, with the reboot_command.`)
   if (facts.under_way !== undefined) {
     const { what, task, try_num } = facts.under_way
-    const of = what === 'halt task' ? ` ${one(task)}` : ` of ${one(task)}, try ${try_num},`
+    const of = what === 'halt task' ? ` ${shown(task)}` : ` of ${shown(task)}, try ${try_num},`
     lines.push(`The ${what}${of} ${be} under way.`)
   }
   if (facts.waiting_for !== undefined)
-    lines.push(`It ${be} waiting for try ${facts.waiting_for.try_num}, from ${one(facts.waiting_for.task)}.`)
+    lines.push(
+      `It ${be} waiting for try ${facts.waiting_for.try_num}, from ${shown(facts.waiting_for.task)}.`,
+    )
   for (const { key, value, from } of facts.limits) {
     const amount = key === 'max_time' ? seconds(value) : String(value)
     lines.push(`The limit is ${key} = ${amount}, from ${from}.`)

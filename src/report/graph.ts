@@ -1,4 +1,4 @@
-import { one } from './describe.ts'
+import { shown } from '../process/printable.ts'
 
 /** A task and what it depends on, by file names. */
 export interface GraphNode {
@@ -10,8 +10,8 @@ export interface GraphNode {
 export function graphText(tasks: readonly GraphNode[]): string {
   return tasks
     .map(({ file, dependencies }, index) => {
-      const after = dependencies.length === 0 ? '' : `  <- ${dependencies.map(one).join(', ')}`
-      return `${String(index + 1).padStart(3)}  ${one(file)}${after}\n`
+      const after = dependencies.length === 0 ? '' : `  <- ${dependencies.map(shown).join(', ')}`
+      return `${String(index + 1).padStart(3)}  ${shown(file)}${after}\n`
     })
     .join('')
 }
@@ -19,7 +19,7 @@ export function graphText(tasks: readonly GraphNode[]): string {
 /** The chain as a Mermaid flow chart: the order as dotted arrows, dependencies as solid ones. */
 export function graphMermaid(tasks: readonly GraphNode[]): string {
   const id = (file: string) => `t${tasks.findIndex(task => task.file === file) + 1}`
-  const nodes = tasks.map(({ file }) => `  ${id(file)}["${escapeLabel(one(file))}"]`)
+  const nodes = tasks.map(({ file }) => `  ${id(file)}["${escapeLabel(shown(file))}"]`)
   const order = tasks.slice(1).map(({ file }, index) => `  ${id(tasks[index]!.file)} -.-> ${id(file)}`)
   const needs = tasks.flatMap(({ file, dependencies }) =>
     dependencies.map(other => `  ${id(other)} --> ${id(file)}`),

@@ -1,6 +1,7 @@
 import type { RunRecord } from '../journal/reader.ts'
 import { openHook, openTry, secondsBetween, stateOf, usualDuration } from '../journal/runs.ts'
-import { describeEnding, one, seconds } from './describe.ts'
+import { shown } from '../process/printable.ts'
+import { describeEnding, seconds } from './describe.ts'
 
 /** A run in one line of a table, and as JSON. */
 export interface RunSummary {
@@ -54,7 +55,7 @@ export function historyText(runs: readonly (RunSummary | UnreadableRun)[]): stri
 }
 
 function rowOf(run: RunSummary): string[] {
-  const task = run.task === undefined ? '' : ` (${one(run.task)})`
+  const task = run.task === undefined ? '' : ` (${shown(run.task)})`
   const resumes = run.resumes === undefined ? '' : `, resumes ${run.resumes}`
   return [
     String(run.run_id),
@@ -135,7 +136,7 @@ export function statusText(run: RunRecord, earlier: readonly RunRecord[], now: D
   const progress = `${facts.tasks_done} of ${facts.tasks} tasks done`
   if (facts.state !== 'running') {
     const why = run.ended?.failure === undefined ? '' : ` (${describeEnding(run.ended.failure)})`
-    const by = facts.task === undefined ? '' : ` at ${one(facts.task)}${why}`
+    const by = facts.task === undefined ? '' : ` at ${shown(facts.task)}${why}`
     const what =
       facts.state === 'crashed'
         ? `ended without a word${by}: runner was killed, or the machine went down`
@@ -144,11 +145,11 @@ export function statusText(run: RunRecord, earlier: readonly RunRecord[], now: D
   }
   const head = `run ${facts.run_id}: running since ${localTime(facts.started_at)}, for ${seconds(facts.duration_seconds)}; ${progress}\n`
   if ('next_task' in facts)
-    return `${head}  waiting ${seconds(facts.waiting_seconds)} more before try ${facts.try_num}, from ${one(facts.next_task)}\n`
+    return `${head}  waiting ${seconds(facts.waiting_seconds)} more before try ${facts.try_num}, from ${shown(facts.next_task)}\n`
   if ('hook' in facts)
-    return `${head}  ${one(facts.task ?? '')}: ${facts.hook} hook of try ${facts.try_num}, for ${seconds(facts.hook_seconds)}\n`
+    return `${head}  ${shown(facts.task ?? '')}: ${facts.hook} hook of try ${facts.try_num}, for ${seconds(facts.hook_seconds)}\n`
   if (!('task_seconds' in facts)) return head
   const usual =
     facts.usual_seconds === undefined ? 'no usual time known' : `usually ${seconds(facts.usual_seconds)}`
-  return `${head}  ${one(facts.task)}: try ${facts.try_num} of ${facts.max_tries}, for ${seconds(facts.task_seconds)} (${usual})\n`
+  return `${head}  ${shown(facts.task)}: try ${facts.try_num} of ${facts.max_tries}, for ${seconds(facts.task_seconds)} (${usual})\n`
 }

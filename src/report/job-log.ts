@@ -1,20 +1,23 @@
 import { scanMarkers, withoutMarkers } from '../protocol/markers.ts'
+import { JobOutput } from './job-output.ts'
 import type { Out } from './stream.ts'
 
 /**
- * Shows the log of a job as it comes, as people read it, and keeps what its markers say. Only what may be the
+ * Shows the log of a job as it comes, as people read it, harmless onto a terminal, and keeps what its markers say. Only what may be the
  * beginning of a marker is held back.
  */
 export class JobLog {
   readonly comments: string[] = []
   statusLine: string | undefined
-  readonly #out: Out
+  readonly #out: JobOutput
   #unread = Buffer.alloc(0)
   #unshown = ''
+  readonly #onTerminal: boolean
   #atLineStart = true
 
   constructor(out: Out) {
-    this.#out = out
+    this.#out = new JobOutput(out)
+    this.#onTerminal = out.terminal === true
   }
 
   /** The bytes may be reused once this has returned. */
@@ -35,7 +38,14 @@ export class JobLog {
   end(): void | Promise<void> {
     const rest = this.#unshown
     this.#unshown = ''
-    return this.#show(this.#atLineStart && rest === '' ? '' : `${rest}${rest.endsWith('\n') ? '' : '\n'}`)
+    const line = this.#atLineStart && rest === '' ? '' : `${rest}${rest.endsWith('\n') ? '' : '\n'}`
+    void this.#show(this.#onTerminal ? rest : line)
+    return this.#out.end()
+  }
+
+  /** To be called before other words are written on the same terminal. */
+  fresh(): void | Promise<void> {
+    return this.#out.fresh()
   }
 
   #show(text: string): void | Promise<void> {

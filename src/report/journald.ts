@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import type { Clock } from '../edges.ts'
 import type { Emit, Event } from '../event.ts'
+import { shown } from '../process/printable.ts'
 import { describe, type Line, type Verbosity } from './describe.ts'
 import { feed } from './feed.ts'
 import { severities } from './syslog.ts'
@@ -72,12 +73,8 @@ function entry(lines: readonly Line[], fields: Record<string, string>): string {
   // An entry's sender is logger, which is gone when the journal looks for its unit: OBJECT_PID names runner,
   // whose unit `journalctl -u` finds.
   const all = { PRIORITY: priority, SYSLOG_IDENTIFIER: 'runner', OBJECT_PID: process.pid, ...fields }
-  const rest = Object.entries(all).map(([name, value]) => `${name}=${oneLine(String(value))}\n`)
+  const rest = Object.entries(all).map(([name, value]) => `${name}=${shown(String(value))}\n`)
   return messages + rest.join('')
-}
-
-function oneLine(text: string): string {
-  return /[\x00-\x1f\x7f]/.test(text) ? JSON.stringify(text) : text
 }
 
 /** What events say only once in a run: its id, and the names of its tasks. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../edges.ts'
 import type { Emit, TryRef } from '../event.ts'
+import { jsonText } from '../process/printable.ts'
 import type { Out } from './stream.ts'
 
 /**
@@ -8,8 +9,7 @@ import type { Out } from './stream.ts'
  */
 export function jsonReporter(out: Out, clock: Clock): Emit {
   const outputs = new Map<string, { decoder: TextDecoder; rest: OutputRef }>()
-  const write = (event: object) =>
-    out.write(`${JSON.stringify({ at: clock.now().toISOString(), ...event })}\n`)
+  const write = (event: object) => out.write(`${jsonText({ at: clock.now().toISOString(), ...event })}\n`)
   /** Tells of the rest of an output that has ended within a character. */
   const flush = (key: string) => {
     const { decoder, rest } = outputs.get(key) ?? {}

@@ -1,8 +1,8 @@
 import stringWidth from 'string-width'
 import type { Clock } from '../edges.ts'
 import type { Emit, Event, TryRef } from '../event.ts'
-import { printable } from '../process/log-file.ts'
-import { describe, one, seconds } from './describe.ts'
+import { printable, shown } from '../process/printable.ts'
+import { describe, seconds } from './describe.ts'
 import type { Paint } from './terminal.ts'
 
 /** What the view needs of a terminal. */
@@ -205,8 +205,8 @@ export class LiveView {
 
   #outputTail(count: number): string[] {
     const lines = this.#tail.at(-1) === '' ? this.#tail.slice(0, -1) : this.#tail
-    const shown = (line: string) => printable(line).replaceAll('\t', ' ')
-    return lines.slice(Math.max(0, lines.length - Math.max(0, count))).map(line => `    | ${shown(line)}`)
+    const tail = (line: string) => printable(line).replaceAll('\t', ' ')
+    return lines.slice(Math.max(0, lines.length - Math.max(0, count))).map(line => `    | ${tail(line)}`)
   }
 
   /** The tasks around the one that matters now. */
@@ -214,9 +214,9 @@ export class LiveView {
     const waiting = this.#tasks.find(({ state }) => state === 'waiting')
     const now = this.#tasks.indexOf(waiting ?? this.#current ?? this.#tasks[0]!)
     const start = Math.max(0, Math.min(now - Math.floor(room / 2), this.#tasks.length - room))
-    const width = Math.max(...this.#tasks.map(({ task }) => stringWidth(one(task))))
+    const width = Math.max(...this.#tasks.map(({ task }) => stringWidth(shown(task))))
     return this.#tasks.slice(start, start + room).map(view => {
-      const name = one(view.task)
+      const name = shown(view.task)
       return `  ${view.state.padEnd(11)} ${name}${' '.repeat(Math.max(0, width - stringWidth(name)))}  ${this.#facts(view)}`.trimEnd()
     })
   }

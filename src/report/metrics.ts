@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
-import { open, rename, unlink } from 'node:fs/promises'
+import { readBounded } from '../config/read-bounded.ts'
 import type { Clock } from '../edges.ts'
 import type { Emit, Event, Outcome, RunEnd } from '../event.ts'
+import { replaceFile } from '../process/durable-file.ts'
 import { errorText } from '../result.ts'
 import { readSamples, type Sample, writeSamples } from './prometheus.ts'
 
@@ -30,7 +30,8 @@ export function withMetrics(emit: Emit, file: string | undefined, clock: Clock, 
   let lost = false
   const write = lastOnly(async () => {
     try {
-      await replace(file, metrics.text())
+      // Readable for all: a collector runs as another user.
+      await replaceFile(file, metrics.text(), { mode: 0o644, trusted: true })
     } catch (error) {
       const message = `no metrics are written to ${file}: ${errorText(error)}`
       if (!lost) void tell({ event: 'notice', reason: 'metrics-lost', message })
@@ -143,31 +144,9 @@ class Metrics {
 }
 
 function textOf(file: string): string {
-  try {
-    // Of a FIFO there might never be an end.
-    return statSync(file).isFile() ? readFileSync(file, 'utf8') : ''
-  } catch {
-    return ''
-  }
-}
-
-/** Replaces a file as a whole, readable for all: a collector runs as another user. */
-async function replace(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`
-  try {
-    const handle = await open(temporary, 'w', 0o644)
-    try {
-      await handle.writeFile(text)
-      await handle.chmod(0o644)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (error) {
-    await unlink(temporary).catch(() => {})
-    throw error
-  }
+  // Of a FIFO there might never be an end.
+  const bytes = readBounded(file)
+  return bytes.ok ? Buffer.from(bytes.value).toString() : ''
 }
 
 /** Calls one at a time; what is asked for meanwhile is done once more, after it. */

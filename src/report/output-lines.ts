@@ -1,17 +1,20 @@
 import type { Emit, Event } from '../event.ts'
 import type { Verbosity } from './describe.ts'
+import { JobOutput } from './job-output.ts'
 import type { Out } from './stream.ts'
 
 const newline = 10
 
-/** Writes the output of tasks as it comes, and knows whether it has left a line half written. */
+/** Writes the output of tasks as it comes, harmless onto a terminal, and knows whether it has left a line half written. */
 export class OutputLines {
-  readonly #out: Out
+  readonly #out: JobOutput
   readonly #verbosity: Verbosity
+  readonly #onTerminal: boolean
   #atLineStart = true
 
   constructor(out: Out, verbosity: Verbosity) {
-    this.#out = out
+    this.#out = new JobOutput(out)
+    this.#onTerminal = out.terminal === true
     this.#verbosity = verbosity
   }
 
@@ -23,11 +26,12 @@ export class OutputLines {
     return this.#out.write(event.data)
   }
 
-  /** What is to be written before a new line can begin. */
-  end(): '' | '\n' {
+  /** Ends a line that has been left half written, before a new one can begin. */
+  end(): void | Promise<void> {
+    if (this.#onTerminal) return this.#out.end()
     const rest = this.#atLineStart ? '' : '\n'
     this.#atLineStart = true
-    return rest
+    return rest === '' ? undefined : this.#out.write(rest)
   }
 }
 
@@ -36,7 +40,6 @@ export function outputReporter(out: Out, verbosity: Verbosity): Emit {
   const output = new OutputLines(out, verbosity)
   return event => {
     if ('data' in event) return output.show(event)
-    const rest = output.end()
-    return rest === '' ? undefined : out.write(rest)
+    return output.end()
   }
 }

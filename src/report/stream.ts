@@ -5,6 +5,8 @@ import type { WriteStream } from 'node:tty'
 export interface Out {
   /** The data may be reused once this has returned. A promise asks to wait before more is written. */
   write(data: Uint8Array | string): void | Promise<void>
+  /** Whether a terminal shows it. */
+  readonly terminal?: boolean
 }
 
 /**
@@ -33,6 +35,7 @@ export function streamOut(stream: Writable, onLost: (error: Error) => void = () 
     return spare.subarray(0, data.length)
   }
   return {
+    terminal: (stream as Writable & { isTTY?: boolean }).isTTY === true,
     write(data) {
       if (lost) return
       const written = stream.write(typeof data === 'string' ? data : copy(data))

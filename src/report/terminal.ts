@@ -23,8 +23,8 @@ export async function colours(): Promise<Paint> {
 }
 
 /**
- * Shows a run to a person: a line for what happens, and between them the output of the tasks, byte by byte as
- * they wrote it (not when quiet).
+ * Shows a run to a person: a line for what happens, and between them the output of the tasks (not when quiet):
+ * harmless on a terminal, byte by byte anywhere else.
  */
 export function terminalReporter(out: Out, verbosity: Verbosity, paint: Paint = plain): Emit {
   const output = new OutputLines(out, verbosity)
@@ -32,7 +32,8 @@ export function terminalReporter(out: Out, verbosity: Verbosity, paint: Paint = 
     if ('data' in event) return output.show(event)
     const lines = describe(event, verbosity)
     if (lines.length === 0) return
-    return out.write(output.end() + lines.map(line => `${paint(line)}\n`).join(''))
+    void output.end()
+    return out.write(lines.map(line => `${paint(line)}\n`).join(''))
   }
 }
 

@@ -1,5 +1,5 @@
-import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../process/durable-file.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import type { Context } from './context.ts'
 import { diskFullText, isDiskFull, StoreFailure } from './store/failure.ts'
@@ -29,8 +29,8 @@ export async function giveFirstTokens(
   try {
     await store.write(async tx => {
       const texts = await firstTokens(tx, context)
-      if (texts.admin !== undefined) keep(files.admin, texts.admin)
-      if (texts.registration !== undefined) keep(files.registration, texts.registration)
+      if (texts.admin !== undefined) await keep(files.admin, texts.admin)
+      if (texts.registration !== undefined) await keep(files.registration, texts.registration)
     })
     return ok(files)
   } catch (error) {
@@ -40,8 +40,4 @@ export async function giveFirstTokens(
   }
 }
 
-function keep(file: string, token: string): void {
-  writeFileSync(`${file}.new`, `${token}\n`, { mode: 0o600, flush: true })
-  chmodSync(`${file}.new`, 0o600)
-  renameSync(`${file}.new`, file)
-}
+const keep = (file: string, token: string) => replaceFile(file, `${token}\n`, { mode: 0o600 })

@@ -1,4 +1,5 @@
 import type { Clock } from '../edges.ts'
+import { escaped, jsonText } from '../process/printable.ts'
 
 export type Level = 'debug' | 'info' | 'warning' | 'error'
 
@@ -15,12 +16,12 @@ export function makeLog(
   return (level, message, facts = {}) => {
     if (order.indexOf(level) < order.indexOf(least)) return
     const at = clock.now().toISOString()
-    if (json) return write(`${JSON.stringify({ at, level, message, ...facts })}\n`)
+    if (json) return write(`${jsonText({ at, level, message, ...facts })}\n`)
     const shown = Object.entries(facts).map(([name, value]) => ` ${name}=${plain(value)}`)
-    write(`${at.slice(11, 19)} ${level === 'info' ? '' : `${level}: `}${message}${shown.join('')}\n`)
+    write(`${at.slice(11, 19)} ${level === 'info' ? '' : `${level}: `}${escaped(message)}${shown.join('')}\n`)
   }
 }
 
 function plain(value: unknown): string {
-  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value)
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : jsonText(value)
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildRunnerName, compareBytes, shown, taskName } from '../../src/chain/names.ts'
+import { buildRunnerName, compareBytes, taskName } from '../../src/chain/names.ts'
 
 t.test('a name is the file name less a number before it and its last suffix', async t => {
   const names = {
@@ -34,9 +34,4 @@ t.test(
 t.test('names are ordered by their bytes', async t => {
   const ordered = ['10-x', '2-y', 'A', 'Z', 'a', 'ä', '\u{ff5e}', '\u{1f600}']
   t.same(ordered.toReversed().sort(compareBytes), ordered)
-})
-
-t.test('a name with control characters is shown on one line', async t => {
-  t.equal(shown('a b'), 'a b')
-  t.equal(shown('a\nb\x1b[31m'), '"a\\nb\\u001b[31m"')
 })

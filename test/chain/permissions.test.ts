@@ -143,3 +143,44 @@ rigTest(
     t.match(await complaints(rig), { status: 78, said: [[rig.path('more.d')]] })
   },
 )
+
+rigTest(
+  t,
+  'all that starts with a task counts: interpreter, that of its first line, and what env finds on the PATH',
+  { needs: [root], tasks: { a: '', 'halt.sh': '' } },
+  async (t, rig) => {
+    for (const folder of ['bin', 'deep']) mkdirSync(rig.path(folder), { mode: 0o755 })
+    rig.file('bin/sh', '#!/bin/sh\nexec /bin/sh "$@"\n', 0o755)
+    rig.file('deep/inner', `#!${rig.path('bin/sh')}\n`, 0o755)
+    const path = `[env]\nPATH = ${rig.path('bin')}:${process.env.PATH}\n`
+    const ways: [title: string, make: () => void][] = [
+      ['a first line', () => rig.task('a', { content: `#!${rig.path('bin/sh')}\n` })],
+      ['env', () => rig.task('a', { content: '#!/usr/bin/env sh\n' })],
+      ['env with options', () => rig.task('a', { content: '#!/usr/bin/env -S A=b sh -e\n' })],
+      ['the halt task', () => rig.task('halt.sh', { content: `#!${rig.path('bin/sh')} -e\n` })],
+      ['an interpreter', () => rig.configure({ interpreter: 'sh -e' }, path)],
+      ['that of one task', () => rig.configure({}, `${path}[a]\ninterpreter = ${rig.path('bin/sh')}\n`)],
+      ['an interpreter of it', () => rig.configure({ interpreter: rig.path('deep/inner') }, path)],
+      ['a hook', () => rig.configure({ task_hook: rig.path('deep/inner') }, path)],
+      ['a command for reboots', () => rig.configure({ reboot_command: rig.path('deep/inner') }, path)],
+    ]
+    for (const [title, make] of ways) {
+      rig.task('a', '')
+      rig.task('halt.sh', '')
+      rig.configure({}, path)
+      make()
+      t.same((await complaints(rig)).said, [], title)
+      chmodSync(rig.path('bin'), 0o777)
+      const { status, said } = await complaints(rig)
+      t.same(
+        { status, said },
+        { status: 78, said: [[rig.path('bin'), `chmod go-w ${rig.path('bin')}`]] },
+        title,
+      )
+      chmodSync(rig.path('bin'), 0o755)
+      chownSync(rig.path('bin/sh'), nobody, nobody)
+      t.match(await complaints(rig), { status: 78, said: [[rig.path('bin/sh')]] }, title)
+      chownSync(rig.path('bin/sh'), 0, 0)
+    }
+  },
+)

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Execution } from '../../src/protocol/messages.ts'
 import { ending, json, play, said, say, start } from '../support/operator.ts'
 import { serverTest } from '../support/server.ts'
+import { onTerminal, terminal } from '../support/terminal.ts'
 
 const ends: [title: string, end: object, status: number, words: RegExp][] = [
   ['it succeeded', {}, 0, /succeeded/],
@@ -37,7 +38,7 @@ serverTest(t, 'submit --wait shows the log and ends as the job ends', {}, async 
   await play(runner, '', { outcome: 'failed', exit_code: 5, reason: 'plugin-failed', error_message })
   t.match(
     (await said(forged)).err,
-    /\nrunner: i: failed with 5: no\nrunner: +runner: x: {2}\[31msucceeded \(execution /,
+    /\nrunner: i: failed with 5: no\nrunner: +runner: x: \\x1b\[31msucceeded \(execution /,
   )
   const run = start(server, ['submit', '--image', 'i', '--wait', '--json'])
   await play(runner, 'one\n', {})
@@ -168,3 +169,54 @@ serverTest(t, 'a submit whose answer was lost makes one execution', {}, async (t
     [submitted.out.trim()],
   )
 })
+
+const escapes = '\x1b]52;c;aGk=\x07\x1b[2J\x1b[1A'
+serverTest(
+  t,
+  'on a terminal no job, runner or name can command it, nor speak as runner does; into a pipe a log goes byte for byte',
+  { needs: [terminal] },
+  async (t, server) => {
+    const runner = await server.runner()
+    await using _ = runner.alive()
+    const log = `a${escapes}\x1b[31mred\rrunner: i: succeeded\n##[start: status]s${escapes}##[end: status]\n\x1b[8mhalf`
+    const end = { outcome: 'failed', exit_code: 5, error_message: `e${escapes}\nrunner: i: succeeded` }
+    const waited = start(server, ['submit', '--image', 'i', '--wait'], onTerminal)
+    const { execution_id: id } = await play(runner, log, end)
+    t.equal(await waited.ended, 5)
+    const commands = /\x1b(?!\[[0-9;]*m)|\x07/
+    for (const words of [
+      ['log', id],
+      ['log', '-f', id],
+      ['executions'],
+      ['executions', id],
+      ['executions', '--json'],
+    ]) {
+      const shown = start(server, words, onTerminal)
+      t.equal(await shown.ended, 0, words.join(' '))
+      t.notMatch(shown.text, commands, words.join(' '))
+      t.notMatch(shown.text, /^(\x1b\[\d*m)*runner: i: succeeded/m, words.join(' '))
+      if (words[0] === 'log')
+        t.match(shown.text, 'a\\x1b]52;c;aGk=\\x07\\x1b[2J\\x1b[1A\x1b[31mred\r\nrunner (job): i: succ')
+    }
+    t.notMatch(waited.text, commands)
+    t.match(
+      waited.text,
+      /half\x1b\[0m\r\nrunner: /,
+      'words of runner have their own line, without the colour of the job',
+    )
+    t.match(waited.text, /\nrunner: i: failed with 5: e\\x1b.*\r\nrunner: +runner: i: succeeded \(execution/)
+    const piped = start(server, ['log', id])
+    t.equal(await piped.ended, 0)
+    t.equal(Buffer.concat(piped.out).toString(), log)
+
+    const running = start(server, ['submit', '--image', 'i', '--wait'])
+    const reservation = await runner.begin()
+    await runner.log(reservation, 0, log)
+    await running.says('half')
+    const busy = start(server, ['busy'], onTerminal)
+    t.equal(await busy.ended, 0)
+    t.notMatch(busy.text, commands)
+    await runner.result(reservation, ending(log))
+    t.equal(await running.ended, 0)
+  },
+)

@@ -348,7 +348,6 @@ serverTest(t, 'which server and which token: options, environment, the local one
   const ask = async (args: string[], env: NodeJS.ProcessEnv = {}) =>
     said(rig.start(['job', ...args], { env }))
   const token = rig.path('state', 'server', 'admin.token')
-  t.equal((await ask(['list', '--server', server.url])).status, 0, 'the local token')
   t.equal((await ask(['list', '--server', server.url, '--token-file', token])).status, 0)
   const env = { RUNNER_SERVER: server.url, RUNNER_SERVER_TOKEN_FILE: token }
   t.equal((await ask(['list'], env)).status, 0)
@@ -368,6 +367,9 @@ serverTest(t, 'which server and which token: options, environment, the local one
   t.match(await ask(['list', '--token-file', stranger], env), { status: 77, err: /token of|another server/ })
   rig.configure({}, `[server]\nlisten = 127.0.0.1:${new URL(server.url).port}\n`)
   t.equal((await ask(['list'])).status, 0, 'the address of [server]')
+  t.equal((await ask(['list', '--server', server.url])).status, 0, 'the same address, named')
+  const local = server.url.replace('127.0.0.1', 'localhost')
+  t.equal((await ask(['list', '--server', local])).status, 0, 'the same place')
 })
 
 rigTest(t, 'without a server, what is missing is said', {}, async (t, rig) => {

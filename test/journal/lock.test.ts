@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import t from 'tap'
 import { rigTest } from '../support/rig.ts'
 
@@ -106,3 +106,19 @@ for (const [what, act] of [
       t.equal(await next.ended, 0, 'it ends with its holder')
     },
   )
+
+rigTest(t, 'no lock and no note is written through a link', { tasks: { a: '' } }, async (t, rig) => {
+  t.equal((await rig.finish()).status, 0)
+  const precious = rig.file('precious', 'as it was')
+  const [database] = readdirSync(rig.path('state/locks')).filter(name => name.endsWith('.db'))
+  const path = rig.path('state/locks', database!)
+  symlinkSync(precious, path.replace(/db$/, 'json'))
+  t.equal((await rig.finish()).status, 0)
+  t.equal(readFileSync(precious, 'utf8'), 'as it was', 'the note')
+  rmSync(path)
+  symlinkSync(precious, path)
+  const run = await rig.finish()
+  t.equal(run.status, 0)
+  t.match(run.all('notice'), [{ message: /\.db is not a regular file: remove it/ }])
+  t.equal(readFileSync(precious, 'utf8'), 'as it was', 'the lock')
+})

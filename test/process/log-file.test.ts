@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { LogFile, printable } from '../../src/process/log-file.ts'
+import { LogFile } from '../../src/process/log-file.ts'
 
 const never = (error: unknown) => {
   throw error
@@ -90,10 +90,4 @@ t.test('a file that cannot be written is told of once and costs nothing but itse
     log.close()
   }
   t.equal(told, 2)
-})
-
-t.test('what would move the cursor or change colours is not printable', async t => {
-  t.equal(printable('a\x1b[2J\x1b[1;31mb\x07\x9b\tc\x7f'), 'ab\tc')
-  t.equal(printable('get 1%\rget 50%\rget 99%\r'), 'get 99%', 'of what was written over the last is left')
-  t.equal(printable('\x1b]0;title\x07a\x1b]8;;http://host\x1b\\b\u202ec'), 'abc')
 })

@@ -1,7 +1,19 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import t from 'tap'
 import { readSamples } from '../../src/report/prometheus.ts'
+import { root } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
 
 const runner = { metrics_file: 'metrics/runner.prom', retry_from: 'failed', max_tries: 2 }
@@ -133,3 +145,64 @@ rigTest(
     t.equal(rig.notices(2).length, 1)
   },
 )
+
+rigTest(
+  t,
+  'a link in the place of the metrics is replaced, and none that somebody plants for their draft is followed',
+  { runner },
+  async (t, rig) => {
+    mkdirSync(rig.path('metrics'))
+    rig.file('precious', 'as it was', 0o600)
+    symlinkSync(rig.path('precious'), rig.path('metrics/runner.prom'))
+    // The task finds the process that writes the metrics: its parent.
+    rig.task(
+      'a',
+      'ln -sf "$DIR/precious" "$DIR/metrics/runner.prom.$PPID.tmp"; ls -A "$DIR/metrics" > "$DIR/names"',
+    )
+    t.equal((await rig.finish()).status, 0)
+    t.ok(lstatSync(rig.path('metrics/runner.prom')).isFile())
+    t.equal(readFileSync(rig.path('precious'), 'utf8'), 'as it was')
+    t.equal(statSync(rig.path('precious')).mode & 0o777, 0o600)
+    t.same(
+      rig.lines('names').filter(name => !name.includes('.tmp')),
+      ['runner.prom'],
+    )
+  },
+)
+
+rigTest(
+  t,
+  'root writes metrics into no directory of somebody else, nor to a device, and says what mends it',
+  { tasks: { a: '' }, runner, needs: [root] },
+  async (t, rig) => {
+    mkdirSync(rig.path('metrics'), { mode: 0o755 })
+    const lost = async () => (await rig.finish()).all('notice').map(({ message }) => message)
+    const refused: [loosen: () => void, message: RegExp][] = [
+      [() => chownSync(rig.path('metrics'), 65534, 0), /belongs to user 65534 .*: chown root \S+metrics$/],
+      [
+        () => chmodSync(rig.path('metrics'), 0o777),
+        /is writable by group or others .*: chmod go-w \S+metrics$/,
+      ],
+      [() => replaceByLink(rig.path('metrics'), rig.path('tasks.d')), /no metrics are written to/],
+    ]
+    for (const [loosen, message] of refused) {
+      loosen()
+      t.match(await lost(), [message])
+      rmSync(rig.path('metrics'), { recursive: true })
+      mkdirSync(rig.path('metrics'), { mode: 0o755 })
+    }
+    chmodSync(rig.path('metrics'), 0o1777)
+    t.same(await lost(), [], "in one with the sticky bit nobody can touch what is root's")
+    rmSync(rig.path('metrics/runner.prom'))
+    execFileSync('mknod', [rig.path('metrics/runner.prom'), 'c', '1', '3'])
+    t.match(await lost(), [/it is a device/])
+    t.ok(statSync(rig.path('metrics/runner.prom')).isCharacterDevice())
+  },
+)
+
+/** A link of somebody else where a directory was. */
+function replaceByLink(path: string, target: string): void {
+  rmSync(path, { recursive: true })
+  symlinkSync(target, path)
+  lchownSync(path, 65534, 65534)
+}

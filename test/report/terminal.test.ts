@@ -2,6 +2,7 @@ import t from 'tap'
 import { wantsColour } from '../../src/report/terminal.ts'
 import { program } from '../support/require.ts'
 import { rigTest } from '../support/rig.ts'
+import { onTerminal, terminal } from '../support/terminal.ts'
 
 const tasks = { '1-a.sh': 'echo from a; [ "$RUNNER_TRY" = 2 ]', '2-b.sh': 'echo from b' }
 const anyEscape = '\x1b['
@@ -143,5 +144,67 @@ rigTest(
       (run.text + removed.text).split('\n').filter(line => line !== '' && !line.startsWith('runner: ')),
       [],
     )
+  },
+)
+
+/** Commands of a terminal, half a line, and a line as runner writes them. */
+const hostile = String.raw`printf 'a\033]52;c;aGk=\007\033]0;title\007\033[2J\033[31mred\033[0m\rb\302\233\342\200\256\nrunner: run 1 succeeded'`
+const commands = /\x1b(?!\[[0-9;]*m)|[\x07\x08\x9b\u202e]/
+
+rigTest(
+  t,
+  'on a terminal the output of a task keeps its colours, and can neither command it nor pass for words of runner',
+  { tasks: { a: hostile }, needs: [terminal] },
+  async (t, rig) => {
+    for (const words of [['run', '-v'], ['logs'], ['explain']]) {
+      const shown = rig.start(words, onTerminal)
+      t.equal(await shown.ended, 0, words.join(' '))
+      t.notMatch(shown.text, commands, words.join(' '))
+      t.notMatch(shown.text, /^(\x1b\[[0-9;]*m)*runner: run 1 succeeded\r?$/m, words.join(' '))
+      if (words[0] === 'explain') continue
+      t.match(
+        shown.text,
+        'a\\x1b]52;c;aGk=\\x07\\x1b]0;title\\x07\\x1b[2J\x1b[31mred\x1b[0m\r\nb\\x9b\\u202e\r\n',
+      )
+      t.match(shown.text, 'runner (job): run 1 succeeded')
+    }
+    const piped = rig.start(['logs'])
+    t.equal(await piped.ended, 0)
+    const bytes = Buffer.from('a\x1b]52;c;aGk=\x07\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m\rb\u009b\u202e\n')
+    t.ok(Buffer.concat(piped.out).includes(bytes), 'into a pipe it goes byte for byte')
+  },
+)
+
+rigTest(
+  t,
+  'on a terminal the live view and what stays of it have no command of a task in them',
+  { tasks: { a: `${hostile}; exit 2` }, needs: [terminal] },
+  async (t, rig) => {
+    const shown = rig.start(['run'], onTerminal)
+    t.equal(await shown.ended, 2)
+    t.notMatch(shown.text, /\x1b\]|\x07|\x9b|\u202e|\x1b\[2J/)
+    t.notMatch(shown.text, /^runner: run 1 succeeded/m)
+  },
+)
+
+rigTest(
+  t,
+  'on a terminal no value of a configuration can command it, whoever wrote the file',
+  { config: '[a]\nb = x\x1b]0;title\x07y\u202ez', needs: [terminal] },
+  async (t, rig) => {
+    for (const words of [
+      ['-g', 'a.b'],
+      ['get', 'a.b'],
+      ['get', 'a'],
+      ['check', '--effective'],
+    ]) {
+      const shown = rig.start(words, onTerminal)
+      await shown.ended
+      t.match(shown.text, 'x\\x1b]0;title\\x07y\\u202ez', words.join(' '))
+      t.notMatch(shown.text, commands, words.join(' '))
+    }
+    const piped = rig.start(['-g', 'a.b'])
+    t.equal(await piped.ended, 0)
+    t.equal(piped.text, 'x\x1b]0;title\x07y\u202ez\n')
   },
 )

@@ -5,9 +5,11 @@ import type { StartOptions } from './rig.ts'
 import type { Run } from './run.ts'
 import type { TestRunner, TestServer } from './server.ts'
 
-/** Starts a command to the server. */
+/** Starts a command to the server, with the token of its administrator. */
 export function start(server: TestServer, args: string[], options: StartOptions = {}): Run {
-  return server.rig.start(args, { ...options, env: { RUNNER_SERVER: server.url, ...options.env } })
+  const RUNNER_SERVER_TOKEN_FILE = server.rig.path('state', 'server', 'admin.token')
+  const env = { RUNNER_SERVER: server.url, RUNNER_SERVER_TOKEN_FILE, ...options.env }
+  return server.rig.start(args, { ...options, env })
 }
 
 export interface Said {

@@ -308,17 +308,20 @@ export function serverTest(
     settings = {},
     stores = [sqlite],
     before = [],
+    needs = [],
   }: {
     settings?: Record<string, string | number>
     stores?: StoreKind[]
     /** A command that ends in executing the program. */
     before?: string[]
+    /** What the test cannot do without, beside the store. */
+    needs?: readonly Component[]
   },
   body: (t: Test, server: TestServer) => Promise<unknown>,
 ): void {
   t.setTimeout(120_000)
   for (const store of stores)
-    rigTest(t, `${title} (${store.name})`, { needs: store.needs }, async (t, rig) => {
+    rigTest(t, `${title} (${store.name})`, { needs: [...store.needs, ...needs] }, async (t, rig) => {
       const place = await store.open(rig)
       const keys = { listen: '127.0.0.1:0', ...quick, ...settings, ...place.keys }
       const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)

@@ -1,10 +1,11 @@
 import { exitStatus } from '../../exit-status.ts'
+import { replaceFile } from '../../process/durable-file.ts'
+import { jsonText } from '../../process/printable.ts'
 import { backupBounds, parseWithin } from '../../protocol/json-bounds.ts'
 import { errorText } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, withClient } from './connect.ts'
 import { readText } from './definition.ts'
-import { replaceFile } from './replace-file.ts'
 
 export interface BackupOptions extends ConnectOptions {
   /** Standard output without it. */
@@ -19,14 +20,14 @@ export function backupCommand(options: BackupOptions, env: NodeJS.ProcessEnv): P
     for (const { name, problem } of jobs.value)
       if (problem !== undefined)
         sayError(`runner: job ${name}: ${problem}; a restore refuses its entry, so take that out first\n`)
-    const text = `${JSON.stringify(jobs.value, null, options.json ? 0 : 2)}\n`
+    const text = `${jsonText(jobs.value, options.json ? 0 : 2)}\n`
     const { file } = options
     if (file === undefined || file === '-') {
-      process.stdout.write(text)
+      print(text)
       return exitStatus.ok
     }
     try {
-      replaceFile(file, text)
+      await replaceFile(file, text, { mode: 0o600 })
     } catch (error) {
       sayError(`runner: ${file} cannot be written: ${errorText(error)}\n`)
       return exitStatus.unavailable

@@ -1,19 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadConfiguration } from '../../config/load.ts'
-import { findConfigFile } from '../../config/sources.ts'
+import { formatDiagnostic } from '../../config/diagnostic.ts'
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
+import { jsonText } from '../../process/printable.ts'
 import { Client } from '../../protocol/client.ts'
 import type { ClientFailure } from '../../protocol/client-failure.ts'
 import { serverUrl, type TransportOptions } from '../../protocol/transport.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { type ConfigOptions, loadTrusted } from '../load-configuration.ts'
+import { print, sayError } from '../say.ts'
+import { listenersAt } from './listeners.ts'
 
 /** Options of every command to a server. */
-export interface ConnectOptions {
-  /** `-c`. */
-  config?: string
+export interface ConnectOptions extends ConfigOptions {
   server?: string
   tokenFile?: string
   caFile?: string
@@ -68,7 +68,13 @@ function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Cli
   if (!token.ok) return fail({ message: token.failure, status: exitStatus.config })
   const transport = transportOptions(options, env)
   if (!transport.ok) return fail({ message: transport.failure, status: exitStatus.config })
-  return ok(new Client({ ...transport.value, server, token: () => token.value, clock: systemClock, env }))
+  const own = tokenFile === undefined && local?.ok ? local.value : undefined
+  return ok(
+    new Client({
+      ...{ ...transport.value, server, token: () => token.value, clock: systemClock, env },
+      ...(own === undefined ? {} : { check: () => strangerAt(server, own.tokenFile) }),
+    }),
+  )
 }
 
 interface LocalServer {
@@ -77,9 +83,9 @@ interface LocalServer {
 }
 
 /** The server that `[server]` of the configuration describes. */
-function localServer({ config }: ConnectOptions, env: NodeJS.ProcessEnv): Result<LocalServer, string> {
-  const loaded = loadConfiguration(findConfigFile(config, env), env)
-  if (!loaded.ok) return fail(loaded.failure[0]!.message)
+function localServer(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<LocalServer, string> {
+  const loaded = loadTrusted(options, env)
+  if (!loaded.ok) return fail(loaded.failure.map(formatDiagnostic).join('\n'))
   const { listen, tls, data_dir } = loaded.value.server
   const anywhere: Record<string, string> = { '::': '[::1]', '0.0.0.0': '127.0.0.1' }
   const host = anywhere[listen.host] ?? (listen.host.includes(':') ? `[${listen.host}]` : listen.host)
@@ -87,14 +93,47 @@ function localServer({ config }: ConnectOptions, env: NodeJS.ProcessEnv): Result
   return url.ok ? ok({ url: url.value, tokenFile: join(data_dir, 'admin.token') }) : url
 }
 
-/** The token that the server of this machine made for its administrator: for that server, and for no other. */
+/**
+ * The token that the server of this machine made for its administrator. It is for the address on which that server
+ * listens by its configuration.
+ */
 function localToken(server: URL, local: Result<LocalServer, string>): Result<string, string> {
   const how = `name a token file by --token-file or ${variables.tokenFile}; an administrator makes one by \`runner token create\``
-  if (!/^(localhost|\[::1\]|127\..*)$/.test(server.hostname)) {
-    if (!local.ok || local.value.url.origin !== server.origin)
-      return fail(`${server.origin} wants a token: ${how}`)
-  }
-  return local.ok ? readToken(local.value.tokenFile, `be the user that the server runs as, or ${how}`) : local
+  if (!local.ok) return local
+  const { url, tokenFile } = local.value
+  if (!isSamePlace(server, url))
+    return fail(
+      `${server.origin} wants a token, and that of this host is for ${url.origin} alone (listen in [server]): ${how}`,
+    )
+  return readToken(tokenFile, `be the user that the server runs as, or ${how}`)
+}
+
+/** Whether two addresses are of one server: the loopback addresses of this host are one place. */
+function isSamePlace(one: URL, other: URL): boolean {
+  const isHere = ({ hostname }: URL) => /^(localhost|\[::1\]|127\.[\d.]+)$/.test(hostname)
+  return (
+    one.protocol === other.protocol &&
+    one.port === other.port &&
+    (one.hostname === other.hostname || (isHere(one) && isHere(other)))
+  )
+}
+
+/** What keeps the token of this host from a server: another user's program that listens at the address of ours. */
+function strangerAt(url: URL, tokenFile: string): ClientFailure | undefined {
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  const users = listenersAt(url.hostname, port)
+  if (users === undefined) return undefined
+  // Not even tried: anybody may begin to listen in the next moment.
+  if (users.length === 0)
+    return {
+      reason: 'server-refused',
+      message: `nothing listens at ${url.origin}; is \`runner server\` running there, and is the port right?`,
+    }
+  const trusted = [0, statSync(tokenFile, { throwIfNoEntry: false })?.uid]
+  const stranger = users.find(user => !trusted.includes(user))
+  if (stranger === undefined) return undefined
+  const message = `user ${stranger} listens at ${url.origin}, and not the server of this host, whose token is in ${tokenFile}: nothing is sent there`
+  return { reason: 'not-a-server', message }
 }
 
 function readToken(file: string, hint: string): Result<string, string> {
@@ -150,7 +189,7 @@ function statusOf({ reason, status }: ClientFailure): number {
 
 /** One JSON value, as `--json` prints it. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`)
+  print(`${jsonText(value)}\n`)
 }
 
 /** How wide a table may be: that of the terminal, if there is one. */

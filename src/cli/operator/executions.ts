@@ -1,8 +1,10 @@
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
+import { jsonText } from '../../process/printable.ts'
 import type { Client } from '../../protocol/client.ts'
 import type { Execution } from '../../protocol/messages.ts'
 import { busyText, executionsText, executionText } from '../../report/executions.ts'
+import { print } from '../say.ts'
 import { catchSignals } from '../signals.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { followLog } from './follow.ts'
@@ -33,7 +35,7 @@ export function executionsCommand(
       const found = await callById('execution', id, () => client.call('getExecution', { params: { id } }))
       if (!found.ok) return sayFailure(found.failure)
       if (options.json) printJson(found.value)
-      else process.stdout.write(executionText(found.value, now))
+      else print(executionText(found.value, now))
       return exitStatus.ok
     }
     const filter = {
@@ -48,7 +50,7 @@ export function executionsCommand(
     )
     if (!list.ok) return sayFailure(list.failure)
     if (options.json) printJson(list.value)
-    else process.stdout.write(executionsText(list.value, now, tableWidth()))
+    else print(executionsText(list.value, now, tableWidth()))
     return exitStatus.ok
   })
 }
@@ -72,7 +74,7 @@ export function logCommand(options: LogCommandOptions, env: NodeJS.ProcessEnv): 
     )
     if (!found.ok) return sayFailure(found.failure)
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-    const line = (value: object) => out.write(Buffer.from(`${JSON.stringify(value)}\n`))
+    const line = (value: object) => out.write(Buffer.from(`${jsonText(value)}\n`))
     const take = (bytes: Uint8Array, offset: number) =>
       options.json ? line({ offset, text: decoder.decode(bytes, { stream: true }) }) : out.write(bytes)
     const until = follow ? {} : { until: found.value.log.length }
@@ -108,7 +110,7 @@ export function abortCommand(options: AbortCommandOptions, env: NodeJS.ProcessEn
       status ||= refused
     }
     if (options.json) printJson(aborted)
-    else for (const execution of aborted) process.stdout.write(`${execution.id} ${execution.state}\n`)
+    else for (const execution of aborted) print(`${execution.id} ${execution.state}\n`)
     return status
   })
 }
@@ -153,6 +155,6 @@ async function showBusy(client: Client, { json, watch }: BusyCommandOptions): Pr
   if (!busy.ok) return sayFailure(busy.failure)
   const clear = watch && process.stdout.isTTY ? '\x1b[H\x1b[2J' : ''
   if (json) printJson(busy.value)
-  else process.stdout.write(`${clear}${busyText(busy.value, systemClock.now(), tableWidth())}`)
+  else print(`${clear}${busyText(busy.value, systemClock.now(), tableWidth())}`)
   return exitStatus.ok
 }

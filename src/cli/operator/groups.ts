@@ -4,7 +4,7 @@ import type { ClientFailure } from '../../protocol/client-failure.ts'
 import type { Group, GroupPatch, Runner } from '../../protocol/messages.ts'
 import { columns } from '../../report/columns.ts'
 import type { Result } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { collect } from './pages.ts'
 import { findRunner } from './runners.ts'
@@ -15,7 +15,7 @@ export function groupsListCommand(options: ConnectOptions, env: NodeJS.ProcessEn
     const groups = await collect(page => client.call('listGroups', { query: page }))
     if (!groups.ok) return sayFailure(groups.failure)
     if (options.json) printJson(groups.value)
-    else process.stdout.write(await groupsText(client, groups.value))
+    else print(await groupsText(client, groups.value))
     return exitStatus.ok
   })
 }
@@ -53,7 +53,7 @@ export function groupsLeaderCommand(options: GroupOptions, env: NodeJS.ProcessEn
     if (id !== null) leader = await client.call('getRunner', { params: { id } })
     if (leader?.ok === false) return sayFailure(leader.failure)
     if (options.json) printJson(leader?.value ?? null)
-    else if (leader !== undefined) process.stdout.write(`${leader.value.name} ${leader.value.id}\n`)
+    else if (leader !== undefined) print(`${leader.value.name} ${leader.value.id}\n`)
     else if (mode === 'all')
       sayError(`runner: group ${options.group} has no leader: all of its runners work\n`)
     else sayError(`runner: nobody in group ${options.group} can lead\n`)
@@ -90,6 +90,6 @@ async function change(client: Client, options: GroupOptions, body: GroupPatch): 
   const patched = await client.call('patchGroup', { params: { name: options.group }, body })
   if (!patched.ok) return sayFailure(patched.failure)
   if (options.json) printJson(patched.value)
-  else if (!options.quiet) process.stdout.write(await groupsText(client, [patched.value]))
+  else if (!options.quiet) print(await groupsText(client, [patched.value]))
   return exitStatus.ok
 }

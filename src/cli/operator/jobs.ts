@@ -1,7 +1,8 @@
 import { exitStatus } from '../../exit-status.ts'
+import { jsonText } from '../../process/printable.ts'
 import type { Job } from '../../protocol/messages.ts'
 import { columns } from '../../report/columns.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { type DefinitionOptions, definitionOf } from './definition.ts'
 import { makeAndWait, type WaitOptions } from './wait.ts'
@@ -37,7 +38,7 @@ export function jobListCommand(options: ConnectOptions, env: NodeJS.ProcessEnv):
     const jobs = await client.call('listJobs', {})
     if (!jobs.ok) return sayFailure(jobs.failure)
     if (options.json) printJson(jobs.value)
-    else process.stdout.write(jobsText(jobs.value))
+    else print(jobsText(jobs.value))
     return exitStatus.ok
   })
 }
@@ -65,7 +66,7 @@ export function jobShowCommand(options: JobOptions, env: NodeJS.ProcessEnv): Pro
     const job = await client.call('getJob', { params: { name: options.name } })
     if (!job.ok) return sayFailure(job.failure)
     if (options.json) printJson(job.value)
-    else process.stdout.write(`${JSON.stringify(job.value, null, 2)}\n`)
+    else print(`${jsonText(job.value, 2)}\n`)
     return exitStatus.ok
   })
 }

@@ -6,7 +6,7 @@ import type { Runner, RunnerPatch } from '../../protocol/messages.ts'
 import { columns } from '../../report/columns.ts'
 import { seconds } from '../../report/describe.ts'
 import { fail, ok, type Result } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { isId } from './ids.ts'
 import { collect } from './pages.ts'
@@ -21,7 +21,7 @@ export function runnersListCommand(options: RunnersListOptions, env: NodeJS.Proc
     const list = await allRunners(client, options.group)
     if (!list.ok) return sayFailure(list.failure)
     if (options.json) printJson(list.value)
-    else process.stdout.write(runnersText(list.value, systemClock.now()))
+    else print(runnersText(list.value, systemClock.now()))
     return exitStatus.ok
   })
 }
@@ -84,7 +84,7 @@ function change(options: RunnerOptions, env: NodeJS.ProcessEnv, body: RunnerPatc
     const patched = await client.call('patchRunner', { params: { id: found.value.id }, body })
     if (!patched.ok) return sayFailure(patched.failure)
     if (options.json) printJson(patched.value)
-    else if (!options.quiet) process.stdout.write(runnersText([patched.value], systemClock.now()))
+    else if (!options.quiet) print(runnersText([patched.value], systemClock.now()))
     return exitStatus.ok
   })
 }

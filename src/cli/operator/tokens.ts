@@ -1,13 +1,13 @@
 import { exitStatus } from '../../exit-status.ts'
+import { replaceFile } from '../../process/durable-file.ts'
 import type { Token, TokenCreate } from '../../protocol/messages.ts'
 import { columns } from '../../report/columns.ts'
 import { localTime } from '../../report/history.ts'
 import { errorText } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { type ConnectOptions, printJson, sayFailure, tableWidth, withClient } from './connect.ts'
 import { callById } from './ids.ts'
 import { collect } from './pages.ts'
-import { replaceFile } from './replace-file.ts'
 
 export interface TokenCreateOptions extends ConnectOptions {
   kind: TokenCreate['kind']
@@ -27,11 +27,11 @@ export function tokenCreateCommand(options: TokenCreateOptions, env: NodeJS.Proc
     const { token, ...rest } = made.value
     if (out === undefined) {
       if (options.json) printJson(made.value)
-      else process.stdout.write(`${token}\n`)
+      else print(`${token}\n`)
       return exitStatus.ok
     }
     try {
-      replaceFile(out, `${token}\n`)
+      await replaceFile(out, `${token}\n`, { mode: 0o600 })
     } catch (error) {
       sayError(`runner: ${out} cannot be written: ${errorText(error)}; the token is revoked again\n`)
       await client.call('revokeToken', { params: { id: made.value.id } })
@@ -48,7 +48,7 @@ export function tokenListCommand(options: ConnectOptions, env: NodeJS.ProcessEnv
     const tokens = await collect(page => client.call('listTokens', { query: page }))
     if (!tokens.ok) return sayFailure(tokens.failure)
     if (options.json) printJson(tokens.value)
-    else process.stdout.write(tokensText(tokens.value))
+    else print(tokensText(tokens.value))
     return exitStatus.ok
   })
 }

@@ -6,7 +6,7 @@ import type { Execution } from '../../protocol/messages.ts'
 import { persist } from '../../protocol/retry.ts'
 import { endLines, outputLines } from '../../report/executions.ts'
 import type { Result } from '../../result.ts'
-import { sayError } from '../say.ts'
+import { print, sayError } from '../say.ts'
 import { catchSignals } from '../signals.ts'
 import { type ConnectOptions, printJson, sayFailure } from './connect.ts'
 import { followRun, statusOfExecution } from './follow.ts'
@@ -35,7 +35,7 @@ export async function makeAndWait(
   if (!made.ok) return sayFailure(made.failure)
   if (options.wait) return waitFor(client, made.value, options)
   if (options.json) printJson(made.value)
-  else process.stdout.write(`${made.value.id}\n`)
+  else print(`${made.value.id}\n`)
   if (!options.json && !options.quiet) sayError(`runner: \`runner log -f ${made.value.id}\` follows it\n`)
   return exitStatus.ok
 }
