@@ -47,7 +47,15 @@ t.test('levels and values are counted as they are, whatever stands in strings', 
   )
 })
 
-t.test('what is no JSON is said to be none', async t => {
+t.test('what is no JSON is said to be none, and where, without what stands there', async t => {
+  for (const [text, detail] of [
+    ['{"password":s3cret}', 'is not JSON'],
+    ['{"password":"s3cret" x}', 'is not JSON: at position 21 (line 1 column 22)'],
+  ] as const)
+    t.same(parseWithin(Buffer.from(text), { levels: 9, values: 9 }), {
+      ok: false,
+      failure: { tooMuch: false, detail },
+    })
   for (const text of ['', '{', '"', '"\\"', '[1', ']]]]', 'nul'])
     t.match(
       parseWithin(Buffer.from(text), { levels: 9, values: 9 }),
