@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Attached } from '../support/attached.ts'
 import { Authority, type Certificate } from '../support/certificates.ts'
-import { type Component, mounts, program } from '../support/require.ts'
+import { staticBusybox } from '../support/images.ts'
+import { type Component, machineId, mounts, program } from '../support/require.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
 import { TestServer } from '../support/server.ts'
 
@@ -27,14 +28,21 @@ const attach = (rig: Rig, ...before: string[]) =>
 const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>, needs: Component[] = []) =>
   rigTest(t, title, { needs }, body)
 
-test('a server that is not there yet is waited for', async (t, rig) => {
-  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'none' })
-  rig.file('none', 'rnr_registration_none')
-  const runner = attach(rig)
-  t.match(await runner.event('registration:failed'), { reason: 'server-refused', message: /nothing listens/ })
-  t.match(await runner.event('engine:failed'), { message: /nowhere.sock/ })
-  t.equal(await runner.stop(), 0)
-})
+test(
+  'a server that is not there yet is waited for',
+  async (t, rig) => {
+    configure(rig, { url: 'http://127.0.0.1:9', token_file: 'none' })
+    rig.file('none', 'rnr_registration_none')
+    const runner = attach(rig)
+    t.match(await runner.event('registration:failed'), {
+      reason: 'server-refused',
+      message: /nothing listens/,
+    })
+    t.match(await runner.event('engine:failed'), { message: /nowhere.sock/ })
+    t.equal(await runner.stop(), 0)
+  },
+  [staticBusybox],
+)
 
 test('a token that is wrong is said to be so, and the right one is taken when it is there', async (t, rig) => {
   configure(rig, {})
@@ -121,49 +129,57 @@ test('a clock that is wrong is told', async (t, rig) => {
   server.close()
 })
 
-test('/live, /ready and /metrics say how it is', async (t, rig) => {
-  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
-  const runner = attach(rig)
-  const { message } = await runner.event('notice', ({ message }) => message.includes('/live'))
-  const url = message.match(/http:\S+/)![0]
-  const get = async (path: string) => {
-    const answer = await fetch(`${url}${path}`)
-    return `${answer.status} ${await answer.text()}`
-  }
-  t.equal(await get('/live'), '200 live\n')
-  await runner.event('engine:failed')
-  t.match(await get('/ready'), /^503 registering: the engine at .*nowhere.sock/)
-  t.match(await get('/metrics'), /^200 # HELP runner_ready .*\n# TYPE runner_ready gauge\nrunner_ready 0\n/)
-  t.match(await get('/elsewhere'), /^404/)
-  t.equal(await runner.stop(), 0)
-})
+test(
+  '/live, /ready and /metrics say how it is',
+  async (t, rig) => {
+    configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
+    const runner = attach(rig)
+    const { message } = await runner.event('notice', ({ message }) => message.includes('/live'))
+    const url = message.match(/http:\S+/)![0]
+    const get = async (path: string) => {
+      const answer = await fetch(`${url}${path}`)
+      return `${answer.status} ${await answer.text()}`
+    }
+    t.equal(await get('/live'), '200 live\n')
+    await runner.event('engine:failed')
+    t.match(await get('/ready'), /^503 registering: the engine at .*nowhere.sock/)
+    t.match(await get('/metrics'), /^200 # HELP runner_ready .*\n# TYPE runner_ready gauge\nrunner_ready 0\n/)
+    t.match(await get('/elsewhere'), /^404/)
+    t.equal(await runner.stop(), 0)
+  },
+  [staticBusybox],
+)
 
-test('an identity is made once, 0600, and a copy of the machine is told to take another', async (t, rig) => {
-  configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
-  const first = attach(rig)
-  await first.event('registration:failed')
-  t.equal(await first.stop(), 0)
-  const { mkdirSync, readFileSync, statSync } = await import('node:fs')
-  const file = rig.path('state', 'remote', 'identity.json')
-  const identity = JSON.parse(readFileSync(file, 'utf8'))
-  for (const name of ['identity.json', 'key.pem'])
-    t.equal(statSync(rig.path('state', 'remote', name)).mode & 0o777, 0o600)
-  writeFileSync(file, JSON.stringify({ ...identity, machine_id: 'f'.repeat(32) }))
-  const copy = rig.start(['attach'])
-  t.equal(await copy.ended, 78)
-  t.match(copy.text, /another machine.*machine_id into .*--new-identity`, which gives up its jobs/)
-  const spool = (...names: string[]) => rig.path('state', 'remote', 'spool', ...names)
-  for (const id of ['one', 'two', 'three']) mkdirSync(spool(id), { recursive: true })
-  writeFileSync(spool('three', 'end.json'), '{}')
-  const anew = new Attached(rig.start(['attach', '--json', '--new-identity'], { lasting: true }))
-  await anew.event('registration:failed')
-  t.match(
-    anew.all('notice').map(({ message }) => message)[0],
-    new RegExp(`had not ended: 2, .* not delivered: 1; .* label runner.uuid=${identity.uuid}$`),
-  )
-  t.equal(await anew.stop(), 0)
-  t.not(JSON.parse(readFileSync(file, 'utf8')).uuid, identity.uuid)
-})
+test(
+  'an identity is made once, 0600, and a copy of the machine is told to take another',
+  async (t, rig) => {
+    configure(rig, { url: 'http://127.0.0.1:9', token_file: 'token' })
+    const first = attach(rig)
+    await first.event('registration:failed')
+    t.equal(await first.stop(), 0)
+    const { mkdirSync, readFileSync, statSync } = await import('node:fs')
+    const file = rig.path('state', 'remote', 'identity.json')
+    const identity = JSON.parse(readFileSync(file, 'utf8'))
+    for (const name of ['identity.json', 'key.pem'])
+      t.equal(statSync(rig.path('state', 'remote', name)).mode & 0o777, 0o600)
+    writeFileSync(file, JSON.stringify({ ...identity, machine_id: 'f'.repeat(32) }))
+    const copy = rig.start(['attach'])
+    t.equal(await copy.ended, 78)
+    t.match(copy.text, /another machine.*machine_id into .*--new-identity`, which gives up its jobs/)
+    const spool = (...names: string[]) => rig.path('state', 'remote', 'spool', ...names)
+    for (const id of ['one', 'two', 'three']) mkdirSync(spool(id), { recursive: true })
+    writeFileSync(spool('three', 'end.json'), '{}')
+    const anew = new Attached(rig.start(['attach', '--json', '--new-identity'], { lasting: true }))
+    await anew.event('registration:failed')
+    t.match(
+      anew.all('notice').map(({ message }) => message)[0],
+      new RegExp(`had not ended: 2, .* not delivered: 1; .* label runner.uuid=${identity.uuid}$`),
+    )
+    t.equal(await anew.stop(), 0)
+    t.not(JSON.parse(readFileSync(file, 'utf8')).uuid, identity.uuid)
+  },
+  [machineId],
+)
 
 /** The machine without a machine id; of its board there is what a word says, of its disk nothing. */
 const otherMachine = [

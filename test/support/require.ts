@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Test } from 'tap'
 
@@ -47,6 +47,19 @@ function isExecutable(path: string): boolean {
 }
 
 export const root: Component = { missing: process.getuid?.() === 0 ? undefined : 'to be run as root' }
+
+/** An id by which a copy of the machine is known (machine-id(5)); a container often has none. */
+export const machineId: Component = {
+  missing: ['/etc/machine-id', '/var/lib/dbus/machine-id'].some(hasText) ? undefined : 'an /etc/machine-id',
+}
+
+function hasText(path: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').trim() !== ''
+  } catch {
+    return false
+  }
+}
 
 /** Mounts in a namespace of one's own. */
 export const mounts: Component = {
