@@ -143,6 +143,9 @@ function tlsText(code: string, { origin, hostname }: URL): string {
   return `no TLS connection to ${origin} can be made (${code})`
 }
 
+/** Characters that are shown of what a server says. */
+const longestText = 2000
+
 /** An answer that is an error, or not ours at all. */
 export function answerFailure(
   status: number,
@@ -160,7 +163,7 @@ export function answerFailure(
       const request =
         reason === 'internal' && typeof problem.instance === 'string' ? problem.instance : undefined
       const message = escaped(
-        `${said || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`,
+        `${said.slice(0, longestText) || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`,
       )
       const { length } = problem
       const isLength = typeof length === 'number' && Number.isSafeInteger(length) && length >= 0

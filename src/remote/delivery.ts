@@ -149,7 +149,7 @@ export class Delivery {
     if (clock_offset === undefined || now === undefined) return { started_at, finished_at }
     const later = (time: string) => new Date(Date.parse(time) + now - clock_offset)
     const [started, finished] = [later(started_at), later(finished_at)]
-    const isTime = [started, finished].every(time => Math.abs(time.getTime()) < latest)
+    const isTime = [started, finished].every(time => time.getTime() >= 0 && time.getTime() <= latest)
     return isTime
       ? { started_at: started.toISOString(), finished_at: finished.toISOString() }
       : { started_at, finished_at }

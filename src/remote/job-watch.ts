@@ -308,7 +308,9 @@ export class JobWatch {
     // The files say it to the kernel's tick, unless the clock was set meanwhile.
     const said = (finished.getTime() - since.getTime()) / 1000
     const { least, most } = length ?? { least: 0, most: Number.POSITIVE_INFINITY }
-    const seconds = startedAt === undefined ? 0 : Math.max(0, Math.min(Math.max(said, least), most))
+    // A job may have set the time of the file that says when it started.
+    const longest = Math.min(most, finished.getTime() / 1000)
+    const seconds = startedAt === undefined ? 0 : Math.max(0, Math.min(Math.max(said, least), longest))
     const started = new Date(finished.getTime() - seconds * 1000)
     const log = await follower.end()
     const verdict = judge({

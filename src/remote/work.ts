@@ -79,6 +79,9 @@ export class Work {
       known.renew(lease)
       return true
     }
+    const held = this.assignments.filter(one => one.takesSlot).length
+    if (held >= (this.#room.settings()?.capacity ?? 0) + mostBeyond)
+      return this.#decline(id, `${held} executions are held already, more than there are places for`)
     const job = this.#jobOf(reservation)
     // Sealed for another session: it will be handed out again.
     if (!job.ok) return this.#decline(id, job.failure)
@@ -198,6 +201,9 @@ export class Work {
     })
   }
 }
+
+/** Executions that may wait beyond the capacity: scripts, and what was handed out before that was made smaller. */
+const mostBeyond = 100
 
 /** More than any server takes of a job. */
 const mostCharacters = 16 * 1024 ** 2

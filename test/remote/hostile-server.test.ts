@@ -185,6 +185,17 @@ test('what is sealed is judged once it is open', undefinedly, async (t, { server
   t.equal(runner.all('job:accepted').length, 3, 'none of the others is accepted')
 })
 
+test(
+  'no more is held than there are places for, and some',
+  undefinedly,
+  async (t, { server, runner, isWell }) => {
+    await isWell()
+    for (let count = 0; count < 150; count++) await server.event('execute-script', server.reservation())
+    await refuses(runner, /is not taken: 104 executions are held already/)
+    t.equal(runner.all('job:accepted').length, 104)
+  },
+)
+
 const registrations: ((good: Record<string, unknown>) => unknown)[] = [
   () => '{',
   () => null,
