@@ -261,7 +261,7 @@ export class JobWatch {
   #lookAtDisk(now: number): void {
     if (now < this.#disk.nextFree) return
     const free = this.#executor?.freeDisk() ?? 0
-    this.#disk.nextFree = now + looks.life
+    this.#disk = { ...this.#disk, nextFree: now + looks.life, free: Math.max(free, this.#disk.free) }
     if (now < this.#disk.next && this.#disk.free - free <= this.#options.diskLimit / 8) return
     this.#disk = { next: now + looks.disk, nextFree: now + looks.life, free }
     void this.#checkDisk()

@@ -1,10 +1,10 @@
 import type { Test } from 'tap'
 import t from 'tap'
-import { type AttachRig, attachTest } from '../support/attached.ts'
+import { Attached, type AttachRig, attachTest } from '../support/attached.ts'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
 import { compiler, makeImage, withBusybox, withStaticProgram } from '../support/images.ts'
-import { testWith } from '../support/require.ts'
+import { program, testWith } from '../support/require.ts'
 
 t.setTimeout(300_000)
 
@@ -29,7 +29,7 @@ int main(void) {
 }
 `
 
-testWith(t, 'limits of a job', [...executorNeeds, compiler], async t => {
+testWith(t, 'limits of a job', [...executorNeeds, compiler, program('setpriv')], async t => {
   await using engine = await Engine.start()
   await makeImage(engine, 'box', {
     fill(root) {
@@ -68,6 +68,34 @@ testWith(t, 'limits of a job', [...executorNeeds, compiler], async t => {
       t.match(await world.ended(id), { state: 'failed', reason: 'disk-full' })
       t.equal(await runner.stop(), 0)
     })
+
+  /** Starts a runner as root with some capabilities. */
+  const startWith = (world: AttachRig, capabilities: string, executor: string) => {
+    world.configure('one', {}, executor)
+    const before = ['setpriv', '--bounding-set', `-all,+chown,+dac_override,+fowner${capabilities}`]
+    const args = ['-c', world.rig.path('one.cfg'), '-v', 'attach', '--json']
+    return new Attached(world.rig.start(args, { lasting: true, before })).ready()
+  }
+
+  await test('the capabilities of the unit are enough to see files that are only mapped', async (t, world) => {
+    const runner = await startWith(
+      world,
+      ',+sys_ptrace,+checkpoint_restore',
+      'disk_limit = 20M\nuser = 1234\n',
+    )
+    const command = ['sh', '-c', 'cd /.runner/jobs/*; mapper']
+    const { id } = await world.submit({ command })
+    t.match(await world.ended(id), { state: 'failed', reason: 'disk-full' })
+    t.equal(await runner.stop(), 0)
+  })
+
+  await test('a job is not ended for what its runner may never see', async (t, world) => {
+    const runner = await startWith(world, '', 'disk_limit = 200M\n')
+    const files = 'for i in 1 2 3 4 5; do head -c 30000000 /dev/zero >$i; sleep 1.2; done'
+    const { id } = await world.submit({ command: ['sh', '-c', `cd /.runner/jobs/*; ${files}; echo well`] })
+    t.match(await world.ended(id), { state: 'succeeded', output: 'well\n' })
+    t.equal(await runner.stop(), 0)
+  })
 
   await test('what is in /tmp, /dev/shm and /dev counts as memory', async (t, world) => {
     const runner = await world.attach('one', {}, 'memory = 64M\n')

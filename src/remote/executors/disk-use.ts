@@ -10,13 +10,18 @@ import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { errorCode } from '../../result.ts'
 
+export type Unseen =
+  | 'files of volumes, and files without a name,'
+  | 'files without a name'
+  | 'files that are mapped, and neither named nor open,'
+
 export interface DiskUse {
   /** At least so many where something is missing. */
   bytes: number
   /** What of it could not be measured now, though it can be here. */
   missing?: string
   /** What is never seen here. */
-  unseen?: 'files without a name' | 'files that are only mapped'
+  unseen?: Unseen
 }
 
 /** Seconds for a walk over files, and how many open and mapped files are looked at. */
@@ -56,7 +61,7 @@ export function processesOf(containerId: string): string[] {
 /** Bytes on disk of files that have no name any more, and that processes hold open or mapped. */
 export async function namelessUse(processes: readonly string[]): Promise<DiskUse> {
   const found = new Map<string, number>()
-  let unseen: DiskUse['unseen'] = processes.length === 0 ? 'files without a name' : undefined
+  let unseen: Unseen | undefined = processes.length === 0 ? 'files without a name' : undefined
   let looks = 0
   for (const pid of processes) {
     const open = entries(`/proc/${pid}/fd`)
@@ -76,7 +81,7 @@ export async function namelessUse(processes: readonly string[]): Promise<DiskUse
       } catch (error) {
         // Else it has been closed meanwhile.
         if (errorCode(error) === 'EPERM' || errorCode(error) === 'EACCES')
-          unseen ??= 'files that are only mapped'
+          unseen ??= 'files that are mapped, and neither named nor open,'
       }
     }
   }

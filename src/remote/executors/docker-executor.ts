@@ -324,12 +324,19 @@ export class DockerExecutor implements Executor {
     this.#container ??= await this.#inspect()
     const { id, writable } = this.#container ?? { id: undefined, writable: [] }
     const processes = id === undefined ? [] : processesOf(id)
-    // By the engine's path, else as the container has it.
-    const paths = writable.flatMap(({ source, target }) =>
-      existsSync(source) ? [source] : processes.slice(0, 1).map(pid => `/proc/${pid}/root${target}`),
+    // By the engine's path, else as the container has it; neither is there for everybody.
+    const paths = writable.map(({ source, target }) =>
+      [source, ...processes.slice(0, 1).map(pid => `/proc/${pid}/root${target}`)].find(path =>
+        existsSync(path),
+      ),
     )
-    const files = namedUse(this.#options.busybox, [this.#jobs, this.#logs, ...paths])
-    return together(...(await Promise.all([files, namelessUse(processes), this.#layerUse()])))
+    const seen = paths.filter(path => path !== undefined)
+    const rest: DiskUse = {
+      bytes: 0,
+      ...(seen.length < paths.length ? { unseen: 'files of volumes, and files without a name,' } : {}),
+    }
+    const files = namedUse(this.#options.busybox, [this.#jobs, this.#logs, ...seen])
+    return together(rest, ...(await Promise.all([files, namelessUse(processes), this.#layerUse()])))
   }
 
   freeDisk(): number {
