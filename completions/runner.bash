@@ -12,12 +12,12 @@ _runner() {
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return ;;
-    -n | --times | --only | --from | --type | --input | --input-json | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
+    -n | --times | --only | --from | --type | --input | --input-json | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --image | --runner-group | --capability | --priority | --retries | --max-queue | --reuse | --concurrency | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --token-file | --image | --runner-group | --capability | --priority | --retries | --max-queue | --concurrency | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --task-dir | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --max-time | --abort-timeout | --abort-signal | --pull | --network | --listen | --server | --token-file | --image | --runner-group | --capability | --priority | --retries | --max-queue | --reuse | --concurrency | --ca-file | --cert-file | --key-file | --proxy | --name | --state | --job | --runner | --group | --limit | --offset | --expires-in | --out) ((i++)) ;;
         -*) ;;
         *)
             [[ -z $command ]] || { command="$command $word"; break; }
@@ -50,12 +50,12 @@ _runner() {
     'attach') options="$options --server --token-file --new-identity --json" ;;
     'drain') options="$options --wait --json" ;;
     'doctor') options="$options --server --token-file --json" ;;
-    'job put') options="$options --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --concurrency --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
+    'job put') options="$options --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --reuse --concurrency --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job list') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job show') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job delete') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'job run') options="$options --wait --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
-    'submit') options="$options --wait --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
+    'submit') options="$options --wait --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --abort-signal --reuse --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'executions') options="$options --state --job --runner --group --limit --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'log') options="$options -f --follow --offset --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
     'abort') options="$options --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;

@@ -49,6 +49,13 @@ export function withDefinitionOptions(command: Command): Command {
     .option('--max-queue <seconds>', 'seconds it may wait for a runner', atLeast(0.001))
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and the end', atLeast(0))
     .option('--abort-signal <name>', 'signal that asks it to end, such as SIGTERM', parseSignal)
+    .addOption(
+      new Option('--reuse <word>', 'which other job may have its container').choices([
+        'domain',
+        'job',
+        'never',
+      ]),
+    )
 }
 
 /** The name of a signal: one that there is not would be sent to nobody. */

@@ -25,7 +25,10 @@ import { catchSignals } from './signals.ts'
 
 export interface PluginRunOptions
   extends GlobalOptions,
-    Omit<DefinitionOptions, 'image' | 'capability' | 'runnerGroup' | 'priority' | 'retries' | 'maxQueue'> {
+    Omit<
+      DefinitionOptions,
+      'image' | 'capability' | 'runnerGroup' | 'priority' | 'retries' | 'maxQueue' | 'reuse'
+    > {
   image: string
   command: string[]
   /** No session key: input and output as plain JSON. */

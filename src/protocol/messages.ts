@@ -143,6 +143,12 @@ const definition = {
   abort_timeout_seconds: Type.Optional(Seconds(86_400)),
   abort_signal: Type.Optional(Signal),
   concurrency: Type.Optional(choice(['allow', 'forbid'])),
+  reuse: Type.Optional(
+    choice(
+      ['domain', 'job', 'never'],
+      'which other job may have its container before or after it; the runner may be stricter',
+    ),
+  ),
 }
 
 /** A definition without a name, as `PUT /v1/jobs/{name}` takes it. */
@@ -313,6 +319,19 @@ export const Reservation = Type.Object(
     execution_id: Id,
     lease_id: Id,
     kind: choice(['plugin', 'command', 'script']),
+    domain: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'a container may be used again for executions of the same domain; absent: not at all',
+      }),
+    ),
+    reuse: Type.Optional(
+      Type.String({
+        maxLength: 32,
+        description: 'domain, job or never: which other job may have its container; anything else is never',
+      }),
+    ),
     job_name: nullable(Name),
     group: Text(256),
     attempt: Type.Integer({ minimum: 1, maximum: 1_000_000 }),

@@ -133,6 +133,7 @@ class AttachedRunner {
     this.#work = new Work(this.#room, this.#spool, {
       runner_group,
       release_url: server.href.replace(/\/$/, ''),
+      reuse: executor.reuse,
     })
     this.#heartbeats = new HeartbeatLoop(this.#room, this.#session, this.#work, remote.on_lost)
     const message: Registration = {

@@ -5,6 +5,7 @@ import type { ImageFacts } from './executors/order.ts'
 import {
   type Choice,
   choose,
+  type Expected,
   expired,
   freeSlots,
   mayStay,
@@ -12,6 +13,8 @@ import {
   type PoolSettings,
   type Seat,
 } from './pool.ts'
+
+const never = { idle_since: 0, checking_since: 0, awaited: false }
 
 /** Longest pause, in seconds, between two tries to remove a container that the engine does not let go of. */
 const longestPause = 60
@@ -34,6 +37,8 @@ export class ExecutorPool implements AsyncDisposable {
   #changed = Promise.withResolvers<void>()
   #watch: AbortController | undefined
   #launches = 0
+  /** By image id, of what was seen last. */
+  readonly #expected = new Map<string, Expected>()
   #shut = false
 
   constructor(executors: Executors, settings: PoolSettings, edges: Edges) {
@@ -56,32 +61,54 @@ export class ExecutorPool implements AsyncDisposable {
     this.#notify()
   }
 
-  /** Takes an executor for a job: an idle one, else a new one, else one in the place of another. Waits for room. */
+  /**
+   * Takes an executor for a job: an idle one, else one that is being looked over and expected sooner than a new one, else a
+   * new one, else one in the place of another. Waits for room.
+   */
   async take(
     image: ImageFacts,
     group: string,
+    reuseKey: string | undefined,
     signal: AbortSignal,
   ): Promise<Result<Executor, ExecutorFailure>> {
     for (;;) {
       if (signal.aborted || this.#shut)
         return fail({ reason: 'executor-not-started', message: 'it was asked to end before it had started' })
-      const idle = this.takeIdle(image, group)
+      const idle = this.takeIdle(image, group, reuseKey)
       if (idle !== undefined) return ok(idle)
-      const choice = this.#choose(image, group)
+      const choice = this.#choose(image, group, reuseKey)
       if ('use' in choice) {
         // It lives no more.
         this.#stop(this.#seats.get(choice.use)!)
         continue
       }
-      if ('launch' in choice) return this.#launch(image, group)
+      if ('launch' in choice) return this.#launch(image, group, reuseKey)
+      if ('expect' in choice) {
+        await this.#awaitCheck(this.#seats.get(choice.expect)!, choice.seconds, signal)
+        continue
+      }
       if ('evict' in choice) this.#stop(this.#seats.get(choice.evict)!)
       await this.#change(signal)
     }
   }
 
+  /** Waits for the end of a look-over, or for any other change, for at most so long. */
+  async #awaitCheck(seat: Seat, seconds: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    const late = this.#edges.clock.sleep(seconds, over.signal)
+    seat.awaited = true
+    await Promise.race([this.#change(AbortSignal.any([signal, over.signal])), late])
+    seat.awaited = false
+    over.abort()
+  }
+
+  #expectedOf(imageId: string): Expected {
+    return this.#expected.get(imageId) ?? { start: 0, look_over: 0 }
+  }
+
   /** Takes an idle one that fits, and lives. */
-  takeIdle(image: ImageFacts, group: string): Executor | undefined {
-    const choice = this.#choose(image, group)
+  takeIdle(image: ImageFacts, group: string, reuseKey: string | undefined): Executor | undefined {
+    const choice = this.#choose(image, group, reuseKey)
     if (!('use' in choice) || this.#shut) return undefined
     const seat = this.#seats.get(choice.use)!
     if (!seat.executor?.lives()) return undefined
@@ -90,18 +117,32 @@ export class ExecutorPool implements AsyncDisposable {
     return seat.executor
   }
 
-  #choose(image: ImageFacts, group: string): Choice {
-    return choose(this.seats, { image_id: image.id, group }, this.#settings)
+  #choose(image: ImageFacts, group: string, reuse_key: string | undefined): Choice {
+    const now = this.#edges.clock.monotonic()
+    return choose(
+      this.seats,
+      { image_id: image.id, group, reuse_key },
+      this.#settings,
+      now,
+      this.#expectedOf(image.id),
+    )
   }
 
-  async #launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>> {
+  async #launch(
+    image: ImageFacts,
+    group: string,
+    reuse_key: string | undefined,
+  ): Promise<Result<Executor, ExecutorFailure>> {
     const key = `launch ${++this.#launches}`
-    const seat = { executor_id: key, image_id: image.id, group, jobs: 1, idle_since: 0 }
+    const seat = { executor_id: key, image_id: image.id, group, reuse_key, jobs: 1, ...never }
     this.#seats.set(key, { ...seat, state: 'starting', executor: undefined })
-    const launched = await this.#executors.launch(image, group)
+    const began = this.#edges.clock.monotonic()
+    const launched = await this.#executors.launch(image, group, reuse_key !== undefined)
     this.#seats.delete(key)
     if (launched.ok) {
       const executor = launched.value
+      const start = this.#edges.clock.monotonic() - began
+      if (reuse_key !== undefined) this.#expected.set(image.id, { ...this.#expectedOf(image.id), start })
       this.#seats.set(executor.id, { ...seat, executor_id: executor.id, state: 'busy', executor })
     } else {
       const { left } = launched.failure
@@ -114,7 +155,7 @@ export class ExecutorPool implements AsyncDisposable {
   /** Takes over one of an earlier process, for the job that runs in it; it is not used again after that. */
   adopt(executor: Executor): void {
     const { id, image_id, group } = executor
-    const seat = { executor_id: id, image_id, group, jobs: Number.POSITIVE_INFINITY, idle_since: 0 }
+    const seat = { executor_id: id, image_id, group, reuse_key: undefined, jobs: 1, ...never }
     this.#seats.set(id, { ...seat, state: 'busy', executor })
   }
 
@@ -126,8 +167,9 @@ export class ExecutorPool implements AsyncDisposable {
       executor_id: id,
       image_id,
       group,
+      reuse_key: undefined,
       jobs: 0,
-      idle_since: 0,
+      ...never,
       state: 'busy' as const,
       executor,
     }
@@ -135,11 +177,11 @@ export class ExecutorPool implements AsyncDisposable {
     this.#stop(this.#seats.get(id)!)
   }
 
-  /** It was taken and no job was started in it: keeps it as it is. */
+  /** It was taken and no job was started in it: keeps it as it is, where another job may have it. */
   putBack(executor: Executor): void {
     const seat = this.#seats.get(executor.id)
     if (seat === undefined || seat.state !== 'busy') return
-    if (this.#shut) {
+    if (this.#shut || seat.reuse_key === undefined) {
       this.#stop(seat)
       return
     }
@@ -156,10 +198,17 @@ export class ExecutorPool implements AsyncDisposable {
       return
     }
     seat.state = 'checking'
+    seat.checking_since = this.#edges.clock.monotonic()
+    this.#notify()
     this.#track(
       executor.sweep().then(clean => {
+        const look_over = clean
+          ? this.#edges.clock.monotonic() - seat.checking_since
+          : Number.POSITIVE_INFINITY
+        this.#expected.set(seat.image_id, { ...this.#expectedOf(seat.image_id), look_over })
         if (!clean || this.#shut) {
           this.#stop(seat)
+          this.#notify()
           return
         }
         this.#keep(seat)

@@ -81,7 +81,7 @@ export class Placing {
     const image = await Promise.race([looked, aborted(stop)])
     if (workshop === undefined || !image || stop.aborted) return undefined
     if (!image.ok) return { image, placed: undefined }
-    const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group)
+    const idle = workshop.pool.takeIdle(image.value, execution.job.runner_group, execution.job.reuse_key)
     return { image, placed: idle && (await this.#placeIn(workshop, idle, image.value)) }
   }
 
@@ -95,7 +95,7 @@ export class Placing {
     const image = known ?? (await workshop.executors.prepare(job.image, onPull, stop))
     if (!image.ok) return image
     if (stop.aborted) return ended
-    const taken = await workshop.pool.take(image.value, job.runner_group, stop)
+    const taken = await workshop.pool.take(image.value, job.runner_group, job.reuse_key, stop)
     return taken.ok ? this.#placeIn(workshop, taken.value, image.value) : taken
   }
 

@@ -46,9 +46,7 @@ export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>>
   if (!facts.ok) return fail(facts.failure.message)
 
   const parts = { engine: engine.value, settings, workDir, edges }
-  const { processors } = facts.value
-  const once = 'it is for this job'
-  const machine = { busybox: busybox.value, processors, disk: facts.value, once }
+  const machine = { busybox: busybox.value, processors: facts.value.processors, disk: facts.value }
   try {
     return await asGuest(stateDir, { ...parts, ...machine }, run.onLeft, options =>
       runIn(options, facts.value, run),
@@ -71,7 +69,7 @@ async function runIn(
   const image = await executors.prepare(job.image, run.onPull, stop)
   if (stop.aborted) return asked
   if (!image.ok) return fail(image.failure.message)
-  const launched = await executors.launch(image.value, 'plugin-run')
+  const launched = await executors.launch(image.value, 'plugin-run', false)
   if (stop.aborted) return asked
   if (!launched.ok) return fail(explain(launched.failure.message, options, facts).message)
   const executor = launched.value

@@ -31,6 +31,8 @@ export interface Job {
   kind: JobKind
   image: string
   runner_group: string
+  /** Only a job with the same key may have its container before or after it; absent: no other job. */
+  reuse_key?: string
   command?: string[]
   args?: string[]
   env: Record<string, string>

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Reuse } from '../config/executor-section.ts'
 import { judgePayload } from '../protocol/answers.ts'
 import { mostSecretBytes } from '../protocol/mask.ts'
 import type { InputContext, Reservation, SecretValues } from '../protocol/messages.ts'
@@ -6,6 +7,7 @@ import { unseal } from '../protocol/seal.ts'
 import { secretsOfInput } from '../protocol/secrets.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { Assignment, type Beginning } from './assignment.ts'
+import { reuseKeyOf } from './executors/reuse.ts'
 import { Reminder } from './registrar.ts'
 import type { Room } from './room.ts'
 import type { Execution, Job, Lease, Spool } from './spool.ts'
@@ -14,6 +16,7 @@ import type { Execution, Job, Lease, Spool } from './spool.ts'
 export interface JobDefaults {
   runner_group: string
   release_url: string
+  reuse: Reuse
 }
 
 /** All executions that this process has to do with. */
@@ -181,11 +184,13 @@ export class Work {
     if (bytes > mostSecretBytes)
       return fail(`its secrets have ${bytes} bytes, too many to be masked: ${mostSecretBytes} are the most`)
     const { command, args, abort_signal } = reservation
+    const reuse_key = reuseKeyOf(this.#defaults.reuse, reservation)
     return ok({
       execution_id: reservation.execution_id,
       kind: reservation.kind,
       image: reservation.image,
       runner_group: this.#defaults.runner_group,
+      ...(reuse_key === undefined ? {} : { reuse_key }),
       ...(command === undefined ? {} : { command }),
       ...(args === undefined ? {} : { args }),
       env: reservation.env ?? {},

@@ -21,6 +21,8 @@ export interface Keys {
   sealAtRest(text: string): string
   /** Throws where it was sealed under another key, or is damaged. */
   openAtRest(text: string): string
+  /** A text for an owner that says nothing of it, the same for as long as the key is. */
+  domainOf(owner: string): string
   /** By what a store knows its key; tells nothing about it. */
   readonly check: string
 }

@@ -8,18 +8,19 @@ import { readable, shown, type UnreadableRow, unreadable } from './pages.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import type { JobRow, Reader, Writer } from './store/store.ts'
 
-/** Defines a job, whatever it was before. */
+/** Defines a job, whatever it was before; `owner` is the token by which that is asked for. */
 export async function putJob(
   tx: Writer,
   ctx: Context,
   name: string,
   { name: nameInBody = name, ...definition }: JobBody,
+  owner?: string,
 ): Promise<Result<{ job: Job; created: boolean }, Refusal>> {
   if (nameInBody !== name)
     return refuse('malformed', `/name is ${nameInBody}, and the path says ${name}: a job cannot be renamed`)
   const stored = storeDefinition(definition, ctx.keys)
   if (!stored.ok) return stored
-  const row = { name, ...stored.value }
+  const row = { name, ...stored.value, ...(owner !== undefined && { owner }) }
   const created = (await tx.job(name)) === undefined
   tx.putJob(row)
   return ok({ job: jobView(row, ctx.keys), created })
@@ -62,10 +63,11 @@ export async function restore(
   tx: Writer,
   ctx: Context,
   backup: unknown,
+  owner?: string,
 ): Promise<Result<{ restored: number }, Refusal>> {
   const rows = readBackup(backup, ctx.keys)
   if (!rows.ok) return rows
-  for (const row of rows.value) tx.putJob(row)
+  for (const row of rows.value) tx.putJob(owner === undefined ? row : { ...row, owner })
   return ok({ restored: rows.value.length })
 }
 

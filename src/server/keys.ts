@@ -18,6 +18,8 @@ export function keysOf(key: Uint8Array): Keys {
   const { createHmac } = process.getBuiltinModule('node:crypto')
   return {
     check: createHmac('sha256', key).update('runner server: key check 1').digest('hex'),
+    domainOf: owner =>
+      createHmac('sha256', key).update(`runner server: trust domain 1 ${owner}`).digest('hex').slice(0, 32),
     sealAtRest: text => seal(text, key),
     openAtRest(text) {
       const opened = unseal(text, key)

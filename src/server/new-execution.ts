@@ -8,6 +8,7 @@ export function newExecution(
   ctx: Context,
   { body }: Stored,
   job_name: string | null,
+  owner: string | undefined,
 ): ExecutionRow {
   const id = newId(ctx.chance, tx.now)
   const { max_queue_seconds } = body
@@ -44,5 +45,6 @@ export function newExecution(
     previous_id: null,
     result: null,
     abort_timeout_seconds: body.abort_timeout_seconds ?? null,
+    ...(owner !== undefined && { owner }),
   }
 }

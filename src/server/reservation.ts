@@ -27,13 +27,15 @@ export function reservationFor(
   } catch {
     return fail('definition-unreadable')
   }
-  const { command, args, max_time_seconds, abort_signal } = definition.body
+  const { command, args, max_time_seconds, abort_signal, reuse } = definition.body
   const { env, input, secret_values } = reservationParts(parts, () => dataKeyOf(ctx, runner))
   const left = Math.max(0, ((row.deadline ?? now) - now) / 1000)
   return ok({
     execution_id: row.id,
     lease_id: row.lease_id,
     kind: row.kind,
+    ...(row.owner !== undefined && { domain: ctx.keys.domainOf(row.owner) }),
+    ...(reuse && { reuse }),
     job_name: row.job_name,
     group: row.group,
     attempt: row.attempt,

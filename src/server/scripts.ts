@@ -24,10 +24,11 @@ export async function submitScript(
   tx: Writer,
   ctx: Context,
   { image, command, input, runner_id }: Script,
+  owner?: string,
 ): Promise<Result<Execution, Refusal>> {
   const stored = storeDefinition({ image, command, ...(input && { input }) }, ctx.keys)
   if (!stored.ok) return stored
-  const row = await handOver(tx, ctx, stored.value, runner_id)
+  const row = await handOver(tx, ctx, stored.value, runner_id, owner)
   return row.ok ? ok(newView(row.value)) : row
 }
 
@@ -38,7 +39,7 @@ export async function rerunScript(
   before: ExecutionRow,
   definition: Stored,
 ): Promise<Result<ExecutionRow, Refusal>> {
-  return handOver(tx, ctx, definition, before.target_runner_id ?? undefined)
+  return handOver(tx, ctx, definition, before.target_runner_id ?? undefined, before.owner)
 }
 
 async function handOver(
@@ -46,12 +47,13 @@ async function handOver(
   ctx: Context,
   { body, sealed }: Stored,
   runnerId: string | undefined,
+  owner: string | undefined,
 ): Promise<Result<ExecutionRow, Refusal>> {
   const found = runnerId === undefined ? await choose(tx) : await named(tx, runnerId)
   if (!found.ok) return found
   const runner = found.value
   const queued: ExecutionRow = {
-    ...newExecution(tx, ctx, { body, sealed }, null),
+    ...newExecution(tx, ctx, { body, sealed }, null, owner),
     kind: 'script',
     runner_group: groupOf(runner),
     capabilities: [capability],

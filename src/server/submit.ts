@@ -31,7 +31,7 @@ export async function runJob(
 ): Promise<Result<Execution, Refusal>> {
   return once(tx, ctx, by, `run ${name}`, async () => {
     const job = await tx.job(name)
-    return job === undefined ? noJob(name) : enqueue(tx, ctx, job, name)
+    return job === undefined ? noJob(name) : enqueue(tx, ctx, job, name, job.owner)
   })
 }
 
@@ -47,7 +47,7 @@ export async function submit(
     if (job_name === undefined && body.concurrency === 'forbid')
       return refuse('malformed', '/concurrency forbid needs a /job_name, by which executions are compared')
     const stored = storeDefinition(definition, ctx.keys)
-    return stored.ok ? enqueue(tx, ctx, stored.value, job_name ?? null) : stored
+    return stored.ok ? enqueue(tx, ctx, stored.value, job_name ?? null, by.token_id) : stored
   })
 }
 
@@ -65,7 +65,7 @@ export async function rerun(
       return refuse('not-found', 'there is no execution with this id')
     if (!hasEnded(before)) return refuse('not-finished', `it is ${before.state}; abort it, or wait`)
     if (before.kind === 'script') return rerunScript(tx, ctx, before, definition)
-    return enqueue(tx, ctx, definition, before.job_name)
+    return enqueue(tx, ctx, definition, before.job_name, before.owner)
   })
 }
 
@@ -74,8 +74,9 @@ async function enqueue(
   ctx: Context,
   { body, sealed }: Stored,
   jobName: string | null,
+  owner: string | undefined,
 ): Promise<Result<ExecutionRow, Refusal>> {
-  const row = newExecution(tx, ctx, { body, sealed }, jobName)
+  const row = newExecution(tx, ctx, { body, sealed }, jobName, owner)
   if (row.concurrency === 'forbid' && jobName !== null && (await tx.hasActive(jobName)))
     return refuse(
       'already-running',

@@ -24,6 +24,8 @@ serverTest(t, 'jobs are defined, shown, run and removed', {}, async (t, server) 
     'busybox',
     '--priority',
     '5',
+    '--reuse',
+    'job',
     '--',
     'echo',
     '-n',
@@ -31,7 +33,9 @@ serverTest(t, 'jobs are defined, shown, run and removed', {}, async (t, server) 
   ])
   t.same([put.status, put.out], [0, ''])
   t.match(put.err, 'job hello is defined')
-  t.match(await json<Job>(server, ['job', 'show', 'hello']), { command: ['echo', '-n', 'x'], priority: 5 })
+  t.match(await json<Job>(server, ['job', 'show', 'hello']), {
+    ...{ command: ['echo', '-n', 'x'], priority: 5, reuse: 'job' },
+  })
   t.match(
     (await say(server, ['job', 'list'])).out,
     /^job +runs .*\nhello +echo -n x +busybox +default +5 +0\n$/,

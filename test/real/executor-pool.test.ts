@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ExecutorPool } from '../../src/remote/executor-pool.ts'
 import { Placing } from '../../src/remote/placing.ts'
@@ -14,9 +16,10 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     await makeImage(world.engine, name, { fill: withBusybox, changes: [`ENV N=${name}`] })
   const images = { box: await world.image('box'), other: await world.image('other') }
   const never = new AbortController().signal
+  const key = 'domain'
   const test = (title: string, more: object, body: (t: Test, pool: ExecutorPool) => Promise<void>) =>
     t.test(title, async t => {
-      const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 3, ...more }
+      const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 5, ...more }
       {
         await using pool = new ExecutorPool(world.executors(), settings, edges)
         await body(t, pool)
@@ -24,7 +27,7 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
       t.same(await world.leftovers(), [], 'nothing is left')
     })
   const job = async (pool: ExecutorPool, name: 'box' | 'other', script: string) => {
-    const executor = value(await pool.take(images[name], 'default', never))
+    const executor = value(await pool.take(images[name], 'default', key, never))
     const end = await world.run(executor, name, { command: ['sh', '-c', script] })
     pool.giveBack(executor)
     return { id: executor.id, ...end }
@@ -39,12 +42,12 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     {},
     async (t, pool) => {
       const ids = []
-      for (let i = 0; i < 4; i++) {
+      for (let i = 0; i < 6; i++) {
         ids.push((await job(pool, 'box', 'echo $N')).id)
         await settled(pool)
       }
-      t.equal(new Set(ids.slice(0, 3)).size, 1)
-      t.not(ids[3], ids[0], 'replaced after three jobs')
+      t.equal(new Set(ids.slice(0, 5)).size, 1)
+      t.not(ids[5], ids[0], 'replaced after five jobs')
       t.equal(pool.seats.length, 1)
     },
   )
@@ -58,7 +61,7 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     }
     for (const early of [false, true]) {
       const stop = new AbortController()
-      const execution = world.spool.add(world.job('box', { command: ['true'] }))
+      const execution = world.spool.add(world.job('box', { command: ['true'], reuse_key: key }))
       const placing = new Placing({
         ...{ room: { edges, images: new Map(), host }, execution, onPull: () => {} },
         // Its record is on its way to the disk.
@@ -79,7 +82,7 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     async (t, pool) => {
       const told: string[] = []
       pool.onLeft = message => told.push(message)
-      const executor = value(await pool.take(images.box, 'default', never))
+      const executor = value(await pool.take(images.box, 'default', key, never))
       const remove = executor.remove.bind(executor)
       Object.assign(executor, {
         remove: async () => fail({ reason: 'files-left', message: "another user's" }),
@@ -92,7 +95,7 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
   )
 
   await test('at its end it gives up on what the engine does not let go of', {}, async (t, pool) => {
-    const executor = value(await pool.take(images.box, 'default', never))
+    const executor = value(await pool.take(images.box, 'default', key, never))
     const remove = executor.remove.bind(executor)
     let asked = 0
     Object.assign(executor, {
@@ -108,6 +111,53 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
     await closed
     t.ok((await remove()).ok)
   })
+
+  await test('an executor is for one trust domain, and without one for one job', {}, async (t, pool) => {
+    const ids: string[] = []
+    const domains = ['one', 'two', undefined, 'one', 'two', undefined, undefined]
+    for (const domain of domains) {
+      const executor = value(await pool.take(images.box, 'default', domain, never))
+      const { log } = await world.run(executor, 'box', { command: ['sh', '-c', 'echo $N'] })
+      t.equal(log, 'box\n')
+      const before = ids.lastIndexOf(executor.id)
+      t.ok(before === -1 || (domain !== undefined && domains[before] === domain))
+      ids.push(executor.id)
+      pool.giveBack(executor)
+      await settled(pool)
+    }
+    t.ok(pool.seats.every(seat => seat.reuse_key !== undefined))
+  })
+
+  await test(
+    'jobs one after the other use one executor, however long it is looked over',
+    { max_jobs_per_executor: 6 },
+    async (t, pool) => {
+      await makeImage(world.engine, 'large', {
+        fill(root) {
+          withBusybox(root)
+          for (let folder = 0; folder < 1000; folder++) {
+            const path = join(root, 'large', `${folder}`)
+            mkdirSync(path, { recursive: true })
+            for (let file = 0; file < 20; file++) writeFileSync(join(path, `${file}`), '')
+          }
+        },
+      })
+      const large = await world.image('large')
+      const ids = new Set<string>()
+      let met = 0
+      for (let round = 0; round < 5; round++) {
+        if (pool.seats.some(({ state }) => state === 'checking')) met++
+        const executor = value(await pool.take(large, 'default', key, never))
+        ids.add(executor.id)
+        t.match(await world.run(executor, 'large', { command: ['true'] }), { outcome: 'succeeded' })
+        pool.giveBack(executor)
+      }
+      t.equal(met, 4, 'each but the first came while it was looked over')
+      t.equal(ids.size, 1)
+      await settled(pool)
+      t.match(pool.seats, [{ state: 'idle', jobs: 5 }])
+    },
+  )
 
   await test('one that is not clean is not used again', {}, async (t, pool) => {
     const { id } = await job(pool, 'box', 'echo x >/etc/x')
@@ -137,9 +187,9 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
       await job(pool, 'box', 'true')
       await settled(pool)
       t.equal((await job(pool, 'other', 'echo $N')).log, 'other\n')
-      const busy = value(await pool.take(images.box, 'default', never))
+      const busy = value(await pool.take(images.box, 'default', key, never))
       t.equal(pool.freeSlots, 0)
-      const waiting = pool.take(images.other, 'default', never)
+      const waiting = pool.take(images.other, 'default', key, never)
       const ended = await world.run(busy, 'box', { command: ['true'] })
       t.equal(ended.outcome, 'succeeded')
       pool.giveBack(busy)
@@ -148,7 +198,7 @@ testWith(t, 'the pool of executors', executorNeeds, async t => {
       await pool.discard(got)
       const stop = new AbortController()
       stop.abort()
-      t.match(await pool.take(images.box, 'default', stop.signal), { ok: false })
+      t.match(await pool.take(images.box, 'default', key, stop.signal), { ok: false })
     },
   )
 })

@@ -1,27 +1,88 @@
 import fc from 'fast-check'
 import t from 'tap'
 import {
-  choose,
+  choose as chooseAt,
+  type Expected,
   expired,
   freeSlots,
   mayStay,
   nextExpiry,
   type Seat,
   type SeatState,
+  type Wanted,
 } from '../../src/remote/pool.ts'
 
 const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 100 }
 const seat = (executor_id: string, state: SeatState, more: Partial<Seat> = {}): Seat => ({
-  ...{ executor_id, image_id: 'a', group: 'g', state, jobs: 1, idle_since: 0 },
+  ...{ executor_id, image_id: 'a', group: 'g', reuse_key: 'k', state, jobs: 1, idle_since: 0 },
+  ...{ checking_since: 0, awaited: false },
   ...more,
 })
-const wanted = { image_id: 'a', group: 'g' }
+const wanted = { image_id: 'a', group: 'g', reuse_key: 'k' }
+/** Where nothing has been seen yet. */
+const choose = (seats: readonly Seat[], wanted: Wanted, all: typeof settings) =>
+  chooseAt(seats, wanted, all, 0, { start: 0, look_over: 0 })
 
 t.test('a job takes an idle executor of its image and group', async t => {
   t.same(choose([seat('1', 'busy'), seat('2', 'idle')], wanted, settings), { use: '2' })
   const two = [seat('1', 'idle', { idle_since: 5 }), seat('2', 'idle', { idle_since: 7 })]
   t.same(choose(two, wanted, settings), { use: '2' }, 'the latest used, so that the other can grow old')
 })
+
+t.test('an executor that has had a job is for others of its key, and without one for nobody', async t => {
+  const used = [seat('1', 'idle', { reuse_key: 'other' }), seat('2', 'idle', { reuse_key: undefined })]
+  t.same(choose(used, wanted, { ...settings, capacity: 3 }), { launch: true })
+  t.same(choose(used, { ...wanted, reuse_key: undefined }, { ...settings, capacity: 3 }), { launch: true })
+  t.same(choose(used, wanted, settings), { evict: '2' })
+  t.notOk(mayStay({ jobs: 1, reuse_key: undefined }, settings))
+})
+
+t.test('one that is being looked over is waited for where it is expected sooner than a new one', async t => {
+  const checking = seat('1', 'checking', { checking_since: 10 })
+  const at = (now: number, expected: Expected, more: Seat[] = [], job: Wanted = wanted) =>
+    chooseAt([checking, ...more], job, settings, now, expected)
+  const usual = { start: 2, look_over: 1 }
+  t.same(at(10, usual), { expect: '1', seconds: 2 })
+  t.same(at(10.5, usual), { expect: '1', seconds: 1.5 })
+  t.same(at(12, usual), { launch: true }, 'it has taken as long as a new one would')
+  t.same(at(10, { start: 1, look_over: 3 }), { launch: true })
+  t.same(at(12.5, { start: 1, look_over: 3 }), { expect: '1', seconds: 0.5 }, 'it is nearly over')
+  t.same(at(10, { start: 2, look_over: 0 }), { expect: '1', seconds: 2 }, 'none has been seen')
+  t.same(at(10, { start: 2, look_over: Number.POSITIVE_INFINITY }), { launch: true }, 'the last one ended it')
+  for (const job of [
+    { ...wanted, reuse_key: 'other' },
+    { ...wanted, image_id: 'b' },
+    { ...wanted, group: 'h' },
+    { ...wanted, reuse_key: undefined },
+  ])
+    t.same(at(10, usual, [], job), { launch: true }, 'it is not for this job')
+  checking.awaited = true
+  t.same(at(10, usual), { launch: true }, 'another job waits for it')
+  const later = seat('2', 'checking', { checking_since: 10.5 })
+  t.same(at(11, usual, [later]), { expect: '2', seconds: 1.5 })
+  t.same(at(11, usual, [later, seat('3', 'busy')]), { wait: true }, 'too many live')
+  checking.awaited = false
+  t.same(at(10, usual, [seat('2', 'idle', { reuse_key: 'other' })]), { expect: '1', seconds: 2 })
+})
+
+t.test(
+  'whatever is expected, no job waits for a look-over for longer than that or a new executor takes',
+  async _t => {
+    const seconds = fc.double({ min: 0, max: 100, noNaN: true })
+    fc.assert(
+      fc.property(seconds, seconds, seconds, (start, look_over, taken) => {
+        const choice = chooseAt([seat('1', 'checking')], wanted, settings, taken, { start, look_over })
+        if (!('expect' in choice)) return
+        if (choice.seconds <= 0) throw new Error('it would ask again at once')
+        if (taken + choice.seconds > Math.max(start, look_over) + 1e-9) throw new Error('it waits too long')
+        const then = chooseAt([seat('1', 'checking')], wanted, settings, taken + choice.seconds + 1e-9, {
+          ...{ start, look_over },
+        })
+        if (!('launch' in then)) throw new Error('it waits again')
+      }),
+    )
+  },
+)
 
 t.test('else a free place', async t => {
   t.same(choose([], wanted, settings), { launch: true })
@@ -60,9 +121,9 @@ t.test('idle ones go when their time is over, or when there are too many', async
 })
 
 t.test('an executor stays for as many jobs as it may, and with eviction time 0 for one', async t => {
-  t.ok(mayStay({ jobs: 99 }, settings))
-  t.notOk(mayStay({ jobs: 100 }, settings))
-  t.notOk(mayStay({ jobs: 1 }, { ...settings, eviction_time_seconds: 0 }))
+  t.ok(mayStay({ jobs: 99, reuse_key: 'k' }, settings))
+  t.notOk(mayStay({ jobs: 100, reuse_key: 'k' }, settings))
+  t.notOk(mayStay({ jobs: 1, reuse_key: 'k' }, { ...settings, eviction_time_seconds: 0 }))
 })
 
 t.test(
@@ -78,7 +139,7 @@ t.test(
           time++
           if (step < 3) {
             const free = freeSlots(seats, all)
-            const choice = choose(seats, { image_id, group: 'g' }, all)
+            const choice = choose(seats, { image_id, group: 'g', reuse_key: 'k' }, all)
             if ('use' in choice) seats.find(({ executor_id }) => executor_id === choice.use)!.state = 'busy'
             else if ('launch' in choice) seats.push(seat(String(index), 'busy', { image_id }))
             else if ('evict' in choice)

@@ -198,7 +198,7 @@ onEachStore(t, 'a runner is shown as the protocol says', async (t, room) => {
 onEachStore(t, 'where thousands run, each shows less of its log, and none is left out', async (t, room) => {
   const ids = await room.write(async tx =>
     Array.from({ length: 2048 }, () => {
-      const row = newExecution(tx, room.ctx, { body: { image: 'x' }, sealed: '' }, null)
+      const row = newExecution(tx, room.ctx, { body: { image: 'x' }, sealed: '' }, null, undefined)
       tx.putExecution({ ...row, state: 'running' })
       return row.id
     }),

@@ -98,7 +98,7 @@ export class World implements AsyncDisposable {
   }
 
   async launch(name: string, changes: Partial<ExecutorConfiguration> = {}): Promise<Executor> {
-    return value(await this.executors(changes).launch(await this.image(name), 'default'))
+    return value(await this.executors(changes).launch(await this.image(name), 'default', true))
   }
 
   /** A job with all that it needs. */

@@ -28,6 +28,8 @@ export interface DefinitionOptions {
   maxQueue?: number
   abortTimeout?: number
   abortSignal?: string
+  /** Which other job may have its container. */
+  reuse?: 'domain' | 'job' | 'never'
 }
 
 /** Reads a file, or standard input where its name is `-`. */
@@ -60,6 +62,7 @@ export function definitionOf(
     max_queue_seconds: options.maxQueue,
     abort_timeout_seconds: options.abortTimeout,
     abort_signal: options.abortSignal,
+    reuse: options.reuse,
     ...(options.capability.length === 0 ? {} : { capabilities: options.capability }),
   }
   for (const [key, value] of Object.entries(given))

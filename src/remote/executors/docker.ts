@@ -61,9 +61,11 @@ export class DockerExecutors implements Executors {
     return this.#images.prepare(reference, onProgress, signal)
   }
 
-  async launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>> {
+  async launch(image: ImageFacts, group: string, again: boolean): Promise<Result<Executor, ExecutorFailure>> {
     const { engine, edges } = this.#options
-    const executor = new DockerExecutor(this.#options, edges.chance.id(), image.id, group, false)
+    const once = this.#options.once ?? (again ? undefined : 'it was made for one job')
+    const options = { ...this.#options, once }
+    const executor = new DockerExecutor(options, edges.chance.id(), image.id, group, false)
     try {
       await this.#makeFiles(executor)
     } catch (error) {
@@ -71,7 +73,7 @@ export class DockerExecutors implements Executors {
       const message = `the files of an executor cannot be made in ${executor.directory}: ${errorText(error)}`
       return fail({ reason: 'executor-not-started', message, ...left })
     }
-    const created = await this.#create(executor, image)
+    const created = await this.#create(executor, image, options)
     const started = created.ok
       ? await engine.call(
           'start a container',
@@ -95,9 +97,13 @@ export class DockerExecutors implements Executors {
   }
 
   /** With a limit that the engine enforces, where it can: with overlay2 on XFS with pquota, which it does not say. */
-  async #create(executor: DockerExecutor, image: ImageFacts): Promise<Result<unknown, EngineFailure>> {
-    const { engine, settings } = this.#options
-    const own = containerSettings(executor, image, this.#options)
+  async #create(
+    executor: DockerExecutor,
+    image: ImageFacts,
+    options: DockerOptions,
+  ): Promise<Result<unknown, EngineFailure>> {
+    const { engine, settings } = options
+    const own = containerSettings(executor, image, options)
     const create = (more: object) =>
       engine.call(
         'create a container',

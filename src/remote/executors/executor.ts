@@ -107,8 +107,8 @@ export interface Executors {
     onProgress?: (progress: PullProgress) => void,
     signal?: AbortSignal,
   ): Promise<Result<ImageFacts, ImageFailure>>
-  /** Starts an executor; resolves when it takes orders. */
-  launch(image: ImageFacts, group: string): Promise<Result<Executor, ExecutorFailure>>
+  /** Starts an executor, for one job or for several; resolves when it takes orders. */
+  launch(image: ImageFacts, group: string, again: boolean): Promise<Result<Executor, ExecutorFailure>>
   /** Those of earlier processes: all that carry this runner's name, alive or dead. */
   adopt(): Promise<Result<Executor[], ExecutorFailure>>
 }

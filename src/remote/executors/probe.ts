@@ -67,7 +67,7 @@ export async function probe(
   })
   const image = await executors.prepare(`${repo}:${tag}`)
   if (!image.ok) return fail({ reason: 'engine-refused', message: image.failure.message })
-  const launched = await executors.launch(image.value, 'probe')
+  const launched = await executors.launch(image.value, 'probe', true)
   if (!launched.ok) return fail(explain(launched.failure.message, options, engine))
 
   const executor = launched.value

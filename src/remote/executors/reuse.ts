@@ -1,5 +1,6 @@
-/* Whether a container may have a second job: what the engine and the configuration say before there is one. */
-import type { ExecutorConfiguration } from '../../config/executor-section.ts'
+/* Whether a container may have a second job, and which. */
+import type { ExecutorConfiguration, Reuse } from '../../config/executor-section.ts'
+import type { Reservation } from '../../protocol/messages.ts'
 import type { EngineFacts } from './engine.ts'
 
 /** Capabilities with which a job can change nothing that outlives it and that the supervisor does not see. */
@@ -26,4 +27,19 @@ export function onceBecause(
   return power === undefined
     ? undefined
     : `cap_add gives jobs ${power}, by which they can leave what nobody sees`
+}
+
+/**
+ * What another job must have in common with this one to get its container: the trust domain, and where either the runner
+ * or the job says so, the name of the job; undefined: no other job gets it. A word of a newer server is the strictest.
+ */
+export function reuseKeyOf(
+  reuse: Reuse,
+  job: Pick<Reservation, 'domain' | 'reuse' | 'job_name'>,
+): string | undefined {
+  if (job.domain === undefined) return undefined
+  const words: string[] = [reuse, job.reuse ?? 'domain']
+  if (words.every(word => word === 'domain')) return JSON.stringify([job.domain])
+  const perJob = words.every(word => word === 'domain' || word === 'job')
+  return perJob && job.job_name !== null ? JSON.stringify([job.domain, job.job_name]) : undefined
 }

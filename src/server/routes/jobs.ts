@@ -10,14 +10,14 @@ import { json, jsonOf, nothingOf } from './answers.ts'
 
 /** Definitions, and their backup. */
 export const jobHandlers = {
-  async putJob({ params, body }, { store, context }) {
-    const put = await store.write(tx => putJob(tx, context, params.name!, body as JobBody))
+  async putJob({ params, body, token }, { store, context }) {
+    const put = await store.write(tx => putJob(tx, context, params.name!, body as JobBody, token?.id))
     return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
   },
 
-  async postJob({ body }, { store, context }) {
+  async postJob({ body, token }, { store, context }) {
     const job = body as Job
-    const put = await store.write(tx => putJob(tx, context, job.name, job))
+    const put = await store.write(tx => putJob(tx, context, job.name, job, token?.id))
     return put.ok ? json(put.value.job, put.value.created ? 201 : 200) : put
   },
 
@@ -36,7 +36,7 @@ export const jobHandlers = {
   async restore(call, { store, context }) {
     const backup = await backupOf(call)
     if (!backup.ok) return backup
-    return jsonOf(await store.write(tx => restore(tx, context, backup.value)))
+    return jsonOf(await store.write(tx => restore(tx, context, backup.value, call.token?.id)))
   },
 } satisfies Partial<Handlers>
 

@@ -11,10 +11,10 @@ const defaultWait = 50
 
 /** Scripts, pushed to one runner. */
 export const scriptHandlers = {
-  async script({ body, response }, world) {
+  async script({ body, response, token }, world) {
     const { store, context } = world
     const script = body as Script
-    const pushed = await store.write(tx => submitScript(tx, context, script))
+    const pushed = await store.write(tx => submitScript(tx, context, script, token?.id))
     if (!pushed.ok) return pushed
     const { id } = pushed.value
     const gone = new AbortController()

@@ -65,6 +65,8 @@ export interface ExecutionRow {
     output_sha256: string | null
   } | null
   abort_timeout_seconds: number | null
+  /** The token whose holder is answerable for what runs: of a named job, who defined it. Absent in older rows. */
+  owner?: string | undefined
 }
 
 /** What a run was asked to do: a snapshot that all attempts of a group share. */
@@ -81,6 +83,8 @@ export interface JobRow {
   name: string
   body: DefinitionRow['body']
   sealed: string
+  /** The token by which it was defined; absent in older rows. */
+  owner?: string | undefined
 }
 
 /** What the registration of a runner says of it, where no operator set it. */
