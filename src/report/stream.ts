@@ -51,7 +51,7 @@ export function streamOut(stream: Writable, onLost: (error: Error) => void = () 
  * Node writes to a terminal as to a file: one that is stopped (Ctrl-S) would stop this process. A terminal that could not
  * be opened anew for this process still does.
  */
-function neverBlock(stream: Writable & { isTTY?: boolean }): void {
+export function neverBlock(stream: Writable & { isTTY?: boolean }): void {
   if (!stream.isTTY) return
   // Node has no public name for it.
   const { _handle: handle } = stream as WriteStream & { _handle?: { setBlocking?(on: boolean): void } }
