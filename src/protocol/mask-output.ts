@@ -41,15 +41,25 @@ export function maskText(text: string, mask: Mask): string {
   return Buffer.from(maskBytes(Buffer.from(text), mask)).toString()
 }
 
-/** The texts of the passwords in an output. */
+/** Bytes of passwords among the outputs that are looked for in the others. */
+const mostOfOutput = 16_384
+
+/** The texts of the passwords in an output, the short ones first, as many as are looked for. */
 export function secretsOfOutput(
   { outputProperties, reportingRecords }: Shown,
   passwords: ReadonlySet<string>,
-) {
+): string[] {
   const named = isObject(outputProperties)
     ? Object.entries(outputProperties).flatMap(([name, value]) => (passwords.has(name) ? textsOf(value) : []))
     : []
-  return [...new Set([...named, ...passwordsIn(outputProperties), ...passwordsIn(reportingRecords)])]
+  const texts = new Set([...named, ...passwordsIn(outputProperties), ...passwordsIn(reportingRecords)])
+  let size = 0
+  return [...texts]
+    .toSorted((one, other) => one.length - other.length)
+    .filter(text => {
+      size += Buffer.byteLength(text)
+      return size <= mostOfOutput
+    })
 }
 
 /** An object or an array, whose keys are its indexes. */

@@ -71,19 +71,9 @@ function secretsOf(job: Job): string[] {
   )
 }
 
-/** Bytes of passwords among its outputs that are looked for in the others. */
-const mostOfOutput = 16_384
-
 /** What a job must not show in its output: the passwords that it leaves, too. */
 function outputMaskOf(job: Job, output: OutputContext | null, passwords: ReadonlySet<string>): Mask {
-  const secrets = secretsOf(job)
-  let size = 0
-  for (const secret of output === null ? [] : secretsOfOutput(output, passwords)) {
-    size += Buffer.byteLength(secret)
-    if (size > mostOfOutput) break
-    secrets.push(secret)
-  }
-  return makeMask(secrets)
+  return makeMask([...secretsOf(job), ...(output === null ? [] : secretsOfOutput(output, passwords))])
 }
 
 /** Watches one job to its end. */

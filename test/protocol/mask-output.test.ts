@@ -70,6 +70,8 @@ t.test('an output that is a password is hidden, at any depth, and never where it
   const kept = await maskOutput({ outputProperties: json(given) }, passwords, makeMask(['abc']))
   t.same(kept.outputProperties, { ...given, other: 'x***x' })
   t.same(secretsOfOutput({ outputProperties: given }, passwords), ['abc', '1234'])
+  const large = { token: 'x'.repeat(20_000), none: 'y'.repeat(16_379), pin: 'short' }
+  t.same(secretsOfOutput({ outputProperties: large }, passwords), ['short', large.none])
 })
 
 t.test('error message and reporting records are masked too', async t => {
