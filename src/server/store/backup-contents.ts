@@ -6,6 +6,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { fail, ok, type Result } from '../../result.ts'
 import { migrationsFor, newestVersion } from './migrations.ts'
 import { applicationId } from './open-sqlite.ts'
+import { isLogId } from './segments.ts'
 import { SqliteConnection } from './sqlite.ts'
 
 /** A file of the data directory that belongs to the store. */
@@ -55,6 +56,9 @@ export function checkContents(connection: SqliteConnection): Result<Map<string, 
   if (!schema.ok) return schema
   const [health] = connection.run('PRAGMA quick_check(1)')
   if (health?.quick_check !== 'ok') return fail('is damaged: make another backup')
+  const ids = connection.run('SELECT id FROM logs UNION ALL SELECT log_id FROM log_trash')
+  const odd = ids.find(({ id }) => typeof id !== 'string' || !isLogId(id))
+  if (odd !== undefined) return fail(`has a log of the id ${JSON.stringify(String(odd.id).slice(0, 100))}`)
   const files = new Map<string, BackupFile>()
   const rows = connection.run(
     'SELECT name, typeof(name) AS name_type, typeof(bytes) AS type, length(bytes) AS size FROM backup_files',

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode } from '../../result.ts'
-import { type Segments, segmentSize } from './segments.ts'
+import { isLogId, type Segments, segmentSize } from './segments.ts'
 import type { SqliteConnection } from './sqlite.ts'
 import type { LogRow } from './store.ts'
 import { decodeOr, encode } from './tables.ts'
@@ -15,7 +15,7 @@ export function reconcile(connection: SqliteConnection, segments: Segments): voi
   for (const answer of rows) {
     // One that cannot be read is of no other log's concern.
     const row = decodeOr('logs', answer, () => undefined)
-    if (row === undefined) continue
+    if (row === undefined || !isLogId(row.execution_id)) continue
     const directory = segments.directory(row.execution_id)
     const sizes = sizesIn(directory)
     const kept = keptOf(row, sizes)

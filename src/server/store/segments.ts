@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { makeDirectory } from '../../journal/files.ts'
 import { errorCode } from '../../result.ts'
 import type { Answer, LogBytes, LogChanges, LogWrite, Query, Value } from './engine.ts'
+import { StoreFailure } from './failure.ts'
 import { explainSqlite } from './sqlite-failure.ts'
 
 /** How many bytes of a log are in one file. */
@@ -32,8 +33,10 @@ export class Segments implements LogBytes {
     this.#run = run
   }
 
-  /** Where the segments of a log are. */
+  /** Where the segments of a log are. Throws a StoreFailure where its id would lead elsewhere. */
   directory(id: string): string {
+    if (!isLogId(id))
+      throw new StoreFailure('damaged', `${JSON.stringify(id.slice(0, 80))} is not the id of a log`)
     return join(this.#root, id.slice(0, 2), id)
   }
 
@@ -146,6 +149,7 @@ export class Segments implements LogBytes {
     for (const { log_id, start, stop } of this.#run('SELECT * FROM log_trash')) {
       const [id, from, to] = [log_id as string, start as number, stop as number]
       try {
+        if (!isLogId(id)) throw Object.assign(new Error('there is no such log'), { code: 'ENOENT' })
         const directory = this.directory(id)
         for (const name of await listed(directory))
           if (Number(name) >= from && Number(name) + segmentSize <= to) await rm(join(directory, name))
@@ -161,6 +165,9 @@ export class Segments implements LogBytes {
     }
   }
 }
+
+/** Whether an id can be the name of a directory; rows may come from a backup that somebody has changed. */
+export const isLogId = (id: string): boolean => /^[0-9A-Za-z][0-9A-Za-z-]{0,63}$/.test(id)
 
 /** The names of segments, in their order. */
 export async function listed(directory: string): Promise<string[]> {

@@ -127,6 +127,8 @@ const hostile: [title: string, change: string | ((file: string) => void), failur
     'CREATE TRIGGER x AFTER DELETE ON tokens BEGIN DELETE FROM jobs; END',
     /it has the trigger x/,
   ],
+  ['the id of a log that goes up', "UPDATE logs SET id = '../../x'", /a log of the id "\.\.\/\.\.\/x"/],
+  ['files to remove elsewhere', "INSERT INTO log_trash VALUES ('../../..', 0, 1e9)", /a log of the id "\.\./],
   ['a view', 'CREATE VIEW x AS SELECT 1', /it has the view x/],
   [
     'a view in the place of the files',
@@ -175,7 +177,7 @@ t.test('a backup that somebody has changed is refused as a whole, and writes not
       const database = new DatabaseSync(bad)
       try {
         // Where all rows have one name now, there is one row.
-        if (change.startsWith('UPDATE') && !change.includes('WHERE'))
+        if (change.startsWith('UPDATE backup_files') && !change.includes('WHERE'))
           database.exec("DELETE FROM backup_files WHERE name <> 'key'")
         database.exec(change)
       } finally {

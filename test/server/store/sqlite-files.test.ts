@@ -267,3 +267,26 @@ testWith(
     })
   },
 )
+
+t.test('no row leads out of the directory of logs', async t => {
+  const dir = t.testdir({ data: {}, victim: { 0: 'mine', 1048576: 'mine too' } })
+  const data = join(dir, 'data')
+  {
+    await using store = await storeIn(data)
+    await write(store, 'id', 0, Buffer.from('x'))
+  }
+  const database = new DatabaseSync(join(data, 'server.db'))
+  database.exec(`INSERT INTO log_trash VALUES ('../victim', 0, ${Number.MAX_SAFE_INTEGER})`)
+  database.exec(
+    "UPDATE logs SET id = '../victim', complete = 0, body = replace(body, '\"id\"', '\"../victim\"')",
+  )
+  t.match(database.prepare('SELECT body FROM logs').get()!.body, /victim/)
+  database.close()
+  {
+    await using store = await storeIn(data)
+    await write(store, 'other', 0, Buffer.from('x'))
+    t.equal(await failureOf(readAll(store, '../victim')), 'damaged')
+  }
+  t.same(readdirSync(join(dir, 'victim')), ['0', '1048576'])
+  t.equal(readFileSync(join(dir, 'victim', '0'), 'utf8'), 'mine')
+})
