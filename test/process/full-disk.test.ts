@@ -8,7 +8,7 @@ const onTmpfs = (options: string) => [
   '-m',
   'sh',
   '-c',
-  `mkdir -p "$DIR/state" && mount -t tmpfs -o ${options} none "$DIR/state" && exec "$@"`,
+  `mkdir -p "$DIR/state" && mount -t tmpfs -o mode=700,${options} none "$DIR/state" && exec "$@"`,
   'sh',
 ]
 

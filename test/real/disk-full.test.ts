@@ -16,7 +16,7 @@ t.setTimeout(120_000)
 testWith(t, 'a disk that is full', [...executorNeeds, program('nsenter')], async t => {
   await using engine = await Engine.start()
   await makeImage(engine, 'box', { fill: withBusybox, changes: ['CMD ["true"]'] })
-  const mount = 'mkdir "$1" && mount -t tmpfs -o size=12m none "$1"'
+  const mount = 'mkdir "$1" && mount -t tmpfs -o size=12m,mode=700 none "$1"'
   const small = join(engine.directory, 'small')
   await command('nsenter', [`--mount=${engine.mounts}`, 'sh', '-c', mount, 'sh', small])
   const place = `${engine.root}${small}`

@@ -21,7 +21,7 @@ testWith(t, 'a work directory on another disk', [...executorNeeds, program('nsen
     `--mount=${engine.mounts}`,
     'sh',
     '-c',
-    'mkdir "$1" && mount -t tmpfs none "$1"',
+    'mkdir "$1" && mount -t tmpfs -o mode=700 none "$1"',
     'sh',
     disk,
   ])

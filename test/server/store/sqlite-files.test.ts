@@ -248,7 +248,7 @@ testWith(
   async t => {
     const dir = t.testdir({})
     const script = join(import.meta.dirname, 'full-disk-child.ts')
-    const mounting = 'mount -t tmpfs -o size=3m none "$1" && exec "$2" "$3" "$1"'
+    const mounting = 'mount -t tmpfs -o size=3m,mode=755 none "$1" && exec "$2" "$3" "$1"'
     const child = spawn('unshare', ['-m', 'sh', '-c', mounting, 'sh', dir, process.execPath, script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
