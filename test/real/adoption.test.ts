@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { adoptJob } from '../../src/remote/execution.ts'
@@ -155,6 +155,21 @@ testWith(t, 'adoption', executorNeeds, async t => {
     const [gone] = await adoptAll(world)
     t.match(await gone!.started.finished(), { outcome: 'failed', reason: 'executor-lost', log: 'up\n' })
     await gone!.executor!.remove()
+  })
+
+  await test('a job of the release before, whose orders and log the container sees, is taken up too', async t => {
+    const script = 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done'
+    await kill(await other(world, { command: ['sh', '-c', script] }))
+    const [execution] = world.spool.all().executions
+    const directory = join(world.workDir, `${world.runnerId}.${execution!.place!.executor_id}`)
+    renameSync(join(directory, 'orders'), join(directory, 'control', 'orders'))
+    renameSync(join(directory, 'logs', execution!.id), join(directory, 'jobs', execution!.id, 'log'))
+    rmdirSync(join(directory, 'logs'))
+    const [job] = await adoptAll(world)
+    await job!.started.says('up\n')
+    job!.started.watch.abort()
+    t.match(await job!.started.finished(), { outcome: 'aborted', exit_code: 5, log: 'up\nbye\n' })
+    await job!.executor!.remove()
   })
 
   await test('an order that never got there is a job that was not started', async t => {

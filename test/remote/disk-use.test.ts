@@ -23,7 +23,7 @@ sleep 1000 & echo $!; read done; kill $!`
 })
 
 t.test('without processes to look at, or those of somebody else, that is said', async t => {
-  t.same(processesOf('no such container'), [])
+  t.same(await processesOf('no such container'), [])
   t.match(await namelessUse([]), { unseen: 'files without a name' })
 })
 

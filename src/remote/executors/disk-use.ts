@@ -5,8 +5,7 @@
  * nobody has received yet, is seen by nobody; only an engine that enforces a limit itself has hold of that.
  */
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
+import { readdir, readFile, stat, statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { errorCode } from '../../result.ts'
 
@@ -26,8 +25,8 @@ export interface DiskUse {
 
 /** Seconds for a walk over files, and how many open and mapped files are looked at. */
 const limits = { walk: 60, files: 200_000 }
-/** Files that one slice of the event loop looks at. */
-const slice = 256
+/** Lines of /proc/PID/maps that take as long as a look at a file. */
+const linesInLook = 16
 
 /** Bytes on disk of what is in some directories or files; one that is not there has none. */
 export async function namedUse(busybox: string, paths: readonly string[]): Promise<DiskUse> {
@@ -54,29 +53,36 @@ async function du(busybox: string, paths: readonly string[]) {
 }
 
 /** Ids of the processes of a container, on this host; none where it has another /proc than the engine. */
-export function processesOf(containerId: string): string[] {
-  return readdirSync('/proc').filter(name => /^\d+$/.test(name) && read(name, 'cgroup').includes(containerId))
+export async function processesOf(containerId: string): Promise<string[]> {
+  const found: string[] = []
+  for (const name of await readdir('/proc'))
+    if (/^\d+$/.test(name) && (await read(name, 'cgroup')).includes(containerId)) found.push(name)
+  return found
 }
 
-/** Bytes on disk of files that have no name any more, and that processes hold open or mapped. */
+/**
+ * Bytes on disk of files that have no name any more, and that processes hold open or mapped. This may never come to an end:
+ * the kernel lets a reader of /proc wait for a process that holds the lock of its own memory.
+ */
 export async function namelessUse(processes: readonly string[]): Promise<DiskUse> {
   const found = new Map<string, number>()
   let unseen: Unseen | undefined = processes.length === 0 ? 'files without a name' : undefined
   let looks = 0
   for (const pid of processes) {
-    const open = entries(`/proc/${pid}/fd`)
+    const open = await entries(`/proc/${pid}/fd`)
     if (open === undefined) unseen = 'files without a name'
-    const mapped = deletedMaps(read(pid, 'maps'))
+    const maps = (await read(pid, 'maps')).split('\n')
+    looks += maps.length / linesInLook
+    const mapped = deletedMaps(maps)
     for (const path of [
       ...(open ?? []).map(fd => `/proc/${pid}/fd/${fd}`),
       ...mapped.map(range => `/proc/${pid}/map_files/${range}`),
     ]) {
       if (++looks > limits.files)
         return { bytes: sum(found), missing: `it holds more than ${limits.files} files open` }
-      if (looks % slice === 0) await setImmediate()
       try {
-        const file = statSync(path)
-        if (file.nlink === 0 && file.isFile() && !isMemory(path))
+        const file = await stat(path)
+        if (file.nlink === 0 && file.isFile() && !(await isMemory(path)))
           found.set(`${file.dev} ${file.ino}`, file.blocks * 512)
       } catch (error) {
         // Else it has been closed meanwhile.
@@ -102,32 +108,32 @@ export function together(...parts: readonly DiskUse[]): DiskUse {
 const sum = (found: ReadonlyMap<string, number>) => [...found.values()].reduce((all, bytes) => all + bytes, 0)
 
 /** What is in a directory of a process; undefined where that is not to be seen. */
-function entries(path: string): string[] | undefined {
+async function entries(path: string): Promise<string[] | undefined> {
   try {
-    return readdirSync(path)
+    return await readdir(path)
   } catch (error) {
     // It has ended.
     return ['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '') ? [] : undefined
   }
 }
 
-function read(pid: string, name: string): string {
+async function read(pid: string, name: string): Promise<string> {
   try {
-    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+    return await readFile(`/proc/${pid}/${name}`, 'utf8')
   } catch {
     return ''
   }
 }
 
 /** The ranges of a process's memory with files that have no name, as map_files has them. */
-function deletedMaps(maps: string): string[] {
-  const lines = maps.split('\n').filter(line => line.endsWith(' (deleted)'))
+function deletedMaps(maps: readonly string[]): string[] {
+  const lines = maps.filter(line => line.endsWith(' (deleted)'))
   return lines.map(line => line.slice(0, line.indexOf(' ')).replace(/^0+(?=.)|(?<=-)0+(?=.)/g, ''))
 }
 
 /** tmpfs, ramfs, hugetlbfs: their files count as memory. */
 const inMemory = [0x01021994, 0x858458f6, 0x958458f6]
 
-function isMemory(path: string): boolean {
-  return inMemory.includes(statfsSync(path).type)
+async function isMemory(path: string): Promise<boolean> {
+  return inMemory.includes((await statfs(path)).type)
 }

@@ -323,7 +323,7 @@ export class DockerExecutor implements Executor {
   async diskUse(): Promise<DiskUse> {
     this.#container ??= await this.#inspect()
     const { id, writable } = this.#container ?? { id: undefined, writable: [] }
-    const processes = id === undefined ? [] : processesOf(id)
+    const processes = id === undefined ? [] : await processesOf(id)
     // By the engine's path, else as the container has it; neither is there for everybody.
     const paths = writable.map(({ source, target }) =>
       [source, ...processes.slice(0, 1).map(pid => `/proc/${pid}/root${target}`)].find(path =>
@@ -336,7 +336,21 @@ export class DockerExecutor implements Executor {
       ...(seen.length < paths.length ? { unseen: 'files of volumes, and files without a name,' } : {}),
     }
     const files = namedUse(this.#options.busybox, [this.#jobs, this.#logs, ...seen])
-    return together(rest, ...(await Promise.all([files, namelessUse(processes), this.#layerUse()])))
+    return together(
+      rest,
+      ...(await Promise.all([files, this.#inTime(namelessUse(processes)), this.#layerUse()])),
+    )
+  }
+
+  async #inTime(use: Promise<DiskUse>): Promise<DiskUse> {
+    const over = new AbortController()
+    const late = this.#options.edges.clock.sleep(patience.size, over.signal)
+    const missing = `its open files could not be looked at within ${patience.size} s`
+    try {
+      return await Promise.race([use, late.then(() => ({ bytes: 0, missing }))])
+    } finally {
+      over.abort()
+    }
   }
 
   freeDisk(): number {
