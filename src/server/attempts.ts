@@ -35,14 +35,14 @@ export async function putWithRetry(tx: Writer, ctx: Context, row: ExecutionRow):
   if (!wantsRetry(row)) return put(tx, row)
   const attempts = await tx.listExecutions({ group: row.group }, { limit: 1000 })
   const attempt = Math.max(row.attempt, ...attempts.map(other => other.attempt)) + 1
-  const next = nextAttempt(row, newId(ctx.chance, tx.now), attempt, tx.now)
+  const next = nextAttempt(row, newId(ctx.chance, tx.now), attempt, tx)
   put(tx, isProvisional(row) ? { ...row, next_id: next.id } : row)
   put(tx, next)
 }
 
 /** running → lost, provisionally; the next attempt is queued where one is left. */
 export async function loseLease(tx: Writer, ctx: Context, row: ExecutionRow): Promise<void> {
-  await putWithRetry(tx, ctx, lose(row, tx.now, ctx.settings))
+  await putWithRetry(tx, ctx, lose(row, tx, ctx.settings))
 }
 
 /** Withdraws the attempt that was queued in place of one that came back. */
@@ -67,7 +67,7 @@ export async function unlink(tx: Writer, row: ExecutionRow): Promise<void> {
 
 /** reserved → queued, since it was not confirmed in time; its runner is passed over when that happens too often. */
 export async function missed(tx: Writer, ctx: Context, row: ExecutionRow): Promise<void> {
-  put(tx, requeue(row, tx.now))
+  put(tx, requeue(row, tx))
   const runner = row.runner_id === null ? undefined : await tx.runner(row.runner_id)
   // A process that is no more says nothing about the one that is there now.
   if (runner === undefined || runner.session !== row.session) return
@@ -75,13 +75,13 @@ export async function missed(tx: Writer, ctx: Context, row: ExecutionRow): Promi
   const misses = runner.misses + 1
   if (misses < mostMisses) return tx.putRunner({ ...runner, misses })
   const times = Math.min(longestPause, shortestPause * 2 ** (misses - mostMisses))
-  const unhealthy_until = tx.now + times * ctx.settings.confirm_within_seconds * 1000
+  const unhealthy_until = tx.watched + times * ctx.settings.confirm_within_seconds * 1000
   tx.putRunner({ ...runner, misses, unhealthy_until })
   await electGroup(tx, ctx, groupOf(runner))
 }
 
 /** reserved → queued without blame, since its runner will not confirm it. */
 export function putBack(tx: Writer, row: ExecutionRow): void {
-  put(tx, giveBack(row, tx.now))
+  put(tx, giveBack(row, tx))
   if (row.runner_id !== null) tx.notify({ about: 'slot', runner_id: row.runner_id })
 }

@@ -53,12 +53,11 @@ export class Authenticator {
         hash,
         'the server does not know this token; it may have been revoked; an administrator makes another with `runner token create`',
       )
-    const now = this.#clock.now().getTime()
-    if (token.expires_at !== null && token.expires_at <= now)
+    if (this.#store.watch.isExpired(token))
       return this.#failed(
         address,
         hash,
-        `this token, ${token.name}, expired at ${new Date(token.expires_at).toISOString()}; an administrator makes another with \`runner token create\``,
+        `this token, ${token.name}, expired at ${new Date(token.expires_at ?? 0).toISOString()}; an administrator makes another with \`runner token create\``,
       )
     if (!access.includes(token.kind))
       return fail({
@@ -66,7 +65,7 @@ export class Authenticator {
         detail: `a token of kind ${token.kind} was sent; this call takes ${access.join(' or ')}`,
         token,
       })
-    if (token.kind !== 'runner') this.#used.set(token.id, now)
+    if (token.kind !== 'runner') this.#used.set(token.id, this.#clock.now().getTime())
     return ok(token)
   }
 

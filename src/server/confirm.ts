@@ -18,7 +18,7 @@ export async function confirm(
 ): Promise<Result<void, Refusal>> {
   const row = await ownExecution(tx, caller, executionId)
   if (!row.ok) return row
-  const after = confirmed(row.value, leaseId, tx.now, ctx.settings)
+  const after = confirmed(row.value, leaseId, tx, ctx.settings)
   if (!after.ok) return after
   if (row.value.state === 'lost') await withdrawNext(tx, row.value)
   put(tx, after.value)

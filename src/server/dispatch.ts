@@ -64,7 +64,7 @@ async function placesOf(tx: Writer, ctx: Context, asking: readonly Asking[], giv
   const repeated: Pair[] = []
   for (const { runner, slots, again } of await present(tx, ctx, asking)) {
     const own = held.get(runner.id) ?? []
-    const eligible = eligibility(runner, await tx.group(groupOf(runner)), tx.now).length === 0
+    const eligible = eligibility(runner, await tx.group(groupOf(runner)), tx.watched).length === 0
     const unconfirmed = again ? [] : own.filter(row => row.state === 'reserved' && row.kind !== 'script')
     const lapsed = unconfirmed.filter(row => !eligible || row.session !== runner.session)
     for (const row of lapsed) putBack(tx, row)
@@ -89,7 +89,7 @@ async function present(
 ): Promise<(Asking & { runner: RunnerRow })[]> {
   const runners = new Map((await tx.runners(asking.map(one => one.runner_id))).map(row => [row.id, row]))
   const lease = ctx.settings.lease_seconds * 1000
-  const reserve_until = tx.now + lease
+  const reserve_until = tx.watched + lease
   const found: (Asking & { runner: RunnerRow })[] = []
   for (const one of asking) {
     const before = runners.get(one.runner_id)
@@ -100,7 +100,7 @@ async function present(
     found.push({ ...one, runner })
     if (!moves) continue
     tx.putRunner(runner)
-    if (!isConnected(before, tx.now)) await electGroup(tx, ctx, groupOf(runner))
+    if (!isConnected(before, tx.watched)) await electGroup(tx, ctx, groupOf(runner))
   }
   return found
 }
@@ -123,7 +123,7 @@ async function fill(tx: Writer, ctx: Context, places: readonly Place[], given: G
     place.room--
     const { id: runner_id, name: node_name, session } = place.runner
     const to = { runner_id, node_name, session, lease_id: newId(ctx.chance, tx.now) }
-    pairs.push({ row: reserve(queued, to, tx.now, ctx.settings), place })
+    pairs.push({ row: reserve(queued, to, tx, ctx.settings), place })
     await supersedePrevious(tx, queued)
   }
   return handOut(tx, ctx, pairs, given)
@@ -136,7 +136,7 @@ async function handOut(tx: Writer, ctx: Context, pairs: readonly Pair[], given: 
   let all = true
   for (const { row, place } of pairs) {
     const { runner } = place
-    const reservation = reservationFor(ctx, row, definitions.get(row.group), runner, tx.now)
+    const reservation = reservationFor(ctx, row, definitions.get(row.group), runner, tx.watched)
     if (reservation.ok) {
       put(tx, row)
       given.set(runner.id, [...(given.get(runner.id) ?? []), reservation.value])
@@ -157,8 +157,11 @@ const poisoned = {
 
 /** Those of one queue stay in its order. */
 function byUrgency(one: ExecutionRow, other: ExecutionRow): number {
-  return other.priority - one.priority || one.created_at - other.created_at
+  return other.priority - one.priority || queuedAt(one) - queuedAt(other)
 }
+
+/** By watched time: what was made while a clock was wrong keeps its place. */
+const queuedAt = ({ queued_at, created_at }: ExecutionRow) => queued_at ?? created_at
 
 /** The place with the most room, so that work spreads; the first of several. */
 function roomiest(places: readonly Place[]): Place | undefined {

@@ -2,8 +2,7 @@
 import type { Context } from './context.ts'
 import { candidacy } from './eligibility.ts'
 import { groupOf } from './runner-facts.ts'
-import type { GroupRow, Reader, RunnerRow, Writer } from './store/store.ts'
-import { longestGap, tickOf } from './tick.ts'
+import type { GroupRow, RunnerRow, Writer } from './store/store.ts'
 
 /**
  * The runner that is to lead, of those that are enabled, connected, healthy, neither draining nor gone, and without a
@@ -40,27 +39,17 @@ function leaderBefore(tx: Writer, { name, leader_runner_id }: GroupRow): string 
 }
 
 /**
- * Elects again, and tells those whom it concerns. To be called in the writer that changed anything an election goes
- * by: the group, or a runner that is or was in it.
+ * Elects again, by watched time: after an outage nobody counts as gone who was not heard of since the server did not
+ * listen, and after a jump of the clock nobody as there who was gone. Tells those whom it concerns. To be called in the
+ * writer that changed anything an election goes by: the group, or a runner that is or was in it.
  */
-export async function electGroup(tx: Writer, ctx: Context, name: string): Promise<void> {
+export async function electGroup(tx: Writer, _ctx: Context, name: string): Promise<void> {
   const group = await tx.group(name)
   if (group === undefined || (group.mode !== 'leader' && group.leader_runner_id === null)) return
   const runners = group.mode === 'leader' ? await tx.runnersOf(name) : []
   const leader_runner_id = leaderBefore(tx, group)
-  const leader = elect({ ...group, leader_runner_id }, runners, await vouchedTime(tx, ctx))
+  const leader = elect({ ...group, leader_runner_id }, runners, tx.watched)
   if (leader === group.leader_runner_id) return
   tx.putGroup({ ...group, leader_runner_id: leader })
   for (const id of [group.leader_runner_id, leader]) if (id !== null) tx.notify({ about: 'runner', id })
-}
-
-/**
- * The time as far as the sweep vouches for it: after an outage nobody counts as gone who was not heard of because the
- * server did not listen, and after a jump of the clock nobody as there who was gone.
- */
-async function vouchedTime(tx: Reader, { settings }: Context): Promise<number> {
-  const tick = await tickOf(tx)
-  return tick === undefined
-    ? tx.now
-    : Math.min(Math.max(tx.now, tick), tick + longestGap(settings.lease_seconds * 1000))
 }

@@ -7,7 +7,7 @@ import { endStates } from '../protocol/states.ts'
 import { ok, type Result } from '../result.ts'
 import type { ServerSettings } from './context.ts'
 import { type Refusal, refuse } from './refusal.ts'
-import type { ExecutionRow } from './store/store.ts'
+import type { ExecutionRow, Moment } from './store/store.ts'
 
 /** Reservations that nobody confirmed after which an execution fails. */
 export const mostUnconfirmed = 10
@@ -36,7 +36,7 @@ export interface Said {
 export const nobody = { runner_id: null, node_name: null, session: null, lease_id: null }
 const over = { deadline: null, next_id: null, previous_id: null }
 
-const after = (now: number, seconds: number) => now + seconds * 1000
+const after = (time: number, seconds: number) => time + seconds * 1000
 
 /** Whether an execution can be moved no more by anything. */
 export function hasEnded(row: ExecutionRow): boolean {
@@ -59,23 +59,29 @@ export const holds = (row: ExecutionRow, lease_id: string): boolean =>
 export function adopt(
   row: ExecutionRow,
   by: Omit<Holder, 'lease_id'>,
-  now: number,
+  { now, watched }: Moment,
   settings: ServerSettings,
 ): ExecutionRow {
   expect(row, 'queued')
-  const deadline = after(now, settings.lease_seconds)
+  const deadline = after(watched, settings.lease_seconds)
   return { ...row, ...by, lease_id: anyLease, state: 'running', deadline, started_at: now, previous_id: null }
 }
 
 /** queued → reserved. */
-export function reserve(row: ExecutionRow, to: Holder, now: number, settings: ServerSettings): ExecutionRow {
+export function reserve(
+  row: ExecutionRow,
+  to: Holder,
+  { watched }: Moment,
+  settings: ServerSettings,
+): ExecutionRow {
   expect(row, 'queued')
-  const deadline = after(now, settings.confirm_within_seconds)
+  const deadline = after(watched, settings.confirm_within_seconds)
   return { ...row, ...to, state: 'reserved', deadline, previous_id: null }
 }
 
 /** reserved → queued, since nobody confirmed it; failed where that happens for ever, or cannot be repeated. */
-export function requeue(row: ExecutionRow, now: number): ExecutionRow {
+export function requeue(row: ExecutionRow, at: Moment): ExecutionRow {
+  const { now } = at
   const again = { ...row, unconfirmed: row.unconfirmed + 1 }
   if (row.kind === 'script')
     return failWith(again, now, 'not-confirmed', 'The runner did not take the script in time')
@@ -86,13 +92,13 @@ export function requeue(row: ExecutionRow, now: number): ExecutionRow {
       'never-confirmed',
       `It was reserved ${mostUnconfirmed} times, and no runner confirmed it: look for what they have in common`,
     )
-  return giveBack(again, now)
+  return giveBack(again, at)
 }
 
 /** reserved → queued without blame: its runner cannot take it any more. */
-export function giveBack(row: ExecutionRow, now: number): ExecutionRow {
+export function giveBack(row: ExecutionRow, { now, watched }: Moment): ExecutionRow {
   expect(row, 'reserved')
-  if (row.queue_until !== null && row.queue_until <= now) return waitedTooLong(row, now)
+  if (row.queue_until !== null && row.queue_until <= watched) return waitedTooLong(row, now)
   return { ...row, ...nobody, state: 'queued', deadline: row.queue_until }
 }
 
@@ -111,7 +117,7 @@ export function failWith(row: ExecutionRow, now: number, reason: string, message
 export function confirmed(
   row: ExecutionRow,
   lease_id: string,
-  now: number,
+  { now, watched }: Moment,
   settings: ServerSettings,
 ): Result<ExecutionRow, Refusal> {
   if (!holds(row, lease_id) || row.state === 'queued')
@@ -119,7 +125,7 @@ export function confirmed(
   if (row.result !== null) return refuse('already-finished')
   if (hasEnded(row))
     return row.state === 'lost' ? refuse('superseded') : refuse('reservation-expired', 'It was aborted')
-  const deadline = after(now, settings.lease_seconds)
+  const deadline = after(watched, settings.lease_seconds)
   if (row.state === 'reserved') return ok({ ...row, state: 'running', deadline, started_at: now })
   return ok(row.state === 'lost' ? revive(row, deadline) : renew(row, deadline))
 }
@@ -131,20 +137,26 @@ export function renew(row: ExecutionRow, until: number): ExecutionRow {
 }
 
 /** running → lost, provisionally. */
-export function lose(row: ExecutionRow, now: number, settings: ServerSettings): ExecutionRow {
+export function lose(row: ExecutionRow, { watched }: Moment, settings: ServerSettings): ExecutionRow {
   expect(row, 'running')
   return {
     ...row,
     state: 'lost',
-    deadline: after(now, settings.late_result_seconds),
+    deadline: after(watched, settings.late_result_seconds),
     reason: 'lease-ended',
     error_message: 'Its runner was not heard of until the lease ended',
   }
 }
 
 /** The attempt after one that failed or was lost. */
-export function nextAttempt(row: ExecutionRow, id: string, attempt: number, now: number): ExecutionRow {
-  const queue_until = row.queue_until === null ? null : now + (row.queue_until - row.created_at)
+export function nextAttempt(
+  row: ExecutionRow,
+  id: string,
+  attempt: number,
+  { now, watched }: Moment,
+): ExecutionRow {
+  const { queue_until: until, queued_at = row.created_at } = row
+  const queue_until = until === null ? null : watched + (until - queued_at)
   return {
     ...row,
     ...nobody,
@@ -156,6 +168,7 @@ export function nextAttempt(row: ExecutionRow, id: string, attempt: number, now:
     queue_until,
     unconfirmed: 0,
     created_at: now,
+    queued_at: watched,
     started_at: null,
     finished_at: null,
     abort_at: null,

@@ -33,14 +33,14 @@ export async function heartbeat(
 ): Promise<HeartbeatAnswer> {
   const runner = await noteHeartbeat(tx, ctx, await runnerOf(tx, caller), message, link)
   const answer = { leases: {} as Record<string, number>, gone: [] as string[], unknown: [] as string[] }
-  const until = tx.now + ctx.settings.lease_seconds * 1000
+  const until = tx.watched + ctx.settings.lease_seconds * 1000
   for (const id of new Set(message.executions)) {
     const row = await readable(tx, id)
     if (row === undefined) answer.unknown.push(id)
     else if (row.state === 'queued' && row.kind !== 'script' && suits(runner, row)) {
       const { id: runner_id, name: node_name, session } = runner
       await supersedePrevious(tx, row)
-      put(tx, adopt(row, { runner_id, node_name, session }, tx.now, ctx.settings))
+      put(tx, adopt(row, { runner_id, node_name, session }, tx, ctx.settings))
       answer.leases[id] = ctx.settings.lease_seconds
     } else if (row.runner_id !== caller.runner_id) answer.gone.push(id)
     else if (row.state === 'running' || row.state === 'aborting') {
@@ -81,7 +81,7 @@ async function noteHeartbeat(
   { state, free_slots, executors }: Heartbeat,
   { polling, clock_difference_seconds }: Link,
 ): Promise<RunnerRow> {
-  const until = tx.now + ctx.settings.lease_seconds * 1000
+  const until = tx.watched + ctx.settings.lease_seconds * 1000
   const runner: RunnerRow = {
     ...before,
     state,
@@ -94,8 +94,8 @@ async function noteHeartbeat(
     back_until: null,
   }
   tx.putRunner(runner)
-  const couldLead = candidacy(before, tx.now).length === 0
-  if (couldLead === (candidacy(runner, tx.now).length === 0)) return runner
+  const couldLead = candidacy(before, tx.watched).length === 0
+  if (couldLead === (candidacy(runner, tx.watched).length === 0)) return runner
   await electGroup(tx, ctx, groupOf(runner))
   tx.notify({ about: 'slot', runner_id: runner.id })
   return runner
@@ -132,7 +132,7 @@ async function scriptsOf(
   if (scripts.length === 0) return []
   const definitions = await tx.definitions(scripts.map(row => row.group))
   return scripts.flatMap(row => {
-    const reservation = reservationFor(ctx, row, definitions.get(row.group), runner, tx.now)
+    const reservation = reservationFor(ctx, row, definitions.get(row.group), runner, tx.watched)
     return reservation.ok ? reservation.value : []
   })
 }
@@ -145,7 +145,7 @@ export async function leave(
   { back_within_seconds }: { back_within_seconds: number },
 ): Promise<void> {
   const runner = await runnerOf(tx, caller)
-  const back_until = tx.now + back_within_seconds * 1000
+  const back_until = tx.watched + back_within_seconds * 1000
   tx.putRunner({ ...runner, state: 'left', back_until })
   for (const row of await tx.heldBy([runner.id]))
     if (row.state !== 'reserved') tx.putExecution(renew(row, Math.max(row.deadline ?? 0, back_until)))

@@ -37,5 +37,6 @@ export function moreWithin(
   const { finished_at } = execution
   if (!hasEnded(execution) || finished_at === null) return Number.POSITIVE_INFINITY
   if (log === undefined || log.final_length === null || log.length >= log.final_length) return 0
-  return Math.max(0, finished_at + patience - now)
+  // A clock that has gone back since is no reason to wait for longer.
+  return Math.min(patience, Math.max(0, finished_at + patience - now))
 }

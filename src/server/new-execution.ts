@@ -12,7 +12,8 @@ export function newExecution(
 ): ExecutionRow {
   const id = newId(ctx.chance, tx.now)
   const { max_queue_seconds } = body
-  const queue_until = max_queue_seconds === undefined ? null : tx.now + Math.round(max_queue_seconds * 1000)
+  const queue_until =
+    max_queue_seconds === undefined ? null : tx.watched + Math.round(max_queue_seconds * 1000)
   return {
     id,
     group: id,
@@ -34,6 +35,7 @@ export function newExecution(
     lease_id: null,
     unconfirmed: 0,
     created_at: tx.now,
+    queued_at: tx.watched,
     queue_until,
     started_at: null,
     finished_at: null,

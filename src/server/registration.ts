@@ -6,7 +6,7 @@ import type { Caller, Context } from './context.ts'
 import { ensureGroup } from './groups.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { groupOf, settingsOf } from './runner-facts.ts'
-import type { PendingSession, RunnerRow, Writer } from './store/store.ts'
+import type { Moment, PendingSession, RunnerRow, Writer } from './store/store.ts'
 import { time } from './times.ts'
 import { newToken } from './tokens.ts'
 
@@ -43,7 +43,7 @@ export async function register(
     return refuse('session-superseded', 'a newer session of this runner is in force')
 
   const dataKey = randomBytes(32).toString('base64')
-  const runner = known ?? newRunner(message, publicKey, tx.now)
+  const runner = known ?? newRunner(message, publicKey, tx)
   const session = Math.max(runner.session, runner.pending.at(-1)?.session ?? 0) + 1
   const token = newToken(tx, ctx, { kind: 'runner', name: message.name, runner_id: runner.id, session })
   const pending = [
@@ -90,7 +90,7 @@ function saidBy(message: Registration): Pick<PendingSession, 'name' | 'version' 
   }
 }
 
-function newRunner(message: Registration, publicKey: string, now: number): RunnerRow {
+function newRunner(message: Registration, publicKey: string, { now, watched }: Moment): RunnerRow {
   return {
     id: message.uuid,
     ...saidBy(message),
@@ -110,7 +110,7 @@ function newRunner(message: Registration, publicKey: string, now: number): Runne
     clock_difference_seconds: null,
     misses: 0,
     unhealthy_until: null,
-    looked_at: now,
+    looked_at: watched,
     deleted_at: null,
   }
 }

@@ -17,7 +17,7 @@ export function reservationFor(
   row: ExecutionRow,
   definition: DefinitionRow | undefined,
   runner: RunnerRow,
-  now: number,
+  watched: number,
 ): Result<Reservation, 'definition-missing' | 'definition-unreadable'> {
   if (definition === undefined) return fail('definition-missing')
   if (row.lease_id === null) throw new Error(`execution ${row.id} is not reserved`)
@@ -29,7 +29,7 @@ export function reservationFor(
   }
   const { command, args, max_time_seconds, abort_signal, reuse } = definition.body
   const { env, input, secret_values } = reservationParts(parts, () => dataKeyOf(ctx, runner))
-  const left = Math.max(0, ((row.deadline ?? now) - now) / 1000)
+  const left = Math.max(0, ((row.deadline ?? watched) - watched) / 1000)
   return ok({
     execution_id: row.id,
     lease_id: row.lease_id,

@@ -23,9 +23,7 @@ export async function endRevoked(
   const valid = await store.read(async tx => {
     const found = await Promise.all([...open].map(id => tx.token(id)))
     return new Set(
-      found.flatMap(token =>
-        token !== undefined && (token.expires_at ?? Infinity) > tx.now ? token.id : [],
-      ),
+      found.flatMap(token => (token !== undefined && !store.watch.isExpired(token) ? token.id : [])),
     )
   })
   // One that came meanwhile has been looked up after the revocation.

@@ -96,7 +96,7 @@ export async function runnerViews(
       id: row.id,
       name: row.name,
       version: row.version,
-      state: stateOf(row, tx.now),
+      state: stateOf(row, tx.watched),
       enabled: settings.enabled,
       role: roleOf(row, await groupNamed(groupOf(row))),
       runner_group: groupOf(row),

@@ -63,7 +63,7 @@ async function handOver(
   const row = reserve(
     queued,
     { runner_id, node_name, session, lease_id: newId(ctx.chance, tx.now) },
-    tx.now,
+    tx,
     ctx.settings,
   )
   tx.putDefinition({ group: row.group, body, sealed })
@@ -76,7 +76,7 @@ async function handOver(
 async function named(tx: Reader, id: string): Promise<Result<RunnerRow, Refusal>> {
   const runner = await tx.runner(id)
   if (runner === undefined) return refuse('not-found', 'there is no runner with this id')
-  const hindrance = candidacy(runner, tx.now).find(name => name !== 'tainted')
+  const hindrance = candidacy(runner, tx.watched).find(name => name !== 'tainted')
   if (hindrance === 'deleted') return refuse('deleted', `runner ${runner.name} was deleted`)
   if (hindrance !== undefined)
     return refuse('runner-unavailable', `runner ${runner.name} is ${hindranceTexts[hindrance]}`)
@@ -89,7 +89,7 @@ async function named(tx: Reader, id: string): Promise<Result<RunnerRow, Refusal>
 async function choose(tx: Reader): Promise<Result<RunnerRow, Refusal>> {
   const runners: RunnerRow[] = []
   for await (const runner of allRunners(tx))
-    if (capabilitiesOf(runner).includes(capability) && candidacy(runner, tx.now).length === 0)
+    if (capabilitiesOf(runner).includes(capability) && candidacy(runner, tx.watched).length === 0)
       runners.push(runner)
   if (runners.length === 0)
     return refuse(

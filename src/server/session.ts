@@ -39,10 +39,10 @@ export async function callerOf(
 /** Moves the end of the connection where that is more than a sixth of a lease: not every call writes a row. */
 async function keepConnected(tx: Writer, ctx: Context, runner: RunnerRow): Promise<void> {
   const lease = ctx.settings.lease_seconds * 1000
-  if (tx.now + lease - runner.seen_until <= lease / 6) return
-  const now = { ...runner, seen_until: tx.now + lease }
+  if (tx.watched + lease - runner.seen_until <= lease / 6) return
+  const now = { ...runner, seen_until: tx.watched + lease }
   tx.putRunner(now)
-  if (isConnected(runner, tx.now) === isConnected(now, tx.now)) return
+  if (isConnected(runner, tx.watched) === isConnected(now, tx.watched)) return
   tx.notify({ about: 'runner', id: runner.id })
   await electGroup(tx, ctx, groupOf(runner))
 }
@@ -61,7 +61,7 @@ async function bringInForce(
     version,
     said,
     pending: runner.pending.filter(other => other.session > session),
-    seen_until: tx.now + ctx.settings.lease_seconds * 1000,
+    seen_until: tx.watched + ctx.settings.lease_seconds * 1000,
     // These were said by the session before.
     reserve_until: 0,
     state: 'ready',

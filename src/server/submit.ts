@@ -19,8 +19,8 @@ export interface AskedBy {
   body_sha256: string
 }
 
-/** How long the same idempotency key gives the same execution. */
-const keyLasts = 24 * 3600 * 1000
+/** For how many milliseconds of watched time the same idempotency key gives the same execution. */
+export const keyLasts = 24 * 3600 * 1000
 
 /** Runs a job as it is defined now. */
 export async function runJob(
@@ -99,7 +99,7 @@ async function once(
   const key = by.idempotency_key
   const body_sha256 = hash('sha256', `${question}\n${by.body_sha256}`)
   const before = key === undefined ? undefined : await tx.idempotency(by.token_id, key)
-  if (before !== undefined && before.created_at > tx.now - keyLasts) {
+  if (before !== undefined && before.created_at > tx.watched - keyLasts) {
     if (before.body_sha256 !== body_sha256)
       return refuse('key-reused', 'take a new Idempotency-Key for another request')
     const row = await tx.execution(before.execution_id)
@@ -109,8 +109,11 @@ async function once(
   }
   const made = await make()
   if (!made.ok) return made
-  const { id, created_at } = made.value
+  const { id } = made.value
   if (key !== undefined)
-    tx.putIdempotency({ token_id: by.token_id, key, body_sha256, execution_id: id, created_at })
+    tx.putIdempotency({
+      ...{ token_id: by.token_id, key, body_sha256, execution_id: id },
+      created_at: tx.watched,
+    })
   return ok(newView(made.value))
 }

@@ -2,11 +2,12 @@
 import type { Context } from './context.ts'
 import { electGroup } from './election.ts'
 import { expire } from './expire.ts'
-import { isOutage, type Sighting } from './outage.ts'
-import { unreadable } from './pages.ts'
+import { lookAtClocks, type Sighting, type Times } from './outage.ts'
+import { all, unreadable } from './pages.ts'
 import { groupOf } from './runner-facts.ts'
-import type { Reader, Store, Writer } from './store/store.ts'
-import { putTick, tickOf } from './tick.ts'
+import type { Reader, Store, TokenRow, Writer } from './store/store.ts'
+import { keyLasts } from './submit.ts'
+import { jumpsOf, longestGap, putTimes, timesOf } from './tick.ts'
 
 /** Seconds between two sweeps. */
 export const sweepEvery = 5
@@ -16,14 +17,16 @@ const piece = 100
 const mostPieces = 200
 /** Milliseconds between two elections in each group, whatever has changed. */
 const electEvery = 60_000
-/** Milliseconds that idempotency keys are kept. */
-const keysKept = 86_400_000
+/** Old rows of one kind that one sweep removes at most: what a wrong clock makes old does not go at once. */
+const mostRemoved = 1000
 const day = 86_400_000
 
 /** What a sweep came to. */
 export interface Swept {
   /** Every deadline was moved, since the server had been away or a clock had jumped. */
   outage: boolean
+  /** By how many milliseconds the clock has jumped. */
+  jump: number
   /** Executions whose lease ended. */
   lost: number
 }
@@ -35,6 +38,7 @@ export class Sweeper {
   /** Milliseconds. */
   readonly #monotonic: () => number
   #last: Sighting | undefined
+  #times: Times | undefined
   #elected = Number.NEGATIVE_INFINITY
 
   /** `monotonic` gives seconds (edges.ts). */
@@ -45,16 +49,18 @@ export class Sweeper {
   }
 
   async sweep(): Promise<Swept> {
-    const outage = await this.#tick()
+    const { outage, jump } = await this.#tick()
     const lost = await this.#expire()
     await this.#watchRunners()
     if (outage || this.#monotonic() - this.#elected >= electEvery) {
       this.#elected = this.#monotonic()
       await this.#electAll()
-      await this.#write(tx => tx.removeStale(tx.now - keysKept))
+      await this.#remove(1, tx => tx.removeTokens(tx.now - day, mostRemoved))
     }
-    await this.#retire()
-    return { outage, lost }
+    await this.#remove(1, tx => tx.removeKeys(tx.watched - keyLasts, mostRemoved))
+    const kept = this.#ctx.settings.retention_days * day
+    await this.#remove(mostRemoved / piece, tx => tx.removeEnded(tx.now - kept, piece))
+    return { outage, jump, lost }
   }
 
   /** Whatever is swept comes again if it is forgotten, so it needs no fsync. */
@@ -71,17 +77,30 @@ export class Sweeper {
     return { now: tx.now, monotonic: this.#monotonic() }
   }
 
-  async #tick(): Promise<boolean> {
-    const { seen, outage } = await this.#write(async tx => {
+  async #tick(): Promise<{ outage: boolean; jump: number }> {
+    const { seen, found } = await this.#write(async tx => {
       const seen = this.#look(tx)
-      const tick = await tickOf(tx)
-      const outage = isOutage(tick, this.#last, seen, this.#lease)
-      if (outage) await tx.postponeAll(this.#lease, tick ?? 0)
-      putTick(tx)
-      return { seen, outage }
+      const before = this.#times ?? (await timesOf(tx))
+      const found = lookAtClocks(before, this.#last, seen, this.#lease)
+      const { watched } = found.times
+      if (found.outage) await tx.postponeAll(this.#lease, before?.watched ?? watched, watched)
+      if (found.wrongSince !== undefined) await setRight(tx, found.wrongSince, found.jump)
+      putTimes(tx, found.times)
+      return { seen, found }
     })
     this.#last = seen
-    return outage
+    this.#times = found.times
+    const { watched } = found.times
+    this.#store.watch.set(
+      { now: seen.now, watched, jumps: jumpsOf(found.times), longest: longestGap(this.#lease) },
+      seen.monotonic,
+    )
+    return found
+  }
+
+  /** Whether a sweep that looked now would find an outage: then nothing may go by a time. */
+  #isOutage(tx: Reader): boolean {
+    return lookAtClocks(this.#times, this.#last, this.#look(tx), this.#lease).outage
   }
 
   async #expire(): Promise<number> {
@@ -89,12 +108,12 @@ export class Sweeper {
     await inPieces(() =>
       this.#write(async tx => {
         // The process or the store can stand still in mid-sweep, too: the next one moves the deadlines.
-        if (isOutage(await tickOf(tx), this.#last, this.#look(tx), this.#lease)) return 0
+        if (this.#isOutage(tx)) return 0
         const rows = await tx.due(piece)
         for (const { id } of rows) {
           // What expired before it may have changed it.
           const row = await tx.execution(id)
-          if (row === undefined || row.deadline === null || row.deadline > tx.now) continue
+          if (row === undefined || row.deadline === null || row.deadline > tx.watched) continue
           if (row.state === 'running') lost++
           await expire(tx, this.#ctx, row)
         }
@@ -110,7 +129,7 @@ export class Sweeper {
       this.#write(async tx => {
         const runners = await tx.dueRunners(piece)
         for (const runner of runners) {
-          tx.putRunner({ ...runner, looked_at: tx.now })
+          tx.putRunner({ ...runner, looked_at: tx.watched })
           tx.notify({ about: 'slot', runner_id: runner.id })
         }
         for (const group of new Set(runners.map(groupOf))) await electGroup(tx, this.#ctx, group)
@@ -133,14 +152,30 @@ export class Sweeper {
     )
   }
 
-  /** Removes what ended longer ago than it is kept. */
-  #retire(): Promise<void> {
-    const kept = this.#ctx.settings.retention_days * day
-    return inPieces(() => this.#write(tx => tx.removeEnded(tx.now - kept, piece)))
+  /** Removes what is old, unless a clock has jumped lately, so that it may only look old. */
+  async #remove(pieces: number, remove: (tx: Writer) => Promise<number>): Promise<void> {
+    if (this.#times === undefined || this.#times.keep > 0) return
+    await inPieces(() => this.#write(async tx => (this.#isOutage(tx) ? 0 : remove(tx))), pieces)
   }
 }
 
+/** A clock that was wrong since some watched time is right again: the tokens that were made meanwhile move with it. */
+async function setRight(tx: Writer, since: number, jump: number): Promise<void> {
+  const made: TokenRow[] = []
+  for await (const token of all(page => tx.listTokens(page)))
+    if ((token.watched_at ?? Number.NEGATIVE_INFINITY) >= since) made.push(token)
+  for (const token of made) {
+    const { created_at, expires_at } = token
+    tx.putToken({
+      ...token,
+      created_at: created_at + jump,
+      expires_at: expires_at === null ? null : expires_at + jump,
+    })
+  }
+  if (made.length > 0) tx.notify({ about: 'tokens' })
+}
+
 /** Repeats as long as pieces are full. */
-async function inPieces(work: () => Promise<number>): Promise<void> {
-  for (let pieces = 0; pieces < mostPieces; pieces++) if ((await work()) < piece) return
+async function inPieces(work: () => Promise<number>, most = mostPieces): Promise<void> {
+  for (let pieces = 0; pieces < most; pieces++) if ((await work()) < piece) return
 }

@@ -20,9 +20,17 @@ export async function runTimers(
   await Promise.all([
     // Short times are kept as well as long ones.
     every(Math.min(sweepEvery, lease_seconds / 4, confirm_within_seconds / 2), 'the sweep', async () => {
-      const { lost, outage } = await sweeper.sweep()
+      const { lost, outage, jump } = await sweeper.sweep()
       metrics.lost(lost)
-      if (outage) world.log('warning', 'the server or its clock was away: every deadline was moved')
+      if (jump !== 0)
+        world.log(
+          'warning',
+          'the clock has jumped: every deadline was moved, and nothing old is removed for 24 h',
+          {
+            seconds: jump / 1000,
+          },
+        )
+      else if (outage) world.log('warning', 'the server was away: every deadline was moved')
     }),
     every(ping_interval_seconds, 'the ping', () => channels.ping()),
     every(commentEvery, 'the comment', () => {

@@ -24,6 +24,7 @@ export function newToken(
     id: newId(ctx.chance, tx.now),
     hash: hash('sha256', text),
     created_at: tx.now,
+    watched_at: tx.watched,
     expires_at: null,
     last_used_at: null,
     runner_id: null,

@@ -33,7 +33,7 @@ export function waitingReasons(tx: Reader, crews: Crews): (row: ExecutionRow) =>
   return async row => {
     const crew = crews.get(row.runner_group) ?? crewOf(tx, row.runner_group)
     crews.set(row.runner_group, crew)
-    return waitingBecause(row, await crew, await tx.countBefore(row, mostCounted), tx.now)
+    return waitingBecause(row, await crew, await tx.countBefore(row, mostCounted), tx.watched)
   }
 }
 

@@ -8,6 +8,7 @@ import { anyExecution, makeExecution, testId } from '../support/server-rows.ts'
 
 const { settings } = makeContext()
 const now = 2000
+const at = { now, watched: now }
 const to = { runner_id: testId(7), node_name: 'seven', session: 1, lease_id: testId(1) }
 const said = {
   lease_id: testId(1),
@@ -21,13 +22,13 @@ const said = {
 
 /** Every arrow, applied to a row it does not fit: undefined. */
 const arrows: Record<string, (row: ExecutionRow) => ExecutionRow | undefined> = {
-  reserve: row => attempt(() => executions.reserve(row, to, now, settings)),
-  requeue: row => attempt(() => executions.requeue(row, now)),
-  giveBack: row => attempt(() => executions.giveBack(row, now)),
+  reserve: row => attempt(() => executions.reserve(row, to, at, settings)),
+  requeue: row => attempt(() => executions.requeue(row, at)),
+  giveBack: row => attempt(() => executions.giveBack(row, at)),
   waitedTooLong: row => attempt(() => executions.waitedTooLong(row, now)),
-  confirmed: row => value(executions.confirmed(row, testId(1), now, settings)),
+  confirmed: row => value(executions.confirmed(row, testId(1), at, settings)),
   renew: row => attempt(() => executions.renew(row, now + 1)),
-  lose: row => attempt(() => executions.lose(row, now, settings)),
+  lose: row => attempt(() => executions.lose(row, at, settings)),
   revive: row => (executions.isProvisional(row) ? executions.revive(row, now + 1) : undefined),
   withdraw: row => attempt(() => executions.withdraw(row, now)),
   supersede: row => (executions.isProvisional(row) ? executions.supersede(row, now) : undefined),
@@ -153,25 +154,25 @@ t.test('the tenth reservation that nobody confirms fails the execution', async t
   let row = makeExecution()
   for (let times = 1; times <= executions.mostUnconfirmed; times++) {
     t.equal(row.state, 'queued')
-    row = executions.requeue(executions.reserve(row, to, now, settings), now)
+    row = executions.requeue(executions.reserve(row, to, at, settings), at)
   }
   t.match(row, { state: 'failed', reason: 'never-confirmed', unconfirmed: 10 })
 })
 
 t.test('a script that nobody confirms is not queued: its runner had it before', async t => {
-  const script = executions.reserve(makeExecution({ kind: 'script' }), to, now, settings)
-  t.match(executions.requeue(script, now), { state: 'failed', reason: 'not-confirmed' })
+  const script = executions.reserve(makeExecution({ kind: 'script' }), to, at, settings)
+  t.match(executions.requeue(script, at), { state: 'failed', reason: 'not-confirmed' })
 })
 
 t.test('a reservation that comes back after its wait in the queue is over fails', async t => {
-  const row = executions.reserve(makeExecution({ queue_until: now + 1 }), to, now, settings)
-  t.match(executions.giveBack(row, now), { state: 'queued', deadline: now + 1 })
-  t.match(executions.giveBack(row, now + 1), { state: 'failed', reason: 'queued-too-long' })
+  const row = executions.reserve(makeExecution({ queue_until: now + 1 }), to, at, settings)
+  t.match(executions.giveBack(row, at), { state: 'queued', deadline: now + 1 })
+  t.match(executions.giveBack(row, { now, watched: now + 1 }), { state: 'failed', reason: 'queued-too-long' })
 })
 
 t.test('an attempt more waits as long as the first one did, and is one fewer', async t => {
   const lost = makeExecution({ ...to, state: 'lost', retries_left: 2, created_at: 100, queue_until: 600 })
-  const next = executions.nextAttempt(lost, testId(9), 4, now)
+  const next = executions.nextAttempt(lost, testId(9), 4, at)
   t.match(next, {
     state: 'queued',
     attempt: 4,
@@ -197,7 +198,7 @@ t.test(
 )
 
 t.test('a confirm that comes again keeps the lease, and one that comes too late is told why', async t => {
-  const confirm = (row: ExecutionRow, lease = testId(1)) => executions.confirmed(row, lease, now, settings)
+  const confirm = (row: ExecutionRow, lease = testId(1)) => executions.confirmed(row, lease, at, settings)
   const running = makeExecution({ ...to, state: 'running', deadline: 2001, started_at: 1 })
   t.match(confirm(running), { ok: true, value: { state: 'running', started_at: 1, deadline: 62_000 } })
   t.match(confirm({ ...running, state: 'lost' }), { ok: true, value: { state: 'running' } })

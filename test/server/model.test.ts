@@ -95,10 +95,10 @@ async function compare(model: Model, world: World): Promise<void> {
   assert.deepEqual(sorted(seen), sorted(expected))
   for (const row of runners) {
     const { session, misses, unhealthyUntil, state } = model.runner(row.id)
-    const unhealthy = Math.max(0, (row.unhealthy_until ?? 0) - model.now)
+    const unhealthy = Math.max(0, (row.unhealthy_until ?? 0) - model.watched)
     assert.deepEqual(
       { session: row.session, misses: row.misses, unhealthy, state: row.state },
-      { session, misses, unhealthy: Math.max(0, unhealthyUntil - model.now), state },
+      { session, misses, unhealthy: Math.max(0, unhealthyUntil - model.watched), state },
     )
   }
   for (const { name, leader_runner_id } of leaders) {
@@ -447,8 +447,8 @@ const heartbeats = step(
     )
     assert.equal(answer.ok, model.call(runner, session), 'whether the call is heard')
     if (!answer.ok) return
-    Object.assign(runner, { state, free, seenUntil: model.now + lease })
-    if (polling) runner.pollUntil = model.now + lease
+    Object.assign(runner, { state, free, seenUntil: model.watched + lease })
+    if (polling) runner.pollUntil = model.watched + lease
     const [leases, gone] = [[] as string[], [] as string[]]
     for (const [id, one] of ids)
       if (one.state === 'queued' && !one.script && model.suits(runner, one)) {
@@ -457,7 +457,7 @@ const heartbeats = step(
       } else if (one.runner !== runner.id || one.ended) gone.push(id)
       else if (one.state !== 'reserved') {
         if (one.state === 'lost') model.comeBack(one)
-        one.deadline = model.now + lease
+        one.deadline = model.watched + lease
         leases.push(id)
       }
     for (const one of model.heldBy(runner.id))
@@ -484,7 +484,7 @@ const leaves = step(
     if (!done.ok) return
     runner.state = 'left'
     for (const one of model.heldBy(runner.id))
-      if (one.state !== 'reserved') one.deadline = Math.max(one.deadline!, model.now + back * 1000)
+      if (one.state !== 'reserved') one.deadline = Math.max(one.deadline!, model.watched + back * 1000)
       else if (!one.script) model.giveBack(one)
   },
 )
@@ -604,6 +604,10 @@ async function begin(world: World): Promise<Model> {
   const model = new Model()
   model.now = world.clock.wall
   model.monotonic = world.clock.monotonic
+  model.seen = model.now
+  // A server listens after its first sweep.
+  await world.sweeper.sweep()
+  model.sweep()
   for (const name of groups) model.groups.set(name, { mode: 'all', leader: null, pinned: null })
   for (let number = 0; number < runnerCount; number++) {
     const group = groups[number % 3 === 2 ? 1 : 0]
@@ -621,8 +625,8 @@ async function begin(world: World): Promise<Model> {
       enabled: true,
       tainted: false,
       deleted: false,
-      seenUntil: model.now + lease,
-      pollUntil: model.now + lease,
+      seenUntil: model.watched + lease,
+      pollUntil: model.watched + lease,
       free: null,
       state: 'ready',
       misses: 0,

@@ -34,7 +34,10 @@ onEachStore(
     })
     t.match(await room.read(tx => tx.definition(row.group)), { body: { command: script.command } })
     t.same(await heard, { about: 'runner', id: uuid(1) })
-    t.match(requeue(row, room.now()), { state: 'failed', reason: 'not-confirmed' })
+    t.match(requeue(row, { now: room.now(), watched: room.now() }), {
+      state: 'failed',
+      reason: 'not-confirmed',
+    })
   },
 )
 

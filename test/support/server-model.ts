@@ -68,10 +68,18 @@ export class Model {
   monotonic = 0
   tick: number | null = null
   last: { now: number; monotonic: number } | null = null
+  /** The watched time at the latest sweep, or at the start. */
+  seen = 0
   runners: ModelRunner[] = []
   /** In the order in which they were made. */
   executions: ModelExecution[] = []
   groups = new Map<string, ModelGroup>()
+
+  /** Time that sweeps have watched: deadlines go by it. */
+  get watched(): number {
+    if (this.last === null) return this.seen
+    return this.seen + Math.min(this.monotonic - this.last.monotonic, 15_000)
+  }
 
   runner(id: string): ModelRunner {
     return this.runners.find(runner => runner.id === id)!
@@ -88,7 +96,7 @@ export class Model {
   // ── runners ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Whether it could take work, if it led its group; by a time that may be before now. */
-  mayWork(runner: ModelRunner, now = this.now): boolean {
+  mayWork(runner: ModelRunner, now = this.watched): boolean {
     const polls = !runner.free || runner.pollUntil > now
     const connected = runner.seenUntil > now && polls
     const well = runner.unhealthyUntil <= now && runner.state === 'ready'
@@ -109,9 +117,7 @@ export class Model {
   elect(name: string): string | null {
     const group = this.groups.get(name)!
     if (group.mode === 'all') return null
-    const { now, tick } = this
-    const vouched = tick === null ? now : Math.min(Math.max(now, tick), tick + 15_000)
-    const able = this.runners.filter(runner => runner.group === name && this.mayWork(runner, vouched))
+    const able = this.runners.filter(runner => runner.group === name && this.mayWork(runner))
     const ids = able.map(runner => runner.id)
     for (const id of [group.pinned, group.leader]) if (id !== null && ids.includes(id)) return id
     return able.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1))[0]?.id ?? null
@@ -123,27 +129,27 @@ export class Model {
     if (session === runner.pending) {
       runner.session = session
       runner.pending = null
-      Object.assign(runner, { seenUntil: this.now + lease, pollUntil: 0, free: null, state: 'ready' })
+      Object.assign(runner, { seenUntil: this.watched + lease, pollUntil: 0, free: null, state: 'ready' })
       return true
     }
     if (session !== runner.session) return false
-    if (this.now + lease - runner.seenUntil > lease / 6) runner.seenUntil = this.now + lease
+    if (this.watched + lease - runner.seenUntil > lease / 6) runner.seenUntil = this.watched + lease
     return true
   }
 
   /** It asks for work. */
   asks(runner: ModelRunner): void {
-    if (this.now + lease - runner.pollUntil > lease / 6) runner.pollUntil = this.now + lease
+    if (this.watched + lease - runner.pollUntil > lease / 6) runner.pollUntil = this.watched + lease
   }
 
   // ── executions ────────────────────────────────────────────────────────────────────────────────────────────────
 
   add(execution: Partial<ModelExecution> & Pick<ModelExecution, 'group'>): ModelExecution {
     const { wait = null } = execution
-    const queueUntil = wait === null ? null : this.now + wait
+    const queueUntil = wait === null ? null : this.watched + wait
     const one: ModelExecution = {
       attempt: 1,
-      created: this.now,
+      created: this.watched,
       runnerGroup: 'default',
       capabilities: [],
       priority: 0,
@@ -172,7 +178,7 @@ export class Model {
   reserve(one: ModelExecution, runner: ModelRunner, leaseId: string): void {
     if (one.previous) this.end(one.previous, 'lost')
     Object.assign(one, { runner: runner.id, session: runner.session, lease: leaseId })
-    Object.assign(one, { state: 'reserved', deadline: this.now + confirmWithin, previous: null })
+    Object.assign(one, { state: 'reserved', deadline: this.watched + confirmWithin, previous: null })
   }
 
   /** Whether a runner that names this lease holds it. */
@@ -183,11 +189,11 @@ export class Model {
   /** A runner has what is queued. */
   adopt(one: ModelExecution, runner: ModelRunner): void {
     this.reserve(one, runner, '')
-    Object.assign(one, { state: 'running', deadline: this.now + lease, confirms: one.confirms + 1 })
+    Object.assign(one, { state: 'running', deadline: this.watched + lease, confirms: one.confirms + 1 })
   }
 
   giveBack(one: ModelExecution): void {
-    if (one.queueUntil !== null && one.queueUntil <= this.now) {
+    if (one.queueUntil !== null && one.queueUntil <= this.watched) {
       this.end(one, 'failed')
       return
     }
@@ -209,7 +215,7 @@ export class Model {
     if (!theirs) return
     runner.misses++
     if (runner.misses >= 3)
-      runner.unhealthyUntil = this.now + Math.min(15, 2 ** (runner.misses - 3)) * 2 * confirmWithin
+      runner.unhealthyUntil = this.watched + Math.min(15, 2 ** (runner.misses - 3)) * 2 * confirmWithin
   }
 
   confirm(one: ModelExecution, runner: ModelRunner, leaseId: string | null): boolean {
@@ -219,14 +225,14 @@ export class Model {
       one.state = 'running'
       one.confirms++
     }
-    one.deadline = this.now + lease
+    one.deadline = this.watched + lease
     Object.assign(runner, { misses: 0, unhealthyUntil: 0 })
     return true
   }
 
   comeBack(one: ModelExecution): void {
     if (one.next) this.end(one.next, 'withdrawn')
-    Object.assign(one, { state: 'running', next: null, deadline: this.now + lease })
+    Object.assign(one, { state: 'running', next: null, deadline: this.watched + lease })
   }
 
   retry(one: ModelExecution): ModelExecution | null {
@@ -238,7 +244,7 @@ export class Model {
   }
 
   lose(one: ModelExecution): void {
-    Object.assign(one, { state: 'lost', deadline: this.now + lateResult })
+    Object.assign(one, { state: 'lost', deadline: this.watched + lateResult })
     one.next = this.retry(one)
     if (one.next) one.next.previous = one
   }
@@ -290,13 +296,15 @@ export class Model {
 
   sweep(): void {
     const { now, monotonic, tick, last } = this
-    if (tick !== null) {
-      const jump = last === null ? tick - now : Math.abs(now - last.now - (monotonic - last.monotonic))
-      if (now - tick > 15_000 || jump > 5000) this.postpone(tick)
-    }
+    const before = this.seen
+    const passed = last === null ? 0 : monotonic - last.monotonic
+    const late = last === null ? tick !== null && now - tick > 15_000 : passed > 15_000
+    const jump = last === null ? Math.min(0, now - (tick ?? now)) : now - last.now - passed
+    if (!late) this.seen += passed
     this.tick = now
     this.last = { now, monotonic }
-    const due = this.executions.filter(one => one.deadline !== null && one.deadline <= now)
+    if (late || Math.abs(jump) > 5000) this.postpone(before)
+    const due = this.executions.filter(one => one.deadline !== null && one.deadline <= this.watched)
     for (const one of due.sort((a, b) => a.deadline! - b.deadline!)) {
       if (one.state === 'queued') this.end(one, 'failed')
       else if (one.state === 'reserved') this.missed(one)
@@ -305,16 +313,8 @@ export class Model {
     }
   }
 
-  postpone(tick: number): void {
-    // A clock that went back takes all times with it.
-    const back = Math.max(0, tick - this.now)
-    for (const one of this.executions) if (one.deadline !== null) one.deadline -= back
-    for (const runner of this.runners) {
-      runner.seenUntil -= back
-      runner.pollUntil -= back
-    }
-    const since = tick - back
-    const later = (time: number) => Math.max(time, this.now) + lease
+  postpone(since: number): void {
+    const later = (time: number) => Math.max(time, this.seen) + lease
     for (const one of this.executions) if (one.deadline !== null) one.deadline = later(one.deadline)
     for (const runner of this.runners) {
       if (runner.seenUntil >= since) runner.seenUntil = later(runner.seenUntil)

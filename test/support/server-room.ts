@@ -54,7 +54,11 @@ async function startFor(file: Test): Promise<PostgresServer> {
 async function inRoom(t: Test, database: string, dir: string, body: Body): Promise<void> {
   let now = Date.UTC(2026, 0, 1)
   const keyFile = join(dir, 'server.key')
-  const opened = await openStore({ database, keyFile, clock: { now: () => new Date(now) } })
+  const opened = await openStore({
+    database,
+    keyFile,
+    clock: { now: () => new Date(now), monotonic: () => now / 1000 },
+  })
   if (!opened.ok) throw new Error(opened.failure.detail)
   await using store = opened.value.store
   await body(t, {

@@ -58,7 +58,7 @@ export async function makeWorld(
   const opened = await openStore({
     database,
     keyFile: join(directory, 'server.key'),
-    clock: { now: () => new Date(clock.wall) },
+    clock: { now: () => new Date(clock.wall), monotonic: () => clock.monotonic / 1000 },
   })
   if (!opened.ok) throw new Error(opened.failure.detail)
   const { store, keys } = opened.value

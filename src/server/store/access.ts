@@ -1,10 +1,11 @@
 import type { Query, Value } from './engine.ts'
-import type { ExecutionRow, Unreadable } from './store.ts'
+import type { ExecutionRow, Moment, Unreadable } from './store.ts'
 import { columnsOf, decode, decodeFound, decodeOr, type Rows, type TableName } from './tables.ts'
 
 /** Where a reader's rows come from: the database alone, or what a writer has put as well. */
 export interface Access {
   readonly now: number
+  readonly watched: number
   get<T extends TableName>(table: T, id: string): Promise<Rows[T] | undefined>
   /** Those that are there. */
   getAll<T extends TableName>(table: T, ids: readonly string[]): Promise<Rows[T][]>
@@ -31,7 +32,7 @@ export interface Access {
 /** What is committed. */
 export function committed(
   query: Query,
-  now: number,
+  { now, watched }: Moment,
   readLog: (query: Query, id: string, offset: number, length: number) => Promise<Buffer>,
 ): Access {
   const find = (table: TableName, rest: string, ...params: Value[]) =>
@@ -40,6 +41,7 @@ export function committed(
     decodeFound(table, await find(table, rest, ...params))
   return {
     now,
+    watched,
     get: async (table, id) => {
       const [found] = await find(table, 'WHERE id = $1', id)
       return found && decode(table, found)

@@ -4,6 +4,7 @@ import { StoreFailure } from './failure.ts'
 import { Recent } from './recent.ts'
 import { Stage } from './stage.ts'
 import type { Topic, WriteOptions, Writer } from './store.ts'
+import type { Watch } from './watch.ts'
 import { Work } from './work.ts'
 import { SqlWriter } from './writer.ts'
 
@@ -40,6 +41,7 @@ export interface BatchEvents {
  */
 export class Batches {
   readonly #engine: Engine
+  readonly #watch: Watch
   readonly #events: BatchEvents
   #waiting: Job[] = []
   #running: Promise<void> | undefined
@@ -54,8 +56,9 @@ export class Batches {
   #arrived: (() => void) | undefined
   #closed = false
 
-  constructor(engine: Engine, events: BatchEvents) {
+  constructor(engine: Engine, watch: Watch, events: BatchEvents) {
     this.#engine = engine
+    this.#watch = watch
     this.#events = events
   }
 
@@ -118,7 +121,7 @@ export class Batches {
       const durable = jobs.some(({ options }) => options.durable !== false)
       const transaction = await this.#engine.begin(durable)
       if (transaction.anew) this.#recent.clear()
-      const work = new Work(this.#engine, transaction, this.#recent)
+      const work = new Work(this.#engine, transaction, this.#recent, this.#watch.watched)
       let commit: Commit
       try {
         await this.#runAll(work, jobs, topics, answers)

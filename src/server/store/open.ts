@@ -3,12 +3,14 @@ import { systemClock } from '../../edges.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import type { Keys } from '../context.ts'
 import { openKeys } from '../keys.ts'
+import { jumpsOf, timesOf } from '../tick.ts'
 import type { Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 import { SqlStore } from './sql-store.ts'
 import type { Store } from './store.ts'
+import { type TimeSeen, Watch } from './watch.ts'
 
 export interface StoreOptions {
   /** `sqlite:PATH`, or `postgres://…`. */
@@ -18,7 +20,7 @@ export interface StoreOptions {
   /** Made where there is none yet and the store is new. */
   keyFile: string
   /** Instead of the store's own clock. */
-  clock?: Pick<Clock, 'now'>
+  clock?: Pick<Clock, 'now' | 'monotonic'>
   /** Ends the opening of a PostgreSQL that does not answer. */
   stop?: AbortSignal
 }
@@ -62,9 +64,19 @@ export async function openStore(
   const opened = await openEngine(options)
   if (!opened.ok) return opened
   const { engine, release } = opened.value
-  const store = new SqlStore(engine, systemClock, release)
+  const { monotonic } = options.clock ?? systemClock
+  const watch = new Watch(() => monotonic() * 1000, noSweepYet(0))
+  const store = new SqlStore(engine, systemClock, watch, release)
   try {
-    const check = await store.read(tx => tx.meta('key_check'))
+    const { check, now, times } = await store.read(async tx => ({
+      check: await tx.meta('key_check'),
+      now: tx.now,
+      times: await timesOf(tx),
+    }))
+    watch.set(
+      { ...noSweepYet(now), ...(times && { watched: times.watched, jumps: jumpsOf(times) }) },
+      monotonic() * 1000,
+    )
     const keys = openKeys(options.keyFile, check)
     if (!keys.ok) {
       await store[Symbol.asyncDispose]()
@@ -78,6 +90,14 @@ export async function openStore(
     return fail({ reason: openReasons[error.reason] ?? 'failed', detail: error.message })
   }
 }
+
+/** Time as it is until a sweep says more. */
+const noSweepYet = (now: number): TimeSeen => ({
+  now,
+  watched: now,
+  jumps: [],
+  longest: Number.POSITIVE_INFINITY,
+})
 
 /** What a store that fails as soon as it is open is as one that cannot be opened. */
 const openReasons: { [reason in StoreFailure['reason']]?: OpenFailure['reason'] } = {

@@ -23,11 +23,13 @@ type Param = string | number | null
 /** The questions that can be asked, as SQL. */
 export class SqlReader<A extends Access = Access> implements Reader {
   readonly now: number
+  readonly watched: number
   protected readonly access: A
 
   constructor(access: A) {
     this.access = access
     this.now = access.now
+    this.watched = access.watched
   }
 
   execution(id: string): Promise<ExecutionRow | undefined> {

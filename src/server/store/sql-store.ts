@@ -5,10 +5,12 @@ import type { Engine } from './engine.ts'
 import { StoreFailure } from './failure.ts'
 import { SqlReader } from './reader.ts'
 import type { Reader, Store, Topic, WriteOptions, Writer } from './store.ts'
+import type { Watch } from './watch.ts'
 
 /** The store on one of the engines. */
 export class SqlStore implements Store {
   readonly engine: Engine['name']
+  readonly watch: Watch
   readonly #engine: Engine
   readonly #batches: Batches
   readonly #listeners = new Set<(topic: Topic) => void>()
@@ -18,11 +20,12 @@ export class SqlStore implements Store {
   #closing: Promise<void> | undefined
 
   /** `release` gives back what keeps other servers from the store. */
-  constructor(engine: Engine, clock: Pick<Clock, 'monotonic'>, release: () => void) {
+  constructor(engine: Engine, clock: Pick<Clock, 'monotonic'>, watch: Watch, release: () => void) {
+    this.watch = watch
     this.engine = engine.name
     this.#engine = engine
     this.#release = release
-    this.#batches = new Batches(engine, {
+    this.#batches = new Batches(engine, watch, {
       notify: topics => this.#notify(topics),
       monotonic: () => clock.monotonic(),
       transaction: (...args) => {
@@ -39,7 +42,11 @@ export class SqlStore implements Store {
     if (this.#closing !== undefined) throw new StoreFailure('closed', 'the store has been closed')
     const { logs } = this.#engine
     const reading = this.#engine.snapshot((query, now) =>
-      reader(new SqlReader(committed(query, now, (...range) => logs.read(...range)))),
+      reader(
+        new SqlReader(
+          committed(query, { now, watched: this.watch.watched }, (...range) => logs.read(...range)),
+        ),
+      ),
     )
     this.#reads.add(reading)
     try {

@@ -29,6 +29,7 @@ interface Put {
  */
 export class Stage implements Access {
   readonly now: number
+  readonly watched: number
   readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
   readonly topics: Topic[] = []
   readonly #work: Work
@@ -43,6 +44,7 @@ export class Stage implements Access {
   constructor(work: Work) {
     this.#work = work
     this.now = work.now
+    this.watched = work.watched
   }
 
   get<T extends TableName>(table: T, id: string): Promise<Rows[T] | undefined> {
@@ -65,7 +67,7 @@ export class Stage implements Access {
     const id = tables[table].id(row)
     const put = puts.get(id)
     const before = put === undefined ? this.#work.latest(table, id) : put.before
-    puts.set(id, { row, encoded: encode(table, row, this.now), before, written: false })
+    puts.set(id, { row, encoded: encode(table, row, this.watched), before, written: false })
   }
 
   async select<T extends TableName>(

@@ -7,11 +7,13 @@
  * and are answered when it is on disk, as far as they are to be durable. A writer that fails has changed nothing. Rows
  * are values: never change one, put another.
  *
- * Times are milliseconds since the epoch by the store's clock.
+ * Times are milliseconds since the epoch by the store's clock; deadlines are *watched time* (watch.ts), which stands
+ * still while no sweep looks and does not jump.
  */
 
 import type { JobBody, Outcome, TokenKind } from '../../protocol/messages.ts'
 import type { ExecutionState } from '../../protocol/states.ts'
+import type { Watch } from './watch.ts'
 
 /** One attempt at a job. */
 export interface ExecutionRow {
@@ -31,7 +33,7 @@ export interface ExecutionRow {
   /** How many more attempts there may be. */
   retries_left: number
   state: ExecutionState
-  /** When the state ends unless something happens: reservation, lease, late result, or wait in the queue. */
+  /** The watched time at which the state ends unless something happens: reservation, lease, late result, queue. */
   deadline: number | null
   /** A script: the only runner that may have it. */
   target_runner_id: string | null
@@ -44,7 +46,9 @@ export interface ExecutionRow {
   /** Reservations that nobody confirmed. */
   unconfirmed: number
   created_at: number
-  /** The end of its wait in the queue, whatever its state is now; null: none. */
+  /** The watched time at which it was queued; rows of release 0.1.0 have none. */
+  queued_at?: number
+  /** The end of its wait in the queue, as watched time, whatever its state is now; null: none. */
   queue_until: number | null
   started_at: number | null
   finished_at: number | null
@@ -166,6 +170,8 @@ export interface TokenRow {
   /** SHA-256 of its text, hexadecimal. */
   hash: string
   created_at: number
+  /** The watched time at which it was made; tokens of release 0.1.0 have none. */
+  watched_at?: number
   expires_at: number | null
   last_used_at: number | null
   /** Of a runner's token. */
@@ -199,6 +205,7 @@ export interface IdempotencyRow {
   key: string
   body_sha256: string
   execution_id: string
+  /** Watched time. */
   created_at: number
 }
 
@@ -224,8 +231,10 @@ export type Unreadable<T> = (id: string) => T
 
 /** Rows, as they are in this transaction: what was put before is seen. */
 export interface Reader {
-  /** The store's clock, the same for all of one writer. */
+  /** The store's clock, the same for all of one writer: for what is shown and written down. */
   readonly now: number
+  /** The time that sweeps have watched (watch.ts), in milliseconds: deadlines are set and judged by it alone. */
+  readonly watched: number
   execution(id: string): Promise<ExecutionRow | undefined>
   /** The latest first. An `after` that is not there gives nothing. */
   listExecutions<T = never>(
@@ -285,11 +294,10 @@ export interface Writer extends Reader {
   /** At most `limit` runners whose `checkAt`, as it was when they were put, has come, the earliest first. */
   dueRunners(limit: number): Promise<RunnerRow[]>
   /**
-   * Moves every deadline to `later` after itself, or after now where it has passed: of executions, and of runners
-   * as far as it had not passed at `since`, so that one that was gone before does not come back. A `since` that is yet
-   * to come says that the clock went back: then every deadline goes back as far, first.
+   * Moves every deadline to `later` after itself, or after the watched time `from` where it has passed: of executions,
+   * and of runners as far as it had not passed at `since`, so that one that was gone before does not come back.
    */
-  postponeAll(later: number, since: number): Promise<void>
+  postponeAll(later: number, since: number, from: number): Promise<void>
   putDefinition(row: DefinitionRow): void
   putOutput(executionId: string, sealed: string): void
   putJob(row: JobRow): void
@@ -313,8 +321,10 @@ export interface Writer extends Reader {
   setMeta(key: string, value: string): void
   /** Removes ended executions of before `time` with all that belongs to them, at most `limit`; says how many. */
   removeEnded(time: number, limit: number): Promise<number>
-  /** Removes idempotency keys of before `time`, and runners' tokens of sessions that have been over since then. */
-  removeStale(time: number): Promise<void>
+  /** Removes idempotency keys of before the watched time `time`, at most `limit`; says how many. */
+  removeKeys(time: number, limit: number): Promise<number>
+  /** Removes runners' tokens of sessions that have been over since `time`, at most `limit`; says how many. */
+  removeTokens(time: number, limit: number): Promise<number>
   /**
    * Tells those who wait when the transaction is known to be kept; of queues and slots before that: what these then
    * write is in it or behind it.
@@ -354,8 +364,12 @@ export interface WriteOptions {
   durable?: boolean
 }
 
+/** The two times of a transaction. */
+export type Moment = Pick<Reader, 'now' | 'watched'>
+
 export interface Store extends AsyncDisposable {
   readonly engine: 'sqlite' | 'postgres'
+  readonly watch: Watch
   /**
    * Runs a writer once; resolves when what it changed is on disk, or only kept where it need not be. Throws what the
    * writer throws, and a `StoreFailure` where the store does not work: then nothing was changed, unless it was the
@@ -383,7 +397,10 @@ export function partsOfQueue(queue: string): Pick<ExecutionRow, 'runner_group' |
   return { runner_group, capabilities: capabilities === '' ? [] : capabilities.split(',') }
 }
 
-/** When a runner may be something else although nobody has put it: not connected any more, or healthy again. */
+/**
+ * The watched time at which a runner may be something else although nobody has put it: not connected any more, or
+ * healthy again.
+ */
 export function checkAt(row: RunnerRow, now: number): number | null {
   const times = [row.seen_until, row.free_slots ? row.reserve_until : 0, row.unhealthy_until ?? 0]
   const looked = Math.min(row.looked_at, now)

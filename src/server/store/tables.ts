@@ -33,7 +33,10 @@ export interface Rows {
 }
 export type TableName = keyof Rows
 
-type Column<Row> = [type: 'text' | 'double precision' | 'integer', value: (row: Row, now: number) => Value]
+type Column<Row> = [
+  type: 'text' | 'double precision' | 'integer',
+  value: (row: Row, watched: number) => Value,
+]
 
 interface Table<Row> {
   id(row: Row): string
@@ -121,10 +124,10 @@ export function idempotencyId(tokenId: string, key: string): string {
 export type Encoded = Record<string, Value>
 
 /** A row by its columns. Throws where a text cannot be a key in every engine. */
-export function encode<T extends TableName>(table: T, row: Rows[T], now: number): Encoded {
+export function encode<T extends TableName>(table: T, row: Rows[T], watched: number): Encoded {
   const encoded: Encoded = {}
   for (const [name, read] of keysOf[table]) {
-    const value = read(row, now)
+    const value = read(row, watched)
     if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
       throw new TypeError(`the ${name} of a row in ${table} is no text that can be searched for`)
     encoded[name] = value
@@ -198,7 +201,7 @@ export const columnsOf = eachTable(name => ['id', ...tables[name].kept, 'body'].
 const keysOf = eachTable(name => {
   const { id, columns } = tables[name] as Table<never>
   const others = Object.entries(columns).map(([column, [, value]]) => [column, value] as const)
-  return [['id', id] as const, ...others] as [string, (row: Rows[TableName], now: number) => Value][]
+  return [['id', id] as const, ...others] as [string, (row: Rows[TableName], watched: number) => Value][]
 })
 
 /** The columns as `encode` gives them, by their types. */

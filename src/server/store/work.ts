@@ -20,6 +20,7 @@ type Known = { [T in TableName]: Map<string, Rows[T] | undefined> }
  */
 export class Work {
   #now = 0
+  readonly watched: number
   readonly logs: LogChanges = { writes: [], drops: [], syncs: new Set() }
   /** Whether the commit waits for the disk. */
   durable = false
@@ -33,8 +34,9 @@ export class Work {
   readonly #unwritten = new Map<TableName, Map<string, Encoded>>()
   #error: unknown
 
-  constructor(engine: Engine, transaction: Transaction, recent: Recent) {
+  constructor(engine: Engine, transaction: Transaction, recent: Recent, watched: number) {
     this.recent = recent
+    this.watched = watched
     this.#engine = engine
     this.#transaction = transaction
   }

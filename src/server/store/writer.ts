@@ -29,41 +29,30 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
 
   due(limit: number): Promise<ExecutionRow[]> {
     const rest = 'WHERE deadline <= $1 ORDER BY executions.deadline, executions.seq LIMIT $2'
-    return this.access.select('executions', rest, this.now, limit)
+    return this.access.select('executions', rest, this.watched, limit)
   }
 
   dueRunners(limit: number): Promise<RunnerRow[]> {
     const rest = 'WHERE check_at <= $1 ORDER BY runners.check_at, runners.seq LIMIT $2'
-    return this.access.select('runners', rest, this.now, limit)
+    return this.access.select('runners', rest, this.watched, limit)
   }
 
-  async postponeAll(later: number, since: number): Promise<void> {
-    const times = ['seen_until', 'reserve_until', 'back_until', 'check_at']
-    const back = since - this.now
-    if (back > 0) {
-      const moved = (column: string) => `${column} = ${column} - CAST($1 AS double precision)`
-      await this.access.change(
-        ['executions'],
-        `UPDATE executions SET ${moved('deadline')} WHERE deadline IS NOT NULL`,
-        back,
-      )
-      await this.access.change(['runners'], `UPDATE runners SET ${times.map(moved).join(', ')}`, back)
-    }
+  async postponeAll(later: number, since: number, from: number): Promise<void> {
     const moved = (column: string) =>
       `${column} = CASE WHEN ${column} > $1 THEN ${column} ELSE $1 END + CAST($2 AS double precision)`
     await this.access.change(
       ['executions'],
       `UPDATE executions SET ${moved('deadline')} WHERE deadline IS NOT NULL`,
-      this.now,
+      from,
       later,
     )
-    for (const column of times)
+    for (const column of ['seen_until', 'reserve_until', 'back_until', 'check_at'])
       await this.access.change(
         ['runners'],
         `UPDATE runners SET ${moved(column)} WHERE ${column} >= $3`,
-        this.now,
+        from,
         later,
-        Math.min(since, this.now),
+        since,
       )
   }
 
@@ -138,15 +127,21 @@ export class SqlWriter extends SqlReader<Stage> implements Writer {
     return ids.length
   }
 
-  async removeStale(time: number): Promise<void> {
-    await this.access.change(['idempotency'], 'DELETE FROM idempotency WHERE created_at < $1', time)
+  async removeKeys(time: number, limit: number): Promise<number> {
+    const old = 'SELECT id FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2'
+    const sql = `DELETE FROM idempotency WHERE id IN (${old}) RETURNING id`
+    return (await this.access.change(['idempotency'], sql, time, limit)).length
+  }
+
+  async removeTokens(time: number, limit: number): Promise<number> {
     // A session is over since the token of the one in force was made.
     const over = `SELECT old.id FROM runners
       JOIN tokens AS young ON young.runner_id = runners.id AND young.session = runners.session
       JOIN tokens AS old ON old.runner_id = runners.id AND old.session < runners.session
-      WHERE young.created_at < $1`
+      WHERE young.created_at < $1 LIMIT $2`
     await this.access.query(['runners'], 'SELECT 1')
-    await this.access.change(['tokens'], `DELETE FROM tokens WHERE id IN (${over})`, time)
+    const sql = `DELETE FROM tokens WHERE id IN (${over}) RETURNING id`
+    return (await this.access.change(['tokens'], sql, time, limit)).length
   }
 
   durably(): void {

@@ -271,7 +271,7 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
     t.same(await store.write(tx => tx.due(9)), [rows[2], rows[1]])
     t.same(await store.write(tx => tx.due(1)), [rows[2]])
     const now = await store.write(async tx => {
-      await tx.postponeAll(1000, at - 100)
+      await tx.postponeAll(1000, at - 100, tx.watched)
       t.same(await tx.due(9), [])
       t.equal((await tx.execution(rows[0]!.id))?.deadline, at + 1e6 + 1000)
       return tx.now
@@ -354,11 +354,12 @@ export async function conformance(t: Test, withStore: WithStore): Promise<void> 
       tx.putIdempotency({ token_id: 't', key: 'old', body_sha256: '', execution_id: '', created_at: 10 })
       tx.putIdempotency({ token_id: 't', key: 'new', body_sha256: '', execution_id: '', created_at: 20 })
     })
-    await store.write(tx => tx.removeStale(20))
+    t.equal(await store.write(tx => tx.removeTokens(20, 9)), 0)
+    t.equal(await store.write(tx => tx.removeKeys(20, 9)), 1)
     t.ok(await store.read(tx => tx.token(one.id)), 'its session was over at 20')
     t.notOk(await store.read(tx => tx.idempotency('t', 'old')))
     t.ok(await store.read(tx => tx.idempotency('t', 'new')))
-    await store.write(tx => tx.removeStale(21))
+    t.equal(await store.write(tx => tx.removeTokens(21, 9)), 1)
     const left = () =>
       store.read(tx => Promise.all([one, two, three].map(async ({ id }) => !!(await tx.token(id)))))
     t.same(await left(), [false, true, true])

@@ -13,7 +13,7 @@ testWith(t, 'PostgreSQL does what a store must', postgresNeeds, async t => {
   await conformance(t, async body => {
     const dir = t.testdir({})
     const database = await server.newDatabase(`store${++stores}`)
-    const clock = { now: () => new Date(subject.now) }
+    const clock = { now: () => new Date(subject.now), monotonic: () => subject.now / 1000 }
     const open = async () => {
       const opened = await openStore({ database, keyFile: join(dir, 'server.key'), clock })
       if (!opened.ok) throw new Error(opened.failure.detail)

@@ -107,7 +107,7 @@ async function act(tx: Writer, model: Model, does: Step): Promise<void> {
       for (const [id, { state }] of model) if (state === 'succeeded') model.delete(id)
       return
     case 'postpone':
-      return tx.postponeAll(0, tx.now)
+      return tx.postponeAll(0, tx.watched, tx.watched)
     case 'fail':
       throw new Error('asked to')
   }

@@ -8,7 +8,7 @@ let stores = 0
 t.test('SQLite does what a store must', t =>
   conformance(t, async body => {
     const dir = t.testdir({})
-    const clock = { now: () => new Date(subject.now) }
+    const clock = { now: () => new Date(subject.now), monotonic: () => subject.now / 1000 }
     const name = `${++stores}`
     const open = async () => {
       const opened = await openStore({
