@@ -162,8 +162,8 @@ export class Sweeper {
 /** A clock that was wrong since some watched time is right again: the tokens that were made meanwhile move with it. */
 async function setRight(tx: Writer, since: number, jump: number): Promise<void> {
   const made: TokenRow[] = []
-  for await (const token of all(page => tx.listTokens(page)))
-    if ((token.watched_at ?? Number.NEGATIVE_INFINITY) >= since) made.push(token)
+  for await (const token of all(page => tx.listTokens(page, unreadable)))
+    if (!('unreadable' in token) && (token.watched_at ?? Number.NEGATIVE_INFINITY) >= since) made.push(token)
   for (const token of made) {
     const { created_at, expires_at } = token
     tx.putToken({
