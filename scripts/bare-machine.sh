@@ -31,8 +31,8 @@ if [ -f "$archive" ]; then
   tar -C "$root" -xf "$archive"
 else
   make_machine
-  tar -C "$root" -cf "$work/archive" .
-  mv "$work/archive" "$archive"
+  tar -C "$root" -cf "$archive.new" .
+  mv "$archive.new" "$archive"
 fi
 
 mount -t proc proc "$root/proc"
