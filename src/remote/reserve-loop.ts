@@ -29,8 +29,14 @@ const hasty = { answers: 3, seconds: 0.1 }
 export async function reserveLoop(options: ReserveOptions): Promise<void> {
   const { room, session, work } = options
   const { edges, over } = room
-  /** How many jobs to ask for now. */
-  const wanted = () => (session.life.state === 'ready' ? Math.min(work.freeSlots, mostSlots) : 0)
+  /**
+   * How many jobs to ask for now. One that stands by asks too: the server takes a runner that has free slots and does not
+   * ask for one that is not there, and would never elect it.
+   */
+  const wanted = () =>
+    session.life.state === 'ready' || session.life.state === 'standby'
+      ? Math.min(work.freeSlots, mostSlots)
+      : 0
   let declined = false
   let empty = 0
   const take = (answer: Result<Reservation[], ApiFailure>) => {

@@ -158,6 +158,14 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
     await world.server.call('PATCH', '/v1/groups/default', { body: { mode: 'leader' } })
     const second = world.start('two')
     await second.event('life:changed', ({ to }) => to === 'standby')
+    // Once it has told the server of its free slots.
+    const { at } = await second.event('engine:ready')
+    const two = async () =>
+      (await world.server.call('GET', '/v1/runners')).json.items.find(
+        ({ name }: { name: string }) => name === 'two',
+      )
+    while ((await two()).last_heartbeat_at <= at);
+    t.match(await two(), { state: 'ready', role: 'standby' })
     t.match(await world.ended((await world.submit({})).id), { node_name: 'one' })
     t.equal(await first.stop(), 0)
     await second.ready()
