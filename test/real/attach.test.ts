@@ -24,7 +24,9 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
   await test('a job goes from submit to its end, with its log, its outputs and its status', async (t, world) => {
     const runner = await world.attach('one')
     const { rig, server } = world
-    const submit = (...args: string[]) => rig.start(['submit', '--server', server.url, '--wait', ...args])
+    const token = rig.path('state', 'server', 'admin.token')
+    const access = ['--server', server.url, '--token-file', token]
+    const submit = (...args: string[]) => rig.start(['submit', ...access, '--wait', ...args])
     const job = submit('--image', 'box', '--', 'sh', '-c', 'echo hello; printf end; exit 3')
     t.equal(await job.ended, 3)
     t.equal(Buffer.concat(job.out).toString(), 'hello\nend')

@@ -60,7 +60,8 @@ testWith(t, 'proxies', [...executorNeeds, program('openssl')], async t => {
     async (t, world) => {
       await using proxy = await ProxyServer.to(Number(new URL(world.server.url).port))
       const runner = await world.attach('one', { proxy: proxy.url })
-      const submit = world.rig.start(['submit', '--server', world.server.url, ...job])
+      const token = ['--token-file', world.rig.path('state', 'server', 'admin.token')]
+      const submit = world.rig.start(['submit', '--server', world.server.url, ...token, ...job])
       t.equal(await submit.ended, 3, submit.text)
       for (const call of ['register', 'commands', 'reserve', 'confirm', 'heartbeat', 'log', 'result'])
         t.ok(
