@@ -1,6 +1,6 @@
 /*
  * Measures the server: jobs handed over a second beside two queues on the same PostgreSQL, the way from submit to
- * a runner, memory for each idle runner, and start-up. Contenders of a table run in turn, round after round; writes
+ * a runner, memory for each idle runner, start-up, and outages of PostgreSQL. Contenders of a table run in turn, round after round; writes
  * its part of docs/benchmarks.md. Needs PostgreSQL 15 and root or the user postgres. Build first: npm run build.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -43,6 +43,10 @@ function startPostgres(): void {
   const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout)
   if (process.getuid?.() === 0) chownSync(postgresDir, id('-u'), id('-g'))
   asPostgres(join(bin, 'initdb'), '-D', join(postgresDir, 'data'), '-A', 'trust', '-U', 'postgres')
+  runPostgres()
+}
+
+function runPostgres(): void {
   const options = `-p ${postgresPort} -c listen_addresses=127.0.0.1 -c max_connections=200 -k ${postgresDir}`
   asPostgres(
     join(bin, 'pg_ctl'),
@@ -288,9 +292,60 @@ async function startUp(): Promise<string> {
   ].join('\n')
 }
 
+/** How long a server on PostgreSQL needs to serve again, from when that is back. */
+async function outages(): Promise<string> {
+  console.error('Outages of PostgreSQL …')
+  const server = await startServer('postgres')
+  const token = readFileSync(join(server.tokens, 'admin.token'), 'utf8').trim()
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const submit = () =>
+    fetch(`${server.url}/v1/executions`, { method: 'POST', headers, body: '{"image":"none"}' }).then(
+      answer => answer.ok,
+      () => false,
+    )
+  const data = join(postgresDir, 'data')
+  const stops: Record<string, () => void> = {
+    'stopped at once (`pg_ctl -m immediate stop`)': () =>
+      asPostgres(join(bin, 'pg_ctl'), '-w', '-m', 'immediate', '-D', data, 'stop'),
+    'restarted (`pg_ctl -m fast stop`)': () =>
+      asPostgres(join(bin, 'pg_ctl'), '-w', '-m', 'fast', '-D', data, 'stop'),
+  }
+  const rows: string[] = []
+  let worst = 0
+  try {
+    for (const [name, end] of Object.entries(stops)) {
+      const times: number[] = []
+      for (let round = 0; round < 10; round++) {
+        end()
+        // It is asked all the time.
+        while (await submit());
+        runPostgres()
+        const start = performance.now()
+        while (!(await submit()));
+        times.push(performance.now() - start)
+      }
+      worst = Math.max(worst, ...times)
+      rows.push(`| ${name} | ${median(times).toFixed(0)} | ${Math.max(...times).toFixed(0)} |`)
+    }
+  } finally {
+    await server.stop()
+  }
+  return [
+    '## PostgreSQL gone and back',
+    '',
+    'From when PostgreSQL lets connect again to the first submit that is taken, 10 times each, while one client asks all the time.',
+    '',
+    '| PostgreSQL is | median ms | longest ms |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+    `Target: at most 5 s: **${worst <= 5000 ? 'reached' : 'missed'}**.`,
+  ].join('\n')
+}
+
 try {
   startPostgres()
-  const parts = [await cycles(), await latency(), await memory(), await startUp()]
+  const parts = [await cycles(), await latency(), await memory(), await startUp(), await outages()]
   replacePart('server', `# The server\n\n${parts.join('\n\n')}\n`)
 } finally {
   asPostgres(join(bin, 'pg_ctl'), '-m', 'immediate', '-D', join(postgresDir, 'data'), 'stop')
