@@ -8,19 +8,35 @@ import { program, testWith } from '../support/require.ts'
 
 t.setTimeout(300_000)
 
-/** Keeps 60 MB in four files that have no name, and that are mapped and not open. */
-const mapper = `
+/** Keeps 60 MB in four files that have no name nor are open: they are mapped or, with a word, sent to itself. */
+const keeper = `
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 static char block[1000000];
-int main(void) {
+static void send_to(int socket, int fd) {
+  char byte = 0, control[CMSG_SPACE(sizeof fd)] = {0};
+  struct iovec part = {&byte, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  if (sendmsg(socket, &message, 0) < 0) perror("sendmsg");
+}
+int main(int count, char **words) {
+  int pair[2];
+  socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
   for (int file = 0; file < 4; file++) {
     int fd = open("held", O_RDWR | O_CREAT, 0600);
     unlink("held");
     for (int i = 0; i < 15; i++) if (write(fd, block, sizeof block) < 0) perror("write");
-    if (mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED) perror("mmap");
+    if (count > 1) send_to(pair[0], fd);
+    else if (mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED) perror("mmap");
     close(fd);
   }
   puts("held");
@@ -34,7 +50,7 @@ testWith(t, 'limits of a job', [...executorNeeds, compiler, program('setpriv')],
   await makeImage(engine, 'box', {
     fill(root) {
       withBusybox(root)
-      withStaticProgram(root, 'bin/mapper', mapper)
+      withStaticProgram(root, 'bin/keeper', keeper)
     },
     changes: ['VOLUME /volume'],
   })
@@ -58,7 +74,8 @@ testWith(t, 'limits of a job', [...executorNeeds, compiler, program('setpriv')],
   for (const [what, script] of [
     ['files of its directory that have no name', `cd /.runner/jobs/*; ${open}`],
     ['files of its image that have no name', `cd /; ${open}`],
-    ['files that are mapped, and neither named nor open', 'cd /.runner/jobs/*; mapper'],
+    ['files that are mapped, and neither named nor open', 'cd /.runner/jobs/*; keeper'],
+    ['files in the queues of sockets', 'cd /.runner/jobs/*; keeper sent'],
     ['files of a volume', `cd /volume; ${named}`],
     ['files of its directory', `cd /.runner/jobs/*; ${named}`],
   ] as const)
@@ -83,7 +100,7 @@ testWith(t, 'limits of a job', [...executorNeeds, compiler, program('setpriv')],
       ',+sys_ptrace,+checkpoint_restore',
       'disk_limit = 20M\nuser = 1234\n',
     )
-    const command = ['sh', '-c', 'cd /.runner/jobs/*; mapper']
+    const command = ['sh', '-c', 'cd /.runner/jobs/*; keeper']
     const { id } = await world.submit({ command })
     t.match(await world.ended(id), { state: 'failed', reason: 'disk-full' })
     t.equal(await runner.stop(), 0)

@@ -1,8 +1,8 @@
 /*
  * What a container has on disk: files by their names, by du(1), and those without a name that something in it holds open
  * or mapped, by what /proc of this host says. The latter needs root on the engine's host: CAP_SYS_PTRACE for what is open,
- * CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN for what is only mapped. A file that a process has sent over a socket, which
- * nobody has received yet, is seen by nobody; only an engine that enforces a limit itself has hold of that.
+ * CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN for what is only mapped. Of a file that was sent over a socket and not received
+ * yet, it is seen that there is one, and not how large it is.
  */
 import { execFile } from 'node:child_process'
 import { readdir, readFile, stat, statfs } from 'node:fs/promises'
@@ -67,6 +67,7 @@ export async function processesOf(containerId: string): Promise<string[]> {
 export async function namelessUse(processes: readonly string[]): Promise<DiskUse> {
   const found = new Map<string, number>()
   let unseen: Unseen | undefined = processes.length === 0 ? 'files without a name' : undefined
+  let missing: string | undefined
   let looks = 0
   for (const pid of processes) {
     const open = await entries(`/proc/${pid}/fd`)
@@ -82,6 +83,7 @@ export async function namelessUse(processes: readonly string[]): Promise<DiskUse
         return { bytes: sum(found), missing: `it holds more than ${limits.files} files open` }
       try {
         const file = await stat(path)
+        if (file.isSocket() && (await isSending(path))) missing = 'it has files in the queues of sockets'
         if (file.nlink === 0 && file.isFile() && !(await isMemory(path)))
           found.set(`${file.dev} ${file.ino}`, file.blocks * 512)
       } catch (error) {
@@ -91,7 +93,11 @@ export async function namelessUse(processes: readonly string[]): Promise<DiskUse
       }
     }
   }
-  return { bytes: sum(found), ...(unseen === undefined ? {} : { unseen }) }
+  return {
+    bytes: sum(found),
+    ...(missing === undefined ? {} : { missing }),
+    ...(unseen === undefined ? {} : { unseen }),
+  }
 }
 
 /** All that is known of several parts. */
@@ -129,6 +135,11 @@ async function read(pid: string, name: string): Promise<string> {
 function deletedMaps(maps: readonly string[]): string[] {
   const lines = maps.filter(line => line.endsWith(' (deleted)'))
   return lines.map(line => line.slice(0, line.indexOf(' ')).replace(/^0+(?=.)|(?<=-)0+(?=.)/g, ''))
+}
+
+/** Whether a socket, `/proc/PID/fd/N`, has files in its queue. */
+async function isSending(path: string): Promise<boolean> {
+  return /^scm_fds:\s*[1-9]/m.test(await readFile(path.replace('/fd/', '/fdinfo/'), 'utf8'))
 }
 
 /** tmpfs, ramfs, hugetlbfs: their files count as memory. */
