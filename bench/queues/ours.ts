@@ -1,4 +1,4 @@
-/* Load on a server: `ours.ts cycles|latency|idle URL TOKENS COUNT RUNNERS`; prints one JSON object. */
+/* Load on a server: `ours.ts cycles|logs|latency|idle URL TOKENS COUNT RUNNERS`; prints one JSON object. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Server } from './runners.ts'
@@ -22,7 +22,10 @@ for (let index = 0; index < runners; index += 20) {
   attached.push(...(await Promise.all(Array.from({ length: some }, () => server.attach(registration)))))
 }
 
-if (what === 'cycles') {
+/** 60 KB in lines, as a job writes them. */
+const log = what === 'logs' ? `${'0123456789'.repeat(6).slice(1)}\n`.repeat(1000) : ''
+
+if (what === 'cycles' || what === 'logs') {
   for (let index = 0; index < count; index += 50)
     await Promise.all(
       Array.from({ length: Math.min(50, count - index) }, () => server.admin('POST', '/v1/executions', job)),
@@ -34,7 +37,7 @@ if (what === 'cycles') {
       while (done < count) {
         const executions = await server.reserve(runner, 0)
         if (executions.length === 0) return
-        for (const execution of executions) await server.finish(runner, execution)
+        for (const execution of executions) await server.finish(runner, execution, log)
         done += executions.length
       }
     }),

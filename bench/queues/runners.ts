@@ -1,8 +1,8 @@
 /*
  * Runners as the server sees them, many in one process: they register, reserve, confirm and say that the job
- * succeeded, over HTTP. No executor, no log: the hand-over alone.
+ * succeeded, over HTTP. No executor: the hand-over alone, or with a log.
  */
-import { generateKeyPairSync, privateDecrypt, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, hash, privateDecrypt, randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { Pool } from 'undici'
 import { Connection } from './connection.ts'
@@ -14,7 +14,6 @@ export interface Attached {
   connection?: Connection
 }
 
-const empty = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
 const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
 
@@ -93,11 +92,12 @@ export class Server {
     return this.send('POST', `/v1/runners/${id}/heartbeat`, headers, body)
   }
 
-  async #call(runner: Attached, method: string, path: string, body: object) {
+  async #call(runner: Attached, method: string, path: string, body: object | string) {
     const connection = runner.connection ?? (await Connection.open(this.#url))
     runner.connection = connection
     const lines = Object.entries(runner.headers).map(([name, value]) => `${name}: ${value}\r\n`)
-    const answer = await connection.send(method, path, lines.join(''), JSON.stringify(body))
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const answer = await connection.send(method, path, lines.join(''), text)
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`)
     return answer.body === '' ? undefined : JSON.parse(answer.body)
   }
@@ -108,14 +108,17 @@ export class Server {
     return (await this.#call(runner, 'POST', `/v1/runners/${runner.id}/reserve`, asked))?.executions ?? []
   }
 
-  /** Confirms, and says that it succeeded. */
+  /** Confirms, sends a log where there is one, and says that it succeeded. */
   async finish(
     runner: Attached,
     { execution_id, lease_id }: { execution_id: string; lease_id: string },
+    log = '',
   ): Promise<void> {
-    await this.#call(runner, 'POST', `/v1/executions/${execution_id}/confirm`, { lease_id })
+    const path = `/v1/executions/${execution_id}`
+    await this.#call(runner, 'POST', `${path}/confirm`, { lease_id })
+    if (log !== '') await this.#call(runner, 'POST', `${path}/log?offset=0&lease=${lease_id}`, log)
     const now = new Date().toISOString()
-    await this.#call(runner, 'PUT', `/v1/executions/${execution_id}/result`, {
+    await this.#call(runner, 'PUT', `${path}/result`, {
       lease_id,
       outcome: 'succeeded',
       exit_code: 0,
@@ -124,8 +127,8 @@ export class Server {
       output: null,
       started_at: now,
       finished_at: now,
-      log_length: 0,
-      log_sha256: empty,
+      log_length: log.length,
+      log_sha256: hash('sha256', log),
     })
   }
 

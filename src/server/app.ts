@@ -13,6 +13,7 @@ import { parseWithin } from '../protocol/json-bounds.ts'
 import { checkOf, type Part } from '../protocol/validation.ts'
 import { errorCode, errorText } from '../result.ts'
 import { bodyLimit, bodySeconds, boundsOf } from './body-limits.ts'
+import { BodyWatch } from './body-watch.ts'
 import type { Answer, Handler, Handlers } from './call.ts'
 import { type HttpRefusal, problemMediaType, problemText, statusOf, waitOf } from './http-problems.ts'
 import { listText } from './json-list.ts'
@@ -56,6 +57,7 @@ export async function makeApp(
   makeServer: (handler: (request: never, response: never) => void) => HttpServer,
 ): Promise<FastifyInstance> {
   let requests = 0
+  const bodies = new BodyWatch(world.clock)
   const prefix = world.context.chance.id().slice(0, 8)
   const app = fastify({
     serverFactory: handler => makeServer(handler as never),
@@ -133,7 +135,7 @@ export async function makeApp(
           request.token = found.ok ? found.value : found.failure.token
           if (!found.ok) return answerProblem(world, request, reply, found.failure)
           world.unauthenticated.authenticated(request.raw.socket)
-          awaitBody(world, request, reply, bodyLimit(name))
+          awaitBody(bodies, request, reply, bodyLimit(name))
           next()
         }, next)
       },
@@ -232,7 +234,7 @@ function leaveIdle(world: World, { raw }: FastifyRequest): void {
 
 /** Asks for a body that the client holds back (`Expect: 100-continue`), and sees to it that it comes in time. */
 function awaitBody(
-  world: World,
+  bodies: BodyWatch,
   { raw }: FastifyRequest,
   { raw: response }: FastifyReply,
   limit: number,
@@ -241,10 +243,7 @@ function awaitBody(
   const length = Number(raw.headers['content-length'] ?? limit)
   if (length > limit) return
   if (/^100-continue$/i.test(raw.headers.expect ?? '')) response.writeContinue()
-  const here = new AbortController()
-  for (const event of ['end', 'close']) raw.once(event, () => here.abort())
-  void world.clock.sleep(bodySeconds(length), here.signal).then(() => {
-    if (here.signal.aborted) return
+  bodies.await(raw, bodySeconds(length), () => {
     if (response.headersSent) raw.socket.destroy()
     else endWith(raw.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
   })
@@ -322,11 +321,14 @@ function headerProblem(spec: CallSpec, request: FastifyRequest): HttpRefusal | u
       reason: 'malformed',
       detail: 'this call needs the header Runner-Session with the number of the session',
     }
-  const { body } = request
-  const empty =
-    body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
-  if (!takesBody(spec) && !empty) return { reason: 'malformed', detail: 'this call takes no body' }
+  // Bytes are not looked through: each of them is a key of its buffer.
+  if (!takesBody(spec) && !isEmpty(request.body))
+    return { reason: 'malformed', detail: 'this call takes no body' }
   return undefined
+}
+
+function isEmpty(body: unknown): boolean {
+  return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
 }
 
 function answerProblem(

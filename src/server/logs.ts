@@ -3,6 +3,7 @@ import { maskBytes } from '../protocol/mask.ts'
 import { ok, type Result } from '../result.ts'
 import type { Caller, Context } from './context.ts'
 import { holds, isOpenTo } from './executions.ts'
+import { hashBytes, hashNoMore, takeHash } from './log-hash.ts'
 import { withMarkers } from './log-markers.ts'
 import { maskOf } from './log-mask.ts'
 import { grown, hasWholeLog, isNothing, logOf, newLog } from './log-rows.ts'
@@ -70,8 +71,10 @@ async function append(
   const { mask: secrets } = await maskOf(tx, ctx, group)
   let now = withMarkers({ ...log, scanned, masked: log.masked || changed }, searched, secrets)
   now = grown(now, log.length + bytes.length, ctx.settings.log_limit)
+  if (now.masked || now.head !== null) hashNoMore(ctx, id)
+  else hashBytes(ctx, id, from, masked)
   if (now.head !== null) await tx.dropLog(id, now.head, now.tail!)
-  if (hasWholeLog(now)) now = { ...now, complete: await isAsSaid(tx, now) }
+  if (hasWholeLog(now)) now = { ...now, complete: await isAsSaid(tx, ctx, now) }
   tx.putLog(now)
   tx.notify({ about: 'log', id })
   if (now.final_length !== null) tx.durably()
@@ -108,21 +111,30 @@ async function searchedBytes(
 }
 
 /** Notes how long the log is, by the result. */
-export async function finishLog(tx: Writer, id: string, length: number, sha256: string): Promise<void> {
+export async function finishLog(
+  tx: Writer,
+  ctx: Context,
+  id: string,
+  length: number,
+  sha256: string,
+): Promise<void> {
   const before = await tx.log(id)
   if (before === undefined && isNothing(length, sha256)) return
   const log = { ...(before ?? newLog(id)), final_length: length, final_sha256: sha256 }
-  tx.putLog(hasWholeLog(log) ? { ...log, complete: await isAsSaid(tx, log) } : log)
+  tx.putLog(hasWholeLog(log) ? { ...log, complete: await isAsSaid(tx, ctx, log) } : log)
   tx.notify({ about: 'log', id })
 }
 
 /** Whether the whole log has the hash of the result, as far as it can be known: nothing was dropped or masked here. */
-async function isAsSaid(tx: Reader, log: LogRow): Promise<boolean> {
+async function isAsSaid(tx: Reader, ctx: Context, log: LogRow): Promise<boolean> {
   if (log.masked || log.head !== null) return true
   if (log.length !== log.final_length) return false
+  const known = takeHash(ctx, log.execution_id, log.length)
+  if (known !== undefined) return known === log.final_sha256
+  // Nobody has made it before the writer began: the log has grown just now.
   const hash = crypto.createHash('sha256')
   for (let at = 0; at < log.length; ) {
-    const bytes = await tx.readLog(log.execution_id, at, longestChunk)
+    const bytes = await tx.readLog(log.execution_id, at, Math.min(longestChunk, log.length - at))
     if (bytes.length === 0) return false
     hash.update(bytes)
     at += bytes.length

@@ -48,7 +48,7 @@ export async function acceptResult(
   if (isProvisional(row)) await withdrawNext(tx, row)
   if (output.value !== null && unfit === undefined)
     tx.putOutput(row.id, ctx.keys.sealAtRest(output.value.toString()))
-  await finishLog(tx, row.id, message.log_length, message.log_sha256)
+  await finishLog(tx, ctx, row.id, message.log_length, message.log_sha256)
   await putWithRetry(tx, ctx, after.value)
   tx.durably()
   return ok(undefined)

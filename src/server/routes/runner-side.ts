@@ -6,6 +6,7 @@ import { confirm } from '../confirm.ts'
 import type { Caller } from '../context.ts'
 import { channelState, heartbeat, leave } from '../heartbeat.ts'
 import type { HttpRefusal } from '../http-problems.ts'
+import { hashStored } from '../log-hash.ts'
 import { appendLog } from '../logs.ts'
 import { refuse } from '../refusal.ts'
 import { register } from '../registration.ts'
@@ -81,6 +82,7 @@ export const runnerHandlers = {
     const id = call.params.id!
     const bytes = (call.body as Buffer | undefined) ?? Buffer.alloc(0)
     const chunk = { execution_id: id, lease_id: lease, offset, bytes }
+    await hashStored(world.store, world.context, id, offset, call.token!.runner_id)
     const hints = { executions: [id], logs: [id], durable: false }
     return jsonOf(
       await asRunner(call, world, hints, (tx, caller) => appendLog(tx, world.context, caller, chunk)),

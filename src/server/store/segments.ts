@@ -51,7 +51,7 @@ export class Segments implements LogBytes {
   async flush(query: Query, changes: LogChanges): Promise<void> {
     for (const write of changes.writes) explained(() => this.#write(write))
     for (const drop of changes.drops) await this.#drop(query, drop)
-    await Promise.all([...changes.syncs].map(id => this.#sync(id))).catch(error => {
+    await this.#sync(changes.syncs).catch(error => {
       throw explainSqlite(error)
     })
   }
@@ -112,14 +112,20 @@ export class Segments implements LogBytes {
     }
   }
 
-  /** Has every segment of a log on disk, and their names. */
-  async #sync(id: string): Promise<void> {
-    const directory = this.directory(id)
-    const names = await listed(directory)
-    if (names.length === 0) return
-    const paths = [...names.map(name => join(directory, name)), directory, dirname(directory), this.#root]
+  /** Has every segment of these logs on disk, and their names: what logs share once for all of them. */
+  async #sync(ids: ReadonlySet<string>): Promise<void> {
+    const paths = new Set<string>()
     await Promise.all(
-      paths.map(async path => {
+      [...ids].map(async id => {
+        const directory = this.directory(id)
+        const names = await listed(directory)
+        if (names.length === 0) return
+        for (const name of names) paths.add(join(directory, name))
+        for (const path of [directory, dirname(directory), this.#root]) paths.add(path)
+      }),
+    )
+    await Promise.all(
+      [...paths].map(async path => {
         try {
           await using file = await open(path)
           await file.sync()
