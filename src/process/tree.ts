@@ -50,6 +50,12 @@ export function startTicks(pid: number): string {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
+/** Whether a child of this process has ended and has not been waited for yet. False where there is no /proc. */
+export function isZombie(pid: number): boolean {
+  const stat = readProcFile(`${pid}/stat`)
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+}
+
 /** Everything but this process and zombies. */
 function listProcesses(): Process[] {
   const processes: Process[] = []

@@ -1,7 +1,7 @@
 import type { Clock } from '../edges.ts'
 import { runFor } from './standstill.ts'
 import type { Exit, Started } from './start.ts'
-import { endTree, type TreeEnd } from './tree.ts'
+import { endTree, isZombie, type TreeEnd } from './tree.ts'
 
 /** How long a process may run, and what ends it sooner. */
 export interface Watch {
@@ -40,8 +40,9 @@ export async function watchProcess(started: Started, watch: Watch): Promise<Watc
   if (limit > 0) waits.push(runFor(clock, limit, over.signal).then(() => 'limit' as const))
   const first = await Promise.race(waits)
   over.abort()
-  // Timers run before the event loop hears of processes that have ended: so it listens once more.
-  const why = first === 'exit' ? first : await Promise.race([exited, heard().then(() => first)])
+  // Timers run before the event loop hears of processes that have ended, and the signal that tells of them may be late.
+  const heardOf = first === 'exit' ? first : await Promise.race([exited, heard().then(() => first)])
+  const why = started.pid !== undefined && isZombie(started.pid) ? 'exit' : heardOf
   const endAll = (leader: number, signal: NodeJS.Signals) =>
     endTree({ leader, ...(id === undefined ? {} : { id }) }, { signal, grace, clock, hurry })
   if (why === 'exit' || started.pid === undefined) {
