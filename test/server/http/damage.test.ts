@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { seal } from '../../../src/protocol/seal.ts'
+import { say } from '../../support/operator.ts'
 import { serverTest } from '../../support/server.ts'
 
 const patient = { lease_seconds: 30, confirm_within_seconds: 30 }
@@ -142,7 +143,6 @@ serverTest(
       tokens.find(({ id }: { id: string }) => id === token.json.id),
       { problem: String },
     )
-    const listing = await server.rig.start(['executions', '--server', server.url]).ended
-    t.equal(listing, 0)
+    t.match(await say(server, ['executions']), { status: 0 })
   },
 )
