@@ -2,8 +2,10 @@
  * What a job of root can leave in its container for the next one: each way ends with a container that is not used again,
  * or with nothing that the next job could find.
  */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { executorNeeds, World } from '../support/executors.ts'
+import { executorNeeds, value, World } from '../support/executors.ts'
 import { compiler, makeImage, withBusybox, withStaticProgram } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
 
@@ -67,6 +69,8 @@ const ways: [title: string, script: string][] = [
   ['a file in a volume that was empty', 'echo x >/empty/x'],
   ['a file in a volume that was removed again', 'echo x >/empty/x; rm /empty/x'],
   ['a file of a volume with its size and time put back', restoring('/full/file', 'printf evil >/full/file')],
+  ['a file in a volume beside the supervisor', 'echo x >/.runner/volume/x'],
+  ['a file beside the supervisor', 'echo x >/.runner/x'],
   ['the time of the root directory', 'busybox touch -d @4711 /'],
   ['how soon the kernel ends its supervisor for want of memory', 'echo 500 >/proc/1/oom_score_adj'],
   ['the niceness of its supervisor', 'busybox renice -n 5 -p 1'],
@@ -128,7 +132,7 @@ for (const [driver, options] of [
           if (hasCompiler) withStaticProgram(root, 'powers', powers)
         },
         files: { 'app/tool': good, 'full/file': 'good' },
-        changes: ['VOLUME /empty', 'VOLUME /full', ...changes],
+        changes: ['VOLUME /empty', 'VOLUME /full', 'VOLUME /.runner/volume', ...changes],
       })
     await image('box')
     const run = (executor: Awaited<ReturnType<World['launch']>>, script: string) =>
@@ -183,6 +187,27 @@ for (const [driver, options] of [
         t.match(executor.unfit, why)
         await executor.remove()
       }
+      // So slow that a look over its files is not worth it; that is found once.
+      await makeImage(world.engine, 'large', {
+        fill(root) {
+          withBusybox(root)
+          for (let folder = 0; folder < 1000; folder++) {
+            mkdirSync(join(root, 'large', `${folder}`), { recursive: true })
+            for (let file = 0; file < 20; file++)
+              writeFileSync(join(root, 'large', `${folder}`, `${file}`), '')
+          }
+        },
+      })
+      const slow = world.executors({ cpus: 0.01 })
+      const large = await world.image('large')
+      const first = value(await slow.launch(large, 'default', true))
+      t.notOk(await first.sweep())
+      t.equal(first.unfit, 'it takes more than 10 s to look over its files')
+      await first.remove()
+      const next = value(await slow.launch(large, 'default', true))
+      t.equal(next.unfit, first.unfit)
+      await next.remove()
+
       await image('odd', ['VOLUME /a*b'])
       const executor = await world.launch('odd')
       t.notOk(await executor.sweep())

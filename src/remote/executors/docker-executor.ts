@@ -44,6 +44,8 @@ export interface DockerOptions {
   processors: number
   /** Why no container may have a second job, whatever the first one does; absent where it may. */
   once?: string | undefined
+  /** Hears of an image whose containers can have no second job. */
+  onUnfit?: ((imageId: string, why: string) => void) | undefined
   /** How and where the engine keeps containers. */
   disk: Pick<EngineFacts, 'storage' | 'root'>
   /** Hears which images are pulled and wanted; without it none is ever removed. */
@@ -62,7 +64,7 @@ export const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
   join(workDir, `${runnerId}.${pathPart(id)}`)
 
 /** Seconds: for a supervisor to take orders, for a sweep, between two looks; for the engine to remove and to measure. */
-const patience = { ready: 20, sweep: 30, look: 0.005, removal: 60, size: 60 }
+const patience = { ready: 120, sweep: 30, look: 0.005, removal: 60, size: 60 }
 /** Of the directory in which leaves are: a job can look into it, and not write to it. */
 export const jobsMode = 0o755
 /** Bytes: more than an `exit` has. */
@@ -275,7 +277,10 @@ export class DockerExecutor implements Executor {
       while (said() === '' && edges.clock.monotonic() < end && this.lives())
         await edges.clock.sleep(patience.look)
       const verdict = said()
-      if (verdict.startsWith(`${nonce} unfit `)) this.unfit = verdict.slice(nonce.length + 7).trimEnd()
+      if (verdict.startsWith(`${nonce} unfit `)) {
+        this.unfit = verdict.slice(nonce.length + 7).trimEnd()
+        this.#options.onUnfit?.(this.image_id, this.unfit)
+      }
       if (verdict !== `${nonce} clean\n` || !(await this.removeLeaf(id, leaf.identity))) return false
     } catch {
       return false

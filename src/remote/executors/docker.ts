@@ -42,6 +42,8 @@ const startPatience = 60
 export class DockerExecutors implements Executors {
   readonly #options: DockerOptions
   readonly #images: Images
+  /** By image id, why none of its containers can have a second job: the next ones need not find that out. */
+  readonly #unfit = new Map<string, string>()
   #enforcesDisk: boolean
   /** Of this process's version: an upgrade may put another one in its place. */
   readonly #supervisor = readFileSync(supervisorFile)
@@ -63,8 +65,12 @@ export class DockerExecutors implements Executors {
 
   async launch(image: ImageFacts, group: string, again: boolean): Promise<Result<Executor, ExecutorFailure>> {
     const { engine, edges } = this.#options
-    const once = this.#options.once ?? (again ? undefined : 'it was made for one job')
-    const options = { ...this.#options, once }
+    const known = this.#options.once ?? this.#unfit.get(image.id)
+    const options = {
+      ...this.#options,
+      once: known ?? (again ? undefined : 'it was made for one job'),
+      onUnfit: (imageId: string, why: string) => void this.#unfit.set(imageId, why),
+    }
     const executor = new DockerExecutor(options, edges.chance.id(), image.id, group, false)
     try {
       await this.#makeFiles(executor)
