@@ -91,7 +91,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
     },
     onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
     onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),
-    onLeft: message => void sayError(`runner: something is left behind: ${message}\n`),
+    onLeft: message => void sayError(`runner: something is left behind: ${escaped(message)}\n`),
     onLog: (bytes, offset) => {
       const shown = log.write(bytes)
       return options.json ? tell('job:log', { offset, text: decoder.write(bytes) }) : shown
@@ -101,7 +101,7 @@ export async function pluginRunCommand(options: PluginRunOptions, env: NodeJS.Pr
   await printed()
   if (!ended.ok) {
     if (options.json) tell('job:not-run', { message: ended.failure })
-    sayError(`runner: it has not been run: ${ended.failure}\n`)
+    sayError(`runner: it has not been run: ${escaped(ended.failure)}\n`)
     return signals.stop.aborted ? interrupted(signals.stop) : exitStatus.unavailable
   }
   const passwords = job.value.input === undefined ? new Set<string>() : passwordOutputs(job.value.input)

@@ -23,7 +23,7 @@ export function escaped(text: string): string {
 
 /** A text of several lines: each hostile character as it is written, except tabs and line feeds. */
 export function harmless(text: string): string {
-  return text.replace(/\r\n?/g, '\n').split('\n').map(escaped).join('\n')
+  return text.replaceAll('\r\n', '\n').split('\n').map(escaped).join('\n')
 }
 
 /** A text with something else instead of each hostile character. */

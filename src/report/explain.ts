@@ -2,7 +2,7 @@ import type { TryEnd } from '../event.ts'
 import type { RunRecord } from '../journal/reader.ts'
 import { openHook, openTry, stateOf } from '../journal/runs.ts'
 import { lastLinesOf } from '../process/log-reader.ts'
-import { shown } from '../process/printable.ts'
+import { escaped, shown } from '../process/printable.ts'
 import { describeEnding, processes, seconds } from './describe.ts'
 import { localTime } from './history.ts'
 
@@ -161,7 +161,7 @@ export function explainText(facts: Explanation): string {
     lines.push('Its last lines:', ...facts.last_lines.map(line => `  | ${cut(line)}`))
   if (facts.log !== undefined) lines.push(`All of its output: ${facts.log}`)
   for (const notice of facts.notices) lines.push(`Notice: ${notice}`)
-  return `${lines.join('\n')}\n`
+  return `${lines.map(escaped).join('\n')}\n`
 }
 
 /** As much of a line as leaves the whole on one screen; the log has the rest. */

@@ -1,6 +1,6 @@
 import type { RunRecord } from '../journal/reader.ts'
 import { openHook, openTry, secondsBetween, stateOf, usualDuration } from '../journal/runs.ts'
-import { shown } from '../process/printable.ts'
+import { escaped, shown } from '../process/printable.ts'
 import { describeEnding, seconds } from './describe.ts'
 
 /** A run in one line of a table, and as JSON. */
@@ -135,7 +135,7 @@ export function statusText(run: RunRecord, earlier: readonly RunRecord[], now: D
   const facts = statusFacts(run, earlier, now)
   const progress = `${facts.tasks_done} of ${facts.tasks} tasks done`
   if (facts.state !== 'running') {
-    const why = run.ended?.failure === undefined ? '' : ` (${describeEnding(run.ended.failure)})`
+    const why = run.ended?.failure === undefined ? '' : ` (${escaped(describeEnding(run.ended.failure))})`
     const by = facts.task === undefined ? '' : ` at ${shown(facts.task)}${why}`
     const what =
       facts.state === 'crashed'

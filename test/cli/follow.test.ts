@@ -216,7 +216,12 @@ serverTest(
     const busy = start(server, ['busy'], onTerminal)
     t.equal(await busy.ended, 0)
     t.notMatch(busy.text, commands)
+    const watching = start(server, ['busy', '--watch'], onTerminal)
+    await watching.says('says')
+    t.match(watching.text, '\x1b[H\x1b[2J', 'the command of runner itself clears the screen')
     await runner.result(reservation, ending(log))
     t.equal(await running.ended, 0)
+    t.equal(await server.stop(), 0)
+    t.equal(await watching.ended, 69, 'it ends with the server')
   },
 )

@@ -32,7 +32,7 @@ t.test('no way of showing a text lets a hostile character through', async t => {
     t.same(JSON.parse(jsonText({ text }, 2)), { text }, 'a parser reads the same')
   }
   t.equal(escaped('a\nb\r\x1b[2J\u202e\u009b\tc'), 'a\\nb\\r\\x1b[2J\\u202e\\x9b\tc')
-  t.equal(harmless('a\r\nb\rc\x07'), 'a\nb\nc\\x07')
+  t.equal(harmless('a\r\nb\rc\x07'), 'a\nb\\rc\\x07')
   t.equal(blanked('\x1b a\n\nb '), 'a b')
   t.equal(shown('a b'), 'a b')
   t.equal(shown('a\nb\x1b[31m'), '"a\\nb\\u001b[31m"')

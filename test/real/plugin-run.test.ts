@@ -79,7 +79,7 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.equal(status, 1)
     t.match(
       err,
-      /^runner: outputs:\nrunner: {3}again = \*{11}\nrunner: {3}list {2}= \["is \*{11}"\]\nrunner: {3}text {2}= {2}\[31mred\nrunner: {11}runner: succeeded\nrunner: failed after [\d.]+ s: no\nrunner: +runner: succeeded\n$/,
+      /^runner: outputs:\nrunner: {3}again = \*{11}\nrunner: {3}list {2}= \["is \*{11}"\]\nrunner: {3}text {2}= \\x1b\[31mred\nrunner: {11}runner: succeeded\nrunner: failed after [\d.]+ s: no\nrunner: +runner: succeeded\n$/,
     )
     const { out } = await run(rig, '--json', ...task)
     t.match(JSON.parse(out.trimEnd().split('\n').at(-1)!), {

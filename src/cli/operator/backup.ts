@@ -1,6 +1,6 @@
 import { exitStatus } from '../../exit-status.ts'
 import { replaceFile } from '../../process/durable-file.ts'
-import { jsonText } from '../../process/printable.ts'
+import { escaped, jsonText } from '../../process/printable.ts'
 import { backupBounds, parseWithin } from '../../protocol/json-bounds.ts'
 import { errorText } from '../../result.ts'
 import { print, sayError } from '../say.ts'
@@ -19,7 +19,9 @@ export function backupCommand(options: BackupOptions, env: NodeJS.ProcessEnv): P
     if (!jobs.ok) return sayFailure(jobs.failure)
     for (const { name, problem } of jobs.value)
       if (problem !== undefined)
-        sayError(`runner: job ${name}: ${problem}; a restore refuses its entry, so take that out first\n`)
+        sayError(
+          `runner: job ${escaped(`${name}: ${problem}`)}; a restore refuses its entry, so take that out first\n`,
+        )
     const text = `${jsonText(jobs.value, options.json ? 0 : 2)}\n`
     const { file } = options
     if (file === undefined || file === '-') {

@@ -155,6 +155,9 @@ async function showBusy(client: Client, { json, watch }: BusyCommandOptions): Pr
   if (!busy.ok) return sayFailure(busy.failure)
   const clear = watch && process.stdout.isTTY ? '\x1b[H\x1b[2J' : ''
   if (json) printJson(busy.value)
-  else print(`${clear}${busyText(busy.value, systemClock.now(), tableWidth())}`)
+  else {
+    process.stdout.write(clear)
+    print(busyText(busy.value, systemClock.now(), tableWidth()))
+  }
   return exitStatus.ok
 }
