@@ -216,6 +216,28 @@ async function cycles(): Promise<string> {
   ].join('\n')
 }
 
+async function logs(): Promise<string> {
+  console.error('Jobs with a log …')
+  const rows: string[] = []
+  for (const engine of ['sqlite', 'postgres'] as const) {
+    const [bare, logged] = (await measure([
+      ['without a log', ours(engine, 'cycles', 3000, 100)],
+      ['with 60 KB', ours(engine, 'logs', 3000, 100)],
+    ])) as [number[], number[]]
+    const ratio = median(logged.map((value, round) => value / bare[round]!))
+    rows.push(`| ${engine} | ${ratio.toFixed(2)} × |`)
+  }
+  return [
+    '## Jobs with 60 KB of log',
+    '',
+    'Hand-overs with 100 runners as above, a second, against those without a log.',
+    '',
+    '| store | with a log against without |',
+    '| --- | --- |',
+    ...rows,
+  ].join('\n')
+}
+
 async function latency(): Promise<string> {
   console.error('From submit to a runner …')
   const contenders: Contender[] = [
@@ -345,7 +367,14 @@ async function outages(): Promise<string> {
 
 try {
   startPostgres()
-  const parts = [await cycles(), await latency(), await memory(), await startUp(), await outages()]
+  const parts = [
+    await cycles(),
+    await logs(),
+    await latency(),
+    await memory(),
+    await startUp(),
+    await outages(),
+  ]
   replacePart('server', `# The server\n\n${parts.join('\n\n')}\n`)
 } finally {
   asPostgres(join(bin, 'pg_ctl'), '-m', 'immediate', '-D', join(postgresDir, 'data'), 'stop')
