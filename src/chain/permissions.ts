@@ -8,6 +8,6 @@ export function untrusted(paths: readonly string[], trust: Trust): Diagnostic[] 
     reason: 'untrusted',
     file: path,
     message,
-    hint: `${hint}`,
+    hint,
   }))
 }

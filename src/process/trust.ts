@@ -52,7 +52,7 @@ export function distrustedLinks(path: string, { owners }: Trust): Distrust[] {
   return distrusted([path], { owners, writers: 0 }).filter(({ path }) => lstatSync(path).isSymbolicLink())
 }
 
-/** The same for one file whose state is known. */
+/** What stands against one file, whose state is known. */
 export function problemOf(path: string, stat: Stats, { owners, writers }: Trust): Distrust | undefined {
   const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0')
   const foreign = !owners.includes(stat.uid)
