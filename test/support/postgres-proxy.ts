@@ -24,7 +24,12 @@ export class PostgresProxy implements AsyncDisposable {
       })
       client.pipe(upstream, { end: false })
       upstream.pipe(client)
-      upstream.on('error', () => {}).on('close', () => this.#pairs.delete(pair))
+      upstream.on('error', () => {})
+      upstream.on('close', () => {
+        this.#pairs.delete(pair)
+        // Where the server has gone it has for the client too, which may wait for an answer.
+        client.destroySoon()
+      })
     })
   }
 
