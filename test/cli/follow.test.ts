@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
+import { followRun } from '../../src/cli/operator/follow.ts'
+import { systemClock } from '../../src/edges.ts'
+import { Client } from '../../src/protocol/client.ts'
 import type { Execution } from '../../src/protocol/messages.ts'
 import { ending, json, play, said, say, start } from '../support/operator.ts'
 import { serverTest } from '../support/server.ts'
@@ -56,6 +59,25 @@ serverTest(t, 'submit --wait goes on with the next attempt', {}, async (t, serve
   t.same([status, out], [0, 'one\ntwo\n'])
   t.match(err, `attempt 2 (execution ${second.execution_id})`)
   t.not(first.execution_id, second.execution_id)
+})
+
+serverTest(t, 'attempts that have ended before the first look are shown too', {}, async (t, server) => {
+  const runner = await server.runner()
+  await using _ = runner.alive()
+  const { group } = await server.submit({ retries: 2 })
+  await play(runner, 'one\n', { outcome: 'failed', exit_code: 3 })
+  await play(runner, 'two\n', { outcome: 'failed', exit_code: 3 })
+  const { execution_id } = await play(runner, 'three\n', {})
+  await using client = new Client({
+    ...{ server: new URL(server.url), token: () => server.token('admin'), clock: systemClock, env: {} },
+  })
+  let text = ''
+  const take = (bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString()
+  }
+  const ended = await followRun(client, group, take, new AbortController().signal)
+  t.match(ended, { ok: true, value: { id: execution_id, state: 'succeeded' } })
+  t.equal(text, 'one\ntwo\nthree\n')
 })
 
 serverTest(t, 'Ctrl-C ends the wait, not the job', {}, async (t, server) => {

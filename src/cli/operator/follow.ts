@@ -74,7 +74,10 @@ export async function followLog(
 /** Seconds between two looks at whether another attempt has taken the place of the one that is followed. */
 const lookEvery = 10
 
-/** Follows a run, all of its attempts, to its end; resolves to the attempt that decided it. */
+/**
+ * Follows a run to its end, each of its attempts in turn, also those that have ended before the first look; resolves to the
+ * attempt that decided it.
+ */
 export async function followRun(
   client: Client,
   group: string,
@@ -83,47 +86,51 @@ export async function followRun(
 ): Promise<Result<Execution, ClientFailure>> {
   const again = <T>(call: () => Promise<Result<T, ClientFailure>>) =>
     persist(call, { retries: patientRetries, clock: systemClock, signal })
-  const latest = async (): Promise<Result<ListedExecution, ClientFailure>> => {
-    const page = await again(() => client.call('listExecutions', { query: { group, limit: 10 }, signal }))
+  /** From the first to the latest; at least one. */
+  const attempts = async (): Promise<Result<ListedExecution[], ClientFailure>> => {
+    const page = await again(() => client.call('listExecutions', { query: { group, limit: 200 }, signal }))
     if (!page.ok) return page
-    const attempts = page.value.items.filter(({ state }) => state !== 'withdrawn')
-    const current = attempts.reduce<ListedExecution | undefined>(
-      (best, one) => (best === undefined || one.attempt > best.attempt ? one : best),
-      undefined,
-    )
-    if (current !== undefined) return ok(current)
+    const items = page.value.items.filter(({ state }) => state !== 'withdrawn')
+    if (items.length > 0) return ok(items.sort((one, other) => one.attempt - other.attempt))
     return {
       ok: false,
       failure: { reason: 'not-found', message: `execution ${group} is not there any more`, status: 404 },
     }
   }
-  let current = await latest()
-  while (current.ok) {
-    const { id, attempt } = current.value
+  let shown = 0
+  let whole = false
+  for (;;) {
+    const found = await attempts()
+    if (!found.ok) return found
+    const latest = found.value.at(-1)!
+    // A list leaves out what it may leave at OUTPUT_LOCATION.
+    if (whole && latest.attempt <= shown)
+      return again(() => client.call('getExecution', { params: { id: latest.id }, signal }))
+    const { id, attempt } = found.value.find(({ attempt }) => attempt > shown) ?? latest
     if (attempt > 1) sayError(`runner: attempt ${attempt} (execution ${id})\n`)
     const superseded = new AbortController()
     const over = AbortSignal.any([signal, superseded.signal])
-    const watching = watch(id)
+    const watching = watch()
     const followed = await followLog(client, id, take, { signal: over })
     superseded.abort()
     await watching
     if (!followed.ok && followed.failure.reason !== 'stopped') return followed
     if (signal.aborted) return { ok: false, failure: { reason: 'stopped', message: 'the call was ended' } }
-    current = await latest()
-    // A list leaves out what it may leave at OUTPUT_LOCATION.
-    if (current.ok && current.value.id === id && followed.ok)
-      return again(() => client.call('getExecution', { params: { id }, signal }))
+    shown = attempt
+    whole = followed.ok
 
-    async function watch(id: string): Promise<void> {
+    /** The log of a lost attempt may never end: it is left where another one has taken its place. */
+    async function watch(): Promise<void> {
       for (;;) {
         await systemClock.sleep(lookEvery, over)
         if (over.aborted) return
-        const now = await latest()
-        if (now.ok && now.value.id !== id && now.value.state !== 'queued') superseded.abort()
+        const now = await attempts()
+        const isLost = now.ok && now.value.some(one => one.id === id && one.state === 'lost')
+        if (isLost && now.value.some(one => one.attempt > attempt && one.state !== 'queued'))
+          superseded.abort()
       }
     }
   }
-  return current
 }
 
 /** The exit status of a command that waited for an execution. */
