@@ -13,7 +13,10 @@ export function withServerOptions(command: Command): Command {
     .option('--ca-file <file>', 'CA to trust instead of the known ones (default: $RUNNER_SERVER_CA_FILE)')
     .option('--cert-file <file>', 'client certificate')
     .option('--key-file <file>', 'key of the client certificate')
-    .option('--proxy <url>', 'proxy to go through (default: $HTTPS_PROXY, $HTTP_PROXY)')
+    .option(
+      '--proxy <url>',
+      'proxy to go through (default: $HTTPS_PROXY, $HTTP_PROXY; none with the admin.token of the local server)',
+    )
     .option('--json', 'print JSON', false)
 }
 

@@ -3,6 +3,7 @@ import type { Configuration } from '../config/load.ts'
 import { parseAddress, type ServerConfiguration } from '../config/server-section.ts'
 import { systemClock } from '../edges.ts'
 import { exitStatus } from '../exit-status.ts'
+import { proxyVariables } from '../protocol/transport.ts'
 import type { StopKind } from '../remote/ending.ts'
 import type { Verbosity } from '../report/describe.ts'
 import { type Notifier, notifyVariables, systemdNotifier } from '../report/systemd.ts'
@@ -122,9 +123,11 @@ async function attachBeside(
     ...{ server: server.url, tokenFile: registrationFile, newIdentity: false, json: !process.stderr.isTTY },
     ...{ insecurePermissions, verbosity, version, besideServer: true as const },
   }
-  // The server speaks to systemd: to it, a runner that stops would be a service that stops.
+  // The server speaks to systemd: to it, a runner that stops would be a service that stops. No proxy leads to this
+  // very process, and none gets its tokens.
+  const unset = [...notifyVariables, ...proxyVariables]
   const quiet = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !notifyVariables.some(own => own === name)),
+    Object.entries(env).filter(([name]) => !unset.some(own => own === name.toUpperCase())),
   )
   const { attachWith } = await import('./attach.ts')
   const end = await attachWith(options, quiet, { stop: drain.signal, hurry })

@@ -28,6 +28,9 @@ export function serverUrl(text: string): Result<URL, string> {
 const isHere = ({ hostname }: URL) =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 
+/** The variables that name a proxy, in capitals; in small letters they count as well. */
+export const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY'] as const
+
 const variable = (env: NodeJS.ProcessEnv, name: string) => env[name.toLowerCase()] || env[name] || undefined
 
 /** The proxy that requests may go through, without what is secret in its address. */

@@ -47,6 +47,30 @@ rigTest(t, 'beyond this machine it listens with TLS only', {}, async (t, rig) =>
   t.equal(await insecure.ended, 0)
 })
 
+rigTest(
+  t,
+  'a runner beside its server reaches it through no proxy of the environment',
+  {},
+  async (t, rig) => {
+    let calls = 0
+    const proxy = createServer(socket => {
+      calls++
+      socket.destroy()
+    })
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    const { port } = proxy.address() as { port: number }
+    // An address of this machine that no rule for loopback addresses knows.
+    rig.configure({}, '[server]\nlisten = [::ffff:127.0.0.1]:0\n[remote]\nhealth_listen = 127.0.0.1:0\n')
+    const env = { HTTP_PROXY: `http://127.0.0.1:${port}`, http_proxy: `http://127.0.0.1:${port}` }
+    const run = rig.start(['server', '--attach', '--insecure-http'], { env, lasting: true })
+    await run.says('registered with')
+    run.child.kill()
+    t.equal(await run.ended, 0)
+    t.equal(calls, 0)
+    proxy.close()
+  },
+)
+
 rigTest(t, 'an address that is in use is said', {}, async (t, rig) => {
   const other = createServer()
   await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))

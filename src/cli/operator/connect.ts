@@ -69,9 +69,15 @@ function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Cli
   const transport = transportOptions(options, env)
   if (!transport.ok) return fail({ message: transport.failure, status: exitStatus.config })
   const own = tokenFile === undefined && local?.ok ? local.value : undefined
+  if (own !== undefined && options.proxy !== undefined) {
+    const message = `the token of this host goes to its own server without a proxy: leave --proxy out, or name a token file by --token-file or ${variables.tokenFile}`
+    return fail({ message, status: exitStatus.usage })
+  }
   return ok(
     new Client({
-      ...{ ...transport.value, server, token: () => token.value, clock: systemClock, env },
+      ...{ ...transport.value, server, token: () => token.value, clock: systemClock },
+      // A proxy of the environment would get the token of this host, and in clear where the server has no TLS.
+      env: own === undefined ? env : {},
       ...(own === undefined ? {} : { check: () => strangerAt(server, own.tokenFile) }),
     }),
   )

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { isIP, SocketAddress } from 'node:net'
+import { isIP } from 'node:net'
 import { endianness } from 'node:os'
 
 /** TCP_LISTEN in /proc/net/tcp (proc(5)). */
@@ -39,8 +39,8 @@ function hexOf(address: string): string {
 }
 
 function bytesOf6(address: string): number[] {
-  // Node writes an address in one form, with one `::` at the most.
-  const [head = '', tail] = new SocketAddress({ address, family: 'ipv6' }).address.split('::')
+  // A URL writes an address in one form: hexadecimal groups, with one `::` at the most, and no dots.
+  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
   const groups = (text: string) => (text === '' ? [] : text.split(':'))
   const left = groups(head)
   const right = groups(tail ?? '')
