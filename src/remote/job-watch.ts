@@ -161,12 +161,13 @@ export class JobWatch {
     }
 
     const begun = clock.monotonic()
+    this.#disk = { next: begun + looks.disk, nextFree: begun, free: this.#executor?.freeDisk() ?? 0 }
+    await using guard = this.#guard()
     // What is not there at a look, and is at the next, has come in between.
     let before = this.#options.resumed === true ? Number.NEGATIVE_INFINITY : begun
     let start: Span | undefined
     let startedAt: Date | undefined
     let nextLife = begun + looks.life
-    this.#disk = { next: begun + looks.disk, nextFree: begun, free: this.#executor?.freeDisk() ?? 0 }
     for (;;) {
       const wake = Promise.withResolvers<void>()
       this.#wake = wake
@@ -176,6 +177,8 @@ export class JobWatch {
         startedAt = this.#started()
         if (startedAt !== undefined) {
           start = { after: before, by: clock.monotonic() }
+          // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
+          this.#startedSince = start.by
           this.#options.onStarted?.(startedAt)
         }
       }
@@ -197,18 +200,38 @@ export class JobWatch {
       if (exit !== undefined || dead) {
         if (exit === undefined && startedAt === undefined && this.#untouched)
           return { state: 'not-started', message: 'its container ended before it started' }
+        guard.stop()
         await follower.more()
         const known = await this.#finish(exit, startedAt, start && lengthOf(start, end), follower)
         return (await this.#keep(known)) ? { state: 'ended', end: known } : { state: 'detached' }
       }
       if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
         return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
-      this.#lookAtDisk(now)
-      if (this.#cancelled) this.#cancel()
-      await this.#killIfLate(startedAt)
       const over = new AbortController()
       await Promise.race([wake.promise, clock.sleep(looks.files, over.signal)])
       over.abort()
+    }
+  }
+
+  /** Sees to what must not wait for the log, since whoever takes that may be slow: the disk, and the time after an abort. */
+  #guard(): AsyncDisposable & { stop(): void } {
+    const { clock } = this.#options.edges
+    const over = new AbortController()
+    const look = async () => {
+      while (!over.signal.aborted) {
+        this.#lookAtDisk(clock.monotonic())
+        if (this.#cancelled) this.#cancel()
+        await this.#killIfLate()
+        await clock.sleep(looks.files, over.signal)
+      }
+    }
+    const looking = look()
+    return {
+      stop: () => over.abort(),
+      async [Symbol.asyncDispose]() {
+        over.abort()
+        await looking
+      },
     }
   }
 
@@ -271,13 +294,11 @@ export class JobWatch {
   }
 
   /** The supervisor ends a job itself. Where it has been kept from that, the container is killed. */
-  async #killIfLate(startedAt: Date | undefined): Promise<void> {
+  async #killIfLate(): Promise<void> {
     const { clock } = this.#options.edges
     const { max_time_seconds: limit, abort_timeout_seconds: grace } = this.#execution.job
     const aborted = this.#abortAsked
     const now = clock.monotonic()
-    // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
-    if (startedAt !== undefined) this.#startedSince ??= now
     const late =
       (aborted !== undefined && now > aborted + grace + killSlack) ||
       (limit > 0 && this.#startedSince !== undefined && now > this.#startedSince + limit + grace + killSlack)

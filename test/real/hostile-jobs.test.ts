@@ -264,16 +264,17 @@ sleep 0.2; echo done`
     await executor.remove()
   })
 
+  const fast: typeof systemClock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() * 20,
+    sleep: (seconds, signal) => systemClock.sleep(seconds / 20, signal),
+  }
+
   await test('one that keeps its use of the disk from being measured is ended', async t => {
     const executor = await world.launch('box')
     const missing = 'its files were not counted within 60 s'
     const looks = [{ bytes: 0, missing }, { bytes: 0 }, ...Array(9).fill({ bytes: 0, missing })]
     executor.diskUse = async () => looks.shift() ?? { bytes: 0 }
-    const fast: typeof systemClock = {
-      ...systemClock,
-      monotonic: () => systemClock.monotonic() * 20,
-      sleep: (seconds, signal) => systemClock.sleep(seconds / 20, signal),
-    }
     const job = await world.start(
       executor,
       'box',
@@ -286,6 +287,32 @@ sleep 0.2; echo done`
       error_message: new RegExp(missing),
     })
     t.equal(looks.length, 6, 'three looks in a row')
+    await executor.remove()
+  })
+
+  await test('its disk is looked at while nobody takes its log', async t => {
+    const executor = await world.launch('box')
+    const measured = Promise.withResolvers<void>()
+    executor.diskUse = async () => {
+      measured.resolve()
+      return { bytes: 2 ** 40 }
+    }
+    const script = 'while :; do echo said; sleep 0.05; done'
+    const job = await world.start(
+      executor,
+      'box',
+      { command: ['sh', '-c', script], max_time_seconds: 0 },
+      fast,
+    )
+    const over = new AbortController()
+    let isLate = false
+    const late = systemClock.sleep(60, over.signal).then(() => {
+      isLate = !over.signal.aborted
+    })
+    job.hear = () => Promise.race([measured.promise, late])
+    t.match(await job.finished(), { outcome: 'failed', reason: 'disk-full' })
+    t.notOk(isLate, 'the log did not hold it up')
+    over.abort()
     await executor.remove()
   })
 
