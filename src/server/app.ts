@@ -125,10 +125,7 @@ export async function makeApp(
       bodyLimit: bodyLimit(name),
       onRequest: (request, reply, next) => {
         request.began = world.clock.monotonic()
-        if (spec.access.includes('open')) {
-          reply.raw.once('finish', () => leaveIdle(world, request))
-          return next()
-        }
+        if (spec.access.includes('open')) return next()
         const { authorization } = request.headers
         world.auth.authenticate(authorization, request.ip, spec.access).then(found => {
           // A call of an administrator is written down, also where it takes another kind of token.
@@ -222,14 +219,6 @@ function closeBehind(world: World, { raw }: FastifyRequest, reply: FastifyReply)
     socket.end()
     void world.clock.sleep(linger, closed.signal).then(() => socket.destroy())
   }
-}
-
-/** Milliseconds for which a connection without a valid token is kept between two requests. */
-const idleUnauthenticated = 10_000
-
-/** After an answer that needs no token. Node has set the time for other connections just before. */
-function leaveIdle(world: World, { raw }: FastifyRequest): void {
-  if (world.unauthenticated.has(raw.socket)) raw.socket.setTimeout(idleUnauthenticated)
 }
 
 /** Asks for a body that the client holds back (`Expect: 100-continue`), and sees to it that it comes in time. */

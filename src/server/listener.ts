@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { problemMediaType, problemText } from './http-problems.ts'
@@ -19,6 +19,8 @@ const timeouts = {
 }
 /** Milliseconds in which a TLS handshake has to be over. */
 const handshakeTimeout = 10_000
+/** Milliseconds for which a connection without a valid token is kept between two requests. */
+const idleUnauthenticated = 10_000
 const answers = { ServerResponse: TimedResponse }
 const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
@@ -31,11 +33,19 @@ export function makeListener(
 ): Server {
   const server =
     tls === undefined
-      ? createServer({ ...timeouts, ...sockets, ...answers }, handler as never)
-      : createTlsServer({ ...timeouts, ...sockets, ...answers, ...tls, handshakeTimeout }, handler as never)
+      ? createServer({ ...timeouts, ...sockets, ...answers })
+      : createTlsServer({ ...timeouts, ...sockets, ...answers, ...tls, handshakeTimeout })
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    // Node has set the time of other connections just before, whatever the answer was.
+    response.once('finish', () => {
+      if (connections.has(request.socket)) request.socket.setTimeout(idleUnauthenticated)
+    })
+    handler(request as never, response as never)
+  }
+  server.on('request', handle)
   server.on('connection', (socket: Socket) => connections.add(socket))
   // The body is asked for when the token has been looked at (app.ts).
-  server.on('checkContinue', handler as never)
+  server.on('checkContinue', handle)
   // Where a connection cannot be taken in (no descriptors are left, for example), the next may be.
   server.on('error', (error: NodeJS.ErrnoException) => onBadRequest(error.code ?? 'unknown'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

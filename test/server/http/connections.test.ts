@@ -99,6 +99,22 @@ serverTest(
   },
 )
 
+serverTest(
+  t,
+  'whatever the answer was, a connection without a token is not kept idle',
+  {},
+  async (t, server) => {
+    const began = performance.now()
+    const asked = ['GET /health', 'GET /nothing', 'OPTIONS *', 'PUT /health', 'GET /v1/busy', 'GET /%zz']
+    await Promise.all(
+      asked.map(async line => {
+        t.match(await speak(server, `${line} HTTP/1.1\r\nhost: x\r\n\r\n`), /^HTTP\/1\.1 [24]/, line)
+        t.ok(performance.now() - began < 40_000, `${line}: long before 75 s`)
+      }),
+    )
+  },
+)
+
 const post = (token: string, ...headers: string[]) =>
   [
     'POST /v1/executions HTTP/1.1',
