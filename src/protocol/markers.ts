@@ -61,10 +61,10 @@ function nextStart(log: Buffer, from: number): { at: number; kind: Kind } | unde
   return undefined
 }
 
-/** What stands before a marker in its line, as far as it has not been looked at. */
+/** What stands before a marker in its line, as far as it has not been looked at. No more is searched than may be it. */
 function prefixBefore(log: Buffer, from: number, at: number): Buffer {
-  const line = log.lastIndexOf('\n', at - 1) + 1
-  return at === 0 ? log.subarray(0, 0) : log.subarray(Math.max(line, from, at - longestPrefix), at)
+  const before = log.subarray(Math.max(from, at - longestPrefix), at)
+  return before.subarray(before.lastIndexOf('\n') + 1)
 }
 
 /** Where a line begins whose end may be the beginning of a marker; else the end. */

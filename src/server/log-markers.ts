@@ -4,8 +4,9 @@ import type { Mask } from '../protocol/mask.ts'
 import { maskText } from '../protocol/mask-output.ts'
 import type { LogRow } from './store/store.ts'
 
-/** Bytes of comments that are kept beside the log; it has them all. */
+/** Characters of comments that are kept beside the log, which has them all; and as how many each counts beside its own. */
 const mostKept = 262_144
+const countsAs = 100
 
 /**
  * The log with what markers in `bytes` say; these begin where the search is to go on. Once more without secrets: a
@@ -14,13 +15,13 @@ const mostKept = 262_144
 export function withMarkers(log: LogRow, bytes: Uint8Array, mask: Mask): LogRow {
   const found = scanMarkers(bytes)
   const { scanned } = found
-  const comments = found.comments.map(comment => maskText(comment, mask))
   const status_line = found.status_line === undefined ? undefined : maskText(found.status_line, mask)
   const kept = [...log.comments]
-  let size = kept.reduce((sum, comment) => sum + comment.length, 0)
-  for (const comment of comments) {
-    size += comment.length
-    if (size <= mostKept) kept.push(comment)
+  let size = kept.reduce((sum, comment) => sum + comment.length + countsAs, 0)
+  for (const comment of found.comments) {
+    size += comment.length + countsAs
+    if (size > mostKept) break
+    kept.push(maskText(comment, mask))
   }
   const now = { ...log, scanned: log.scanned + scanned }
   if (kept.length > log.comments.length) now.comments = kept

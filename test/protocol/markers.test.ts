@@ -98,6 +98,18 @@ t.test('a marker without an end is text after 64 KiB, and those behind it are fo
   t.same(scanMarkers(log).comments, ['y'])
 })
 
+t.test('a line of nothing but markers takes no longer than its length', async t => {
+  const secondsFor = (length: number) => {
+    const log = Buffer.from('##[start: comment]a##[end: comment]'.repeat(length / 35))
+    const before = process.cpuUsage()
+    scanMarkers(log)
+    return process.cpuUsage(before).user / 1e6
+  }
+  secondsFor(1e6)
+  const [short, long] = [secondsFor(1e6), secondsFor(16e6)]
+  t.ok(long < Math.max(short, 0.05) * 60, `16 MB took ${long} s, and 1 MB ${short} s`)
+})
+
 t.test('what is left to search again is short', async () => {
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), fc.nat(3), (pieces, repeats) => {

@@ -167,6 +167,15 @@ onEachWorld(t, 'a secret in a comment is masked, too', async (t, world) => {
   t.match(await row(world, reservation.execution_id), { comments: ['*******'] })
 })
 
+onEachWorld(t, 'comments without a text are no more than others', async (t, world) => {
+  const runner = await world.addRunner()
+  const reservation = await world.start(runner)
+  const chunk = '##[start: comment]##[end: comment]'.repeat(20_000)
+  for (let count = 0; count < 3; count++) await world.log(runner, reservation, count * chunk.length, chunk)
+  const { comments } = (await row(world, reservation.execution_id))!
+  t.equal(comments.length, 2621)
+})
+
 onEachWorld(
   t,
   'a marker that lost its middle is no marker',
