@@ -9,6 +9,10 @@ export type EnvTarget =
   | { kind: 'unsure' }
 
 const unsure: EnvTarget = { kind: 'unsure' }
+const oneWord: EnvTarget = {
+  kind: 'nothing',
+  why: 'gets all words as one, and takes no option with a space',
+}
 /** Where execvp(3) looks without a PATH. */
 const presetPath = '/bin:/usr/bin'
 
@@ -23,14 +27,14 @@ export function envTarget(words: readonly string[], path: string | undefined): E
   for (let word = left[0]; word?.startsWith('-'); word = left[0]) {
     left.shift()
     if (word === '--') break
+    if (/^--\s/.test(word)) return oneWord
     const option = word === '-' ? 'i' : word.startsWith('--') ? shortOf(word, left) : word.slice(1)
     if (option === undefined) return unsure
     for (let at = 0; at < option.length; at++) {
       const letter = option[at]!
       if (letter === 'i') search = presetPath
       if ('i0v'.includes(letter)) continue
-      if (letter === ' ')
-        return { kind: 'nothing', why: 'gets all words as one, and takes no option with a space' }
+      if (letter === ' ') return oneWord
       if (!'uCS'.includes(letter)) return unsure
       const value = option.slice(at + 1) || left.shift()
       if (value === undefined) return { kind: 'nothing', why: `gets -${letter} without a value` }

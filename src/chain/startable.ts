@@ -19,6 +19,10 @@ export interface NotStartable {
   hint: string
 }
 
+/** How many interpreters, each the interpreter of the one before, the kernel follows. */
+const deepest = 5
+const tooDeep = `asks for an interpreter that asks for another one, and so on: the kernel follows ${deepest}`
+
 /** e_machine of ELF (elf(5)) that this machine runs. */
 const machines: Partial<Record<NodeJS.Architecture, number[]>> = {
   x64: [62, 3],
@@ -113,7 +117,7 @@ interface Head {
   size: number
 }
 
-function checkHead({ bytes: head, size }: Head, search?: string): Result<void, NotStartable> {
+function checkHead({ bytes: head, size }: Head, search?: string, depth = 0): Result<void, NotStartable> {
   if (head.length === 0)
     return fail({
       reason: 'empty',
@@ -121,7 +125,7 @@ function checkHead({ bytes: head, size }: Head, search?: string): Result<void, N
       hint: 'give it a first line such as #!/bin/sh, or remove it',
     })
   if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head, size)
-  if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head, search)
+  if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head, search, depth)
   return fail({
     reason: 'no-hashbang',
     message: 'begins neither with #! nor as a program of this machine does',
@@ -155,19 +159,30 @@ function checkElf(head: Buffer, size: number): Result<void, NotStartable> {
   return executable && entries > 0 && table + entry * entries <= size ? ok(undefined) : fail(damaged)
 }
 
-function checkHashbang(head: Buffer, search: string | undefined): Result<void, NotStartable> {
+function checkHashbang(head: Buffer, search: string | undefined, depth: number): Result<void, NotStartable> {
   const end = head.indexOf(10)
   const line = head.toString('utf8', 2, end === -1 ? head.length : end)
   // The kernel hands on what follows as one word.
   const [, interpreter = '', rest = ''] = /^([^ \t]*)[ \t]*(.*)$/s.exec(line.trim()) ?? []
   const problem =
-    interpreterProblem(interpreter, line.endsWith('\r')) ??
-    (isEnv(interpreter) ? envProblem(rest === '' ? [] : [rest], search) : undefined)
+    interpreterProblem(interpreter, { crlf: line.endsWith('\r'), search, depth }) ??
+    (isEnv(interpreter) ? envProblem(rest === '' ? [] : [rest], search, depth) : undefined)
   if (problem === undefined) return ok(undefined)
   return fail({ reason: 'bad-interpreter', ...problem })
 }
 
-function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartable, 'reason'> | undefined {
+interface Asked {
+  /** Whether the line that asks ends in CR LF. */
+  crlf: boolean
+  search: string | undefined
+  /** How many interpreters of interpreters there were before. */
+  depth: number
+}
+
+function interpreterProblem(
+  interpreter: string,
+  { crlf, search, depth }: Asked,
+): Omit<NotStartable, 'reason'> | undefined {
   if (crlf) {
     const message = `asks for an interpreter ${JSON.stringify(`${interpreter}\r`)}: its lines end in CR LF`
     return { message, hint: 'save it with LF line ends (sed -i "s/\\r$//" FILE)' }
@@ -177,11 +192,17 @@ function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartab
   const hint = 'install it, or mend the first line of the file'
   if (isExecutable(interpreter)) {
     const head = readHead(interpreter)
-    if (head === undefined || head.bytes.toString('latin1', 0, 2) === '#!') return undefined
-    const program = checkHead(head)
-    return program.ok
-      ? undefined
-      : { message: `asks for the interpreter ${interpreter}, which ${program.failure.message}`, hint }
+    if (head === undefined) return undefined
+    if (depth === deepest) {
+      return { message: tooDeep, hint }
+    }
+    const program = checkHead(head, search, depth + 1)
+    if (program.ok) return undefined
+    const { message } = program.failure
+    return {
+      message: message === tooDeep ? message : `asks for the interpreter ${interpreter}, which ${message}`,
+      hint,
+    }
   }
   return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }
 }
@@ -190,6 +211,7 @@ function interpreterProblem(interpreter: string, crlf: boolean): Omit<NotStartab
 export function envProblem(
   words: readonly string[],
   search: string | undefined,
+  depth = 0,
 ): { message: string; hint: string } | undefined {
   const target = envTarget(words, search)
   if (target.kind === 'unsure') return undefined
@@ -200,7 +222,7 @@ export function envProblem(
   if (target.kind === 'nothing') return { message: `asks env, which ${target.why}`, hint }
   const { program, path } = target
   const found = findCommand(program, path)
-  if (found !== undefined) return interpreterProblem(found, false)
+  if (found !== undefined) return interpreterProblem(found, { crlf: false, search: path, depth })
   const where = program.includes('/')
     ? 'is not there or not executable'
     : `is not on its PATH, ${path ?? 'which is not set'}`

@@ -27,6 +27,7 @@ const lines: [line: string, starts: boolean][] = [
   [' -S X=1 Y=2 here a', true],
   [' -S -- here', true],
   [' -S -- gone', false],
+  [' -- here', false],
   [" -S 'here' # gone", true],
   [' -S "he""re"', true],
   [' --split-string=here -x', true],

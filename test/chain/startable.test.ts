@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -96,4 +97,33 @@ t.test('a damaged program, and a script whose interpreter is none, are failures 
   }
   t.ok(checkStartable(process.execPath, false).ok)
   t.ok(checkStartable('/bin/sh', false).ok)
+})
+
+t.test('the interpreter of an interpreter counts, as far as the kernel follows', async t => {
+  const dir = t.testdir()
+  const script = (name: string, line: string) => {
+    const path = join(dir, name)
+    writeFileSync(path, `#!${line}\n`, { mode: 0o755 })
+    return path
+  }
+  script('0', '/bin/true')
+  for (let depth = 1; depth <= 6; depth++) {
+    const path = script(String(depth), join(dir, String(depth - 1)))
+    const starts = spawnSync(path, { stdio: 'ignore' }).error === undefined
+    t.equal(starts, depth < 5, `the kernel, ${depth}`)
+    t.equal(checkStartable(path, false).ok, starts, `runner, ${depth}`)
+  }
+  const loop = join(dir, 'loop')
+  t.match(checkStartable(script('loop', loop), false), {
+    failure: { message: /^asks for an interpreter that .*: the kernel follows 5$/ },
+  })
+  const gone = script('task', script('wrapper', '/usr/bin/env gone'))
+  t.match(checkStartable(gone, false, '/usr/bin:/bin'), {
+    failure: {
+      reason: 'bad-interpreter',
+      message: /interpreter .*\/wrapper, which asks env for the program "gone"/,
+    },
+  })
+  symlinkSync(join(dir, 'wrapper'), join(dir, 'found'))
+  t.match(checkStartable(script('env', '/usr/bin/env found'), false, dir), { ok: false })
 })
