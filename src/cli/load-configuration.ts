@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { untrusted } from '../chain/permissions.ts'
 import { includeDir } from '../chain/prepare.ts'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import { type Configuration, loadConfiguration } from '../config/load.ts'
+import type { ServerConfiguration } from '../config/server-section.ts'
 import { findConfigFile } from '../config/sources.ts'
 import { trustOf, unfitForRoot } from '../process/trust.ts'
 import { fail, ok, type Result } from '../result.ts'
@@ -63,6 +65,20 @@ export function unfitDirectories(
   { insecurePermissions }: ConfigOptions,
 ): string | undefined {
   return insecurePermissions ? undefined : unfitForRoot(paths)
+}
+
+/** The same for the store of a server: its directory, its database and its key, and where these two are. */
+export function unfitStore(
+  { database, data_dir, key_file }: Pick<ServerConfiguration, 'database' | 'data_dir' | 'key_file'>,
+  options: ConfigOptions,
+): string | undefined {
+  const around = (file: string) => [dirname(file), file]
+  const sqlite =
+    database.engine === 'sqlite' ? [...around(database.path), join(dirname(database.path), 'locks')] : []
+  return unfitDirectories(
+    [data_dir, ...sqlite, ...around(key_file)].map(path => resolve(path)),
+    options,
+  )
 }
 
 /** The same for a command that uses nothing of a configuration with errors: says them, and gives nothing then. */

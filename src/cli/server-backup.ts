@@ -3,7 +3,7 @@ import type { ServerConfiguration } from '../config/server-section.ts'
 import { exitStatus } from '../exit-status.ts'
 import { fail, type Result } from '../result.ts'
 import { backupStore, type Places, restoreStore } from '../server/store/backup.ts'
-import { type ConfigOptions, loadSound, unfitDirectories } from './load-configuration.ts'
+import { type ConfigOptions, loadSound, unfitDirectories, unfitStore } from './load-configuration.ts'
 import { sayError } from './say.ts'
 
 export interface ServerBackupOptions extends ConfigOptions {
@@ -31,7 +31,8 @@ async function withStore(
 ): Promise<number> {
   const loaded = loadSound(options, env)
   if (loaded === undefined) return exitStatus.config
-  const done = await action(placesOf(loaded.server))
+  const unfit = unfitStore(loaded.server, options)
+  const done = unfit === undefined ? await action(placesOf(loaded.server)) : fail(unfit)
   if (done.ok) return exitStatus.ok
   sayError(`runner: ${done.failure}\n`)
   return exitStatus.unavailable

@@ -13,6 +13,7 @@ import { settingsOf } from '../server/settings.ts'
 import { diskFullText, isDiskFull, StoreFailure } from '../server/store/failure.ts'
 import { openStore } from '../server/store/open.ts'
 import type { TlsOptions } from '../server/tls.ts'
+import { unfitStore } from './load-configuration.ts'
 
 export interface Starting {
   configuration: ServerConfiguration
@@ -53,6 +54,9 @@ const tellEvery = 60
 export async function startWhenReady(starting: Starting): Promise<Result<Started | undefined, string>> {
   const { configuration, tls, version, log, stop, onWait } = starting
   const { database, data_dir, listen } = configuration
+  // Before anything is made there: a link could lead anywhere, and who has the database has all tokens.
+  const unfit = unfitStore(configuration, starting)
+  if (unfit !== undefined) return fail(`the store cannot be used: ${unfit}`)
   try {
     if (starting.insecurePermissions) makeDirectory(data_dir)
     else makeOwnDirectory(data_dir, ['logs', 'locks'])

@@ -84,9 +84,10 @@ export function unfitForRoot(paths: readonly string[]): string | undefined {
     if (stat === undefined) return []
     const loose = stat.isDirectory() && (stat.mode & groupOrOthersWrite) !== 0
     const message = 'is writable by others than root'
-    return (
-      problemOf(path, stat, strict) ?? (loose ? { path, message, hint: `chmod go-w ${quoted(path)}` } : [])
-    )
+    // Others need the directory as it is: /tmp, for example.
+    const shared = (stat.mode & sticky) !== 0
+    const hint = shared ? "name a place in a directory of root's own" : `chmod go-w ${quoted(path)}`
+    return problemOf(path, stat, strict) ?? (loose ? { path, message, hint } : [])
   })
   const found = [...own, ...distrusted(paths, trustOf(process.env))][0]
   return found === undefined ? undefined : `${found.path} ${found.message}: ${found.hint}`

@@ -147,7 +147,7 @@ const intruders: [title: string, make: (rig: Rig) => void, message: RegExp][] = 
   [
     'sticky',
     rig => chmodSync(rig.path('state'), 0o1777),
-    /state is writable by others than root: chmod go-w /,
+    /state is writable by others than root: name a place in a directory of root's own/,
   ],
   [
     'of another',

@@ -28,7 +28,10 @@ const sizes = { key: 32, token: 1024, log: 2 ** 26 }
 export function checkFile(file: string): Result<{ size: number }, string> {
   const no = (why: string) => fail(`${file} is not a backup of a runner server: ${why}`)
   // Before it is opened: a FIFO would wait for ever.
-  if (!statSync(file).isFile()) return no('it is not a regular file')
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (stat === undefined)
+    return fail(`${file} is not there: name the file that \`runner server backup\` wrote`)
+  if (!stat.isFile()) return no('it is not a regular file')
   const header = Buffer.alloc(100)
   const fd = openSync(file, 'r')
   try {
