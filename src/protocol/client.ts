@@ -90,6 +90,9 @@ const limits = { answer: 30, piece: 45, call: 300 }
 /** Bytes of an answer that is read as a whole, of an event, and of an answer that says what went wrong. */
 const sizes = { answer: 268_435_456, event: 67_108_864, problem: 1_048_576 }
 
+/** As a timer takes them, however long a server says that it lets wait: a whole number of 31 bits. */
+const milliseconds = (seconds: number) => Math.min(Math.ceil(seconds * 1000), 2 ** 31 - 1)
+
 /** An answer has more bytes than are read. */
 class TooLong extends Error {}
 
@@ -114,7 +117,7 @@ export class Client implements AsyncDisposable {
 
   /** Makes a call and gives its answer. */
   async call<N extends CallName>(name: N, request: Request<N>): Promise<Result<Answer<N>, ClientFailure>> {
-    const limit = AbortSignal.timeout((limits.call + (request.waitSeconds ?? 0)) * 1000)
+    const limit = AbortSignal.timeout(milliseconds(limits.call + (request.waitSeconds ?? 0)))
     const sent = await this.#send(name, request, limit)
     if (!sent.ok) return sent
     const { status, headers, body } = sent.value
@@ -289,7 +292,7 @@ export class Client implements AsyncDisposable {
             : spec.bodyType === undefined
               ? JSON.stringify(body)
               : (body as Uint8Array),
-        headersTimeout: (limits.answer + waitSeconds) * 1000,
+        headersTimeout: milliseconds(limits.answer + waitSeconds),
         bodyTimeout: limits.piece * 1000,
         signal: AbortSignal.any([signal, limit].filter(one => one !== undefined)),
       })

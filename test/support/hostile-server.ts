@@ -25,6 +25,8 @@ export type Say = (heard: Heard) => { status?: number; body: unknown } | undefin
 export class HostileServer implements AsyncDisposable {
   readonly dataKey: Buffer = randomBytes(32)
   readonly heard: Heard[] = []
+  /** What it says wherever it tells its settings. */
+  settings = settings
   readonly #server: Server
   readonly #say: Say
   #channel: ServerResponse | undefined
@@ -96,14 +98,14 @@ export class HostileServer implements AsyncDisposable {
     if (path!.endsWith('/commands')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write(
-        `event: state\ndata: ${JSON.stringify({ settings, role: null, abort: [], scripts: [] })}\n\n`,
+        `event: state\ndata: ${JSON.stringify({ settings: this.settings, role: null, abort: [], scripts: [] })}\n\n`,
       )
       this.#channel = response
       return this.#ring()
     }
     if (path!.endsWith('/heartbeat'))
       return json(response, {
-        settings,
+        settings: this.settings,
         role: null,
         leases: {},
         abort: [],
@@ -122,7 +124,7 @@ export class HostileServer implements AsyncDisposable {
   registered({ uuid, public_key }: Registration): Record<string, unknown> {
     const credentials = { token: 'rnr_runner_x', data_key: this.dataKey.toString('base64') }
     return {
-      ...{ runner_id: uuid, session: 1, created_at: '2026-01-01T00:00:00.000Z', settings },
+      ...{ runner_id: uuid, session: 1, created_at: '2026-01-01T00:00:00.000Z', settings: this.settings },
       credentials: sealFor(public_key, JSON.stringify(credentials)),
     }
   }
