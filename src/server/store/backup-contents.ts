@@ -108,13 +108,24 @@ function checkSchema(connection: SqliteConnection): Result<void, string> {
   }
 }
 
+/** The tables that SQLite makes by itself, as it makes them. */
+const ownTables: ReadonlySet<string> = new Set([
+  'CREATE TABLE sqlite_sequence(name,seq)',
+  'CREATE TABLE sqlite_stat1(tbl,idx,stat)',
+  'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)',
+])
+
 /** Each table, index, view and trigger as text, but those that SQLite makes by itself. */
 function schemaOf(connection: SqliteConnection): Set<string> {
   const rows = connection.run('SELECT type, name, tbl_name, sql FROM sqlite_schema')
-  const own = /^sqlite_(autoindex_\w+|sequence|stat\d)$/
+  // An index that has a text is somebody's, whatever its name: its expressions are executed with each write.
+  const isOwn = ({ type, name, sql }: (typeof rows)[number]) =>
+    type === 'index'
+      ? sql === null && String(name).startsWith('sqlite_autoindex_')
+      : type === 'table' && ownTables.has(String(sql))
   return new Set(
     rows
-      .filter(({ type, name }) => !((type === 'table' || type === 'index') && own.test(String(name))))
+      .filter(row => !isOwn(row))
       .map(({ type, name, tbl_name, sql }) => JSON.stringify({ type, name, tbl_name, sql })),
   )
 }

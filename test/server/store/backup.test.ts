@@ -130,6 +130,7 @@ const hostile: [title: string, change: string | ((file: string) => void), failur
   ['the id of a log that goes up', "UPDATE logs SET id = '../../x'", /a log of the id "\.\.\/\.\.\/x"/],
   ['files to remove elsewhere', "INSERT INTO log_trash VALUES ('../../..', 0, 1e9)", /a log of the id "\.\./],
   ['a view', 'CREATE VIEW x AS SELECT 1', /it has the view x/],
+  ['an index that calls itself one of SQLite', indexOfSqlite, /it has the index sqlite_autoindex_x_1/],
   [
     'a view in the place of the files',
     "DROP TABLE backup_files; CREATE VIEW backup_files AS SELECT 'key' AS name, x'00' AS bytes",
@@ -152,6 +153,14 @@ const hostile: [title: string, change: string | ((file: string) => void), failur
   ['text', file => writeFileSync(file, 'x'.repeat(5000)), /not a file of SQLite/],
   ['pages of zeros', file => writeFileSync(file, zeroed(file)), /damaged|malformed|not what it should be/],
 ]
+
+function indexOfSqlite(file: string): void {
+  const database = new DatabaseSync(file, { defensive: false })
+  database.exec(`CREATE INDEX x ON meta(length(body)); PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET name = 'sqlite_autoindex_x_1', sql = replace(sql, 'INDEX x', 'INDEX sqlite_autoindex_x_1')
+WHERE name = 'x'`)
+  database.close()
+}
 
 function zeroed(file: string): Buffer {
   const bytes = readFileSync(file)
