@@ -95,8 +95,10 @@ export class JobWatch {
   #measuring = false
   /** Looks at its disk in a row that did not come to an end. */
   #unmeasured = 0
-  /** When it was first seen to have started, on the monotonic clock. */
-  #startedSince: number | undefined
+  /** When it started, as its files say. */
+  #startedAt: Date | undefined
+  /** When it was first seen to have started. */
+  #start: Span | undefined
   #watching = true
   #endedBy: Evidence['ended']
 
@@ -165,47 +167,37 @@ export class JobWatch {
     await using guard = this.#guard()
     // What is not there at a look, and is at the next, has come in between.
     let before = this.#options.resumed === true ? Number.NEGATIVE_INFINITY : begun
-    let start: Span | undefined
-    let startedAt: Date | undefined
     let nextLife = begun + looks.life
     for (;;) {
       const wake = Promise.withResolvers<void>()
       this.#wake = wake
       if (this.#detach.signal.aborted) return { state: 'detached' }
       const looked = clock.monotonic()
-      if (startedAt === undefined) {
-        startedAt = this.#started()
-        if (startedAt !== undefined) {
-          start = { after: before, by: clock.monotonic() }
-          // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
-          this.#startedSince = start.by
-          this.#options.onStarted?.(startedAt)
-        }
-      }
-      let exit = this.#exit()
-      const end: Span = { after: before, by: clock.monotonic() }
+      let exit = this.#look(before)
+      let end: Span = { after: before, by: clock.monotonic() }
       before = looked
       await follower.more()
       const now = clock.monotonic()
       let dead = false
-      if (exit === undefined && (now >= nextLife || startedAt === undefined)) {
+      if (exit === undefined && (now >= nextLife || this.#startedAt === undefined)) {
         nextLife = now + looks.life
         if (this.#executor?.lives() !== true) {
           // It may have written its last word between the two looks.
-          exit = this.#exit()
-          startedAt ??= this.#started()
+          exit = this.#look(before)
+          end = { after: before, by: clock.monotonic() }
           dead = exit === undefined
         }
       }
       if (exit !== undefined || dead) {
-        if (exit === undefined && startedAt === undefined && this.#untouched)
+        if (exit === undefined && this.#startedAt === undefined && this.#untouched)
           return { state: 'not-started', message: 'its container ended before it started' }
         guard.stop()
         await follower.more()
-        const known = await this.#finish(exit, startedAt, start && lengthOf(start, end), follower)
+        const length = this.#start && lengthOf(this.#start, end)
+        const known = await this.#finish(exit, this.#startedAt, length, follower)
         return (await this.#keep(known)) ? { state: 'ended', end: known } : { state: 'detached' }
       }
-      if (startedAt === undefined && now >= begun + startPatience && this.#untouched)
+      if (this.#startedAt === undefined && now >= begun + startPatience && this.#untouched)
         return { state: 'not-started', message: `its container took no order within ${startPatience} s` }
       const over = new AbortController()
       await Promise.race([wake.promise, clock.sleep(looks.files, over.signal)])
@@ -250,6 +242,19 @@ export class JobWatch {
     return { [Symbol.dispose]: () => watcher?.close() }
   }
 
+  /** Its end, if there is one. Tells when it has started, which had not been so at the time `before`. */
+  #look(before: number): Exit | undefined {
+    // The end first: of a job that has ended it is certain that it shows when it started.
+    const exit = this.#exit()
+    if (this.#startedAt !== undefined) return exit
+    this.#startedAt = this.#started()
+    if (this.#startedAt === undefined) return exit
+    // For an adopted job that is late. The wall clock knows better, but may have been set to another time since.
+    this.#start = { after: before, by: this.#options.edges.clock.monotonic() }
+    this.#options.onStarted?.(this.#startedAt)
+    return exit
+  }
+
   #started(): Date | undefined {
     const file = this.#leaf.read('started', 100)
     const half = `${halfOf(this.#nonce)}\n`
@@ -263,7 +268,7 @@ export class JobWatch {
     return order.ok
   }
 
-  #exit(): { facts: ExitFacts; at: Date } | undefined {
+  #exit(): Exit | undefined {
     const file = this.#leaf.readHead('exit', 200)
     if (!file.ok) return undefined
     const facts = parseExit(file.value.bytes.toString(), this.#nonce)
@@ -301,12 +306,12 @@ export class JobWatch {
     const now = clock.monotonic()
     const late =
       (aborted !== undefined && now > aborted + grace + killSlack) ||
-      (limit > 0 && this.#startedSince !== undefined && now > this.#startedSince + limit + grace + killSlack)
+      (limit > 0 && this.#start !== undefined && now > this.#start.by + limit + grace + killSlack)
     if (late) await this.#executor?.kill()
   }
 
   async #finish(
-    exit: { facts: ExitFacts; at: Date } | undefined,
+    exit: Exit | undefined,
     startedAt: Date | undefined,
     length: Length | undefined,
     follower: LogFollower,
@@ -420,6 +425,11 @@ export class JobWatch {
       rmSync(path, { force: true })
     }
   }
+}
+
+interface Exit {
+  facts: ExitFacts
+  at: Date
 }
 
 /** On the monotonic clock: it was not yet so at one time, and was at the other. */

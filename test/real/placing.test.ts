@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type AttachRig, attachTest } from '../support/attached.ts'
+import { type Attached, type AttachRig, attachTest } from '../support/attached.ts'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
 import { Hold } from '../support/hold.ts'
@@ -29,15 +29,19 @@ testWith(t, 'a job is put in its place while it is confirmed', executorNeeds, as
     const hold = await Hold.to(Number(new URL(world.server.url).port))
     const runner = await world.attach('one', { url: hold.url })
     t.match(await world.ended((await world.submit({ command: ['true'] })).id), { state: 'succeeded' })
-    await isIdle(world)
+    await isIdle(runner)
     return { hold, runner, container: await engine.docker('ps', '-q', '--no-trunc') }
   }
 
-  async function isIdle(world: AttachRig): Promise<true> {
+  /** Waits until its one container can have the next job: the runner itself knows, the server hears of it later. */
+  async function isIdle(runner: Attached): Promise<true> {
+    const { message } = await runner.event('notice', ({ message }) => message.startsWith('/live'))
+    const address = /http:\S+$/.exec(message)![0]
     return until(async () => {
-      const { json } = await world.server.call('GET', '/v1/runners')
-      const executors = json.items.flatMap((one: { executors: { state: string }[] }) => one.executors)
-      return executors.length === 1 && executors[0].state === 'idle' ? true : undefined
+      const text = await (await fetch(`${address}/metrics`)).text()
+      const counts = [...text.matchAll(/^runner_executors\{state="(\w+)"\} (\d+)$/gm)]
+      const inState = (state: string) => Number(counts.find(([, name]) => name === state)?.[2])
+      return (inState('idle') === 1 && inState('busy') + inState('checking') === 0) || undefined
     })
   }
 
@@ -76,7 +80,7 @@ testWith(t, 'a job is put in its place while it is confirmed', executorNeeds, as
     for (const word of ['next', 'and-next']) {
       const next = await world.submit({ command: ['sh', '-c', `echo ${word}`] })
       t.match(await world.ended(next.id), { output: `${word}\n` })
-      await isIdle(world)
+      await isIdle(runner)
       t.equal(await engine.docker('ps', '-q', '--no-trunc'), container, 'it takes the next job, and is clean')
     }
     t.equal(runner.all('job:started').length, 3)

@@ -51,3 +51,27 @@ t.test('a clock that is set while a job runs does not change for how long it ran
   const earlier = await endOf(t, now, later(3600), { resumed: true, clockOffset: () => 7 })
   t.match(earlier, { seconds: 3600, clock_offset: 7 }, 'what an earlier process saw is in the files alone')
 })
+
+t.test('a job that begins and ends while it is looked at is said to have started', async t => {
+  const dir = t.testdir({ spool: {}, jobs: {} })
+  const execution = new Spool(join(dir, 'spool')).add(job)
+  const leaf = Leaf.make(join(dir, 'jobs'), execution_id)
+  leaf.write('log', '', 0o644)
+  const read = leaf.read.bind(leaf)
+  let looks = 0
+  leaf.read = (name, limit) => {
+    const found = read(name, limit)
+    if (name === 'started' && ++looks === 1) {
+      leaf.write('started', `${halfOf(nonce)}\n`, 0o644)
+      leaf.write('exit', `${nonce} 0 exit 0 0 0\n`, 0o644)
+    }
+    return found
+  }
+  let started = 0
+  const watch = new JobWatch(execution, undefined, leaf, leaf.openFile('log'), nonce, {
+    ...{ edges: { clock: systemClock, chance: systemChance }, diskLimit: 1e9, onLog: () => {} },
+    onStarted: () => started++,
+  })
+  t.match(await watch.ended, { state: 'ended', end: { outcome: 'succeeded' } })
+  t.equal(started, 1)
+})
