@@ -3,6 +3,7 @@
  * was acknowledged is lost or done twice, and each call is answered, at worst with 503.
  */
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/edges.ts'
@@ -189,5 +190,63 @@ outageTest(
   async (postgres, _proxy, round) => {
     await (round % 2 === 0 ? postgres.kill() : postgres.stop('immediate'))
     await postgres.startAgain()
+  },
+)
+
+/** A server on a PostgreSQL of its own. */
+const ownTest = (
+  title: string,
+  body: (t: Test, server: TestServer, postgres: PostgresServer) => Promise<void>,
+) =>
+  rigTest(t, title, { needs: postgresNeeds }, async (t, rig) => {
+    await using postgres = await PostgresServer.start()
+    const database = await postgres.newDatabase('own')
+    rig.configure({}, `[server]\nlisten = 127.0.0.1:0\ndatabase = ${database}\nkey_file = key\n`)
+    const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
+    await body(t, server, postgres)
+    t.equal(await server.stop(), 0)
+  })
+
+ownTest('/health answers while PostgreSQL says nothing', async (t, server, postgres) => {
+  const pid = postgres.pid!
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  for (const one of [pid, ...children]) process.kill(one, 'SIGSTOP')
+  try {
+    const began = performance.now()
+    const asked = Array.from({ length: 50 }, () => server.call('GET', '/health'))
+    t.same(new Set((await Promise.all(asked)).map(({ status }) => status)), new Set([503]))
+    t.ok(performance.now() - began < 30_000, 'long before its queries are given up')
+  } finally {
+    for (const one of [pid, ...children]) process.kill(one, 'SIGCONT')
+  }
+  while ((await server.call('GET', '/health')).status !== 200) await systemClock.sleep(0.05)
+})
+
+ownTest(
+  'a database that is taken away, and a user that is let in no more, are an outage',
+  async (t, server, postgres) => {
+    const cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('own', 'gone')"
+    for (const [away, back] of [
+      ['ALTER DATABASE own RENAME TO gone', 'ALTER DATABASE gone RENAME TO own'],
+      [
+        "UPDATE pg_database SET datallowconn = false WHERE datname = 'own'",
+        'UPDATE pg_database SET datallowconn = true',
+      ],
+    ] as const) {
+      // Not renamed while it is used: a server that is cut off comes back at once.
+      while (
+        (await postgres.sql(`${cut}; ${away}`).then(
+          () => 'done',
+          () => 'in use',
+        )) === 'in use'
+      );
+      await postgres.sql(cut)
+      for (let count = 0; count < 5; count++)
+        t.equal((await server.call('GET', '/v1/executions')).status, 503, away)
+      await postgres.sql(back)
+      while ((await server.call('GET', '/health')).status !== 200) await systemClock.sleep(0.05)
+      t.equal((await server.call('GET', '/v1/executions')).status, 200)
+    }
+    t.notMatch(server.run.text, /"stack"/)
   },
 )

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { openApiDocument } from '../../protocol/openapi.ts'
 import { ok } from '../../result.ts'
 import type { Handlers } from '../call.ts'
+import type { Store } from '../store/store.ts'
 
 interface Document {
   text: Buffer
@@ -15,13 +16,32 @@ function documentOf(indented: boolean): Document {
   return { text, etag: `"${hash('sha256', text).slice(0, 32)}"` }
 }
 
-/** What is said of the server itself. */
-export const serviceHandlers = {
-  async health(_, { store, version }) {
-    const works = await store.check().then(
+/** Seconds in which a store that works answers: a probe waits hardly longer, and a database that hangs says nothing. */
+const checkSeconds = 5
+const checks = new WeakMap<Store, Promise<boolean>>()
+
+/** Whether a store can be written to. Whoever asks during a check gets the answer of that one: anybody may ask. */
+function storeWorks(store: Store): Promise<boolean> {
+  const under = checks.get(store)
+  if (under !== undefined) return under
+  const check = store
+    .check()
+    .then(
       () => true,
       () => false,
     )
+    .finally(() => checks.delete(store))
+  checks.set(store, check)
+  return check
+}
+
+/** What is said of the server itself. */
+export const serviceHandlers = {
+  async health(_, { store, version, clock }) {
+    const over = new AbortController()
+    const late = clock.sleep(checkSeconds, over.signal).then(() => false)
+    const works = await Promise.race([storeWorks(store), late])
+    over.abort()
     const word = works ? 'ok' : 'failing'
     return ok({ status: works ? 200 : 503, json: { status: word, store: word, version } })
   },

@@ -43,9 +43,15 @@ export function explainPostgres(error: unknown): StoreFailure {
   if (error instanceof StoreFailure) return error
   const message = textOf(error)
   const state = sqlState(error)
-  // Connection exceptions, and those that end a connection.
-  const gone = state === undefined || /^(08|57P)/.test(state)
+  const { severity } = error as { severity?: string }
+  // Connection exceptions, and those that end a connection or keep one from being made, for which others may be the
+  // reason: a database or a user that is not there (any more) may be there again. The severity may be translated.
+  const gone = state === undefined || severity === 'FATAL' || /^(08|28|3D|57P)/.test(state)
   if (gone)
-    return new StoreFailure('unavailable', `PostgreSQL cannot be reached: ${message}`, { cause: error })
+    return new StoreFailure(
+      reasons[state ?? ''] ?? 'unavailable',
+      `PostgreSQL cannot be reached: ${message}`,
+      { cause: error },
+    )
   return new StoreFailure(reasons[state] ?? 'failed', `PostgreSQL failed: ${message}`, { cause: error })
 }
