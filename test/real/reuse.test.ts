@@ -2,9 +2,10 @@
  * What a job of root can leave in its container for the next one: each way ends with a container that is not used again,
  * or with nothing that the next job could find.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { DockerExecutors } from '../../src/remote/executors/docker.ts'
 import { executorNeeds, value, World } from '../support/executors.ts'
 import { compiler, makeImage, withBusybox, withStaticProgram } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
@@ -208,6 +209,24 @@ for (const [driver, options] of [
       t.equal(next.unfit, first.unfit)
       await next.remove()
 
+      const old = join(world.engine.directory, 'busybox-old')
+      const bytes = readFileSync(world.options().busybox)
+      // It prints nothing in the place of nanoseconds, as earlier releases of busybox did.
+      const at = bytes.indexOf('.%09u %%z')
+      t.not(at, -1)
+      bytes.write('.%.0s %%z', at)
+      writeFileSync(old, bytes, { mode: 0o755 })
+      const aged = value(
+        await new DockerExecutors({ ...world.options(), busybox: old }).launch(
+          await world.image('box'),
+          'default',
+          true,
+        ),
+      )
+      t.match(await run(aged, 'true'), { outcome: 'succeeded' })
+      t.notOk(await aged.sweep())
+      t.match(aged.unfit, /tells times of files in seconds/)
+      await aged.remove()
       await image('odd', ['VOLUME /a*b'])
       const executor = await world.launch('odd')
       t.notOk(await executor.sweep())

@@ -293,6 +293,15 @@ rnr_survey() {
   for rnr_point in /proc/sys=ro /tmp=tmpfs /dev/shm=tmpfs /dev/mqueue=mqueue; do
     case $rnr_kinds in *" $rnr_point "*) ;; *) rnr_unfit="the engine does not mount $rnr_point" ;; esac
   done
+  # A job can change a file within the second in which it was made; where times are told in seconds, nothing shows that.
+  rnr_time=$("$rnr_box" stat -c %z /dev/shm)
+  case ${rnr_time#*.} in
+    [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*) ;;
+    *) rnr_time=.000000000 ;;
+  esac
+  case $rnr_time in
+    *.000000000*) rnr_unfit='the busybox of this host tells times of files in seconds: install a newer one' ;;
+  esac
   for rnr_folder in "$rnr_jobs" /tmp /dev/shm; do
     [ -O "$rnr_folder" ] && rnr_unfit="jobs run as the user who owns $rnr_folder"
   done
