@@ -17,7 +17,7 @@ import { Engine, type EngineFacts } from './executors/engine.ts'
 import { type Probed, probe } from './executors/probe.ts'
 import { onceBecause } from './executors/reuse.ts'
 import { asGuest, guestsIn } from './guest.ts'
-import { noIdentity, readMachine } from './machine.ts'
+import { isKnown, noIdentity, readMachine } from './machine.ts'
 import { readOwnToken, refusalText } from './registrar.ts'
 
 export type CheckName =
@@ -98,10 +98,10 @@ function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Check
 
 function examineMachine({ remote: { state_dir }, env }: DoctorOptions): Check {
   const check = 'machine'
-  const { machine_id, hardware } = readMachine(existing(state_dir), env)
-  if (machine_id === undefined && hardware === undefined)
-    return { check, result: 'warning', message: noIdentity }
-  const by = machine_id === undefined ? 'its board or disk, as it has no machine id' : 'its machine id'
+  const machine = readMachine(existing(state_dir), env)
+  if (!isKnown(machine)) return { check, result: 'warning', message: noIdentity }
+  const by =
+    machine.machine_id === undefined ? 'its board or disk, as it has no machine id' : 'its machine id'
   return { check, result: 'ok', message: `a copy of it is known by ${by}` }
 }
 

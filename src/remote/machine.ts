@@ -63,8 +63,9 @@ export function differenceOf(one: Machine, other: Machine): keyof Machine | unde
 export const noIdentity =
   'this machine has neither a machine id nor a board or disk with an identity, so a copy of it would not be known as one, and both would fight for the same jobs: make a machine id by systemd-machine-id-setup, or dbus-uuidgen --ensure=/etc/machine-id'
 
-export const isKnown = ({ machine_id, hardware }: Machine): boolean =>
-  machine_id !== undefined || hardware !== undefined
+/** Whether a copy of it would be known as one: that of a whole disk has the UUID of its file system, too. */
+export const isKnown = ({ machine_id, hardware = {} }: Machine): boolean =>
+  machine_id !== undefined || kinds.some(kind => kind !== 'file_system' && hardware[kind] !== undefined)
 
 function machineIdIn(inRoot: (path: string) => string): string | undefined {
   for (const file of ['etc/machine-id', 'var/lib/dbus/machine-id']) {

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { differenceOf, type Machine, readMachine } from '../../src/remote/machine.ts'
+import { differenceOf, isKnown, type Machine, readMachine } from '../../src/remote/machine.ts'
 
 /** A machine of files, below a directory. */
 function machine(t: Test, files: Record<string, string>, env: NodeJS.ProcessEnv = {}): Machine {
@@ -46,6 +46,16 @@ t.test('a machine is known by its id, its board, its disk, and by nothing that s
   t.match(machine(t, disk), {
     hardware: { disk_wwid: hashed, disk_serial: hashed, file_system: hashed },
   })
+})
+
+t.test('the UUID of a file system alone tells no copy of a disk from it', async t => {
+  const disk = { 'sys/devices/block/sda/size': '1\n' }
+  const copied = machine(t, disk)
+  t.match(Object.keys(copied.hardware ?? {}), ['file_system'])
+  t.notOk(isKnown(copied))
+  t.ok(isKnown(machine(t, { ...disk, 'sys/devices/block/sda/serial': 'S1\n' })))
+  t.ok(isKnown({ machine_id: 'a'.repeat(32) }))
+  t.notOk(isKnown({}))
 })
 
 t.test('in a container the board is not its own', async t => {
