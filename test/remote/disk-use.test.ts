@@ -10,7 +10,7 @@ t.test('files without a name count once, whoever holds them, and those in memory
 exec 3>open 4>named 5>/dev/shm/runner-test-$$
 rm open /dev/shm/runner-test-$$
 for fd in 3 4 5; do head -c 1000000 /dev/zero >&$fd; done
-sleep 1000 & echo $!; read done; kill $!`
+sleep 1000 & echo $!; read done; kill $!; wait $!`
   const child = spawn('sh', ['-c', script], { cwd: t.testdir(), stdio: ['pipe', 'pipe', 'inherit'] })
   const [other] = await once(child.stdout, 'data')
   const processes = [String(child.pid), String(other).trim()]
