@@ -25,23 +25,7 @@ const places = ['/bin', '/usr/bin', '/sbin', '/usr/sbin', '/usr/local/bin', '/us
 const names = ['busybox', 'busybox.static', 'busybox-static', 'bb']
 
 /** What the supervisor uses of it. */
-const applets = [
-  ...[
-    'sh',
-    'cat',
-    'chmod',
-    'cut',
-    'env',
-    'find',
-    'grep',
-    'head',
-    'mkfifo',
-    'rm',
-    'sha256sum',
-    'stat',
-    'touch',
-  ],
-]
+const applets = 'sh cat chmod cut env find grep head mkfifo rm sha256sum stat touch'.split(' ')
 
 /** How to get one. */
 const advice =

@@ -78,8 +78,8 @@ export interface Executor {
   /** Whether somebody lives there to take orders; asks no engine. */
   lives(): boolean
   /**
-   * Takes the leaf, and into it the log, out of the container's sight, to `path`. Throws where that cannot be done (EXDEV: another disk), or
-   * something else has its name.
+   * Takes the leaf, and into it the log, out of the container's sight, to `path`. Throws where that cannot be done (EXDEV:
+   * another disk), or something else has its name.
    */
   takeLeaf(executionId: string, identity: LeafIdentity, path: string): void
   /** A path on its disk that no container sees, for a leaf whose job has ended. */
