@@ -3,12 +3,12 @@
  * image on the same engine, a throw-away one; writes its part of docs/benchmarks.md. Needs root and a Docker engine.
  * Build first: npm run build.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { execa, execaSync } from 'execa'
 import { Engine } from '../test/support/engine.ts'
 import { makeImage, withBusybox } from '../test/support/images.ts'
 import { median, percentile, replacePart } from './figures.ts'
@@ -43,12 +43,17 @@ docker_host = unix://${engine.socket}
 pull = never
 `,
 )
-const children: ChildProcess[] = []
-function start(command: string): ChildProcess {
-  const child = spawn(resolve('bin/runner'), [command, '-c', join(folder, 'runner.cfg')], {
+const spawn = (command: string) =>
+  execa(resolve('bin/runner'), [command, '-c', join(folder, 'runner.cfg')], {
     env: environment,
+    extendEnv: false,
     stdio: 'ignore',
+    forceKillAfterDelay: false,
+    reject: false,
   })
+const children: ReturnType<typeof spawn>[] = []
+function start(command: string) {
+  const child = spawn(command)
   children.push(child)
   return child
 }
@@ -111,11 +116,7 @@ async function job(command: string[]): Promise<number> {
 }
 
 const docker = (...args: string[]) => {
-  const { status, stderr } = spawnSync('docker', ['-H', `unix://${engine.socket}`, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  })
-  if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
+  execaSync('docker', ['-H', `unix://${engine.socket}`, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
 async function timed(action: () => unknown): Promise<number> {
@@ -266,7 +267,7 @@ try {
   agent.destroy()
   for (const child of children.reverse()) {
     child.kill()
-    await once(child, 'exit')
+    await child
   }
   rmSync(folder, { recursive: true, force: true })
 }

@@ -1,19 +1,20 @@
 /*
  * Measures the server: jobs handed over a second beside two queues on the same PostgreSQL, the way from submit to
- * a runner, memory for each idle runner, start-up, and outages of PostgreSQL. Contenders of a table run in turn, round after round; writes
- * its part of docs/benchmarks.md. Needs PostgreSQL 15 and root or the user postgres. Build first: npm run build.
+ * a runner, memory for each idle runner, start-up, and outages of PostgreSQL. Contenders of a table run in turn, round
+ * after round; writes its part of docs/benchmarks.md. Needs PostgreSQL 15 and root or the user postgres, and the two
+ * queues, which `npm ci --prefix bench` installs. Build first: npm run build.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { execa, execaSync } from 'execa'
 import { median, percentile, replacePart } from './figures.ts'
 import { freePort } from './port.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const node = process.execPath
-const queues = resolve('bench/queues')
+const programs = resolve('bench')
 const bin = '/usr/lib/postgresql/15/bin'
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
 for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
@@ -29,18 +30,13 @@ function asPostgres(...command: string[]): void {
     process.getuid?.() === 0
       ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--init-groups', '--', ...command]]
       : [command[0]!, command.slice(1)]
-  const { status, stderr } = spawnSync(program!, args as string[], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-    cwd: folder,
-  })
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`)
+  execaSync(program!, args as string[], { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder })
 }
 
 function startPostgres(): void {
   chmodSync(folder, 0o755)
   mkdirSync(postgresDir)
-  const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout)
+  const id = (flag: string) => Number(execaSync('id', [flag, 'postgres']).stdout)
   if (process.getuid?.() === 0) chownSync(postgresDir, id('-u'), id('-g'))
   asPostgres(join(bin, 'initdb'), '-D', join(postgresDir, 'data'), '-A', 'trust', '-U', 'postgres')
   runPostgres()
@@ -94,17 +90,20 @@ async function startServer(engine: 'sqlite' | 'postgres'): Promise<Running> {
   ]
   writeFileSync(join(dir, 'runner.cfg'), `[server]\n${keys.join('\n')}\n`)
   const start = performance.now()
-  const child = spawn(resolve('bin/runner'), ['server', '-c', join(dir, 'runner.cfg')], {
+  const child = execa(resolve('bin/runner'), ['server', '-c', join(dir, 'runner.cfg')], {
     env: environment,
+    extendEnv: false,
     stdio: ['ignore', 'ignore', 'pipe'],
+    forceKillAfterDelay: false,
+    reject: false,
   })
-  let said = ''
-  child.stderr.on('data', data => {
-    said += data
+  let ended: string | undefined
+  const end = child.then(({ message = 'status 0' }) => {
+    ended = message
   })
   const url = `http://127.0.0.1:${port}`
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`runner server ended with ${child.exitCode}: ${said}`)
+    if (ended !== undefined) throw new Error(`runner server has ended: ${ended}`)
     const answered = await fetch(`${url}/health`).then(
       answer => answer.ok,
       () => false,
@@ -115,27 +114,21 @@ async function startServer(engine: 'sqlite' | 'postgres'): Promise<Running> {
   const startUp = performance.now() - start
   const stop = async () => {
     child.kill()
-    await once(child, 'exit')
+    await end
   }
   return { url, tokens: dir, pid: child.pid!, startUp, stop }
 }
 
-function load(script: string, ...args: string[]): ChildProcess {
-  return spawn(node, [join(queues, script), ...args], {
+const load = (script: string, ...args: string[]) =>
+  execa(node, [join(programs, script), ...args], {
     env: environment,
+    extendEnv: false,
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-}
 
-/** What a load prints. */
-async function outcome(child: ChildProcess): Promise<{ seconds: number; times: number[] }> {
-  let text = ''
-  child.stdout!.on('data', data => {
-    text += data
-  })
-  const [status] = await once(child, 'close')
-  if (status !== 0) throw new Error(`the load ended with ${status}`)
-  return JSON.parse(text)
+/** The figures that a load prints. */
+async function outcome(child: ReturnType<typeof load>): Promise<{ seconds: number; times: number[] }> {
+  return JSON.parse((await child).stdout)
 }
 
 // ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +141,7 @@ const ours = (engine: 'sqlite' | 'postgres', what: string, count: number, runner
   const server = await startServer(engine)
   try {
     return figuresOf(
-      await outcome(load('ours.ts', what, server.url, server.tokens, String(count), String(runners))),
+      await outcome(load('queues/ours.ts', what, server.url, server.tokens, String(count), String(runners))),
       count,
     )
   } finally {
@@ -182,8 +175,8 @@ async function cycles(): Promise<string> {
     const contenders: Contender[] = [
       ['`runner server`, PostgreSQL', ours('postgres', 'cycles', count, runners)],
       ['`runner server`, SQLite', ours('sqlite', 'cycles', count, runners)],
-      ['graphile-worker', other('graphile.ts', 'cycles', count, runners)],
-      ['pg-boss', other('boss.ts', 'cycles', count, runners)],
+      ['graphile-worker', other('contenders/graphile.ts', 'cycles', count, runners)],
+      ['pg-boss', other('contenders/boss.ts', 'cycles', count, runners)],
     ]
     const figures = await measure(contenders, runners === 100 ? many : few)
     const ratio = (index: number) =>
@@ -243,7 +236,7 @@ async function latency(): Promise<string> {
   const contenders: Contender[] = [
     ['`runner server`, PostgreSQL', ours('postgres', 'latency', 200, 10)],
     ['`runner server`, SQLite', ours('sqlite', 'latency', 200, 10)],
-    ['graphile-worker', other('graphile.ts', 'latency', 200, 10)],
+    ['graphile-worker', other('contenders/graphile.ts', 'latency', 200, 10)],
   ]
   const figures = await measure(contenders)
   const rows = contenders.map(
@@ -273,11 +266,11 @@ async function memory(): Promise<string> {
   const server = await startServer('sqlite')
   try {
     const before = residentKilobytes(server.pid)
-    const child = load('ours.ts', 'idle', server.url, server.tokens, '0', String(runners))
-    await once(child.stdout!, 'data')
+    const child = load('queues/ours.ts', 'idle', server.url, server.tokens, '0', String(runners))
+    await once(child.stdout, 'data')
     const each = (residentKilobytes(server.pid) - before) / runners
-    child.stdin!.end()
-    await once(child, 'close')
+    child.stdin.end()
+    await child
     return [
       '## Memory of the server',
       '',

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's first commands on a bare Debian 12, as root and as an ordinary user, with the npm that Debian has (9) and
-# with npm 10; and, once, tests that must skip what such a machine lacks. .ci/run starts it, as root.
+# The README's commands on a bare Debian 12: its first ones as root with the npm that Debian has (9), and as an ordinary user
+# with npm 10; and `npm cit` as an ordinary user with npm 9, which skips nothing there. .ci/run starts it, as root.
 # The machine is a directory made by debootstrap. It is kept as an archive, and npm's cache beside it, in
 # ${XDG_CACHE_HOME:-~/.cache}/runner-test; npm's settings are those of the machine below.
 set -euo pipefail
@@ -14,6 +14,8 @@ if [ "${1-}" != inside ]; then
   exit
 fi
 work=$2 root=$2/root
+# In memory: six times half a gigabyte of small files is written.
+mount -t tmpfs -o mode=755,size=6g runner-test "$work"
 kept=${XDG_CACHE_HOME:-~/.cache}/runner-test
 
 make_machine() {
@@ -73,35 +75,35 @@ clone_for() {
 say() { printf '\n%s\n' "bare machine: $*"; }
 fail() { say "$*" >&2; exit 1; }
 
-# The README's command. Nothing is to be read before what runner says.
-first_hour() {
-  say "$1, npm $(on_machine "$1" 'npm --version'): npm ci && npm start"
+# The README's first command. Nothing is to be read before what runner says.
+install_for() {
+  say "$1, npm $(on_machine "$1" 'npm --version'): npm ci"
   clone_for "$1"
   on_machine "$1" 'cd runner; npm ci' 2>&1 | tee "$work/said"
   [ "$(wc -l <"$work/said")" -le 5 ] || fail 'npm ci says more than it should'
-  on_machine "$1" 'cd runner; npm start'
 }
 
-say 'without libatomic1'
-clone_for root
-on_machine root 'cd runner; npm ci'
+install_for root
+say 'npm start without libatomic1, and with it'
 status=0
 on_machine root 'cd runner; npm start' >"$work/said" 2>&1 || status=$?
 cat "$work/said"
 [ "$status" = 69 ] || fail "npm start without libatomic1 ends with status $status, not 69"
 advice=$(grep -o 'apt-get install .*' "$work/said") || fail 'the missing library is not named'
 chroot "$root" sh -c "$advice -q -y"
+on_machine root 'cd runner; npm start'
 
-first_hour root
-first_hour user
-say 'what this machine lacks is skipped'
-on_machine user 'cd runner; npm test -- test/launcher.test.ts test/config'
-say 'a plain npm pack fails without dist/'
-! on_machine user 'cd runner; npm pack' || fail 'npm pack has made a package of nothing'
+say "user, npm $(on_machine user 'npm --version'): npm cit, and nothing is skipped"
+clone_for user
+on_machine user 'cd runner; RUNNER_TEST_REQUIRE=1 npm cit' 2>&1 | tee "$work/said"
+tail -n 1 "$work/said" | grep -q '^[1-9][0-9]* passed, 0 failed, 0 skipped$' || fail 'npm cit skips tests'
+on_machine user 'cd runner; npm start'
+say 'a plain npm pack fails without dist/, which the tests have built'
+! on_machine user 'cd runner; rm -r dist; npm pack' || fail 'npm pack has made a package of nothing'
 
 on_machine root 'npm install --silent --prefix /opt/npm npm@10'
 npm_folder=/opt/npm/node_modules/.bin
-first_hour root
-first_hour user
+install_for user
+on_machine user 'cd runner; npm start'
 ! on_machine user 'cd runner; npm pack' || fail 'npm pack has made a package of nothing'
 say 'done'

@@ -1,65 +1,47 @@
 /*
  * Builds dist/: the program bundled and split so that a command loads only what it needs, ajv's schemas compiled
- * to code, and the shell look-up beside it.
+ * to code, and beside it the shell look-up and the page.
  */
-import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
-import { analyzeMetafile, build, type Plugin } from 'esbuild'
-import {
-  envSchema,
-  executorSchema,
-  remoteSchema,
-  runnerSchema,
-  serverSchema,
-  taskSchema,
-} from '../src/config/schema.ts'
-import { runnerCalls, shapesOf } from '../src/protocol/answer-shapes.ts'
-import { api, type Call, type CallName } from '../src/protocol/api.ts'
+import { analyzeMetafile, type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { schemas } from '../src/config/sections/all.ts'
+import { type CallName, callNames, specOf } from '../src/protocol/api.ts'
+import { runnerCalls, shapesOf } from '../src/protocol/client/answer-shapes.ts'
+import { licencesOf, packagesOf } from './bundled-packages.ts'
+import { sbomOf } from './sbom.ts'
+import { buildWeb } from './web.ts'
 
-/** CommonJS; its types say otherwise. */
-const compile = standalone as unknown as (ajv: Ajv, names: object) => string
+const { default: compile } = standalone
 
-/** Replaces the compiler in src/config/validate.ts by what it compiles to. */
-const compiledSchemas: Plugin = {
-  name: 'compiled-schemas',
+/** Replaces src/config/validators.ts by what the schemas of all sections compile to. */
+const compiledSections: Plugin = {
+  name: 'compiled-sections',
   setup({ onLoad }) {
-    onLoad({ filter: /src\/config\/validate\.ts$/ }, ({ path }) => {
+    onLoad({ filter: /src\/config\/validators\.ts$/ }, () => {
       const ajv = new Ajv({ allErrors: true, code: { source: true, esm: true } })
-      for (const schema of [runnerSchema, taskSchema, envSchema, serverSchema, remoteSchema, executorSchema])
-        ajv.addSchema(schema)
-      const names = {
-        runner: runnerSchema.$id,
-        task: taskSchema.$id,
-        env: envSchema.$id,
-        server: serverSchema.$id,
-        remote: remoteSchema.$id,
-        executor: executorSchema.$id,
-      }
-      const code = compile(ajv, names)
-      const source = readFileSync(path, 'utf8')
-      const replaced = source
-        .replace(/^import .* from '(ajv|\.\/schema\.ts)'$/gm, '')
-        .replace(
-          /^const ajv = [\s\S]*?^}$/m,
-          'const validators = { runner, task, env, server, remote, executor }',
-        )
-      if (replaced.includes('Ajv'))
-        throw new Error('src/config/validate.ts has changed: mend scripts/build.ts')
-      return { contents: `${code.replace(/^export const /gm, 'const ')}\n${replaced}`, loader: 'ts' }
+      const names = Object.keys(schemas())
+      for (const [name, schema] of Object.entries(schemas())) ajv.addSchema(schema, name)
+      const code = compile(ajv, Object.fromEntries(names.map(name => [`validate_${name}`, name])))
+      const table = names.map(name => `${name}: validate_${name}`)
+      const contents = `
+        ${code.replace(/^export const /gm, 'const ')}
+        export const validators = { ${table.join(', ')} }`
+      return { contents, loader: 'js' }
     })
   },
 }
 
 /**
- * Replaces src/protocol/answer-validators.ts by what its schemas compile to, for these calls alone: the client needs neither
- * them nor ajv.
+ * Replaces src/protocol/client/answer-validators.ts by its compiled schemas, for these calls alone: the client needs
+ * neither the schemas nor ajv.
  */
 const compiledAnswers = (names: readonly CallName[]): Plugin => ({
   name: 'compiled-answers',
   setup({ onLoad }) {
-    onLoad({ filter: /src\/protocol\/answer-validators\.ts$/ }, () => {
+    onLoad({ filter: /src\/protocol\/client\/answer-validators\.ts$/ }, () => {
       const { shapes, schemas } = shapesOf(names)
       const ajv = new Ajv({ code: { source: true, esm: true } })
       // Many answers are the same.
@@ -82,15 +64,38 @@ const compiledAnswers = (names: readonly CallName[]): Plugin => ({
   },
 })
 
-/** Each command is a bundle of its own, which main.js loads when it is asked for. */
-const commands: Plugin = {
-  name: 'commands',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\/.*\.ts$/ }, ({ kind, path }) =>
-      kind === 'dynamic-import' && !path.includes('/report/')
-        ? { path: path.replace(/\.ts$/, '.js'), external: true }
-        : undefined,
-    )
+const commandLine = resolve('src/cli')
+/** The room of a file below src/cli: `chain`, `host`, `operator`, `server`. */
+const roomOf = (file: string) => dirname(relative(commandLine, file))
+/** The bundle of a file: all lie side by side, so that each finds the files beside the program. */
+const bundleName = (file: string) => relative(commandLine, file).replace(/\.ts$/, '').replaceAll('/', '-')
+
+/** The files that get a bundle of their own: the program, and all that the bundles before load when it is asked for. */
+const loaded = new Set([resolve('src/cli/main.ts')])
+/** The commands to a server, in one bundle: they share the client. */
+const operators = new Set<string>()
+
+/** Has each command loaded from its bundle. */
+const commandBundles: Plugin = {
+  name: 'command-bundles',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\..*\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const file = resolve(resolveDir, path)
+      if (kind !== 'dynamic-import' || !file.startsWith(`${commandLine}/`)) return undefined
+      if (roomOf(file) === 'operator') {
+        operators.add(file)
+        return { path: file, namespace: 'operator' }
+      }
+      loaded.add(file)
+      return { path: `./${bundleName(file)}.js`, external: true }
+    })
+    onResolve({ filter: /^\.\/operator\.js$/, namespace: 'operator' }, ({ path }) => ({
+      path,
+      external: true,
+    }))
+    onLoad({ filter: /.*/, namespace: 'operator' }, ({ path }) => ({
+      contents: `module.exports = require('./operator.js')[${JSON.stringify(bundleName(path))}]`,
+    }))
   },
 }
 
@@ -107,7 +112,7 @@ const noSubprograms: Plugin = {
 
 /**
  * Executors share files with this host, so its engine is never reached over ssh, and nothing is built with it: without
- * ssh2, gRPC, protobuf and what packs a context, Node's zlib too, a runner that waits is smaller by a third.
+ * ssh2, gRPC, protobuf, the packing of build contexts and Node's zlib, an idle runner is smaller by a third.
  */
 const localEngine: Plugin = {
   name: 'local-engine',
@@ -127,7 +132,7 @@ const lightUndici: Plugin = {
   name: 'light-undici',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'light-undici' }))
-    // 20 ms, and the client speaks HTTP/1.1 alone. undici goes on where a Node.js has none.
+    // 20 ms, and the client speaks HTTP/1.1 alone. undici works without node:http2.
     onResolve({ filter: /^node:http2$/ }, ({ importer }) =>
       importer.includes('/undici/') ? { path: 'http2', namespace: 'no-http2' } : undefined,
     )
@@ -151,33 +156,63 @@ const lightUndici: Plugin = {
 const plainCalls: Plugin = {
   name: 'plain-calls',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^\.\/api\.ts$/ }, ({ importer }) =>
-      importer.endsWith('/src/protocol/client.ts') ? { path: 'api', namespace: 'plain-calls' } : undefined,
+    onResolve({ filter: /^\.\.\/api\.ts$/ }, ({ importer }) =>
+      importer.endsWith('/src/protocol/client/client.ts')
+        ? { path: 'api', namespace: 'plain-calls' }
+        : undefined,
     )
     onLoad({ filter: /.*/, namespace: 'plain-calls' }, () => {
-      const calls = (Object.entries(api) as [string, Call][]).map(
-        ([name, { method, path, bodyType, answers }]) => [
-          name,
-          {
-            method,
-            path,
-            bodyType,
-            answers: Object.fromEntries(Object.keys(answers).map(status => [status, null])),
-          },
-        ],
-      )
-      return { contents: `export const api = ${JSON.stringify(Object.fromEntries(calls))}` }
+      const calls = callNames.map(name => {
+        const { method, path, bodyType, answers } = specOf(name)
+        const statuses = Object.keys(answers).map(status => [status, null])
+        return [name, { method, path, bodyType, answers: Object.fromEntries(statuses) }]
+      })
+      return {
+        contents: `
+          export const api = ${JSON.stringify(Object.fromEntries(calls))}
+          export const specOf = name => api[name]`,
+      }
     })
   },
 }
 
-/** Makes bundles of commands, which judge the answers to these calls. CommonJS, because an ES module pays for a facade of
- * each module of Node's that it imports: a third of a start. */
-const bundle = (names: readonly string[], answersTo: readonly CallName[]) =>
+/** The regular expressions of string-width take a third of a start to compile, and most tables have nothing but ASCII. */
+const lateWidths: Plugin = {
+  name: 'late-widths',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^string-width$/ }, ({ namespace }) =>
+      namespace === 'late-widths' ? undefined : { path: 'string-width', namespace: 'late-widths' },
+    )
+    onLoad({ filter: /.*/, namespace: 'late-widths' }, () => ({
+      contents: `export default (...args) => require('string-width').default(...args)`,
+      resolveDir: resolve('.'),
+    }))
+  },
+}
+
+/** The client of identity providers, in a bundle of its own: most servers know none, and a start reads all of a file. */
+const providerClient = 'openid-client'
+const lateProviders: Plugin = {
+  name: 'late-providers',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^openid-client$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: `./${providerClient}.js`, external: true } : undefined,
+    ),
+}
+
+/**
+ * Makes one bundle, which judges the answers to these calls. CommonJS, because an ES module pays for a facade of each
+ * module of Node's that it imports: a third of a start.
+ */
+const bundle = (
+  from: Pick<BuildOptions, 'entryPoints' | 'stdin'>,
+  name: string,
+  answersTo: readonly CallName[],
+) =>
   build({
+    ...from,
     metafile: true,
-    entryPoints: names.map(name => `src/cli/${name}.ts`),
-    outdir: 'dist',
+    outfile: `dist/${name}.js`,
     bundle: true,
     format: 'cjs',
     platform: 'node',
@@ -186,50 +221,58 @@ const bundle = (names: readonly string[], answersTo: readonly CallName[]) =>
     define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'true' },
     minify: true,
     plugins: [
-      compiledSchemas,
+      compiledSections,
       compiledAnswers(answersTo),
-      ...[commands, noSubprograms, lightUndici, localEngine, plainCalls],
+      ...[commandBundles, noSubprograms, lightUndici, localEngine, plainCalls, lateWidths, lateProviders],
     ],
   })
 
-const ofOperators = (Object.keys(api) as CallName[]).filter(name => !runnerCalls.includes(name))
-const ofHosts = ['main', 'run', 'check', 'list', 'get', 'status', 'history', 'logs', 'explain', 'graph']
+const ofOperators = callNames.filter(name => !runnerCalls.includes(name))
+/** The commands of a host make the calls of a runner, and `doctor` makes these others. */
+const ofHosts: CallName[] = [...runnerCalls, 'health', 'whoami', 'listTokens', 'listRunners']
 
 rmSync('dist', { recursive: true, force: true })
-const bundles = await Promise.all([
-  bundle([...ofHosts, 'server', 'server-backup', 'operator'], ofOperators),
-  bundle(['plugin-run', 'attach', 'drain', 'doctor'], [...runnerCalls, 'health']),
-])
+const bundles: Metafile[] = []
+// The set grows as the bundles are made.
+for (const file of loaded) {
+  const answersTo = roomOf(file) === 'host' ? ofHosts : ofOperators
+  bundles.push((await bundle({ entryPoints: [file] }, bundleName(file), answersTo)).metafile)
+}
+const each = [...operators].map(file => {
+  const path = JSON.stringify(file)
+  return `get ${JSON.stringify(bundleName(file))}() { return require(${path}) }`
+})
+const stdin = { contents: `module.exports = { ${each.join(', ')} }`, resolveDir: resolve('.') }
+const provider = { contents: `module.exports = require('${providerClient}')`, resolveDir: resolve('.') }
+bundles.push((await bundle({ stdin: provider }, providerClient, [])).metafile)
+const made = loaded.size + operators.size
+bundles.push((await bundle({ stdin }, 'operator', ofOperators)).metafile)
+if (loaded.size + operators.size > made)
+  throw new Error('a command to a server loads a file later that has no bundle: import it at once')
+
+// Schemas as objects and what compiles them cost each start of a command, and each attached runner memory.
+const schemaCode = /node_modules\/(?:ajv\/dist\/(?!runtime)|typebox)\//
+for (const { inputs, outputs } of bundles) {
+  const [output] = Object.keys(outputs)
+  const heavy = Object.keys(inputs).find(input => schemaCode.test(input))
+  // The server validates what it gets, and `plugin run` does so in its place.
+  if (heavy !== undefined && !/(?:server-serve|host-plugin)\.js$/.test(output!))
+    throw new Error(`${output} has ${heavy} in it: import of the schemas of messages only their types`)
+}
+
+bundles.push(...(await buildWeb('dist/web', { release: true })))
+
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
-copyFileSync('src/config/lookup.sh', 'dist/lookup.sh')
-copyFileSync('src/remote/executors/supervisor.sh', 'dist/supervisor.sh')
-writeFileSync(
-  'dist/THIRD-PARTY-LICENSES',
-  licences(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
-)
+copyFileSync('src/config/ini/lookup.sh', 'dist/lookup.sh')
+copyFileSync('src/remote/executors/handover/supervisor.sh', 'dist/supervisor.sh')
+// What was read and then left out is not inside.
+const inside = bundles
+  .flatMap(({ outputs }) => Object.values(outputs))
+  .flatMap(({ inputs }) => Object.entries(inputs))
+  .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+const packages = packagesOf(inside.map(([file]) => file))
+writeFileSync('dist/THIRD-PARTY-LICENSES', licencesOf(packages))
+writeFileSync('dist/sbom.cdx.json', `${JSON.stringify(sbomOf(packages), null, 1)}\n`)
 
 if (process.argv.includes('--analyze'))
-  for (const { metafile } of bundles) console.log(await analyzeMetafile(metafile))
-
-/** The licences of all packages of which something is in the bundles. */
-function licences(inputs: readonly string[]): string {
-  const packages = new Set(
-    inputs.flatMap(input => input.match(/(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []),
-  )
-  const texts = [...packages].sort().map(name => {
-    const [file] = globSync(`node_modules/${name}/{LICENSE,LICENCE,license}*`)
-    if (file === undefined) return `${name}\n\n${statement(name)}\n`
-    return `${name}\n\n${readFileSync(file, 'utf8').trim()}\n`
-  })
-  return texts.join(`\n${'-'.repeat(78)}\n\n`)
-}
-
-/** What a package without a licence file says of its licence. */
-function statement(name: string): string {
-  const { license, author, homepage } = JSON.parse(
-    readFileSync(`node_modules/${name}/package.json`, 'utf8'),
-  ) as { license?: string; author?: string | { name: string }; homepage?: string }
-  if (license === undefined) throw new Error(`${name} says nothing of its licence`)
-  const by = typeof author === 'object' ? author.name : author
-  return [`Licence: ${license}`, ...(by ? [`Author: ${by}`] : []), ...(homepage ? [homepage] : [])].join('\n')
-}
+  for (const metafile of bundles) console.log(await analyzeMetafile(metafile))

@@ -1,24 +1,37 @@
 /*
- * Writes what is made from the definitions of commands, keys and calls: man pages, completions, the OpenAPI
- * document, and the commented configuration of the Debian package. `--check` only says whether they are up to date.
+ * Writes the files that are generated from the definitions of commands, keys and calls: man pages, completions, the
+ * OpenAPI document, the pages of commands and of roles, and the commented configuration of the Debian package. `--check`
+ * only compares them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { openApiDocument } from '../src/protocol/openapi.ts'
+import { commandLine } from './command-line.ts'
+import { commandsPage } from './commands-page.ts'
 import { bashCompletion, fishCompletion, zshCompletion } from './completions.ts'
+import { groupPages } from './man-commands.ts'
 import { configPage, runnerPage } from './man-pages.ts'
+import { outputPage, outputSchema } from './output-page.ts'
+import { rightsPage } from './rights-page.ts'
 import { sampleConfiguration } from './sample-configuration.ts'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
 
+const line = await commandLine()
+
 const files: Record<string, string> = {
-  'man/runner.1': runnerPage(version),
+  'man/runner.1': runnerPage(line, version),
+  ...groupPages(line, version),
   'man/runner.cfg.5': configPage(version),
-  'completions/runner.bash': bashCompletion(),
-  'completions/_runner': zshCompletion(),
-  'completions/runner.fish': fishCompletion(),
+  'completions/runner.bash': bashCompletion(line),
+  'completions/_runner': zshCompletion(line),
+  'completions/runner.fish': fishCompletion(line),
   'debian/runner.cfg': sampleConfiguration(),
-  'docs/openapi.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
+  'docs/reference/commands.md': commandsPage(line),
+  'docs/reference/json.md': outputPage(),
+  'docs/reference/output.schema.json': `${JSON.stringify(outputSchema(), null, 2)}\n`,
+  'docs/reference/rights.md': rightsPage(),
+  'docs/reference/openapi.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
 }
 
 for (const [file, text] of Object.entries(files)) {

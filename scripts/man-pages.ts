@@ -1,58 +1,66 @@
 /*
  * The man pages, in roff (man(7)).
  */
-import { type Key, kindOf, kindTexts } from '../src/config/kinds.ts'
-import { executorKeys, remoteKeys, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
+import { commandGroups, otherCommands } from '../src/cli/commands.ts'
+import type { Keys } from '../src/config/key.ts'
+import { families, sections } from '../src/config/sections/all.ts'
+import { task } from '../src/config/sections/task.ts'
 import { exitStatus } from '../src/exit-status.ts'
-import { type CommandFacts, commandLine, type OptionFacts } from './command-line.ts'
+import type { CommandLine } from './command-line.ts'
+import { command, examples, helpOption, options, pageOf, seeAlso } from './man-commands.ts'
+import { heading, page, paragraphs, section, tagged, text, verbatim } from './roff.ts'
 
 /** runner(1). */
-export function runnerPage(version: string): string {
-  const { program, commands } = commandLine()
+export function runnerPage({ program, words, commands }: CommandLine, version: string): string {
   return page([
     heading('RUNNER', 1, version),
     section('NAME', 'runner \\- run the chain of tasks of a host, and hand jobs out to many'),
     '.SH SYNOPSIS',
-    ...commands.map(({ name, arguments: names }) =>
-      synopsis('[\\fIoptions\\fR]', `\\fB${name}\\fR`, ...names.map(argument)),
-    ),
-    synopsis('[\\fIoptions\\fR]', '\\fItaskdir\\fR'),
-    synopsis('\\fB\\-g\\fR', '\\fIsection.key\\fR'),
+    '.SY runner\n[\\fIoptions\\fR] \\fIcommand\\fR ...',
+    '.SY runner\n[\\fIoptions\\fR] \\fItaskdir\\fR',
+    '.SY runner\n\\fB\\-g\\fR \\fIsection.key\\fR\n.YS',
     section(
       'DESCRIPTION',
       paragraphs(
         'Runs the executable files of a task directory in the order of their names, with retries, time limits, a halt task, hooks, and a configuration that every task can read.',
-        'A task says by its exit status how to go on: 0 with the next task; 2 is halt (run the halt task, then stop); 3 is stop; with a `reboot_command` 194 asks for a reboot; anything else, a signal and a time-out too, is to be tried again.',
-        'The last two forms of the synopsis are those of build-runner: a task directory without a command is run again and again (`-n` says how often), and `-g` looks a value up.',
+        'The exit status of a task decides how the chain continues. 0: with the next task. 2: run the halt task, then stop. 3: stop. 194, with a `reboot_command`: reboot, then continue. Any other status, a signal or a time-out: try again.',
+        'The last two forms of the synopsis are those of build-runner: runner runs a task directory without a command again and again (`-n` times), and `-g` looks a value up.',
       ),
     ),
     section('OPTIONS', options([...program.options, helpOption])),
     '.SH COMMANDS',
-    ...commands.map(command),
-    section(
-      'OPTIONS FOR A SERVER',
-      text('Every command to a server takes these, wherever it says that it does:'),
+    ...Object.entries(commandGroups).map(([title, names]) =>
+      [
+        `.SS "${title}"`,
+        `See ${pageOf(title)}(1).`,
+        ...names
+          .map(name => words.find(word => word.name === name)!)
+          .map(({ name, description }) => tagged(name, `${description}.`)),
+      ].join('\n'),
     ),
-    options(serverOptions(commands.find(({ name }) => name === 'submit')!)),
+    '.SS "The program itself"',
+    tagged('help', 'show help: of the program, of a topic or of a command.'),
+    tagged('version', 'print the version.'),
+    ...commands.filter(({ name }) => otherCommands.includes(name)).map(command),
     section(
       'ENVIRONMENT',
       [
-        tagged('RUNNER_CONFIG', 'The configuration file, where `-c` names none.'),
+        tagged('RUNNER_CONFIG', 'The configuration file, if there is no `-c`.'),
         tagged(
           'RUNNER_SERVER, RUNNER_SERVER_TOKEN_FILE, RUNNER_SERVER_CA_FILE',
-          'What the options for a server say.',
+          'The same as the options for a server.',
         ),
         tagged('RUNNER_NODE', 'The Node.js to run with, instead of the one that came with runner.'),
-        tagged('NO_COLOR, FORCE_COLOR', 'No colours; colours also where there is no terminal.'),
+        tagged('NO_COLOR, FORCE_COLOR', 'No colours; colours even without a terminal.'),
       ].join('\n'),
     ),
     text('Tasks and hooks get:'),
     [
       tagged('RUNNER_TASK, RUNNER_TASK_FILE', 'The name of the task, and of its file.'),
       tagged('RUNNER_TRY, RUNNER_RUN_ID', 'The number of the try, and of the run.'),
-      tagged('RUNNER_TRY_ID', 'In tasks: what marks the processes of a try.'),
+      tagged('RUNNER_TRY_ID', 'In tasks: the mark of the processes of a try.'),
       tagged('RUNNER_HOOK', 'In hooks: `pre` or `post`.'),
-      tagged('RUNNER_HOOK_ID', 'In hooks: what marks the processes of a hook.'),
+      tagged('RUNNER_HOOK_ID', 'In hooks: the mark of the processes of a hook.'),
       tagged('RUNNER_CONFIG_CMD', 'The command that looks a value up: `$RUNNER_CONFIG_CMD -g section.key`.'),
     ].join('\n'),
     section(
@@ -64,32 +72,35 @@ export function runnerPage(version: string): string {
       ].join('\n'),
     ),
     section(
-      'GOING ON WITH A RUN',
+      'RESUMING A RUN',
       paragraphs(
-        'Each event is in the record of a run before anything follows from it. `run --resume` goes on with the last run of the task directory if a signal ended it, or it crashed, in this boot, or if it asked for a reboot that has come since, and if the tasks, their order and their contents are the same. It begins with the first task that was not done, and says what it skips; a task that ran when the end came is run again, after what is left of its processes has been ended. Otherwise it begins anew, and says why.',
-        'After another boot than one that a task asked for it begins anew unless `resume_across_boots` is set. A run that had been halted or stopped by a task, or had given up, is not gone on with. While a reboot that was asked for has not come, nothing is started, and the status is 5.',
-        '`runner status` says how the last run stands, `runner explain` why it ended as it did, and `runner logs` what its tasks wrote.',
+        'runner records each event before it does anything that follows from the event. `run --resume` resumes the last run of the task directory if a signal ended it, or it crashed, in this boot, or if it asked for a reboot that has happened. The tasks, their order and their contents must be the same. The run begins with the first task that is not done, and names the tasks that it skips. A task that was interrupted runs again, after all its processes have been ended. Otherwise the chain begins with its first task, and runner says why.',
+        'After a reboot that no task asked for, the chain begins with its first task, unless `resume_across_boots` is set. A run that a task has halted or stopped, or that has given up, is not resumed. While a reboot that a task asked for has not happened, nothing starts, and the status is 5.',
+        '`runner status` shows the state of the last run, `runner explain` the reason of its end, and `runner logs` the output of its tasks.',
       ),
     ),
     section(
       'IN THE JOURNAL OF SYSTEMD',
       text(
-        'Where standard output is the journal, as in `runner.service`, and with `--syslog`, each event is an entry with a priority and these fields. The output of tasks stays as it is, line by line.',
+        'If standard output is the journal, as in `runner.service`, and with `--syslog`, each event is an entry with a priority and these fields. The output of tasks stays as it is, line by line.',
       ),
     ),
     [
-      tagged('RUNNER_EVENT', 'What happened: `run:started`, `try:ended` and so on.'),
+      tagged('RUNNER_EVENT', 'The event: `run:started`, `try:ended` and so on.'),
       tagged('RUNNER_RUN_ID', 'The number of the run.'),
       tagged('RUNNER_TASK, RUNNER_TASK_FILE', 'The name of the task, and of its file.'),
       tagged('RUNNER_TRY', 'The number of the try.'),
-      tagged('OBJECT_PID', 'runner itself; the entry is written by logger(1).'),
+      tagged('OBJECT_PID', 'The process of runner; logger(1) writes the entry.'),
     ].join('\n'),
-    text('Such as:'),
+    text('For example:'),
     verbatim('journalctl -b RUNNER_TASK=mount\njournalctl RUNNER_EVENT=run:ended'),
-    section('EXIT STATUS', text('Those of single commands stand with them.')),
+    section('EXIT STATUS', text('The pages of the commands have their own exit statuses.')),
     exits(),
     section('EXAMPLES', examples(program.after)),
-    section('SEE ALSO', '.BR runner.cfg (5),\n.BR systemctl (1),\n.BR journalctl (1)'),
+    section(
+      'SEE ALSO',
+      seeAlso([...Object.keys(commandGroups).map(pageOf), 'runner.cfg', 'systemctl', 'journalctl']),
+    ),
   ])
 }
 
@@ -101,21 +112,19 @@ export function configPage(version: string): string {
     section(
       'DESCRIPTION',
       paragraphs(
-        'An INI file: the one that `-c` names, else the one in `$RUNNER_CONFIG`, else `./runner.cfg`, else `/etc/runner/runner.cfg`. Files of `include_dir` are added in the order of their names; a later file wins, key by key. `runner check` says all that is wrong, and `runner check --effective` what is in force.',
+        'runner reads one INI file: the file that `-c` names, else the file in `$RUNNER_CONFIG`, else `./runner.cfg`, else `/etc/runner/runner.cfg`. It then reads the files in `include_dir`, in the order of their names; a later file wins, key by key. `runner check` reports every problem, and `runner check --effective` prints all settings that apply.',
         'Lines are `key = value` or `key: value` below a `[section]`. A line that begins with `#` or `;` is a comment, and so is the rest of a line from a `;` after white space. A line indented deeper than its key continues the value. Every value is text: there is no interpolation, and quotes stay.',
-        'Relative paths are relative to the file they stand in, the halt task to the task directory. Times are decimal seconds. Sizes are bytes, or with k, M, G or T behind them powers of 1024.',
+        'A relative path is relative to the file that has it, the halt task to the task directory. Times are decimal seconds. Sizes are bytes; k, M, G or T after a number multiply it by a power of 1024.',
       ),
     ),
-    section('[runner]', keys(runnerKeys)),
-    section('[env]', text('The environment of every task and hook.')),
-    section('[remote]', text('What `runner attach` goes by.')),
-    keys(remoteKeys),
-    section('[executor]', text('What jobs in containers get.')),
-    keys(executorKeys),
-    section('[server]', text('What `runner server` goes by.')),
-    keys(serverKeys),
-    section('SECTIONS OF TASKS', text('A section with the name of a task sets for that task alone:')),
-    keys(taskKeys),
+    ...[
+      ...Object.entries(sections),
+      ...Object.entries(families).map(([name, section]) => [`${name}.NAME`, section] as const),
+    ].map(([name, { about, keys }]) =>
+      section(`[${name}]`, [...(about === undefined ? [] : [text(about)]), ...entries(keys)].join('\n')),
+    ),
+    section('SECTIONS OF TASKS', text('A section with the name of a task has settings for that task alone:')),
+    ...entries(task.keys),
     text('All other keys of such a section, and all other sections, are for the tasks to look up.'),
     section(
       'EXAMPLES',
@@ -123,34 +132,33 @@ export function configPage(version: string): string {
         '[runner]\nmax_time = 900\nretry_from = failed\n\n[env]\nHTTPS_PROXY = http://proxy.example:3128\n\n[mount]\nmax_tries = 20',
       ),
     ),
-    section('SEE ALSO', '.BR runner (1)'),
+    section('SEE ALSO', seeAlso(['runner'])),
   ])
 }
 
-/** What each exit status says; where several things have the same, one after the other. */
+/** The meaning of each exit status; meanings of the same status are joined. */
 const exitTexts: Record<keyof typeof exitStatus, string> = {
-  ok: 'All required tasks are OK; the command did what it was asked to.',
+  ok: 'All required tasks are OK; the command has succeeded.',
   gaveUp: 'The run gave up after `max_tries`.',
   halted: 'A task halted the run.',
   exited: 'A task stopped the run.',
-  locked:
-    'Another run of the task directory is under way; `attach`: another process has its state directory.',
+  locked: 'Another run of the task directory is active; `attach`: another process uses its state directory.',
   reboot: 'A task asked for a reboot.',
-  crashed: '`status`: the process of the last run has gone without a word.',
+  crashed: '`status`: the last run has crashed.',
   noRun: '`status`, `explain`, `logs`: there is no such run on record; `drain`: no runner is attached.',
   notFound: 'Commands to a server: it knows no such job, execution, runner, group or token.',
   jobFailed: 'Commands that wait for a job: it failed without a status of its own.',
   jobAborted: 'Commands that wait for a job: it was aborted.',
-  jobLost: 'Commands that wait for a job: its runner was not heard of again.',
-  missing: '`logs`: a log is not there, or with `--verify` not whole; `get --require`: the key is not there.',
+  jobLost: 'Commands that wait for a job: it was lost, because the server heard no more of its runner.',
+  missing: '`logs`: a log is missing, or with `--verify` not whole; `get --require`: the key is missing.',
+  chainBroken: '`audit verify`: an entry is missing, or was changed.',
   unwell: '`doctor`: something is wrong.',
   usage: 'The command line is wrong.',
   unavailable:
-    'There is no Node.js that is new enough; `server`: its store or its address cannot be had; commands to a server: it cannot be reached.',
+    'No Node.js on this host is new enough; `server`: its store or its address is not available; commands to a server: it cannot be reached.',
   internal: 'A command other than `run` could not write to standard output, or there is a bug in runner.',
   superseded: '`attach`: another process has taken the identity of this runner over.',
-  refused:
-    'Commands to a server: it does not do what was asked; `drain`: the process belongs to another user.',
+  refused: 'Commands to a server: it refuses; `drain`: the process belongs to another user.',
   config: 'The configuration or the task directory is wrong; nothing has run.',
   interrupted: 'A signal interrupted it: SIGINT, SIGTERM.',
 }
@@ -167,110 +175,9 @@ function exits(): string {
     .join('\n')
 }
 
-const helpOption = { short: '-h', long: '--help', description: 'show the help of a command' }
-
-const synopsis = (...words: string[]) => `\\fBrunner\\fR ${words.join(' ')}\n.br`
-
-function page(parts: readonly string[]): string {
-  return `.\\" Written by scripts/generate.ts: change the definitions there and in src/, not this file.\n${parts.join('\n')}\n`
-}
-
-function heading(name: string, part: number, version: string): string {
-  return `.TH ${name} ${part} "" "runner ${version}" "${part === 1 ? 'User Commands' : 'File Formats'}"`
-}
-
-function section(title: string, body: string): string {
-  return `.SH "${title}"\n${body.replace(/^\.PP\n/, '')}`
-}
-
-/** One paragraph; what stands between backticks is bold. */
-function text(body: string): string {
-  return `.PP\n${inline(body)}`
-}
-
-function paragraphs(...bodies: string[]): string {
-  return bodies
-    .map(text)
-    .join('\n')
-    .replace(/^\.PP\n/, '')
-}
-
-function inline(body: string): string {
-  return body
-    .split('`')
-    .map((part, index) => (index % 2 === 1 ? `\\fB${escaped(part)}\\fR` : escaped(part)))
-    .join('')
-    .replace(/^(?=[.'])/gm, '\\&')
-}
-
-function escaped(body: string): string {
-  const special: Record<string, string> = {
-    '\\': '\\e',
-    '-': '\\-',
-    '~': '\\(ti',
-    '^': '\\(ha',
-    '×': '\\(mu',
-  }
-  return body.replace(/[\\\-~^×]/g, character => special[character]!)
-}
-
-function tagged(tag: string, body: string): string {
-  return `.TP\n.B ${escaped(tag)}\n${inline(body)}`
-}
-
-function verbatim(body: string): string {
-  return `.nf\n.RS 4\n${escaped(body).replace(/^(?=[.'])/gm, '\\&')}\n.RE\n.fi`
-}
-
-function argument(name: string): string {
-  return name.startsWith('[') ? `[\\fI${name.slice(1, -1)}\\fR]` : `\\fI${name.slice(1, -1)}\\fR`
-}
-
-function options(
-  all: readonly Pick<OptionFacts, 'short' | 'long' | 'value' | 'description' | 'preset'>[],
-): string {
-  return all
-    .map(({ short, long, value, description, preset }) => {
-      const names = [short, long].flatMap(name => (name === undefined ? [] : `\\fB${escaped(name)}\\fR`))
-      const shown = value === undefined ? '' : ` ${argument(value)}`
-      const rest = preset === undefined ? '' : ` (default: ${preset})`
-      return `.TP\n${names.join(', ')}${shown}\n${inline(`${description}${rest}`)}`
-    })
-    .join('\n')
-}
-
-/** Options that say which server, and how to reach it. */
-const serverNames = ['--server', '--token-file', '--ca-file', '--cert-file', '--key-file', '--proxy']
-
-const serverOptions = ({ options }: CommandFacts) => options.filter(({ long }) => serverNames.includes(long))
-
-function command(facts: CommandFacts): string {
-  const { name, arguments: names, description, options: all, after } = facts
-  const shared = serverOptions(facts)
-  const own = shared.length < serverNames.length ? all : all.filter(option => !shared.includes(option))
-  const [, status, example] = after.match(/^((?:(?!Examples:)[\s\S])*)(Examples:[\s\S]*)?$/) ?? []
-  const notes = (status ?? '').trim().replace(/\n(?!\n)/g, ' ')
-  return [
-    `.SS "runner ${[name, ...names].join(' ')}"`,
-    inline(`${description[0]!.toUpperCase()}${description.slice(1)}.`),
-    ...(own.length > 0 ? [options(own)] : []),
-    ...(own === all ? [] : [text('It takes the options for a server.')]),
-    ...(notes === '' ? [] : [text(notes)]),
-    ...(example === undefined ? [] : ['.PP\nExamples:', examples(example)]),
-  ].join('\n')
-}
-
-/** The lines below `Examples:`. */
-function examples(after: string): string {
-  const body = after.slice(after.indexOf('Examples:') + 'Examples:'.length).split('\n\n')[0]!
-  return verbatim(body.replace(/^\n/, '').replace(/^ {2}/gm, ''))
-}
-
-function keys(all: Record<string, Key>): string {
-  return Object.entries(all)
-    .map(([name, key]) => {
-      const preset = key.default === undefined ? '' : `; default: ${key.default}`
-      return tagged(name, `${key.description} (${kindTexts[kindOf(key)]}${preset})`)
-    })
-    .join('\n')
+function entries(keys: Keys): string[] {
+  return Object.entries(keys).map(([name, { form, preset, description }]) => {
+    const shown = typeof preset === 'string' ? `; default: ${preset}` : ''
+    return tagged(name, `${description} (${form}${shown})`)
+  })
 }

@@ -1,31 +1,44 @@
 /*
  * Writes the generated parts of the documentation, between `<!-- name -->` and `<!-- end -->`: the tables of
- * keys in docs/configuration.md, from the schema that validates them. `--check` only says whether they are
- * up to date.
+ * keys in docs/reference/configuration.md, from the tables that validate them, and the list of how-to pages. `--check`
+ * only says whether they are up to date.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { type Key, kindOf, kindTexts } from '../src/config/kinds.ts'
-import { executorKeys, remoteKeys, runnerKeys, serverKeys, taskKeys } from '../src/config/schema.ts'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Keys } from '../src/config/key.ts'
+import { families, sections } from '../src/config/sections/all.ts'
+import { task } from '../src/config/sections/task.ts'
 import { statsSchema } from '../src/hooks/stats.ts'
 
-function table(keys: Record<string, Key>): string {
-  const rows = Object.entries(keys).map(([name, key]) => {
-    return `| \`${name}\` | ${kindTexts[kindOf(key)]} | ${key.default ?? ''} | ${key.description} |`
+function table(keys: Keys): string {
+  const rows = Object.entries(keys).map(([name, { form, preset, description }]) => {
+    return `| \`${name}\` | ${form} | ${typeof preset === 'string' ? preset : ''} | ${description} |`
   })
   return ['| key | value | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
+const tables = Object.entries(sections)
+  .filter(([, { open }]) => !open)
+  .map(([name, { keys }]) => [`keys of [${name}]`, table(keys)] as const)
+const many = Object.entries(families).map(
+  ([name, { keys }]) => [`keys of [${name}.NAME]`, table(keys)] as const,
+)
+
 const json = (value: unknown) => `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``
 
+/** A link to each page, by its title. */
+const howTo = globSync('docs/how-to/*.md')
+  .map(file => [readFileSync(file, 'utf8').match(/^# (.+)/)![1]!, file.slice('docs/'.length)] as const)
+  .sort(([one], [other]) => (one < other ? -1 : 1))
+  .map(([title, file]) => `- [${title}](${file})`)
+  .join('\n')
+
 const parts: Record<string, Record<string, string>> = {
-  'docs/configuration.md': {
-    'keys of [runner]': table(runnerKeys),
-    'keys of a task': table(taskKeys),
-    'keys of [server]': table(serverKeys),
-    'keys of [remote]': table(remoteKeys),
-    'keys of [executor]': table(executorKeys),
+  'docs/reference/configuration.md': {
+    ...Object.fromEntries([...tables, ...many]),
+    'keys of a task': table(task.keys),
   },
-  'docs/hooks.md': { 'schema of the stats': json(statsSchema) },
+  'docs/README.md': { 'how-to pages': howTo },
+  'docs/reference/hooks.md': { 'schema of the stats': json(statsSchema) },
 }
 
 for (const [file, texts] of Object.entries(parts)) {

@@ -18,7 +18,7 @@ export interface Chance {
   id(): string
 }
 
-/** What the program touches of the world outside; made once, at the top. */
+/** The clock and the source of chance; made once, at the start of the program, and passed down. */
 export interface Edges {
   clock: Clock
   chance: Chance
@@ -50,22 +50,23 @@ export const systemClock: Clock = {
     }),
 }
 
-export const systemChance: Chance = {
-  random: Math.random,
-  id: randomId,
+export const systemChance: Chance = { random: Math.random, id: randomIds() }
+
+/** Gives random ids: a file is opened for many of them. */
+function randomIds(): () => string {
+  /** Random bytes that no id has had yet. */
+  let unused: Buffer = Buffer.alloc(0)
+  return () => {
+    if (unused.length === 0) unused = urandom(512)
+    const id = unused.toString('hex', 0, 16)
+    unused = unused.subarray(16)
+    return id
+  }
 }
 
-/** Random bytes that no id has had yet: a file is opened for many ids. */
-let unused: Buffer = Buffer.alloc(0)
-
-function randomId(): string {
-  if (unused.length === 0) unused = urandom(512)
-  const id = unused.toString('hex', 0, 16)
-  unused = unused.subarray(16)
-  return id
-}
-
-/** Random bytes from the kernel: loading node:crypto for them would cost a start 5 ms (docs/benchmarks.md). */
+/**
+ * Random bytes from the kernel: loading node:crypto for them would cost a start 5 ms (docs/benchmarks.md).
+ */
 function urandom(size: number): Buffer {
   let fd: number
   try {

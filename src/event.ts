@@ -1,48 +1,38 @@
 /*
- * Words, the same in code, configuration, events, hooks and documentation:
- *
- *   task      an executable file of the task directory
- *   try       one start of one task; `try_num` counts them
- *   chain     the tasks of a directory in their order
- *   run       one execution of the chain, with an id of its own
- *   halt      what follows a task's exit status 2 and giving up: the halt task runs, then the run ends
- *   hook      the command that gets the stats of each try, before and after it
- *
- * Of later parts: a job is a named definition that a server holds, an execution one attempt at it, a runner
- * the process that takes executions, an executor the container it runs them in, a lease the time for which an
- * execution is a runner's, a group the runners among which a leader is elected.
+ * The events of a run. The words are those of docs/glossary.md, the same in code, configuration, hooks and
+ * documents.
  */
 
-/** What a try came to; what the chain does next follows from it alone (chain/outcome.ts). */
+/** The outcome of a try; the next step of the chain follows from it alone (chain/outcome.ts). */
 export type Outcome = 'OK' | 'RETRY' | 'HALT' | 'EXIT' | 'REBOOT' | 'INTERRUPTED'
 
-/** Why a run ended. */
+/** The reason for the end of a run. */
 export type RunEnd = 'succeeded' | 'gave-up' | 'halted' | 'exited' | 'reboot' | 'interrupted'
 
-/** A process as it was last seen. */
+/** A process at the last look. */
 export interface ProcessFact {
   pid: number
   /** Its command line, at most 200 characters. */
   command: string
 }
 
-/** What became of the output of a try. */
+/** The output of a try, and its file. */
 export interface LogFact {
-  /** Where it is kept; absent when it could not be kept. */
+  /** The file that keeps it; absent where it could not be kept. */
   file?: string
-  /** Bytes that the try wrote until it ended. */
+  /** Bytes of output until the end of the try. */
   bytes: number
   /** Line feeds among them. */
   lines: number
-  /** SHA-256 of what the file held when the try ended, in hexadecimal; with a file only. */
+  /** SHA-256 of the file at the end of the try, in hexadecimal; with a file only. */
   sha256?: string
-  /** Size of the file when the try ended; with a file only. */
+  /** Size of the file at the end of the try; with a file only. */
   size?: number
   /** Bytes left out of the middle because of `log_limit`. */
   left_out: number
 }
 
-/** Which try of what. */
+/** One try of one task. */
 export interface TryRef {
   /** The file name, as hooks know it. */
   task: string
@@ -52,28 +42,28 @@ export interface TryRef {
   try_num: number
 }
 
-/** Which hook of which try. */
+/** One hook of one try. */
 export type HookRef = TryRef & { hook: 'pre' | 'post' }
 
-/** How a hook ended. */
+/** The end of a hook. */
 export interface HookEnd {
-  /** What went wrong, in words that follow `the hook`; absent where nothing did. */
+  /** The failure in words that follow `the hook`; absent where there is none. */
   failure?: string
   /** Processes of the hook that runner ended by a signal. */
   killed: ProcessFact[]
   /** Processes of the hook that outlived SIGKILL. */
   survivors: ProcessFact[]
   log: LogFact
-  /** The last few lines that it wrote, where it failed. */
+  /** The last few lines of its output, where it failed. */
   last_lines: string[]
 }
 
-/** How a try ended. */
+/** The end of a try. */
 export interface TryEnd {
   outcome: Outcome
   exit_code?: number
   signal?: string
-  /** Present where it is not the exit status alone that says what happened. */
+  /** Present where the exit status alone does not explain the end. */
   failure?:
     | { reason: 'not-started'; message: string }
     | { reason: 'timed-out'; max_time: number }
@@ -86,11 +76,11 @@ export interface TryEnd {
   started_at: string
   duration_seconds: number
   log: LogFact
-  /** The last few lines that the try wrote. */
+  /** The last few lines of its output. */
   last_lines: string[]
 }
 
-/** A task as it stands in the plan of a run. */
+/** A task in the plan of a run. */
 export interface PlannedTaskFact {
   task: string
   name: string
@@ -98,31 +88,31 @@ export interface PlannedTaskFact {
   sha256?: string
   /** Absent in records of earlier versions. */
   max_tries?: number
-  /** Where the limits in force come from; absent for defaults. */
+  /** The places of the limits in force; absent for defaults. */
   max_time_from?: string
   max_tries_from?: string
 }
 
-/** Where a run that goes on with an earlier one begins. */
+/** The point at which a run resumes an earlier one. */
 export interface ResumeFact {
   run_id: number
-  /** The tasks that it has done, which are not run again. */
+  /** The tasks that the earlier run has done, which are not run again. */
   done: string[]
-  /** Which try of the chain it goes on with. */
+  /** The number of the try of the chain that is resumed. */
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
   task_try?: { task: string; try_num: number }
-  /** The end of its last try, a failure from which nothing has followed yet. */
+  /** The end of its last try, a failure that has had no consequence yet. */
   failed?: TryRef & TryEnd
-  /** The task that asked for a reboot which is still to be asked of the system. */
+  /** The task that asked for a reboot, if the system has not been asked for it yet. */
   reboot?: string
-  /** How many tries each task has had that has had any; absent in records of earlier versions. */
+  /** The number of tries of each task that has had any; absent in records of earlier versions. */
   tried?: { task: string; tries: number }[]
-  /** What was left of its last try, and has been ended. */
+  /** Processes that were left of its last try, and have been ended. */
   killed: ProcessFact[]
 }
 
-/** Why a run that was to go on with the last one begins anew. */
+/** The reason why a run that was to resume the last one begins anew. */
 export type NotResumed =
   | 'nothing-to-resume'
   | 'ended'
@@ -131,7 +121,7 @@ export type NotResumed =
   | 'other-contents'
   | 'unreadable'
 
-/** Everything that happens in a run. The journal and the reporters live on these alone. */
+/** Every event of a run. Journal and reporters use nothing else. */
 export type Event =
   | {
       event: 'run:started'
@@ -142,7 +132,7 @@ export type Event =
       boot_id: string
       /** Of runner. */
       pid: number
-      /** When it started, in clock ticks since boot; with pid and boot id it names the process for good. */
+      /** The time of its start, in clock ticks since boot; with pid and boot id it identifies the process. */
       start_ticks: string
       config_file?: string
       task_dir: string
@@ -151,13 +141,13 @@ export type Event =
       /** How many reboots in a row the chain has had before it. */
       reboots: number
       max_reboots?: number
-      /** Where that comes from; absent for the default. */
+      /** The place of that setting; absent for the default. */
       max_reboots_from?: string
-      /** The last run before it, where that ended without a word. */
+      /** The last run before it, if that crashed. */
       after_crash_of?: number
       /** Present where only some of the tasks were asked for. */
       partial?: true
-      /** Present where it goes on with an earlier run. */
+      /** Present where it resumes an earlier run. */
       resumes?: ResumeFact
     }
   | { event: 'run:not-resumed'; reason: NotResumed; message: string }
@@ -187,13 +177,13 @@ export type Event =
       event: 'chain:waiting'
       /** Seconds until the next try. */
       delay_seconds: number
-      /** The task whose failure is waited after. */
+      /** The task whose failure made the chain wait. */
       task: string
       /** The task that the next try begins with. */
       next_task: string
       try_num: number
       max_tries: number
-      /** What `try_num` counts the tries of. */
+      /** The object whose tries `try_num` counts. */
       counts: 'chain' | 'task'
     }
   | ({ event: 'output:late'; bytes: number; hook?: HookRef['hook'] } & TryRef)
@@ -229,5 +219,5 @@ export type NoticeReason =
   | 'not-shown'
   | 'already-ended'
 
-/** Gets every event, in order. A promise asks for patience: output is not read on until it is kept. */
+/** Gets every event, in order. A promise asks the caller to wait: no more output is read until it is kept. */
 export type Emit = (event: Event) => void | Promise<void>

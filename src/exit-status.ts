@@ -1,4 +1,4 @@
-/** Every exit status of the program, in one place: they are an interface (docs/configuration.md). */
+/** Every exit status of the program, in one place: they are an interface (docs/reference/configuration.md). */
 export const exitStatus = {
   ok: 0,
   gaveUp: 1,
@@ -20,8 +20,13 @@ export const exitStatus = {
   jobAborted: 8,
   /** … its runner was not heard of again. */
   jobLost: 9,
-  /** `logs` of a log that is not there, with `--verify` of one that is not whole; `get --require` of a key that is not there. */
+  /**
+   * `logs` of a log that is not there, with `--verify` of one that is not whole; `get --require` of a key
+   * that is not there.
+   */
   missing: 1,
+  /** Of `audit verify`: an entry is missing, or is not what was written. */
+  chainBroken: 1,
   /** Of `doctor`: something is wrong. */
   unwell: 1,
   usage: 64,
@@ -31,7 +36,9 @@ export const exitStatus = {
   internal: 70,
   /** Of `attach`: another process has taken this runner's identity over. */
   superseded: 75,
-  /** Of commands to a server: it does not do what was asked. Of `drain`: the process belongs to another user. */
+  /**
+   * Of commands to a server: it does not do what was asked. Of `drain`: the process belongs to another user.
+   */
   refused: 77,
   config: 78,
   interrupted: { SIGINT: 130, SIGTERM: 143 },

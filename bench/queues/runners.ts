@@ -63,13 +63,14 @@ export class Server {
 
   /** Registers one more runner, and calls once, so that its session is in force. */
   async attach(registration: string): Promise<Attached> {
+    const uuid = randomUUID()
     const answer = await this.send(
       'POST',
       '/v1/runners/register',
       { authorization: `Bearer ${registration}` },
       {
-        uuid: randomUUID(),
-        name: 'bench',
+        uuid,
+        name: `bench-${uuid}`,
         version: '0',
         public_key: pem,
         capabilities: [],

@@ -1,4 +1,4 @@
-/** What decides how long to wait before the next try. */
+/** The settings of the wait before the next try. */
 export interface Backoff {
   /** Seconds, least wait. */
   sleep_time: number

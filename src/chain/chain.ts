@@ -1,7 +1,7 @@
 import type { Clock } from '../edges.ts'
 import type { Emit, ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { waitSeconds } from './backoff.ts'
-import type { PlannedTask } from './prepare.ts'
+import type { PlannedTask } from './planned-task.ts'
 
 /*
  * The run of a chain as a state machine:
@@ -15,11 +15,12 @@ import type { PlannedTask } from './prepare.ts'
  *               │                                      │  │
  *               └──── wait ◄── RETRY, tries left ──────┘  └──► RETRY, none left ► halt task ──► gave-up
  *
- * REBOOT, which counts as done, leads to `reboot`. A signal leads from any state to `interrupted`, without the halt task. After the wait comes the first task of
- * the chain (retry_from = beginning) or the one that failed (failed; and any task that is not required).
+ * REBOOT, which counts as done, leads to `reboot`. A signal leads from any state to `interrupted`, without
+ * the halt task. After the wait comes the first task of the chain (retry_from = beginning) or the one that
+ * failed (retry_from = failed; and any task that is not required).
  */
 
-/** What the chain asks of the world. */
+/** The functions that a chain calls; tests pass scripted ones. */
 export interface ChainDeps {
   /** One try of a task, with its hooks; undefined when the run was stopped before the task began. */
   attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | undefined>
@@ -36,16 +37,19 @@ export interface ChainDeps {
 export interface ChainOptions {
   tasks: readonly PlannedTask[]
   retry_from: 'beginning' | 'failed'
-  /** Where to go on; absent for a run from the beginning. */
-  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try' | 'failed'>
+  /** Where to resume; undefined for a run from the beginning. */
+  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try' | 'failed'> | undefined
 }
 
-/** How a chain ended: the reason, how many of its tasks were done, and who decided it. */
+/**
+ * How a chain ended: the reason, how many of its tasks were done, and the task that decided it with the end
+ * of its try.
+ */
 export interface ChainEnd {
   reason: RunEnd
   done: number
   task?: string
-  end?: TryEnd
+  end?: TryEnd | undefined
 }
 
 /** Runs a chain to its end. */
@@ -56,11 +60,11 @@ export async function runChain(
   const done = new Set(resume?.done)
   let position = tasks.findIndex(task => !done.has(task.file))
   if (position === -1) position = tasks.length
-  /** What an interrupted run had counted of the tries of the task that it was at; of all others 1. */
+  /** The number of the next try of the task at `position`: an interrupted run had counted some, else 1. */
   let counted = resume?.task_try?.task === tasks[position]?.file ? (resume?.task_try?.try_num ?? 1) : 1
   /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
   let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted
-  /** A try of the interrupted run from whose failure nothing had followed yet: it is not repeated, but counts. */
+  /** The failed try of the interrupted run that had no consequence yet: it counts, and is not repeated. */
   let failed: TryEnd | undefined = resume?.failed
   while (position < tasks.length) {
     const task = tasks[position]!
@@ -75,7 +79,7 @@ export async function runChain(
     const isEnd = isDone && position + 1 === tasks.length
     if (end === undefined || end.outcome === 'INTERRUPTED' || (deps.stop.aborted && !isEnd)) {
       const at = { done: position + (isDone ? 1 : 0), task: task.file }
-      return { reason: 'interrupted', ...at, ...(end === undefined ? {} : { end }) }
+      return { reason: 'interrupted', ...at, end }
     }
     const decided = { done: position, task: task.file, end }
     if (end.outcome === 'REBOOT') return { reason: 'reboot', ...decided, done: position + 1 }
@@ -104,8 +108,8 @@ export async function runChain(
 }
 
 /**
- * A task that is not required is tried alone, up to its own `max_tries`; its last end says how it went. `failed`:
- * the end of its first try, where that has been.
+ * A task that is not required is tried alone, up to its own `max_tries`; its last end is the result.
+ * `failed`: the end of its first try, if that has been made.
  */
 async function tryAlone(
   task: PlannedTask,
@@ -116,7 +120,7 @@ async function tryAlone(
   for (let tryNum = first; ; tryNum++) {
     const end = tryNum === first && failed !== undefined ? failed : await deps.attempt(task, tryNum)
     if (end?.outcome !== 'RETRY') return end
-    // What outlives SIGKILL ends the chain, required or not.
+    // A process that outlives SIGKILL ends the chain, whether the task is required or not.
     const stuck = end.survivors.length > 0
     if (stuck || tryNum >= task.settings.max_tries) {
       deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: stuck })
@@ -126,7 +130,7 @@ async function tryAlone(
   }
 }
 
-/** False when the run was stopped meanwhile. */
+/** Waits before the next try; false when the run was stopped meanwhile. */
 async function wait(
   failed: PlannedTask,
   next: PlannedTask,

@@ -2,21 +2,21 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Diagnostic } from '../config/diagnostic.ts'
 import { isLeftover } from '../config/leftover.ts'
-import { shown } from '../process/printable.ts'
-import { errorText } from '../result.ts'
+import { errorCode, errorText } from '../result.ts'
+import { shown } from '../system/printable.ts'
 import { buildRunnerName, taskName } from './names.ts'
 
 /** One file of the task directory that is a task. */
 export interface Task {
-  /** The file name, which orders tasks and is what hooks go by. */
+  /** The file name, by which tasks are ordered and hooks know them. */
   file: string
   name: string
-  /** What build-runner would have called it. */
+  /** The name that build-runner gave it. */
   alias: string
   path: string
 }
 
-/** One that is not, and why. */
+/** A file of the task directory that is not a task, and the reason. */
 export interface Skipped {
   file: string
   because: string
@@ -29,14 +29,15 @@ export interface Discovery {
   findings: Diagnostic[]
 }
 
-/** Lists the tasks of a directory; the file at the path `halt` is none. */
+/** Lists the tasks of a directory; the file at the path `halt` is not a task. */
 export function discover(directory: string, halt: string): Discovery {
   let names: Buffer[]
   try {
     names = readdirSync(directory, { encoding: 'buffer' })
   } catch (error) {
     const message = `the task directory cannot be read: ${errorText(error)}`
-    const hint = 'make it, name another one on the command line, or set task_dir in [runner]'
+    const other = 'name another one on the command line, or set task_dir in [runner]'
+    const hint = errorCode(error) === 'ENOENT' ? `make it, ${other}` : other
     const finding: Diagnostic = {
       severity: 'error',
       reason: 'task-dir-unreadable',
@@ -60,7 +61,12 @@ export function discover(directory: string, halt: string): Discovery {
   return {
     tasks,
     skipped,
-    findings: [...findings, ...sameNames(directory, tasks), ...prefixWidths(directory, tasks)],
+    findings: [
+      ...findings,
+      ...sameNames(directory, tasks),
+      ...prefixWidths(directory, tasks),
+      ...tasks.flatMap(document),
+    ],
   }
 }
 
@@ -88,7 +94,15 @@ function sameNames(directory: string, tasks: readonly Task[]): Diagnostic[] {
     }))
 }
 
-/** `10-x` comes before `2-y`: right by bytes, and seldom what was meant. */
+/** A warning of a document that a copy has made executable: it would run as a task. */
+function document({ file, path }: Task): Diagnostic[] {
+  if (!/^(?:readme|license|changelog|copying)\b|\.(?:md|txt|rst|html?|pdf)$/i.test(file)) return []
+  const message = 'by its name this is a document, and it counts as a task'
+  const hint = 'move it out of the task directory, or let its name begin with a dot'
+  return [{ severity: 'warning', reason: 'document', file: path, message, hint }]
+}
+
+/** `10-x` comes before `2-y`: right by bytes, and seldom intended. */
 function prefixWidths(directory: string, tasks: readonly Task[]): Diagnostic[] {
   const numbered = tasks.flatMap(({ file }) => {
     const number = /^[0-9]+(?=-)/.exec(file)?.[0]

@@ -1,11 +1,11 @@
 import { basename } from 'node:path'
 
-/** What env(1) will start, and the PATH on which it looks for it. */
+/** The program that env(1) starts, and the PATH on which env looks for it. */
 export type EnvTarget =
   | { kind: 'program'; program: string; path: string | undefined }
-  /** It starts nothing; why, as words that follow `env`. */
+  /** env starts nothing; `why` has words that follow `env`. */
   | { kind: 'nothing'; why: string }
-  /** Something that only env itself can tell. */
+  /** Only env itself can know. */
   | { kind: 'unsure' }
 
 const unsure: EnvTarget = { kind: 'unsure' }
@@ -13,14 +13,14 @@ const oneWord: EnvTarget = {
   kind: 'nothing',
   why: 'gets all words as one, and takes no option with a space',
 }
-/** Where execvp(3) looks without a PATH. */
+/** The directories in which execvp(3) looks without a PATH. */
 const presetPath = '/bin:/usr/bin'
 
 export function isEnv(command: string): boolean {
   return basename(command) === 'env'
 }
 
-/** What `env ...words` starts, where it is started with `path` as its PATH. */
+/** The program that `env ...words` starts if `path` is its PATH. */
 export function envTarget(words: readonly string[], path: string | undefined): EnvTarget {
   const left = [...words]
   let search = path
@@ -58,7 +58,7 @@ export function envTarget(words: readonly string[], path: string | undefined): E
     : { kind: 'program', program, path: search }
 }
 
-/** A long option as a short one with its value; undefined where it is not known here. */
+/** A long option as a short one with its value; undefined for an option that this file does not know. */
 function shortOf(word: string, left: string[]): string | undefined {
   const [name, value] = word.slice(2).split(/=(.*)/s)
   switch (name) {

@@ -6,15 +6,10 @@ export function taskName(file: string): string {
 }
 
 /**
- * The name that build-runner made of a file name: everything up to the first dash and the last suffix cut off,
- * all other dashes and dots dropped. `3-a-b-c.py` is `abc`, `check-ami.py` is `ami`.
+ * The name that build-runner made of a file name: everything up to the first dash and the last suffix cut
+ * off, all other dashes and dots dropped. `3-a-b-c.py` is `abc`, `check-ami.py` is `ami`.
  */
 export function buildRunnerName(file: string): string {
   const afterDash = file.split('-').slice(1).join('') || file
   return afterDash.split('.').slice(0, -1).join('') || afterDash
-}
-
-/** The order of names: that of their bytes in UTF-8. */
-export function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

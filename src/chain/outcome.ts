@@ -4,7 +4,9 @@ import type { Exit } from '../process/start.ts'
 /** The status by which a task asks for a reboot, where a `reboot_command` says how. */
 const rebootStatus = 194
 
-/** What a task's end asks of the chain. Everything that is none of the agreed statuses is a reason to try again. */
+/**
+ * The outcome of a try by the end of its process. Each end without an agreed status is a reason to try again.
+ */
 export function outcomeOf(exit: Exit, canReboot: boolean): Outcome {
   if (exit.kind !== 'exited') return 'RETRY'
   switch (exit.code) {

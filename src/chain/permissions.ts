@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../config/diagnostic.ts'
-import { distrusted, type Trust } from '../process/trust.ts'
+import { distrusted, type Trust } from '../system/trust.ts'
 
-/** What stands against using these files, as complaints (process/trust.ts). */
+/** Complaints about files that somebody who is not trusted could have written (system/trust.ts). */
 export function untrusted(paths: readonly string[], trust: Trust): Diagnostic[] {
   return distrusted(paths, trust).map(({ path, message, hint }) => ({
     severity: 'error',

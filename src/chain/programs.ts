@@ -1,19 +1,28 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { envTarget, isEnv } from './env-command.ts'
-import { findCommand } from './startable.ts'
+import { findCommand } from './find-command.ts'
 
-/** How many interpreters of interpreters are followed: the kernel follows 5 (BINPRM_MAX_RECURSION), env starts anew. */
+/**
+ * How many interpreters of interpreters are followed: the kernel follows 5 (BINPRM_MAX_RECURSION), env starts
+ * anew.
+ */
 const deepest = 10
 
-/** A file that is to be started and all that starts with it: its interpreter, the interpreter of that, and so on. */
+/**
+ * A file that is to be started and all that starts with it: its interpreter, the interpreter of that, and so
+ * on.
+ */
 export function programsOf(file: string, path: string | undefined, depth = 0): string[] {
   const [interpreter, ...words] = depth < deepest ? hashbang(file) : []
   if (interpreter === undefined) return [file]
   return [file, ...programsOfCommand([interpreter, ...words, file], path, depth + 1)]
 }
 
-/** The same for the words of a command: its program is looked for on `path`, and so is what env(1) starts as that. */
+/**
+ * The same for the words of a command: its program is looked for on `path`, and so is the program that env(1)
+ * starts.
+ */
 export function programsOfCommand(words: readonly string[], path: string | undefined, depth = 0): string[] {
   const [program, ...rest] = words
   const found = program === undefined ? undefined : findCommand(program, path)
@@ -25,11 +34,14 @@ export function programsOfCommand(words: readonly string[], path: string | undef
   return started === undefined ? programs : [...programs, ...programsOf(resolve(started), path, depth + 1)]
 }
 
-/** The interpreter of a script and the one word behind it; none of a file that is something else or cannot be read. */
+/**
+ * The interpreter of a script and the one word after it; nothing for a file that is not a script or cannot be
+ * read.
+ */
 function hashbang(file: string): string[] {
   let fd: number
   try {
-    // A FIFO would wait for its writer.
+    // Opening a FIFO would wait for its writer.
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch {
     return []

@@ -1,9 +1,11 @@
 import { accessSync, closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { isElf, readElfHeader } from '../system/elf.ts'
+import { shellQuote } from '../system/shell-quote.ts'
 import { envTarget, isEnv } from './env-command.ts'
+import { findCommand, isExecutable } from './find-command.ts'
 
-/** Why a file cannot be started, and what to do about it. */
+/** The reason why a file cannot be started, and the remedy. */
 export interface NotStartable {
   reason:
     | 'missing'
@@ -36,10 +38,10 @@ const machines: Partial<Record<NodeJS.Architecture, number[]>> = {
 }
 
 /**
- * Looks whether the kernel will start a file: by its mode and its first bytes. It has to be looked at, because
- * execvp(3) hands whatever the kernel refuses to /bin/sh, where a foreign binary or a syntax error ends with 2,
- * which would be taken for a task that asks to halt. With an interpreter in force only the file itself counts.
- * `search` is the PATH of the task, on which `#!/usr/bin/env` looks for the interpreter.
+ * Looks whether the kernel will start a file: by its mode and its first bytes. It has to be looked at,
+ * because execvp(3) hands whatever the kernel refuses to /bin/sh, where a foreign binary or a syntax error
+ * ends with 2, which would be taken for a task that asks to halt. With an interpreter in force only the file
+ * itself counts. `search` is the PATH of the task, on which `#!/usr/bin/env` looks for the interpreter.
  */
 export function checkStartable(
   path: string,
@@ -51,10 +53,11 @@ export function checkStartable(
   try {
     accessSync(path, constants.X_OK)
   } catch {
+    const others = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
     return fail({
       reason: 'not-executable',
-      message: 'is not executable',
-      hint: `make it so: chmod +x '${path.replaceAll("'", "'\\''")}'; or move it out of the task directory`,
+      message: (others & 0o111) === 0 ? 'is not executable' : 'is executable for other users only',
+      hint: `make it so: chmod +x ${shellQuote(path)}; or move it out of the task directory`,
     })
   }
   const head = readHead(path)
@@ -74,18 +77,18 @@ function checkFile(path: string): Result<void, NotStartable> {
       hint: 'tasks are files: move it out of the task directory',
     })
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT')
+    if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? ''))
       return fail({
         reason: 'unreadable',
         message: `cannot be read: ${errorText(error)}`,
         hint: 'see its mode and owner',
       })
     return fail(
-      isLink(path)
-        ? { reason: 'dangling-link', message: 'is a link to nothing', hint: 'mend or remove the link' }
+      errorCode(error) === 'ENOENT' && isLink(path)
+        ? { reason: 'dangling-link', message: 'is a link to nothing', hint: 'fix or remove the link' }
         : {
             reason: 'missing',
-            message: 'is not there (any more)',
+            message: 'is not there any more',
             hint: 'put it back, or run the chain again without it',
           },
     )
@@ -124,7 +127,7 @@ function checkHead({ bytes: head, size }: Head, search?: string, depth = 0): Res
       message: 'is empty',
       hint: 'give it a first line such as #!/bin/sh, or remove it',
     })
-  if (head.toString('latin1', 0, 4) === '\x7fELF') return checkElf(head, size)
+  if (isElf(head)) return checkElf(head, size)
   if (head.toString('latin1', 0, 2) === '#!') return checkHashbang(head, search, depth)
   return fail({
     reason: 'no-hashbang',
@@ -133,36 +136,33 @@ function checkHead({ bytes: head, size }: Head, search?: string, depth = 0): Res
   })
 }
 
-/** The header of a program that the kernel takes (elf(5)), with its table of segments inside the file. */
+/**
+ * Whether the kernel takes a program: by its header, and by whether its table of segments is inside the file.
+ */
 function checkElf(head: Buffer, size: number): Result<void, NotStartable> {
   const known = machines[process.arch]
-  const big = head[5] === 2
-  const wide = head[4] === 2
   const damaged: NotStartable = {
     reason: 'foreign-binary',
     message: 'is a damaged program: its ELF header does not fit the file',
     hint: 'replace it by a whole one',
   }
-  if (head.length < 64) return fail(damaged)
-  const half = (at: number) => (big ? head.readUInt16BE(at) : head.readUInt16LE(at))
-  const word = (at: number) => (big ? head.readUInt32BE(at) : head.readUInt32LE(at))
-  const machine = half(18)
+  const header = readElfHeader(head)
+  if (header === undefined) return fail(damaged)
+  const { machine, executable, segments } = header
   if (known !== undefined && !known.includes(machine))
     return fail({
       reason: 'foreign-binary',
       message: `is a program for another machine (ELF machine ${machine}; this is ${process.arch})`,
       hint: 'replace it by one built for this machine',
     })
-  const table = wide ? Number(big ? head.readBigUInt64BE(32) : head.readBigUInt64LE(32)) : word(28)
-  const [entry, entries] = wide ? [half(54), half(56)] : [half(42), half(44)]
-  const executable = half(16) === 2 || half(16) === 3
-  return executable && entries > 0 && table + entry * entries <= size ? ok(undefined) : fail(damaged)
+  const { offset, entrySize, count } = segments
+  return executable && count > 0 && offset + count * entrySize <= size ? ok(undefined) : fail(damaged)
 }
 
 function checkHashbang(head: Buffer, search: string | undefined, depth: number): Result<void, NotStartable> {
   const end = head.indexOf(10)
   const line = head.toString('utf8', 2, end === -1 ? head.length : end)
-  // The kernel hands on what follows as one word.
+  // The kernel hands the rest of the line on as one word.
   const [, interpreter = '', rest = ''] = /^([^ \t]*)[ \t]*(.*)$/s.exec(line.trim()) ?? []
   const problem =
     interpreterProblem(interpreter, { crlf: line.endsWith('\r'), search, depth }) ??
@@ -189,7 +189,7 @@ function interpreterProblem(
   }
   if (interpreter === '')
     return { message: 'names no interpreter after #!', hint: 'write for example #!/bin/sh' }
-  const hint = 'install it, or mend the first line of the file'
+  const hint = 'install it, or fix the first line of the file'
   if (isExecutable(interpreter)) {
     const head = readHead(interpreter)
     if (head === undefined) return undefined
@@ -207,8 +207,11 @@ function interpreterProblem(
   return { message: `asks for the interpreter ${interpreter}, which is not there or not executable`, hint }
 }
 
-/** What is wrong with what `env ...words` is to start; undefined where nothing is, or only env itself can tell. */
-export function envProblem(
+/**
+ * The problem of the program that `env ...words` starts; undefined where it has none, or only env itself can
+ * know.
+ */
+function envProblem(
   words: readonly string[],
   search: string | undefined,
   depth = 0,
@@ -228,23 +231,6 @@ export function envProblem(
     : `is not on its PATH, ${path ?? 'which is not set'}`
   return {
     message: `asks env for the program ${JSON.stringify(program)}, which ${where}`,
-    hint: /\s/.test(program) ? hint : 'install it, mend the first line of the file, or set PATH in [env]',
+    hint: /\s/.test(program) ? hint : 'install it, fix the first line of the file, or set PATH in [env]',
   }
-}
-
-/** Whether a path is a file that may be executed. */
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
-}
-
-/** Where a command is: itself if it has a slash in it, else the first on `path`; undefined if nowhere. */
-export function findCommand(command: string, path: string | undefined): string | undefined {
-  if (command.includes('/')) return isExecutable(command) ? command : undefined
-  const folders = (path ?? '/usr/local/bin:/usr/bin:/bin').split(delimiter)
-  return folders.map(folder => join(folder || '.', command)).find(isExecutable)
 }

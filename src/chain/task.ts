@@ -1,10 +1,11 @@
-import type { TrySettings } from '../config/load.ts'
+import type { TrySettings } from '../config/sections/task.ts'
 import type { Edges } from '../edges.ts'
 import type { Emit, TryEnd, TryRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
 import { runProcess } from '../process/run-process.ts'
-import type { Watched } from '../process/watch.ts'
+import type { WatchedProcess } from '../process/watch.ts'
+import { defined } from '../result.ts'
 import { outcomeOf } from './outcome.ts'
 import { checkStartable } from './startable.ts'
 
@@ -24,9 +25,9 @@ export interface TryContext {
   edges: Edges
   /** Ends the try; its reason is the signal. */
   stop: AbortSignal
-  /** Ends all patience. */
+  /** Ends every grace period. */
   hurry: AbortSignal
-  /** Called when nobody can write to the output any more. */
+  /** Called when no process can write to the output any more. */
   onClosed: () => void
 }
 
@@ -37,8 +38,8 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
   const before = edges.clock.monotonic()
   const { max_tries, max_time } = settings
   const tryId = edges.chance.id()
-  // Before the process, so that what a crash leaves of it can be found by this id.
-  const file = log.path === undefined ? {} : { log: log.path }
+  // The event comes before the process: after a crash its processes are found by this id.
+  const file = defined({ log: log.path })
   emit({ event: 'try:started', ...ref, try_id: tryId, max_tries, max_time, ...file })
   const ended = await startAndWatch(context, tryId)
   const outcome =
@@ -57,8 +58,8 @@ export async function runTry(context: TryContext): Promise<TryEnd> {
   return end
 }
 
-/** Starts the task, unless the kernel would refuse it, and leaves nothing of a try that is to be repeated. */
-async function startAndWatch(context: TryContext, tryId: string): Promise<Watched> {
+/** Starts the task, unless the kernel would refuse it. Of a try that is to be repeated no process is left. */
+async function startAndWatch(context: TryContext, tryId: string): Promise<WatchedProcess> {
   const { ref, path, settings, canReboot, env, log, outputs, onClosed } = context
   const { emit, edges, stop, hurry } = context
   const startable = checkStartable(path, settings.interpreter.length > 0, env.PATH)
@@ -80,19 +81,19 @@ async function startAndWatch(context: TryContext, tryId: string): Promise<Watche
       onLimit: () => emit({ event: 'try:limit', ...ref, max_time: settings.max_time }),
       leavesNothing: exit => outcomeOf(exit, canReboot) === 'RETRY',
     },
-    ...{ outputs, log, onClosed },
+    outputs,
+    log,
+    onClosed,
     onOutput: data => emit({ event: 'try:output', ...ref, data }),
     onRunning: running => emit({ event: 'try:running', ...ref, ...running }),
   })
 }
 
-function exitFacts({ why, exit, survivors }: Watched, settings: TrySettings): Partial<TryEnd> {
-  const status =
-    exit.kind === 'exited'
-      ? { exit_code: exit.code }
-      : exit.kind === 'signalled'
-        ? { signal: exit.signal }
-        : {}
+function exitFacts({ why, exit, survivors }: WatchedProcess, settings: TrySettings): Partial<TryEnd> {
+  const status = defined({
+    exit_code: exit.kind === 'exited' ? exit.code : undefined,
+    signal: exit.kind === 'signalled' ? exit.signal : undefined,
+  })
   if (survivors.length > 0) {
     const names = survivors.map(({ pid, command }) => `${pid} (${command})`).join(', ')
     return { ...status, failure: { reason: 'not-ended', message: `SIGKILL did not end ${names}` } }

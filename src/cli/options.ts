@@ -1,41 +1,50 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from '@commander-js/extra-typings'
 import type { Verbosity } from '../report/describe.ts'
-import type { GetOptions } from './get.ts'
-import type { ConfigOptions } from './load-configuration.ts'
-import { print, sayError } from './say.ts'
 
-/** Options that every command takes, before or after its name. */
-export interface GlobalOptions extends ConfigOptions {
-  verbose?: boolean
-  quiet?: boolean
-}
+/** Adds the options that every command takes, before or after its name. */
+export const globalOptions = (command: Command) =>
+  command
+    .option('-c, --config <file>', 'configuration file', parsePath)
+    .option('-v, --verbose', 'print more details')
+    .option('-q, --quiet', 'print only problems')
+    .option('--insecure-permissions', 'use files and directories that other users may write to')
 
-/** Gets the exit status of the command that has run. */
-export type Done = (status: number | Promise<number>) => Promise<void>
+export type GlobalOptions = ReturnType<ReturnType<typeof globalOptions>['opts']>
 
-/** How much to tell. */
+/** The verbosity that the options ask for. */
 export function verbosityOf({ verbose, quiet }: GlobalOptions): Verbosity {
   return quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
 }
 
-/** A whole number of runs, 0 or more. */
+/**
+ * Refuses the value of an option or an argument. commander knows such an error by its code; its own class
+ * would bring commander into the bundle of every command.
+ */
+export class InvalidValue extends Error {
+  readonly code = 'commander.invalidArgument'
+  readonly exitCode = 1
+}
+
+/** A path that a shell has not left empty, as it does with an unset variable. */
+export function parsePath(text: string): string {
+  if (text !== '') return text
+  throw new InvalidValue('It must not be empty; is a variable of the shell not set?')
+}
+
+/** Adds a value to those of an option that may be given several times. */
+export const collect = (value: string, all: string[]): string[] => [...all, value]
+
+/** Parses a number of runs, 0 or more. */
 export function parseTimes(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number; 0 is for ever.')
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidValue('It must be a whole number; 0 is for ever.')
   return Number(text)
 }
 
-/** Adds the options that every command takes. */
-export function withGlobalOptions(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'configuration file')
-    .option('-v, --verbose', 'say more')
-    .option('-q, --quiet', 'say only what went wrong')
-    .option('--insecure-permissions', 'use files that others may have written')
-}
-
-/** A look-up, for `get` and for build-runner's `-g`. */
-export async function lookUp(options: GetOptions): Promise<number> {
-  const { getCommand } = await import('./get.ts')
-  const err = (line: string) => sayError(`${line}\n`)
-  return getCommand(options, process.env, bytes => print(bytes), err)
+/** Parses a whole number between two bounds, both included. */
+export function wholeNumber(least: number, most: number) {
+  return (text: string): number => {
+    const number = /^-?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (number >= least && number <= most) return number
+    throw new InvalidValue(`It must be a whole number from ${least} to ${most}.`)
+  }
 }

@@ -1,4 +1,6 @@
-/** The wish of the system or a person that the run should end. */
+import { exitStatus } from '../exit-status.ts'
+
+/** Requests of the system or a person to end the command. */
 export interface Signals extends Disposable {
   /** Aborts at the first SIGTERM or SIGINT; the reason is its name. */
   stop: AbortSignal
@@ -8,13 +10,13 @@ export interface Signals extends Disposable {
   leave: AbortSignal
 }
 
-/** Milliseconds for which output is still written when the program has ended and a signal asks it to go. */
+/** Milliseconds for which a command that has ended still writes output after a signal. */
 const lastWords = 1000
 
 /**
- * Takes over the signals of the process, to its very end: SIGTERM and SIGINT end the run, SIGHUP is ignored. What has
- * ended (`dispose`) keeps its exit status, whatever signal comes: the process is left only when its output is written,
- * or soon after a signal.
+ * Handles the signals of the process until it exits: SIGTERM and SIGINT end the command, SIGHUP is ignored.
+ * After `dispose` the exit status stands, whatever signal comes: the process exits when its output is
+ * written, or soon after a signal.
  */
 export function catchSignals(): Signals {
   const stop = new AbortController()
@@ -39,8 +41,16 @@ export function catchSignals(): Signals {
     [Symbol.dispose]() {
       ended = true
       if (stop.signal.aborted) exitSoon()
-      // Left to itself, Node would give signals back their deadly meaning before it ends.
+      // Node resets signal handlers before it exits, so a late signal would change the exit status.
       process.once('beforeExit', () => process.exit())
     },
   }
+}
+
+/**
+ * The exit status of a command that a signal ended: `stop` of `catchSignals`, or another signal with such a
+ * reason.
+ */
+export function interruptedBy({ reason }: AbortSignal): number {
+  return reason === 'SIGTERM' ? exitStatus.interrupted.SIGTERM : exitStatus.interrupted.SIGINT
 }

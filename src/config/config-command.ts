@@ -1,9 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-/** What a shell takes as one word without quotes, and a glob as itself. */
-const plain = /^[\w./+:@%,=-]+$/
+import { isPlainWord, shellQuote } from '../system/shell-quote.ts'
 
 /** The value of RUNNER_CONFIG_CMD. */
 export interface ConfigCommand extends Disposable {
@@ -12,9 +10,9 @@ export interface ConfigCommand extends Disposable {
 
 /**
  * The command that tasks look values up with. Scripts use it unquoted, so each of its words must survive the
- * splitting and globbing of a shell: where a path would not, a small script under a plain name stands in for it,
- * in the state directory if that has a plain path (so that what a task leaves in the background can go on using
- * it), else in a temporary directory that goes with the run.
+ * splitting and globbing of a shell: where a path would not, a small script under a plain name stands in for
+ * it, in the state directory if that has a plain path (so that processes that a task leaves in the background
+ * can still use it), else in a temporary directory that goes with the run.
  */
 export function configCommand(
   launcher: string,
@@ -22,17 +20,17 @@ export function configCommand(
   state: string | undefined,
 ): ConfigCommand {
   const config = file ?? '/dev/null'
-  if (plain.test(launcher) && plain.test(config))
+  if (isPlainWord(launcher) && isPlainWord(config))
     return { value: `${launcher} -c ${config}`, [Symbol.dispose]() {} }
 
-  const script = `#!/bin/sh\nexec ${quote(launcher)} -c ${quote(config)} "$@"\n`
-  if (state !== undefined && plain.test(state) && isOurs(state)) {
+  const script = `#!/bin/sh\nexec ${shellQuote(launcher)} -c ${shellQuote(config)} "$@"\n`
+  if (state !== undefined && isPlainWord(state) && isOurs(state)) {
     try {
       const path = join(state, 'config-cmd')
       const name = process.getBuiltinModule('node:crypto').hash('sha256', script, 'hex').slice(0, 8)
       return { value: `/bin/sh ${install(script, `${path}-${name}`)}`, [Symbol.dispose]() {} }
     } catch {
-      // A full disk, perhaps: another one may have room.
+      // The disk may be full, and another one may have room.
     }
   }
   const folder = temporaryFolder()
@@ -43,13 +41,13 @@ export function configCommand(
       try {
         rmSync(folder, { recursive: true, force: true })
       } catch {
-        // What cannot be removed stays; it is no reason for a run to fail.
+        // A script that cannot be removed stays: it must not fail the run.
       }
     },
   }
 }
 
-/** Puts a script at a path in one step, so that none is ever read by half. */
+/** Puts a script at a path in one step, so that no process reads half of it. */
 function install(script: string, path: string): string {
   const fresh = `${path}.${process.pid}`
   rmSync(fresh, { force: true })
@@ -58,14 +56,14 @@ function install(script: string, path: string): string {
   return path
 }
 
-/** Whether nobody else can put files into a directory. */
+/** Whether no other user can put files into a directory. */
 function isOurs(directory: string): boolean {
-  const { uid, mode } = statSync(directory)
-  return uid === process.geteuid?.() && (mode & 0o022) === 0
+  const stats = statSync(directory, { throwIfNoEntry: false })
+  return stats !== undefined && stats.uid === process.geteuid?.() && (stats.mode & 0o022) === 0
 }
 
 function temporaryFolder(): string {
-  const candidates = [tmpdir(), '/tmp', '/var/tmp', '/dev/shm'].filter(folder => plain.test(folder))
+  const candidates = [tmpdir(), '/tmp', '/var/tmp', '/dev/shm'].filter(folder => isPlainWord(folder))
   for (const candidate of candidates.slice(0, -1)) {
     try {
       return mkdtempSync(join(candidate, 'runner-'))
@@ -74,8 +72,4 @@ function temporaryFolder(): string {
     }
   }
   return mkdtempSync(join(candidates.at(-1)!, 'runner-'))
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
 }

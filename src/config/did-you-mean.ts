@@ -11,7 +11,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best?.candidate
 }
 
-/** Whether one insertion, deletion, replacement, exchange of neighbours, change of case, or - for _ makes one word the other. */
+/**
+ * Whether one insertion, deletion, replacement, exchange of neighbours, change of case, or - for _ makes one
+ * word the other.
+ */
 export function oneEditAway(a: string, b: string): boolean {
   const [x, y] = [a, b].map(word => word.toLowerCase().replaceAll('-', '_'))
   return a !== b && edits(x!, y!, 2) <= 1

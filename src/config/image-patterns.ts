@@ -1,6 +1,6 @@
 /*
- * Patterns of the images that may run. `*` stands for anything within one part of a name, between two slashes; `**` for
- * anything. A pattern that is only `*` allows all.
+ * Patterns of the images that may run. `*` stands for anything within one part of a name, between two
+ * slashes; `**` for anything. A pattern that is only `*` allows all.
  */
 
 const literal = (text: string) => text.replace(/[\\^$.|?+()[\]{}]/g, '\\$&')
@@ -8,7 +8,7 @@ const literal = (text: string) => text.replace(/[\\^$.|?+()[\]{}]/g, '\\$&')
 /** Whether a pattern allows every image. */
 export const allowsAll = (pattern: string): boolean => /^\*+$/.test(pattern)
 
-/** What a name has to be to fit a pattern. */
+/** The form of the names that fit a pattern. */
 export function patternOf(pattern: string): RegExp {
   if (allowsAll(pattern)) return /^/
   const parts = pattern.split(/(\*+)/)
@@ -17,8 +17,8 @@ export function patternOf(pattern: string): RegExp {
 }
 
 /**
- * What to write in the place of a pattern that may have been meant to cross a slash by `*`, as that did in 0.1.0; undefined
- * where it cannot have been. In the name of a registry nobody meant that, and in a tag there is no slash.
+ * The replacement of a pattern whose `*` may have been meant to cross a slash, as it did in 0.1.0; undefined
+ * where it cannot have been: the name of a registry and a tag have no slash.
  */
 export function crossing(pattern: string): string | undefined {
   if (allowsAll(pattern)) return undefined

@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { errorText, fail, ok, type Result } from '../result.ts'
 
-/** More than this is no configuration. */
+/** The size above which a file is not a configuration. */
 const limit = 16 * 1024 * 1024
 
 /**
- * The bytes of a regular file of at most 16 MiB, or of `/dev/null`. Nothing else is opened: opening a device can
- * do things, and a FIFO would wait. The failure says why in words that fit behind a colon.
+ * The bytes of a regular file of at most 16 MiB, or of `/dev/null`. Nothing else is opened: opening a device
+ * can do things, and a FIFO would wait. The failure has words that fit after a colon.
  */
 export function readBounded(path: string | Buffer): Result<Uint8Array, { tooLarge: boolean; text: string }> {
   let descriptor: number | undefined

@@ -1,13 +1,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
-import { decodeBytes, encodeBytes } from './bytes.ts'
 import type { Diagnostic } from './diagnostic.ts'
-import { type IniFile, parseIni } from './ini.ts'
+import { decodeBytes, encodeBytes } from './ini/bytes.ts'
+import { parseIni } from './ini/ini.ts'
+import type { IniFile } from './ini/ini-file.ts'
 import { isLeftover } from './leftover.ts'
 import { readBounded } from './read-bounded.ts'
 
-/** A value and where its key stands. */
-export interface Found {
+/** A value and the place of its key. */
+export interface FoundValue {
   value: string
   file: string
   line: number
@@ -20,20 +21,20 @@ export interface Sources {
   /** All files that were read, in the order in which they count; the last one wins. */
   files: string[]
   parsed: IniFile[]
-  /** What is to be said of all of them, `unread` included. */
+  /** The complaints about all files, `unread` included. */
   findings: Diagnostic[]
-  /** What should have been read and could not be. A look-up would not be sure of its answer. */
+  /** Complaints about files that could not be read: without them a look-up cannot be sure of its answer. */
   unread: Diagnostic[]
-  get(section: string, key: string): Found | undefined
+  get(section: string, key: string): FoundValue | undefined
   /** The keys of a section in order of first appearance; undefined where no file has the section. */
-  section(name: string): ReadonlyMap<string, Found> | undefined
+  section(name: string): ReadonlyMap<string, FoundValue> | undefined
   /** The names of all sections in order of first appearance. */
   sections(): string[]
 }
 
 /**
- * The configuration file: the one given by `-c`, else `$RUNNER_CONFIG`, whether they exist or not, else the first
- * there is of `./runner.cfg` and `/etc/runner/runner.cfg`. An empty `$RUNNER_CONFIG` counts as not set.
+ * The configuration file: the one given by `-c`, else `$RUNNER_CONFIG`, whether they exist or not, else the
+ * first there is of `./runner.cfg` and `/etc/runner/runner.cfg`. An empty `$RUNNER_CONFIG` counts as not set.
  */
 export function findConfigFile(explicit: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const named = explicit ?? (env.RUNNER_CONFIG || undefined)
@@ -41,8 +42,8 @@ export function findConfigFile(explicit: string | undefined, env: NodeJS.Process
 }
 
 /**
- * Reads a main file and, if its `[runner]` names an `include_dir`, the files in there by the bytes of their names.
- * Fails only where the main file cannot be read; everything else is among the findings.
+ * Reads a main file and, if its `[runner]` names an `include_dir`, the files in there by the bytes of their
+ * names. Fails only where the main file cannot be read; everything else is among the findings.
  */
 export function readSources(file: string): Result<Sources, Diagnostic> {
   const bytes = readBounded(file)
@@ -68,7 +69,7 @@ export function readSources(file: string): Result<Sources, Diagnostic> {
 
 /** The merged view: the last file that has a key wins, and in a file its last line. */
 export function mergeFiles(parsed: IniFile[]): Pick<Sources, 'get' | 'section' | 'sections'> {
-  const merged = new Map<string, Map<string, Found>>()
+  const merged = new Map<string, Map<string, FoundValue>>()
   for (const { file, entries, sections } of parsed) {
     for (const { name } of sections) if (!merged.has(name)) merged.set(name, new Map())
     for (const { section, key, value, line } of entries) merged.get(section)!.set(key, { value, file, line })
@@ -146,12 +147,12 @@ function list(folder: string): Result<Buffer[], string> {
   }
 }
 
-/** What stands there, at the end of links; a file that was removed just now is `missing` as well. */
+/** The kind of a file, at the end of links; a file that was removed just now is `missing` as well. */
 function kindOf(path: Buffer): 'file' | 'other' | 'missing' {
   try {
     return statSync(path).isFile() ? 'file' : 'other'
   } catch (error) {
-    // What cannot be looked at may well be a file: reading it says why it cannot be read.
+    // A path without a status may still be a file: the attempt to read it gives the reason.
     return ['ENOENT', 'ENOTDIR'].includes(errorCode(error)) ? 'missing' : 'file'
   }
 }

@@ -1,6 +1,7 @@
 import type { TryEnd, TryRef } from '../event.ts'
+import { defined } from '../result.ts'
 
-/** What a hook gets as its last argument, as JSON. Names and forms are build-runner's, with more behind them. */
+/** The last argument of a hook, as JSON. Names and forms are build-runner's, with more of them. */
 export interface Stats {
   /** The file name of the task. */
   task: string
@@ -30,15 +31,14 @@ export function statsOf(
   return {
     ...before,
     result: outcome,
-    ...(exit_code === undefined ? {} : { exit_code }),
-    ...(signal === undefined ? {} : { signal }),
+    ...defined({ exit_code, signal }),
     started_at,
     duration_seconds,
     run_id: after.runId,
   }
 }
 
-/** The form of the stats (JSON Schema, draft 7); published in docs/hooks.md with an example of each. */
+/** The form of the stats (JSON Schema, draft 7); published in docs/reference/hooks.md with an example of each. */
 export const statsSchema = {
   $id: 'https://runner.invalid/stats.json',
   $schema: 'http://json-schema.org/draft-07/schema#',

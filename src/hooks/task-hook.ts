@@ -3,7 +3,8 @@ import type { Emit, HookRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
 import { runProcess } from '../process/run-process.ts'
-import type { Watched } from '../process/watch.ts'
+import type { WatchedProcess } from '../process/watch.ts'
+import { defined } from '../result.ts'
 import type { Stats } from './stats.ts'
 
 /** How many last lines a report of a failure shows. */
@@ -26,9 +27,9 @@ export interface HookRun {
   edges: Edges
   /** Ends the hook early; its reason is the signal. */
   stop: AbortSignal
-  /** Ends all patience. */
+  /** Ends every grace period. */
   hurry: AbortSignal
-  /** Called when nobody can write to the output any more. */
+  /** Called when no process can write to the output any more. */
   onClosed: () => void
 }
 
@@ -37,9 +38,8 @@ export async function runHook(hook: HookRun): Promise<void> {
   const { ref, outputs, log, onClosed, emit, edges, limit, grace, stop, hurry } = hook
   const [program, ...args] = hook.command
   const hookId = edges.chance.id()
-  // Before the process, so that what a crash leaves of it can be found by this id.
-  const file = log.path === undefined ? {} : { log: log.path }
-  emit({ event: 'hook:started', ...ref, hook_id: hookId, ...file })
+  // The event comes before the process: after a crash its processes are found by this id.
+  emit({ event: 'hook:started', ...ref, hook_id: hookId, ...defined({ log: log.path }) })
   const ended = await runProcess({
     start: {
       command: program!,
@@ -47,7 +47,9 @@ export async function runHook(hook: HookRun): Promise<void> {
       env: { ...hook.env, RUNNER_HOOK: ref.hook, RUNNER_HOOK_ID: hookId },
     },
     watch: { limit, grace, clock: edges.clock, stop, hurry, id: hookId },
-    ...{ outputs, log, onClosed },
+    outputs,
+    log,
+    onClosed,
     onOutput: data => emit({ event: 'hook:output', ...ref, data }),
     onRunning: running => emit({ event: 'hook:running', ...ref, ...running }),
   })
@@ -55,7 +57,7 @@ export async function runHook(hook: HookRun): Promise<void> {
   emit({
     event: 'hook:ended',
     ...ref,
-    ...(failure === undefined ? {} : { failure }),
+    ...defined({ failure }),
     killed: ended.killed,
     survivors: ended.survivors,
     log: log.settle(),
@@ -63,8 +65,8 @@ export async function runHook(hook: HookRun): Promise<void> {
   })
 }
 
-/** What went wrong, in words that follow `the hook`; undefined where nothing did. */
-function failureOf({ why, exit }: Watched, limit: number): string | undefined {
+/** The failure of a hook in words that follow `the hook`; undefined where there is none. */
+function failureOf({ why, exit }: WatchedProcess, limit: number): string | undefined {
   if (why === 'limit') return `ran longer than hook_time, ${limit} s, and was ended`
   if (why === 'stop') return 'was ended with the run'
   if (exit.kind === 'not-started') return `could not be started: ${exit.message}`

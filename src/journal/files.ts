@@ -2,7 +2,6 @@ import {
   accessSync,
   closeSync,
   constants,
-  fsync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -12,21 +11,21 @@ import {
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { replaced } from '../process/printable.ts'
-import { unfitForRoot } from '../process/trust.ts'
+import { join } from 'node:path'
 import { errorCode, errorText } from '../result.ts'
+import { makeDirectory } from '../system/durable-file.ts'
+import { replaced } from '../system/printable.ts'
+import { unfitForRoot } from '../system/trust.ts'
 
-/** Where records are kept. */
+/** The directory of the records. */
 export interface StateDir {
-  /** Absent where not even a temporary directory can be had: then nothing is kept. */
+  /** Absent where not even a temporary directory can be made: then no record is kept. */
   path?: string
-  /** Why it is not the directory that was asked for. */
+  /** The reason why it is not the directory that was asked for. */
   problem?: string
 }
 
-/** Makes sure that a state directory is there, mode 0700; takes a temporary one where that cannot be. */
+/** Makes a state directory with mode 0700, or a temporary one where that fails. */
 export function openStateDir(wanted: string): StateDir {
   try {
     makeOwnDirectory(wanted, ['runs', 'locks'])
@@ -39,47 +38,16 @@ export function openStateDir(wanted: string): StateDir {
   }
 }
 
-/** Has a file, or the names in a directory, on disk, while this process goes on. Rejects with system errors. */
-export async function syncBeside(path: string): Promise<void> {
-  const fd = openSync(path, 'r')
-  try {
-    await promisify(fsync)(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
 /**
- * Makes a directory and those above it, mode 0700; one that is there is fine. Node's own recursive mkdir never
- * ends where a directory is there and none can be made in it, as in /proc.
- */
-export function makeDirectory(path: string): void {
-  const make = () => {
-    try {
-      mkdirSync(path, { mode: 0o700 })
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error
-    }
-  }
-  try {
-    make()
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error
-    makeDirectory(dirname(path))
-    make()
-  }
-}
-
-/**
- * The same for a directory in which root keeps its files, with directories in it: somebody else who may write there
- * could put links in the place of files. Throws an error that says what mends it.
+ * Makes a directory in which root keeps its files, and directories in it. Throws an error with the remedy if
+ * another user may write there: that user could put links in the place of files.
  */
 export function makeOwnDirectory(path: string, inside: readonly string[] = []): void {
   const refuse = () => {
     const problem = unfitForRoot([path, ...inside.map(name => join(path, name))])
     if (problem !== undefined) throw new Error(problem)
   }
-  // Before it is made: a link above it could lead anywhere.
+  // The first check comes before the directory is made: a link above it could lead anywhere.
   refuse()
   makeDirectory(path)
   refuse()
@@ -107,7 +75,9 @@ export function runPath(state: string, id: number): string {
   return join(state, 'runs', String(id))
 }
 
-/** Makes the directory of a new run, whose id is one more than that of any before it. Throws system errors. */
+/**
+ * Makes the directory of a new run, whose id is one more than that of any before it. Throws system errors.
+ */
 export function newRunDir(state: string): RunDir {
   for (let id = (runIds(state).at(-1) ?? 0) + 1; ; id++) {
     const path = runPath(state, id)
@@ -121,9 +91,9 @@ export function newRunDir(state: string): RunDir {
 }
 
 /**
- * Removes the oldest runs of a task directory, so that `keep` are left, and what is older than these and nobody's
- * any more. Runs of other chains in the same state directory stay, and the last run of the whole chain, which may
- * be gone on with. What cannot be removed stays.
+ * Removes the oldest runs of a task directory, so that `keep` of them are left, and older directories whose
+ * task directory is not known. Runs of other chains in the same state directory stay, and so does the last
+ * run of the whole chain: it may be resumed. Directories that cannot be removed stay.
  */
 export function removeOldRuns(state: string, keep: number, taskDir: string): void {
   const runs = runIds(state).map(id => ({ id, ...beginningOf(runPath(state, id)) }))
@@ -140,8 +110,11 @@ export function removeOldRuns(state: string, keep: number, taskDir: string): voi
   }
 }
 
-/** The task directory of a run, and whether it was of some tasks only, as far as the beginning of its journal says. */
-function beginningOf(runDir: string): { taskDir?: string; partial: boolean } {
+/**
+ * The task directory of a run, and whether only some of the tasks were asked for, by the beginning of its
+ * journal.
+ */
+function beginningOf(runDir: string): { taskDir?: string | undefined; partial: boolean } {
   let fd: number
   try {
     fd = openSync(join(runDir, 'events.jsonl'), 'r')
@@ -152,10 +125,8 @@ function beginningOf(runDir: string): { taskDir?: string; partial: boolean } {
     const beginning = Buffer.alloc(16384)
     const text = beginning.toString('utf8', 0, readSync(fd, beginning))
     const [, partial, quoted] = text.match(/"(partial":true,")?task_dir":("(?:[^"\\]|\\.)*")/) ?? []
-    return {
-      ...(quoted === undefined ? {} : { taskDir: JSON.parse(quoted) }),
-      partial: partial !== undefined,
-    }
+    const taskDir: string | undefined = quoted === undefined ? undefined : JSON.parse(quoted)
+    return { taskDir, partial: partial !== undefined }
   } catch {
     return { partial: false }
   } finally {
@@ -173,7 +144,9 @@ export function runIds(state: string): number[] {
   }
 }
 
-/** The file for the output of the `index`-th process of a run (from 1), named for a person who looks for it. */
+/**
+ * The file for the output of the `index`-th process of a run (from 1), named for a person who looks for it.
+ */
 export function logFileName(index: number, file: string, suffix: string): string {
   const safe = Buffer.from(replaced(file, '_').replaceAll('/', '_'))
     .subarray(0, 180)

@@ -2,19 +2,19 @@ import { fail, ok, type Result } from '../result.ts'
 import type { RunRecord } from './reader.ts'
 import { runsOf } from './runs.ts'
 
-/** The runs that the next run of a task directory has to know of. */
+/** The earlier runs that the next run of a task directory depends on. */
 export interface LastRuns {
-  /** The last one, whatever it was of; of it something may be left. */
-  any?: RunRecord
-  /** Why no more is known of that one. */
+  /** The last run, complete or partial; processes of it may be left. */
+  any?: RunRecord | undefined
+  /** The reason why that run is known only in part. */
   problem?: string
-  /** A later one of which nothing is known, and why. */
+  /** A later run whose record cannot be read at all, and the reason. */
   unknown?: { id: number; problem: string }
-  /** The last one of the whole chain, which can be gone on with; a message where it cannot be read. */
+  /** The last run of the whole chain, which can be resumed; a message where its record cannot be read. */
   whole?: Result<RunRecord, string>
 }
 
-/** A run that came no further than its directory did nothing, and does not count. */
+/** Finds the last runs of a task directory. A run without a journal has done nothing, and does not count. */
 export function lastRunsOf(state: string, taskDir: string): LastRuns {
   const last: LastRuns = {}
   for (const { id, run, rest } of runsOf(state, taskDir)) {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event, HookRef, TryEnd, TryRef } from '../event.ts'
-import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
+import { defined, errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { journalFile, lostFile } from './writer.ts'
 
-/** An event as it stands in the journal. */
+/** An event of the journal. */
 export type Recorded = Event & { at: string }
 type RecordedOf<Name extends Event['event']> = Extract<Event, { event: Name }> & { at: string }
 
@@ -15,7 +15,7 @@ interface ProcessRecord<Kind extends 'try' | 'hook'> {
   running?: RecordedOf<`${Kind}:running`>
   /** Absent while it runs, and where the journal ends before it. */
   ended?: RecordedOf<`${Kind}:ended`>
-  /** What a process that it left in the background wrote after its end. */
+  /** Bytes that processes in the background wrote after its end. */
   late_bytes: number
 }
 export type TryRecord = ProcessRecord<'try'>
@@ -26,7 +26,7 @@ export interface RunRecord {
   started: RecordedOf<'run:started'>
   tries: TryRecord[]
   hooks: HookRecord[]
-  /** How many tries of each task have ended, also in the runs that it went on with. */
+  /** How many tries of each task have ended, also in the runs that it resumed. */
   tried: Map<string, number>
   /** Files of the tasks that are done and need not run again. */
   done: string[]
@@ -39,7 +39,7 @@ export interface RunRecord {
   waiting?: RecordedOf<'chain:waiting'>
   /** The task that asked for a reboot, and whether the reboot was asked of the system. */
   reboot?: { task: string; asked: boolean }
-  /** What the chain had come to when no more of its tasks was to run, whether or not its end is on record. */
+  /** The result of the chain after its last task, whether or not the end of the run is on record. */
   verdict?: 'halted' | 'exited' | 'gave-up'
   ended?: RecordedOf<'run:ended'>
   /** The time of the last event. */
@@ -47,17 +47,17 @@ export interface RunRecord {
   notices: string[]
 }
 
-/** Why there is no record of a run, and whose it was, if that much is known. */
+/** The reason why a run has no record, and its task directory, if that is known. */
 export interface Unreadable {
   /** The run had not begun, so it has done nothing. */
   begun: boolean
   message: string
   taskDir?: string
-  /** What can be made out all the same. */
+  /** The readable part of the record. */
   rest?: RunRecord
 }
 
-/** Reads the journal of a run. A last line that is half written is no error. */
+/** Reads the journal of a run. A last line that is half written is not an error. */
 export function readRun(runDir: string): Result<RunRecord, Unreadable> {
   let text: string
   try {
@@ -67,7 +67,7 @@ export function readRun(runDir: string): Result<RunRecord, Unreadable> {
     return fail({ begun: true, message: `its journal cannot be read: ${errorText(error)}` })
   }
   const lines = text.split('\n')
-  // What stands behind the last line feed is nothing, or was being written when the end came.
+  // The text after the last line feed is empty, or was being written when the process ended.
   lines.pop()
   if (lines.length === 0) return fail({ begun: false, message: 'it had not begun' })
   const [first, ...rest] = lines.map(parse)
@@ -81,10 +81,18 @@ export function readRun(runDir: string): Result<RunRecord, Unreadable> {
   const broken = rest.indexOf(undefined)
   const run = fold(first, rest)
   if (broken === -1) return ok(run)
-  return fail({ begun: true, message: `line ${broken + 2} of its journal is no event`, taskDir, rest: run })
+  return fail({
+    begun: true,
+    message: `line ${broken + 2} of its journal is not an event`,
+    taskDir,
+    rest: run,
+  })
 }
 
-/** The journal may have been put aside when it could be kept no longer. */
+/**
+ * The failure for a run without a journal, which may have been renamed because it could not be kept to the
+ * end.
+ */
 function withoutJournal(runDir: string): Unreadable {
   try {
     const [first, ...rest] = readFileSync(join(runDir, lostFile), 'utf8').split('\n').map(parse)
@@ -115,7 +123,7 @@ function parse(line: string): Recorded | undefined {
   }
 }
 
-/** What the events come to, less those that cannot be read. */
+/** Folds events into a record, without those that cannot be read. */
 function fold(started: RecordedOf<'run:started'>, events: readonly (Recorded | undefined)[]): RunRecord {
   const { resumes } = started
   const run: RunRecord = {
@@ -125,9 +133,11 @@ function fold(started: RecordedOf<'run:started'>, events: readonly (Recorded | u
     tried: new Map(resumes?.tried?.map(({ task, tries }) => [task, tries])),
     done: [...(resumes?.done ?? [])],
     chain_try: resumes?.chain_try ?? 1,
-    ...(resumes?.task_try === undefined ? {} : { task_try: resumes.task_try }),
-    ...(resumes?.failed === undefined ? {} : { failed: resumes.failed }),
-    ...(resumes?.reboot === undefined ? {} : { reboot: { task: resumes.reboot, asked: false } }),
+    ...defined({
+      task_try: resumes?.task_try,
+      failed: resumes?.failed,
+      reboot: resumes?.reboot === undefined ? undefined : { task: resumes.reboot, asked: false },
+    }),
     last_at: started.at,
     notices: [],
   }

@@ -1,14 +1,14 @@
 import type { NotResumed, PlannedTaskFact, ResumeFact } from '../event.ts'
-import { fail, ok, type Result } from '../result.ts'
+import { defined, fail, ok, type Result } from '../result.ts'
 import type { RunRecord } from './reader.ts'
 
-/** Where a run that goes on begins. */
+/** The point at which a run resumes another one. */
 export type ResumePoint = Omit<ResumeFact, 'killed'>
 
-/** What is to be done about the last run. */
+/** The reason why the last run is not resumed. */
 export type ResumeFailure =
   | { reason: NotResumed; message: string }
-  /** It asked for a reboot that has not come. */
+  /** The last run asked for a reboot that has not come. */
   | { reason: 'reboot-pending'; message: string }
 
 export interface Present {
@@ -18,16 +18,15 @@ export interface Present {
 }
 
 /**
- * Whether the last run of a chain can be gone on with: it was interrupted, by a signal or without a word, in
- * this boot, or asked for the reboot that has come since, and the plan and the contents of the tasks are the
- * same. A pure function of its arguments.
+ * Decides whether the last run of a chain can be resumed: a signal or a crash ended it in this boot, or it
+ * asked for the reboot that has come since, and the plan and the contents of the tasks are the same. A pure
+ * function of its arguments.
  */
 export function decideResume(
   last: RunRecord | undefined,
   present: Present,
 ): Result<ResumePoint, ResumeFailure> {
-  if (last === undefined)
-    return fail({ reason: 'nothing-to-resume', message: 'there is no run to go on with' })
+  if (last === undefined) return fail({ reason: 'nothing-to-resume', message: 'there is no run to resume' })
   const run = `run ${last.started.run_id}`
   const sameBoot = last.started.boot_id === present.boot_id
   const { ended, reboot, verdict } = last
@@ -35,7 +34,8 @@ export function decideResume(
     return fail({ reason: 'ended', message: `${run} ended by itself: ${ended.reason}` })
   if (verdict !== undefined)
     return fail({ reason: 'ended', message: `${run} had come to its end: ${verdict}` })
-  // One that crashed as it asked cannot know whether it was heard; asked twice, a host reboots once.
+  // A run that crashed while it asked may or may not have been heard, so it asks again: a host that is asked
+  // twice reboots once.
   if (ended !== undefined && reboot?.asked && sameBoot)
     return fail({
       reason: 'reboot-pending',
@@ -47,16 +47,17 @@ export function decideResume(
       message: `${run} was interrupted in another boot; what it did may be gone`,
     })
   const change = planChange(last.started.tasks, present.tasks)
-  if (change !== undefined)
-    return fail({ ...change, message: `${run} cannot be gone on with: ${change.message}` })
+  if (change !== undefined) return fail({ ...change, message: `${run} cannot be resumed: ${change.message}` })
 
   return ok({
     run_id: last.started.run_id,
     done: last.done,
     chain_try: last.chain_try,
-    ...(last.task_try === undefined ? {} : { task_try: last.task_try }),
-    ...(last.failed === undefined ? {} : { failed: last.failed }),
-    ...(reboot !== undefined && sameBoot ? { reboot: reboot.task } : {}),
+    ...defined({
+      task_try: last.task_try,
+      failed: last.failed,
+      reboot: sameBoot ? reboot?.task : undefined,
+    }),
     tried: [...last.tried].map(([task, tries]) => ({ task, tries })),
   })
 }

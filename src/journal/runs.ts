@@ -1,24 +1,27 @@
 import type { RunEnd } from '../event.ts'
-import { startTicks } from '../process/tree.ts'
 import { fail, type Result } from '../result.ts'
-import { readBootId } from './boot-id.ts'
+import { readBootId } from '../system/boot-id.ts'
+import { startTicks } from '../system/proc.ts'
 import { runIds, runPath } from './files.ts'
 import { type HookRecord, type RunRecord, readRun, type TryRecord } from './reader.ts'
 
-/** How a run stands: it runs, it ended for a reason, or its process has gone without a word. */
+/**
+ * The state of a run: it runs, it ended for a reason, or its process has disappeared without an end on
+ * record.
+ */
 export type RunState = 'running' | 'crashed' | RunEnd
 
-/** A run on record: what it was, or why that cannot be said. */
+/** A run on record, or the reason why its record cannot be read. */
 export interface RunOnRecord {
   id: number
   run: Result<RunRecord, string>
-  /** What can be made out of one that cannot be read as a whole. */
-  rest?: RunRecord
+  /** The readable part of a record that cannot be read as a whole. */
+  rest?: RunRecord | undefined
 }
 
 /**
- * The runs of a task directory on record, the latest first, read as they are asked for. One that cannot be read
- * is among them, also where it cannot be said whose it was.
+ * The runs of a task directory on record, the latest first, each read when it is asked for. Runs that cannot
+ * be read are among them, even if their task directory is not known.
  */
 export function* runsOf(state: string, taskDir: string): Generator<RunOnRecord> {
   for (const id of runIds(state).reverse()) {
@@ -26,17 +29,17 @@ export function* runsOf(state: string, taskDir: string): Generator<RunOnRecord> 
     if (run.ok) {
       if (run.value.started.task_dir === taskDir) yield { id, run }
     } else if (run.failure.begun && (run.failure.taskDir ?? taskDir) === taskDir)
-      yield { id, run: fail(run.failure.message), ...(run.failure.rest ? { rest: run.failure.rest } : {}) }
+      yield { id, run: fail(run.failure.message), rest: run.failure.rest }
   }
 }
 
-export function stateOf(run: RunRecord): RunState {
+export function runStateOf(run: RunRecord): RunState {
   if (run.ended !== undefined) return run.ended.reason
   const { boot_id, pid, start_ticks } = run.started
   return boot_id === readBootId() && startTicks(pid) === start_ticks ? 'running' : 'crashed'
 }
 
-/** Seconds that a task usually takes: the median of its tries that were OK; undefined where there are none. */
+/** Seconds that a task usually takes: the median of its tries that were OK; undefined where it has none. */
 export function usualDuration(task: string, runs: readonly RunRecord[]): number | undefined {
   const durations = runs
     .flatMap(run => run.tries)
@@ -46,12 +49,12 @@ export function usualDuration(task: string, runs: readonly RunRecord[]): number 
   return durations[durations.length >> 1]
 }
 
-/** The try that is under way, or was when the end came. */
+/** The try that is under way, or was at the end of the record. */
 export function openTry({ tries }: RunRecord): TryRecord | undefined {
   return tries.at(-1)?.ended === undefined ? tries.at(-1) : undefined
 }
 
-/** The hook that is under way, or was when the end came. */
+/** The hook that is under way, or was at the end of the record. */
 export function openHook({ hooks }: RunRecord): HookRecord | undefined {
   return hooks.at(-1)?.ended === undefined ? hooks.at(-1) : undefined
 }

@@ -3,17 +3,20 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { errorCode, errorText } from '../result.ts'
 import type { HookRecord, TryRecord } from './reader.ts'
 
-/** What can be said of the log of a try. */
-export interface Verdict {
-  /** `cut`: shorter than it was when the try ended. `changed`: other bytes. `open`: the try has no end on record. */
+/** The state of the log of a try. */
+export interface LogVerdict {
+  /**
+   * `cut`: shorter than it was when the try ended. `changed`: other bytes. `open`: the try has no end on
+   * record.
+   */
   verdict: 'whole' | 'cut' | 'changed' | 'missing' | 'unreadable' | 'not-kept' | 'open'
-  /** Bytes that came after the end of the try, from what it had left in the background. */
+  /** Bytes that processes in the background wrote after the end of the try. */
   late_bytes: number
   message?: string
 }
 
-/** Holds a log against what the journal says of it. */
-export function verifyLog({ ended, late_bytes }: TryRecord | HookRecord, runEnded: boolean): Verdict {
+/** Compares a log with the facts that the journal has of it. */
+export function verifyLog({ ended, late_bytes }: TryRecord | HookRecord, runEnded: boolean): LogVerdict {
   if (ended === undefined) return { verdict: 'open', late_bytes: 0 }
   const { file, size, sha256 } = ended.log
   if (file === undefined || size === undefined)

@@ -1,23 +1,23 @@
-import { closeSync, fdatasync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Clock } from '../edges.ts'
 import type { Event } from '../event.ts'
-import { syncBeside } from './files.ts'
+import { syncAppended, syncBeside } from '../system/durable-file.ts'
+import { nextTurn } from '../system/wait.ts'
 
 /** The file of a run's events, in the directory of the run. */
 export const journalFile = 'events.jsonl'
-/** What it is called once it could not be kept to the end: nothing may go on with such a run. */
+/** The name of a journal that could not be kept to the end: such a run cannot be resumed. */
 export const lostFile = 'events.lost.jsonl'
 
-/** The durable record of one run (docs/journal.md). */
+/** The durable record of one run (docs/reference/journal.md). */
 export interface Journal extends AsyncDisposable {
   /**
-   * Appends an event, in the file when this returns, and on the disk soon after; output is not part of it. A
-   * disk that is full costs the record: `onLost` is told once, and no more is written.
+   * Appends an event, which is in the file when this returns, and on the disk soon after. The journal has no output. On a
+   * full disk the record ends: the journal calls `onLost` once, and writes no further event.
    */
   write(event: Event): void
-  /** Resolves when all that was written is on the disk, or is known not to be. */
+  /** Resolves when all events are on the disk, or are known to be lost. */
   flush(): Promise<void>
 }
 
@@ -26,7 +26,9 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
   const path = join(runDir, journalFile)
   const fd = openSync(path, 'ax', 0o600)
   const { dev, ino } = fstatSync(fd)
-  /** Whether it is to be found under its name: not where the directory has been removed, moved or replaced. */
+  /**
+   * Whether the file can be found under its name: not if the directory has been removed, moved or replaced.
+   */
   const isThere = () => {
     const now = statSync(path, { throwIfNoEntry: false })
     return now?.ino === ino && now.dev === dev
@@ -42,19 +44,19 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
     }
     onLost(error)
   }
-  /** At most one sync is under way; what is written meanwhile waits for the next. */
+  /** At most one sync is under way; events that are written meanwhile wait for the next one. */
   let written = 0
   let synced = 0
   let syncing: Promise<void> | undefined
   const sync = async () => {
-    // What is written in one go is synced in one go.
-    await new Promise(resolve => setImmediate(resolve))
+    // Events of one turn of the event loop share one sync.
+    await nextTurn()
     try {
-      // The first time the names on the way to the file, too.
+      // The first sync includes the names on the way to the file.
       if (synced === 0) await Promise.all([runDir, dirname(runDir)].map(syncBeside))
       while (synced < written && !lost) {
         const until = written
-        await dataSync(fd)
+        await syncAppended(fd)
         synced = until
       }
     } catch (error) {
@@ -82,5 +84,3 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
     },
   }
 }
-
-const dataSync = promisify(fdatasync)

@@ -1,26 +1,26 @@
 import type { Hash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { LogFact } from '../event.ts'
-import { printable } from './printable.ts'
+import { printable } from '../system/printable.ts'
 
 /** How many bytes of the end of an output are kept in memory for `lastLines`. */
 export const lastSize = 8192
 const copySize = 1024 * 1024
-/** Bytes of a file for what comes behind `limit`, at least: it must not cost a file for every line. */
+/** The least size of a piece, in bytes: a small `limit` must not cost a file for every line. */
 const leastPiece = 65536
 const newline = 10
 const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /**
- * Keeps what a process wrote in a file of about `limit` bytes at the most: all of it, or its head and its tail
- * with a line between them that says how much is missing. Nothing is written over while the process runs, so that
- * a log can be read as it grows (log-reader.ts): what comes behind `limit` goes into pieces, files that are called
- * by their offset in the output, and pieces that are older than the tail are removed. `settle` joins head and tail;
- * what comes later is put behind it, up to `limit` once more. A disk that is full costs the record,
- * never the process: `onLost` is told once, and no more is kept.
+ * Keeps the output of a process in a file of about `limit` bytes at the most: all of it, or its head and its
+ * tail with a line between them that says how many bytes are missing. While the process runs, no byte is
+ * overwritten, so that a log can be read as it grows (log-reader.ts): output after `limit` bytes goes into
+ * pieces, files named by their offset in the output, and pieces that are older than the tail are removed.
+ * `settle` joins head and tail; later output is appended, up to `limit` once more. A full disk costs the
+ * record, never the process: `onLost` is called once, and no more is kept.
  */
 export class LogFile {
-  /** The file; undefined where nothing is kept but the last lines. */
+  /** The file; undefined where only the last lines are kept. */
   readonly path: string | undefined
   readonly #half: number
   readonly #onLost: (error: unknown) => void
@@ -33,14 +33,14 @@ export class LogFile {
   #settled: LogFact | undefined
   readonly #last = Buffer.alloc(lastSize)
 
-  /** `path` undefined: nothing is kept but the last lines. */
+  /** With `path` undefined only the last lines are kept. */
   constructor(path: string | undefined, limit: number, onLost: (error: unknown) => void) {
     this.path = path
     this.#half = Math.max(1, Math.floor(limit / 2))
     this.#onLost = onLost
   }
 
-  /** Made with the first output: many tasks have none. */
+  /** Makes the file with the first output: many tasks have none. */
   #openFile(): number | undefined {
     const { path } = this
     if (this.#fd !== undefined || path === undefined || this.#bytes > 0) return this.#fd
@@ -50,7 +50,7 @@ export class LogFile {
     return this.#fd
   }
 
-  /** The chunk may be reused once this has returned. */
+  /** The caller may reuse the chunk after the call. */
   write(chunk: Uint8Array): void {
     const at = this.#bytes
     const fd = this.#openFile()
@@ -84,7 +84,10 @@ export class LogFile {
     }
   }
 
-  /** The piece for what comes at an offset, and how much more it takes. What is older than the tail goes. */
+  /**
+   * The piece for an offset of the output, and the room that it has left. Removes pieces that are older than
+   * the tail.
+   */
   #pieceAt(fd: number, offset: number) {
     const size = Math.max(this.#half, leastPiece)
     const base = offset - ((offset - 2 * this.#half) % size)
@@ -99,7 +102,9 @@ export class LogFile {
     return { piece, room: base + size - offset }
   }
 
-  /** To be called when the process has ended: puts the file in order, and says what it holds. Once is enough. */
+  /**
+   * Puts the file in order when the process has ended, and returns its facts. A second call returns the same.
+   */
   settle(): LogFact {
     if (this.#settled !== undefined) return this.#settled
     const bytes = this.#bytes
@@ -120,14 +125,14 @@ export class LogFile {
     return linesOf(this.#last.subarray(Math.max(0, lastSize - bytes)), bytes > lastSize).slice(-count)
   }
 
-  /** No more is kept after it. The bytes that came since `settle`. */
+  /** Keeps no more. Returns the number of bytes that came after `settle`. */
   close(): number {
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
     return this.#bytes - (this.#settled?.bytes ?? 0)
   }
 
-  /** Writes head, notice and tail into a new file, renames it over the old one and goes on with it. */
+  /** Writes head, notice and tail into a new file, renames it over the old one, and continues with it. */
   #arrange(left_out: number): { sha256: string; size: number } {
     const path = this.path!
     const from = this.#fd!
@@ -148,7 +153,7 @@ export class LogFile {
       renameSync(`${path}.tmp`, path)
       closeSync(from)
       this.#fd = to
-      // The last one first: who finds one that is gone shall find none behind it.
+      // The last piece goes first: a reader that misses a piece must not find a later one.
       for (const piece of this.#pieces.splice(0).reverse()) removePiece(piece)
       return { sha256: hash.digest('hex'), size: 2 * this.#half + notice.length }
     } catch (error) {
@@ -170,7 +175,7 @@ export class LogFile {
   }
 }
 
-/** The line that stands where bytes are missing. */
+/** The line in the place of bytes that are missing. */
 export function leftOutNotice(count: string | number): string {
   return `\n[runner: ${count} bytes are left out here (log_limit)]\n`
 }
@@ -180,7 +185,7 @@ function removePiece({ fd, path }: { fd: number; path: string }): void {
   rmSync(path, { force: true })
 }
 
-/** Loaded with the first output: it costs a start five milliseconds. */
+/** node:crypto is loaded with the first output: it costs a start five milliseconds. */
 function newHash(): Hash {
   return process.getBuiltinModule('node:crypto').createHash('sha256')
 }
@@ -193,7 +198,7 @@ export function linesOf(bytes: Uint8Array, cut: boolean): string[] {
   return lines.map(printable)
 }
 
-/** Without a position, behind what was written so before. */
+/** Writes all bytes; without a position, after the last ones that were written so. */
 function writeAll(fd: number, bytes: Uint8Array, position: number | null = null): void {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done)

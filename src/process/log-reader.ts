@@ -4,14 +4,18 @@ import type { LogFact } from '../event.ts'
 import { lastSize, linesOf } from './log-file.ts'
 
 /**
- * Reads a log (log-file.ts) as it grows, each byte once and in order. A log is one file and the pieces behind it
- * while its process runs; when that has ended, a log longer than `log_limit` is a new file of head and tail.
+ * Reads a log (log-file.ts) as it grows, each byte once and in order. While its process runs, a log is one
+ * file and the pieces after it; when the process has ended, a log longer than `log_limit` is a new file of
+ * head and tail.
  */
 export class LogReader {
   readonly #path: string
-  /** The file as it was first seen. */
+  /** The inode of the file at the first look. */
   #inode: number | undefined
-  /** How much of the output has been read; of a log that had been joined before it was first seen, of the file. */
+  /**
+   * The offset in the output up to which it has been read; in the file, if the log had been joined before the
+   * first look.
+   */
   #at = 0
 
   constructor(path: string) {
@@ -19,8 +23,8 @@ export class LogReader {
   }
 
   /**
-   * What has come since the last look; a number stands for that many bytes that are gone. `ended`: what is on
-   * record of the log, once its process has ended. A buffer is valid until the next is asked for.
+   * The bytes since the last call; a number means that so many bytes are gone. `ended`: the record of the
+   * log, once its process has ended. A buffer is valid until the next one is asked for.
    */
   *read(ended?: LogFact): Generator<Uint8Array | number> {
     const file = open(this.#path)
@@ -29,7 +33,8 @@ export class LogReader {
       const inode = fstatSync(file).ino
       this.#inode ??= inode
       if (inode === this.#inode) {
-        // Looked for before the file is read: with a piece there, all before it has been written.
+        // The pieces are listed before the file is read: where there is a piece, everything before it has
+        // been written.
         const pieces = ended === undefined ? piecesOf(this.#path) : []
         yield* this.#readFrom(file, 0)
         for (const { path, base } of pieces) {
@@ -42,7 +47,7 @@ export class LogReader {
           }
         }
       } else if (ended?.size !== undefined) {
-        // It has been joined since it was first seen.
+        // The log has been joined since the first look.
         const half = (ended.bytes - ended.left_out) / 2
         yield* this.#readFrom(file, ended.bytes - half, ended.size - half)
       }
@@ -51,7 +56,7 @@ export class LogReader {
     }
   }
 
-  /** Reads a file whose byte number `start` stands at the offset `base` of the output. */
+  /** Reads a file whose byte number `start` has the offset `base` in the output. */
   *#readFrom(fd: number, base: number, start = 0): Generator<Uint8Array | number> {
     const buffer = Buffer.allocUnsafe(65536)
     for (;;) {
@@ -64,7 +69,9 @@ export class LogReader {
   }
 }
 
-/** The last `count` lines of a log that nobody has settled, as far as they are kept; none where it is not there. */
+/**
+ * The last `count` lines of a log that has not been settled, as far as they are kept; none without a file.
+ */
 export function lastLinesOf(path: string, count: number): string[] {
   const fd = open(piecesOf(path).at(-1)?.path ?? path)
   if (fd === undefined) return []
@@ -78,7 +85,7 @@ export function lastLinesOf(path: string, count: number): string[] {
   }
 }
 
-/** The files behind a log, with their offsets in the output. */
+/** The pieces of a log, with their offsets in the output. */
 function piecesOf(path: string): { path: string; base: number }[] {
   const name = `${basename(path)}.`
   const bases = list(dirname(path))
@@ -88,7 +95,7 @@ function piecesOf(path: string): { path: string; base: number }[] {
   return bases.map(base => ({ path: `${path}.${base}`, base: Number(base) })).sort((a, b) => a.base - b.base)
 }
 
-/** Undefined where there is no such file, or not any more. */
+/** Undefined where there is no such file. */
 function open(path: string): number | undefined {
   try {
     return openSync(path, 'r')

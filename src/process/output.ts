@@ -3,33 +3,33 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
-/** Takes output as it comes, valid only during the call; a promise asks to wait before more is read. */
+/** Takes output, valid only during the call; a promise asks the caller to wait before it reads more. */
 export type Sink = (chunk: Uint8Array) => void | Promise<void>
 
 /** The reading end of one process's output. */
 export interface Capture {
-  /** What to start the process with. */
+  /** The standard output and error of the process. */
   output: number | 'pipe'
   /** To be called once the process has been started, or could not be. */
   started(pipes: Readable[]): void
   /**
-   * To be called when the process has ended: all that it wrote has reached the sink when this returns. What a
-   * child in the background still writes reaches it later, until the outputs are disposed of.
+   * Reads all that the process has written; call it when the process has ended. Later output of a child in
+   * the background reaches the sink until the outputs are disposed of.
    */
   drain(): void
-  /** Settles when nobody can write any more. */
+  /** Settles when no process can write any more. */
   closed: Promise<void>
 }
 
 /** A pipe holds 64 KiB unless its writer made it larger, 1 MiB at the most (pipe(7)). */
 const largestPipe = 1024 * 1024
-/** All output passes through here: a sink has to copy what it wants to keep. */
+/** All output passes through this buffer: a sink has to copy the bytes that it keeps. */
 const shared = Buffer.allocUnsafeSlow(65536)
 
 /**
  * Output through FIFOs. Not through a plain file, which a task's `echo x > /dev/stderr` would truncate, nor
- * through a pipe of Node's, which is a socket that cannot be opened by that name. A FIFO is used again once all
- * its writers have gone. Where none can be made, plain pipes have to do.
+ * through a pipe of Node's, which is a socket that cannot be opened by that name. A FIFO is used again once
+ * all its writers have gone. Where none can be made, plain pipes have to do.
  */
 export class Outputs implements Disposable {
   readonly #parent: string
@@ -38,7 +38,7 @@ export class Outputs implements Disposable {
   #over = false
   #made = 0
 
-  /** Removes from a directory what outputs have left there whose process was killed. */
+  /** Removes the FIFOs that killed processes have left in a directory. */
   static sweep(parent: string): void {
     for (const name of globSync('output-*', { cwd: parent }))
       rmSync(join(parent, name), { recursive: true, force: true })
@@ -49,7 +49,7 @@ export class Outputs implements Disposable {
     this.#parent = parent
   }
 
-  /** Opens the output of one process; its sink hears of it until the outputs are disposed of. */
+  /** Opens the output of one process; the sink gets it until the outputs are disposed of. */
   open(sink: Sink): Capture {
     const take: Sink = chunk => (this.#over ? undefined : sink(chunk))
     return this.#openFifo(take) ?? this.#openPipes(take)
@@ -138,7 +138,7 @@ export class Outputs implements Disposable {
       },
       drain() {
         for (const pipe of pipes) {
-          // Node keeps the descriptor to itself, and what has arrived has to be read now.
+          // Node keeps the descriptor to itself, and the bytes that have arrived have to be read now.
           const { fd } = (pipe as Socket & { _handle: { fd: number } | null })._handle ?? {}
           if (fd !== undefined) readAll(fd, sink)
           pipe.unref()
@@ -152,7 +152,8 @@ export class Outputs implements Disposable {
     try {
       this.#directory ??= mkdtempSync(join(this.#parent, 'output-'))
       const path = join(this.#directory, String(this.#made++))
-      // Anyone may write who can reach it: a task that has become another user, through /dev/stderr.
+      // Every user who can reach the FIFO may write: a task that has become another user does so through
+      // /dev/stderr.
       const { spawnSync } = process.getBuiltinModule('node:child_process')
       const made = ['mkfifo', '/usr/bin/mkfifo', '/bin/mkfifo'].some(
         program => spawnSync(program, ['-m', '0622', path], { stdio: 'ignore' }).status === 0,
@@ -164,20 +165,20 @@ export class Outputs implements Disposable {
   }
 
   /**
-   * Ends all hearing, and removes the FIFOs. What processes in the background still write is read and forgotten
-   * until this process ends; then they get SIGPIPE, as behind any pipe.
+   * Passes no more output on, and removes the FIFOs. Output of processes in the background is read and
+   * dropped until this process ends; then they get SIGPIPE, as with any pipe.
    */
   [Symbol.dispose](): void {
     this.#over = true
     try {
       if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
     } catch {
-      // What cannot be removed stays; it is no reason for a run to fail.
+      // A FIFO that cannot be removed stays: it must not fail the run.
     }
   }
 }
 
-/** Hands over what is in a pipe; `open` when somebody still can write into it. */
+/** Hands over the bytes in a pipe; `open` if a process can still write into it. */
 function readAll(fd: number, sink: Sink): 'ended' | 'open' {
   for (let total = 0; total <= largestPipe; ) {
     let length: number

@@ -1,24 +1,27 @@
+import { startTicks } from '../system/proc.ts'
 import type { LogFile } from './log-file.ts'
 import type { Outputs, Sink } from './output.ts'
 import { type Start, startProcess } from './start.ts'
-import { startTicks } from './tree.ts'
-import { type Watch, type Watched, watchProcess } from './watch.ts'
+import { type Watch, type WatchedProcess, watchProcess } from './watch.ts'
 
-/** A process that is to be run, and what becomes of its output. */
+/** A process to run, and the receivers of its output. */
 export interface ProcessRun {
   start: Omit<Start, 'output'>
   watch: Watch
   outputs: Outputs
   log: LogFile
-  /** Hears of the output when the log has it. */
+  /** Gets the output after the log. */
   onOutput?: Sink
   onRunning?: (running: { pid: number; start_ticks: string }) => void
-  /** Called when nobody can write to the output any more. */
+  /** Called when no process can write to the output any more. */
   onClosed?: () => void
 }
 
-/** Runs a process to its end; then the log is settled. What it leaves in the background still reaches the log. */
-export async function runProcess(run: ProcessRun): Promise<Watched> {
+/**
+ * Runs a process to its end, and settles the log. Output of processes in the background still reaches the
+ * log.
+ */
+export async function runProcess(run: ProcessRun): Promise<WatchedProcess> {
   const capture = run.outputs.open(data => {
     run.log.write(data)
     return run.onOutput?.(data)

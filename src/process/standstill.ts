@@ -1,13 +1,16 @@
 import type { Clock } from '../edges.ts'
 
-/** Seconds by which a busy machine may wake this process too late. Behind a longer delay the process stood still. */
+/**
+ * Seconds by which a busy machine may wake this process too late. A longer delay means that the process stood
+ * still.
+ */
 const mostDelay = 1
-/** Seconds of one wait: a standstill that is shorter may go unseen. */
+/** Seconds of one wait: a shorter standstill may go unseen. */
 const longestWait = 1
 
 /**
- * Waits as `clock.sleep` does; resolves to the seconds that count. Time in which this process stood still does not:
- * stopped by SIGSTOP, in a frozen cgroup, or on a suspended machine.
+ * Waits as `clock.sleep` does; resolves to the seconds that count. Time in which this process stood still
+ * does not: stopped by SIGSTOP, in a frozen cgroup, or on a suspended machine.
  */
 export async function sleepRunning(clock: Clock, seconds: number, signal?: AbortSignal): Promise<number> {
   const before = clock.monotonic()

@@ -2,39 +2,44 @@ import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { errorCode, errorText } from '../result.ts'
 
-/** What to start, and where its output goes. */
+/** A process to start, and the destination of its output. */
 export interface Start {
   /** A path, or a name that is looked for on the PATH of `env`. */
   command: string
   args: readonly string[]
   env: NodeJS.ProcessEnv
+  /** Absent: that of this process. */
+  cwd?: string
+  /** Another user, without the supplementary groups of this process. Only root can set it. */
+  uid?: number
+  gid?: number
   /** The descriptor that becomes standard output and error, or `pipe` for pipes to this process. */
   output: number | 'pipe'
 }
 
-/** How a process ended, or that it never began. */
+/** The end of a process, or the reason why it never began. */
 export type Exit =
   | { kind: 'exited'; code: number }
   | { kind: 'signalled'; signal: NodeJS.Signals }
   | { kind: 'not-started'; message: string }
 
 /** A process that leads a session and a process group of its own, without standard input. */
-export interface Started {
+export interface StartedProcess {
   /** Absent when it could not be started. */
-  pid?: number
+  pid?: number | undefined
   /** Its standard output and error, where `pipe` was asked for. */
   pipes: Readable[]
   /** Settles when the process itself has ended, whatever holds its output open. Never rejects. */
   exited: Promise<Exit>
 }
 
-/** Starts a process as the leader of its own session; every failure to do so is told by `exited`. */
-export function startProcess({ command, args, env, output }: Start): Started {
+/** Starts a process as the leader of its own session; every failure to do so shows in `exited`. */
+export function startProcess({ command, args, output, ...options }: Start): StartedProcess {
   // Loaded with the first process, not with the program: it costs a start several milliseconds.
   const { spawn } = process.getBuiltinModule('node:child_process')
   let child: ChildProcess
   try {
-    child = spawn(command, args, { env, detached: true, stdio: ['ignore', output, output] })
+    child = spawn(command, args, { ...options, detached: true, stdio: ['ignore', output, output] })
   } catch (error) {
     return {
       pipes: [],
@@ -48,7 +53,7 @@ export function startProcess({ command, args, env, output }: Start): Started {
     )
   })
   const pipes = [child.stdout, child.stderr].filter(pipe => pipe !== null)
-  return { ...(child.pid === undefined ? {} : { pid: child.pid }), pipes, exited }
+  return { pid: child.pid, pipes, exited }
 }
 
 function startMessage(error: unknown, command: string): string {

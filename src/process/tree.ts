@@ -1,33 +1,25 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import type { Clock } from '../edges.ts'
 import type { ProcessFact } from '../event.ts'
+import { commandLine, listProcesses, readProcFile } from '../system/proc.ts'
 import { sleepRunning } from './standstill.ts'
 
 /**
- * Names all that a try or a hook started: its process group, the descendants of its leader by parent pid, and
- * every process whose environment carries its id. A daemon that left its parents and its group and cleared
- * its environment is out of reach.
+ * Names all processes that a try or a hook started: its process group, the descendants of its leader by
+ * parent pid, and every process whose environment carries its id. A daemon that left its parents and its
+ * group and cleared its environment is out of reach.
  */
 export interface TreeRef {
   /** The pid of the leader, and the id of its group and session; absent where it is not known. */
-  leader?: number
+  leader?: number | undefined
   /** When the leader started, where its pid may be another process's by now (`startTicks`). */
-  leaderStarted?: string
+  leaderStarted?: string | undefined
   /** The value of RUNNER_TRY_ID or RUNNER_HOOK_ID that its processes carry, if they do. */
-  id?: string
-}
-
-interface Process {
-  pid: number
-  parent: number
-  group: number
-  /** In clock ticks since boot, as text; with the pid it names a process for good. */
-  started: string
+  id?: string | undefined
 }
 
 /**
- * The living processes of a tree; zombies do not count. Empty where there is no /proc. `seen` remembers them by
- * pid and start: who was found once stays in the tree, also when its parent is gone.
+ * The living processes of a tree; zombies do not count. Empty where there is no /proc. `seen` remembers them
+ * by pid and start: a process that was found once stays in the tree, even when its parent is gone.
  */
 export function findTree({ leader, leaderStarted, id }: TreeRef, seen = new Map<number, string>()): number[] {
   const processes = listProcesses()
@@ -44,78 +36,30 @@ export function findTree({ leader, leaderStarted, id }: TreeRef, seen = new Map<
   return [...found]
 }
 
-/** When a process started, in clock ticks since boot, as text; with the pid it names a process for good. */
-export function startTicks(pid: number): string {
-  const stat = readProcFile(`${pid}/stat`)
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-}
-
-/** Whether a child of this process has ended and has not been waited for yet. False where there is no /proc. */
-export function isZombie(pid: number): boolean {
-  const stat = readProcFile(`${pid}/stat`)
-  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
-}
-
-/** Everything but this process and zombies. */
-function listProcesses(): Process[] {
-  const processes: Process[] = []
-  for (const entry of readProc('.')) {
-    const pid = Number(entry)
-    if (!Number.isInteger(pid) || pid === process.pid) continue
-    const stat = readProcFile(`${pid}/stat`)
-    // "pid (command) state ppid pgrp …": the command may hold anything, parentheses too (proc(5)).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const [state, parent, group] = fields
-    if (state === undefined || state === '' || state === 'Z' || state === 'X') continue
-    processes.push({ pid, parent: Number(parent), group: Number(group), started: fields[19] ?? '' })
-  }
-  return processes
-}
-
 function carries(pid: number, id: string): boolean {
   const environment = `\0${readProcFile(`${pid}/environ`)}`
   return ['TRY', 'HOOK'].some(what => environment.includes(`\0RUNNER_${what}_ID=${id}\0`))
 }
 
-function commandOf(pid: number): string {
-  const words = readProcFile(`${pid}/cmdline`).split('\0').join(' ').trim()
-  return (words || readProcFile(`${pid}/comm`).trim() || '?').slice(0, 200)
-}
+const commandOf = (pid: number) => (commandLine(pid) ?? '?').slice(0, 200)
 
-function readProc(path: string): string[] {
-  try {
-    return readdirSync(`/proc/${path}`)
-  } catch {
-    return []
-  }
-}
-
-/** Empty when the process is gone or not ours to read. */
-function readProcFile(path: string): string {
-  try {
-    return readFileSync(`/proc/${path}`, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-/** How a tree was ended. */
+/** The end of a tree. */
 export interface TreeEnd {
-  /** All that got a signal. */
+  /** All processes that got a signal. */
   killed: ProcessFact[]
-  /** What still lived after SIGKILL and a wait. */
+  /** Processes that still lived after SIGKILL and a wait. */
   survivors: ProcessFact[]
 }
 
 /** Seconds between two looks at a tree that is being ended. */
 const lookEvery = 0.02
-/** Seconds that even a `kill_grace` of 0 leaves the kernel to carry out a SIGKILL. */
-const leastPatience = 1
+/** The least time that the kernel gets to carry out a SIGKILL, in seconds, even if `kill_grace` is 0. */
+const leastKillTime = 1
 
 /**
- * Ends a tree: `signal` once to each of its processes, `grace` seconds of patience (none any more when `hurry`
- * aborts), then SIGKILL again and again until nothing of it lives, for `grace` seconds at the most. A tree that
- * is not there is no error.
+ * Ends a tree: `signal` once to each of its processes, then `grace` seconds of waiting (which `hurry` ends),
+ * then SIGKILL again and again until no process of it lives, for `grace` seconds at the most. A tree without
+ * a process is not an error.
  */
 export async function endTree(
   tree: TreeRef,
@@ -133,7 +77,7 @@ export async function endTree(
       try {
         process.kill(pid, what)
       } catch {
-        // Gone in between, or not ours to end: then it shows among the survivors.
+        // The process has ended, or it belongs to another user: then it shows among the survivors.
       }
     }
   }
@@ -144,7 +88,7 @@ export async function endTree(
   for (let left = grace; living.length > 0 && left > 0 && !hurry.aborted; living = findTree(tree, seen))
     left -= await sleepRunning(clock, Math.min(lookEvery, left), hurry)
   for (
-    let left = Math.max(grace, leastPatience);
+    let left = Math.max(grace, leastKillTime);
     living.length > 0 && left > 0;
     living = findTree(tree, seen)
   ) {

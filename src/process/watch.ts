@@ -1,50 +1,57 @@
 import type { Clock } from '../edges.ts'
+import { isZombie } from '../system/proc.ts'
+import { aborted, nextTurn } from '../system/wait.ts'
 import { runFor } from './standstill.ts'
-import type { Exit, Started } from './start.ts'
-import { endTree, isZombie, type TreeEnd } from './tree.ts'
+import type { Exit, StartedProcess } from './start.ts'
+import { endTree, type TreeEnd } from './tree.ts'
 
-/** How long a process may run, and what ends it sooner. */
+/** The time that a process may run, and the signals that end it sooner. */
 export interface Watch {
-  /** Seconds in which this process runs, too; 0: for ever. */
+  /** Seconds, without the time in which runner itself stands still; 0: for ever. */
   limit: number
   /** Seconds between the first signal and SIGKILL. */
   grace: number
   clock: Clock
   /** Ends the tree; its reason is the signal to do it with. */
   stop: AbortSignal
-  /** Ends all patience. */
+  /** Ends every grace period. */
   hurry: AbortSignal
   /** The value of RUNNER_TRY_ID or RUNNER_HOOK_ID by which the processes of the tree are known. */
   id?: string
   /** Called when the limit is reached, before anything is ended. */
   onLimit?: () => void
-  /** Whether a process that ended so may leave nothing of its tree: what it has left is ended, too. */
+  /**
+   * Whether a process that ended so may leave no process of its tree: those that it has left are ended too.
+   */
   leavesNothing?: (exit: Exit) => boolean
 }
 
-/** Why a process ended, how, and what became of its tree. */
-export interface Watched extends TreeEnd {
+/** The end of a process, its cause, and the end of its tree. */
+export interface WatchedProcess extends TreeEnd {
   why: 'exit' | 'limit' | 'stop'
   exit: Exit
 }
 
 /**
- * Waits for the end of a process, and brings it about, with its whole tree, at the limit or when asked to stop. A process
- * that had ended by itself before the first signal was sent to it has ended by itself.
+ * Waits for the end of a process; at the limit, or when asked to stop, it ends the process with its whole
+ * tree. A process that ended before the first signal was sent to it has ended by itself.
  */
-export async function watchProcess(started: Started, watch: Watch): Promise<Watched> {
+export async function watchProcess(started: StartedProcess, watch: Watch): Promise<WatchedProcess> {
   const { clock, limit, grace, stop, hurry, id } = watch
   const over = new AbortController()
   const exited = started.exited.then(() => 'exit' as const)
-  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [exited, aborted(stop, over.signal)]
+  const waits: Promise<'exit' | 'limit' | 'stop'>[] = [
+    exited,
+    aborted(stop, over.signal).then(() => 'stop' as const),
+  ]
   if (limit > 0) waits.push(runFor(clock, limit, over.signal).then(() => 'limit' as const))
   const first = await Promise.race(waits)
   over.abort()
-  // Timers run before the event loop hears of processes that have ended, and the signal that tells of them may be late.
-  const heardOf = first === 'exit' ? first : await Promise.race([exited, heard().then(() => first)])
+  // Timers run before the event loop gets the ends of processes, and SIGCHLD may be late.
+  const heardOf = first === 'exit' ? first : await Promise.race([exited, nextTurn().then(() => first)])
   const why = started.pid !== undefined && isZombie(started.pid) ? 'exit' : heardOf
   const endAll = (leader: number, signal: NodeJS.Signals) =>
-    endTree({ leader, ...(id === undefined ? {} : { id }) }, { signal, grace, clock, hurry })
+    endTree({ leader, id }, { signal, grace, clock, hurry })
   if (why === 'exit' || started.pid === undefined) {
     const exit = await started.exited
     const all = started.pid !== undefined && watch.leavesNothing?.(exit)
@@ -58,16 +65,4 @@ export async function watchProcess(started: Started, watch: Watch): Promise<Watc
   const exit: Exit = survived ? { kind: 'signalled', signal: 'SIGKILL' } : await started.exited
   const byItself = !end.killed.some(({ pid }) => pid === started.pid)
   return { why: byItself ? 'exit' : why, exit, ...end }
-}
-
-/** Resolves when the event loop has heard of everything that has happened so far. */
-function heard(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
-}
-
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<'stop'> {
-  return new Promise(resolve => {
-    if (signal.aborted) return resolve('stop')
-    signal.addEventListener('abort', () => resolve('stop'), { once: true, signal: over })
-  })
 }

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv'
 
-/** What is wrong with a value, in words; `whole` is what a person would call it. */
+/** Says in words why a value does not fit; `whole` is the name of the value for a person. */
 export function describeError(error: ErrorObject | undefined, whole: string): string {
   if (error === undefined) return `${whole} is not as it must be`
   const names = error.instancePath
@@ -10,11 +10,17 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
   const place = names.length === 0 ? whole : `${names.join('.').slice(0, 200)} in ${whole}`
   switch (error.keyword) {
     case 'additionalProperties':
+      if (error.parentSchema?.patternProperties !== undefined && error.parentSchema.description !== undefined)
+        return `${place} has the name ${quoted(error.params.additionalProperty)}; a name is ${error.parentSchema.description}`
       return `${place} has an unknown field ${quoted(error.params.additionalProperty)}`
     case 'required':
       return `${place} has no field ${quoted(error.params.missingProperty)}`
     case 'enum':
       return `${place} must be one of ${error.params.allowedValues.join(', ')}`
+    case 'pattern':
+      return `${place} must be ${error.parentSchema?.description ?? `like ${error.params.pattern}`}`
+    case 'minLength':
+      return `${place} is ${error.params.limit === 1 ? 'empty' : 'too short'}`
     case 'maxLength':
     case 'maxItems':
     case 'maxProperties':
@@ -24,7 +30,7 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
   }
 }
 
-/** How much a value has of what it has too much of; only validators that are `verbose` know it. */
+/** The size of a value that is too large; only `verbose` validators know it. */
 function sizeOf({ keyword, data, params }: ErrorObject): string {
   const what = { maxLength: 'characters', maxItems: 'items', maxProperties: 'fields' }[keyword]
   return `${countOf(data) ?? `more than ${params.limit}`} ${what}`

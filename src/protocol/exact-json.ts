@@ -1,6 +1,6 @@
 /*
- * JSON that passes through: a number of more digits than a JavaScript number holds keeps them. It becomes what
- * `JSON.rawJSON` makes, which `JSON.stringify` writes as it was.
+ * JSON that passes through: a number of more digits than a JavaScript number holds keeps them. It becomes a
+ * `JSON.rawJSON` value, which `JSON.stringify` writes as it was.
  */
 
 /** A number as its text. */
@@ -22,10 +22,10 @@ const json: ExactJson = JSON as typeof JSON & ExactJson
 
 /** Digits that a JavaScript number always keeps. */
 const keptDigits = 15
-/** Whether a text may have such a number in it: it is looked at number by number only then. */
+/** Whether a text may have such a number in it: only then is each number looked at. */
 const mayBeLong = /(?:^|[[:,\s])-?(?:[\d.]{16}|[\d.]+[eE])/
 
-/** Parses JSON; throws what `JSON.parse` throws. */
+/** Parses JSON; throws the errors of `JSON.parse`. */
 export function parseJson(text: string): unknown {
   if (!mayBeLong.test(text)) return JSON.parse(text)
   try {
@@ -50,10 +50,10 @@ function isKept(value: number, source: string): boolean {
   return (source.length <= keptDigits && !/e/i.test(source)) || decimal(String(value)) === decimal(source)
 }
 
-/** Digits of a power of ten that can be reckoned with. */
+/** Digits of a power of ten that can be computed with. */
 const longestPower = 9
 
-/** A number in the one form that equal ones share: digits, and the power of ten of the last one. */
+/** A number in the one form that equal numbers share: digits, and the power of ten of the last digit. */
 function decimal(text: string): string {
   const [, sign, whole = '', fraction = '', power = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i.exec(text) ?? []

@@ -1,6 +1,6 @@
 /*
- * JSON of strangers. To parse it, to check it and to copy it takes time for each value in it, and a stack for each
- * level, so both are counted first, in one pass over the bytes.
+ * Bounds for JSON of other programs. To parse it, to check it and to copy it takes time for each value in it,
+ * and a stack for each level, so both are counted first, in one pass over the bytes.
  */
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { parseJson } from './exact-json.ts'
@@ -13,19 +13,21 @@ export interface JsonBounds {
 }
 
 /**
- * What a definition, or any other body of a call, may hold: more than the largest needs. The levels are those of an input
- * (server/definitions.ts) and what is around it.
+ * The bounds of a definition, and of any other body of a call: more than the largest needs. The levels are
+ * those of an input (server/state/definitions.ts) and of the objects around it.
  */
 export const bodyBounds: JsonBounds = { levels: 120, values: 150_000 }
-/** What a backup, which has many definitions, may hold. */
+/** The bounds of a backup, which has many definitions. */
 export const backupBounds: JsonBounds = { ...bodyBounds, values: 5_000_000 }
-/** What a plugin may leave: more than any needs, and what a list of executions can be shown with. */
+/** The bounds of a plugin's output: more than any needs, and few enough to show in a list of executions. */
 export const outputBounds: JsonBounds = { levels: 100, values: 200_000 }
 
 const [quote, comma, colon, backslash] = [0x22, 0x2c, 0x3a, 0x5c]
 const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** What is too much in a JSON text, in words that go on from the name of the text; undefined where nothing is. */
+/**
+ * Says which bound a JSON text exceeds, in words that continue a sentence after its name; undefined: none.
+ */
 export function tooMuchIn(bytes: Uint8Array, { levels, values }: JsonBounds): string | undefined {
   let level = 0
   let found = 1
@@ -55,7 +57,7 @@ export function tooMuchIn(bytes: Uint8Array, { levels, values }: JsonBounds): st
   return undefined
 }
 
-/** Where the quote is that ends a string; the end of the bytes where none does. */
+/** The place of the quote that ends a string; the end of the bytes where there is none. */
 function endOfString(bytes: Uint8Array, from: number): number {
   for (let at = from; ; at++) {
     at = bytes.indexOf(quote, at)
@@ -66,7 +68,10 @@ function endOfString(bytes: Uint8Array, from: number): number {
   }
 }
 
-/** Parses JSON within bounds; fails with what is wrong, in words that go on from the name of the text. */
+/**
+ * Parses JSON within bounds; fails with the reason, in words that continue a sentence after the name of the
+ * text.
+ */
 export function parseWithin(
   bytes: Uint8Array,
   bounds: JsonBounds,
@@ -76,7 +81,7 @@ export function parseWithin(
   try {
     return ok(parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()))
   } catch (error) {
-    // Its message may have a secret in it that stands where the text goes wrong.
+    // The error message may quote a secret at the place of the mistake.
     const [place] = /at position \d+ \(line \d+ column \d+\)$/.exec(errorText(error)) ?? []
     return fail({ tooMuch: false, detail: place === undefined ? 'is not JSON' : `is not JSON: ${place}` })
   }

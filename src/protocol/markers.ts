@@ -1,7 +1,7 @@
 /*
- * What a plugin says to the server in its log: `##[start: comment]…##[end: comment]` adds a comment to the task,
- * `##[start: status]…##[end: status]` sets its status line. Both may span lines. A logger writes its prefix before
- * the message; those of the plugins' SDKs once, others before each line.
+ * The markers by which a plugin speaks to the server in its log: `##[start: comment]…##[end: comment]` adds a
+ * comment to the task, `##[start: status]…##[end: status]` sets its status line. Both may span lines. A
+ * logger writes its prefix before the message; those of the plugins' SDKs once, others before each line.
  */
 
 /** Bytes after which a marker that has no end is text. */
@@ -20,13 +20,13 @@ export interface Markers {
   comments: string[]
   /** The latest; absent where none was set. */
   status_line?: string
-  /** How far the bytes are done with. The next search begins there, with more bytes. */
+  /** The offset of the next search, which begins there with more bytes. */
   scanned: number
 }
 
 /**
- * Finds markers in bytes of a log from an offset on. A search that goes on where the last one ended finds the same as
- * one in the whole log; less than `longestMarker` and a little more is left to it.
+ * Finds markers in bytes of a log from an offset on. A search that resumes where the last one ended finds the
+ * same markers as one in the whole log; less than `longestMarker` and a little more is left for it.
  */
 export function scanMarkers(bytes: Uint8Array, from = 0): Markers {
   const log = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -61,7 +61,10 @@ function nextStart(log: Buffer, from: number): { at: number; kind: Kind } | unde
   return undefined
 }
 
-/** What stands before a marker in its line, as far as it has not been looked at. No more is searched than may be it. */
+/**
+ * The text before a marker in its line, as far as it has not been looked at. No more is searched than may be
+ * that text.
+ */
 function prefixBefore(log: Buffer, from: number, at: number): Buffer {
   const before = log.subarray(Math.max(from, at - longestPrefix), at)
   return before.subarray(before.lastIndexOf('\n') + 1)
@@ -74,7 +77,7 @@ function tailFrom(log: Buffer, from: number): number {
   for (let at = text.indexOf('#'); at !== -1; at = text.indexOf('#', at + 1))
     if (kinds.some(kind => startOf(kind).startsWith(text.slice(at))))
       return tail + at - prefixBefore(log, from, tail + at).length
-  // A line that is not over: it may be the prefix of a marker.
+  // This line is not over: it may be the prefix of a marker.
   return log.length - prefixBefore(log, from, log.length).length
 }
 
@@ -99,7 +102,7 @@ export function withoutMarkers(text: string): string {
 
 const allMarkers = kinds.flatMap(kind => [startOf(kind), endOf(kind)])
 
-/** The same for a log that comes in pieces; what may become a marker is held back. */
+/** The same for a log that comes in pieces; bytes that may become a marker are held back. */
 export class ShownLog {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   #rest = ''

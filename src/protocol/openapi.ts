@@ -1,18 +1,26 @@
 /*
  * The OpenAPI document, written from the table of calls: the schemas in it are those that validate.
  */
+
 import type { TSchema } from 'typebox'
-import { type Access, api, type Call, type CallName, type MediaType } from './api.ts'
-import * as messages from './messages.ts'
+import { defined } from '../result.ts'
+import { type CallName, callNames, specOf } from './api.ts'
+import type { Access, CallSpec, MediaType } from './call.ts'
+import { Problem } from './messages/problem.ts'
+import { Credentials } from './messages/registration.ts'
+import { SecretValues } from './messages/reservations.ts'
 import { problems, problemType } from './problem.ts'
 
 /** A part of the document: JSON. */
 type Json = Record<string, unknown>
 
 const kinds: Record<Exclude<Access, 'open'>, string> = {
-  admin: 'An operator: may do everything but what runners do.',
-  viewer: 'An operator that only reads.',
-  registration: 'Lets a machine register as a runner.',
+  admin: 'May do everything but what runners do, in every namespace.',
+  operator: 'Defines, runs and aborts jobs in its namespaces; one for all namespaces sets runners too.',
+  submitter:
+    'Runs the jobs that are defined in its namespaces, and sees the executions that it has asked for.',
+  viewer: 'Reads what is in its namespaces, runners and metrics.',
+  registration: 'Lets machines register as runners, within its scope.',
   runner: 'One session of one runner; from its registration. Reaches only what is its own.',
 }
 
@@ -21,6 +29,8 @@ const streams: Partial<Record<CallName, string>> = {
     'Events with JSON for data: first `state`; then `ping`, `settings`, `enable`, `disable`, `leader`, `standby`, `abort`, `execute-script`, `delete`.',
   readLog:
     'With `follow=true`: events `log` with `{offset, base64}`, their id being the offset behind them, and at the end `end` with `{state}`.',
+  events:
+    'Events with a number for their id, and JSON for data: first `ready`, behind whose number changes follow; then one for each thing that has changed: `execution`, `job`, `runner`, `group`, `schedule`. The header `Last-Event-ID`, or `after`, asks for the changes behind a number: they are known for 10 minutes. In place of those that are not, or are too many, comes `reset`: all that the reader knows may have changed. Every 15 seconds comes a comment, with the id up to which nothing more is to come. A reader that does not read is dropped.',
 }
 
 const headers = {
@@ -42,16 +52,15 @@ const headers = {
 /** The document; each call makes it anew. */
 export function openApiDocument(): Json {
   const schemas: Json = {}
-  const calls = Object.entries(api) as [CallName, Call][]
+  const calls = callNames.map(name => [name, specOf(name)] as const)
   const paths: Record<string, Json> = {}
   for (const [name, call] of calls) {
     const method = call.method.toLowerCase()
     paths[call.path] = { ...paths[call.path], [method]: operation(name, call, schemas) }
   }
-  for (const message of Object.values(messages)) {
-    // Events of the command channel, which no operation names.
-    if (typeof message === 'object' && '$id' in message) component(message as unknown as TSchema, schemas)
-  }
+  for (const [, call] of calls)
+    for (const event of Object.values(call.events ?? {})) component(event, schemas)
+  const [, problem] = [Credentials, Problem, SecretValues].map(schema => component(schema, schemas))
   return {
     openapi: '3.1.0',
     info: {
@@ -68,7 +77,7 @@ export function openApiDocument(): Json {
       responses: {
         Problem: {
           description: problemTable(),
-          content: { 'application/problem+json': { schema: component(messages.Problem, schemas) } },
+          content: { 'application/problem+json': { schema: problem } },
         },
       },
       securitySchemes: Object.fromEntries(
@@ -81,7 +90,7 @@ export function openApiDocument(): Json {
   }
 }
 
-function operation(name: CallName, call: Call, schemas: Json): Json {
+function operation(name: CallName, call: CallSpec, schemas: Json): Json {
   const parameters = [
     ...parametersOf(call.params, 'path'),
     ...parametersOf(call.query, 'query'),
@@ -98,8 +107,7 @@ function operation(name: CallName, call: Call, schemas: Json): Json {
     summary: call.summary,
     tags: [call.path.match(/^\/v1\/(\w+)/)?.[1] ?? 'service'],
     security: call.access.flatMap(kind => (kind === 'open' ? [] : [{ [kind]: [] }])),
-    ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: body }),
+    ...defined({ parameters: parameters.length === 0 ? undefined : parameters, requestBody: body }),
     responses: {
       ...Object.fromEntries(answers),
       default: { $ref: '#/components/responses/Problem' },
@@ -115,13 +123,12 @@ function parametersOf(schema: TSchema | undefined, place: 'path' | 'query'): Jso
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: place,
-    ...(required.includes(name) ? { required: true } : {}),
-    ...(description === undefined ? {} : { description }),
+    ...defined({ required: required.includes(name) || undefined, description }),
     schema,
   }))
 }
 
-function bodyOf({ body, bodyType, form }: Call, schemas: Json): Json | undefined {
+function bodyOf({ body, bodyType, form }: CallSpec, schemas: Json): Json | undefined {
   if (bodyType !== undefined) return { required: true, content: { [bodyType]: {} } }
   if (body === undefined) return undefined
   const schema = component(body, schemas)
@@ -156,6 +163,7 @@ const words: Record<number, string> = {
   200: 'Done.',
   201: 'Made.',
   202: 'Under way.',
+  302: 'Elsewhere: the header Location says where.',
   204: 'Done; there is nothing to say.',
   503: 'It does not work.',
 }
@@ -166,15 +174,19 @@ function component(schema: TSchema, schemas: Json): Json {
   return lift(plain, schemas) as Json
 }
 
-function lift(value: unknown, schemas: Json): unknown {
-  if (Array.isArray(value)) return value.map(item => lift(item, schemas))
+/** The same for any part of a schema; `place` is where the document has its components. */
+export function lift(value: unknown, schemas: Json, place = '#/components/schemas/'): unknown {
+  if (Array.isArray(value)) return value.map(item => lift(item, schemas, place))
   if (typeof value !== 'object' || value === null) return value
   const { $id, ...rest } = value as Json
-  const lifted = Object.fromEntries(Object.entries(rest).map(([key, item]) => [key, lift(item, schemas)]))
+  const lifted = Object.fromEntries(
+    Object.entries(rest).map(([key, item]) => [key, lift(item, schemas, place)]),
+  )
   // A property may be called $id; a schema's is a text.
-  if (typeof $id !== 'string') return $id === undefined ? lifted : { $id: lift($id, schemas), ...lifted }
+  if (typeof $id !== 'string')
+    return $id === undefined ? lifted : { $id: lift($id, schemas, place), ...lifted }
   schemas[$id] = lifted
-  return { $ref: `#/components/schemas/${$id}` }
+  return { $ref: `${place}${$id}` }
 }
 
 function problemTable(): string {

@@ -1,5 +1,6 @@
 /*
- * Sealing as the plugins' SDKs do it: base64( nonce[16] ‖ ciphertext ‖ tag[16] ), AES-256-GCM, no additional data.
+ * Sealing as the plugins' SDKs do it: base64( nonce[16] ‖ ciphertext ‖ tag[16] ), AES-256-GCM, no additional
+ * data.
  */
 import { fail, ok, type Result } from '../result.ts'
 
@@ -14,10 +15,10 @@ export function seal(plain: string | Uint8Array, key: Uint8Array): string {
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString('base64')
 }
 
-/** How many characters so many bytes have when they are sealed. */
+/** The number of characters of a sealed text of so many bytes. */
 export const sealedLength = (bytes: number): number => 4 * Math.ceil((nonceBytes + bytes + tagBytes) / 3)
 
-/** Opens what `seal` gave; fails where it was made under another key, or is damaged. */
+/** Opens a sealed text; fails where it was made under another key, or is damaged. */
 export function unseal(sealed: string, key: Uint8Array): Result<Buffer, 'cannot-be-opened'> {
   const bytes = Buffer.from(sealed, 'base64')
   if (bytes.length < nonceBytes + tagBytes) return fail('cannot-be-opened')
@@ -39,7 +40,7 @@ export function sealFor(publicKey: string, plain: string): string {
   return crypto.publicEncrypt({ key: publicKey, ...oaep }, Buffer.from(plain)).toString('base64')
 }
 
-/** Opens what `sealFor` gave. */
+/** Opens a text of `sealFor`. */
 export function unsealWith(privateKey: string, sealed: string): Result<string, 'cannot-be-opened'> {
   try {
     return ok(crypto.privateDecrypt({ key: privateKey, ...oaep }, Buffer.from(sealed, 'base64')).toString())
@@ -50,7 +51,7 @@ export function unsealWith(privateKey: string, sealed: string): Result<string, '
 
 /** Whether a text is the SPKI PEM of an RSA key of 3072 bits. */
 export function isRunnerKey(pem: string): boolean {
-  // Node makes a public key of a private one, too, which has no business here.
+  // Node accepts a private key here, too, and derives the public one: such a key is refused.
   if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) return false
   try {
     const key = crypto.createPublicKey({ key: pem, format: 'pem', type: 'spki' })

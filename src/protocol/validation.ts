@@ -1,21 +1,32 @@
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
+import { fail, ok, type Result } from '../result.ts'
 import { describeError } from './describe-error.ts'
 
-/** What a request was made of, as a person would call it; or a definition that goes into none. */
-export type Part = 'body' | 'entry' | 'query' | 'path' | 'definition'
+/**
+ * The part of a request that is checked, as a person would call it; or a definition that comes another way.
+ */
+export type RequestPart = 'body' | 'entry' | 'query' | 'path' | 'definition'
 
-/** Checks a value; of a query and a path it also makes numbers and booleans of texts, and puts defaults in. */
-export type Check = (value: unknown) => string | undefined
+/**
+ * Checks a value, and fails with a sentence. Texts of a query and a path become numbers and booleans in their
+ * place.
+ */
+export type Check<T> = (value: unknown) => Result<T, string>
 
-// Nothing is taken out of what was sent, and a body is taken as it is: what does not fit is said.
-const exact = new Ajv({ removeAdditional: false, coerceTypes: false, verbose: true })
-const fromText = new Ajv({ removeAdditional: false, coerceTypes: true, useDefaults: true, verbose: true })
+// A test holds the schemas of calls against the schema of schemas (validation.test.ts), so no start does. Without that an
+// Ajv costs next to nothing, and each check makes its own.
+const ours: Options = { meta: false, validateSchema: false, verbose: true, removeAdditional: false }
+// A body is taken as it is: an unknown field is refused, not removed, and no text becomes a number.
+const exact: Options = { ...ours, coerceTypes: false }
+const fromText: Options = { ...ours, coerceTypes: true, useDefaults: true }
 
-/** A check by a schema, compiled when it is first needed; it says what is wrong. */
-export function checkOf(part: Part, schema: object): Check {
-  let compiled: ValidateFunction | undefined
+/**
+ * A check by a schema, which is compiled when it is first needed; `T` is the type that the schema describes.
+ */
+export function checkOf<T = unknown>(part: RequestPart, schema: object): Check<T> {
+  let compiled: ValidateFunction<T> | undefined
   return value => {
-    compiled ??= (part === 'query' || part === 'path' ? fromText : exact).compile(schema)
-    return compiled(value) ? undefined : describeError(compiled.errors?.[0], `the ${part}`)
+    compiled ??= new Ajv(part === 'query' || part === 'path' ? fromText : exact).compile<T>(schema)
+    return compiled(value) ? ok(value) : fail(describeError(compiled.errors?.[0], `the ${part}`))
   }
 }

@@ -1,9 +1,9 @@
 /*
- * Everything that an attached runner tells of itself. Reporters live on these alone (report/attach.ts).
+ * Everything that an attached runner tells of itself. Reporters live on these alone (report/attach/lines.ts).
  */
-import type { PullProgress } from './executors/images.ts'
-import type { Life } from './session.ts'
-import type { JobEnd } from './spool.ts'
+import type { PullProgress } from './executors/image.ts'
+import type { JobEnd } from './job/job.ts'
+import type { Life } from './link/lifecycle.ts'
 
 /** Which execution it is about. */
 export interface JobRef {
@@ -13,9 +13,22 @@ export interface JobRef {
 }
 
 export type AttachEvent =
-  | { event: 'life:changed'; from: Life['state']; to: Life['state']; because?: string }
+  /**
+   * `unable_because`: of a runner that is ready, why it can start no job; `untried`: it has not tried yet whether it
+   * can, and `engine:ready` or `engine:failed` follows.
+   */
+  | {
+      event: 'life:changed'
+      from: Life['state']
+      to: Life['state']
+      because?: string
+      unable_because?: string
+      untried?: boolean
+    }
   | { event: 'runner:registered'; runner_id: string; session: number; server: string; name: string }
   | { event: 'registration:failed'; reason: string; message: string }
+  /** The server keeps the former values of these fields of the registration. */
+  | { event: 'registration:refused'; fields: string[]; message: string }
   | { event: 'connection:lost'; reason: string; message: string }
   | { event: 'connection:back'; seconds: number }
   | { event: 'clock:wrong'; difference_seconds: number }
@@ -28,7 +41,7 @@ export type AttachEvent =
   | ({ event: 'job:waits'; message: string; seconds: number } & JobRef)
   | ({ event: 'job:ended' } & JobRef & Pick<JobEnd, 'outcome' | 'exit_code' | 'reason' | 'error_message'>)
   | ({ event: 'job:delivered' } & JobRef)
-  /** It is none of this runner's any more; what there was of it has been removed. */
+  /** The execution is not this runner's any more, and its files have been removed. */
   | ({ event: 'job:dropped'; message: string } & JobRef)
   | ({ event: 'log:refused'; message: string; bytes: number } & JobRef)
   | ({ event: 'image:pull' } & JobRef & PullProgress)

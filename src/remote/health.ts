@@ -16,7 +16,7 @@ export interface Metric {
   samples: readonly { labels?: Record<string, string>; value: number }[]
 }
 
-export interface Health extends AsyncDisposable {
+export interface HealthEndpoints extends AsyncDisposable {
   url: string
 }
 
@@ -24,7 +24,7 @@ export interface Health extends AsyncDisposable {
 export async function serveHealth(
   listen: { host: string; port: number },
   facts: () => HealthFacts,
-): Promise<Result<Health, string>> {
+): Promise<Result<HealthEndpoints, string>> {
   const { createServer } = await import('node:http')
   const server = createServer({ keepAliveTimeout: 5000 }, (request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') =>
@@ -38,7 +38,11 @@ export async function serveHealth(
         return answer(200, 'live\n')
       case '/ready':
         if (state === 'ready' && problem === undefined) return answer(200, 'ready\n')
-        return answer(503, `${state}${problem === undefined ? '' : `: ${problem}`}\n`)
+        // A runner that is ready, but for this, is not.
+        return answer(
+          503,
+          `${[...(state === 'ready' ? [] : [state]), ...(problem === undefined ? [] : [problem])].join(': ')}\n`,
+        )
       case '/metrics':
         return answer(200, metrics().map(metricText).join(''), 'text/plain; version=0.0.4; charset=utf-8')
       default:

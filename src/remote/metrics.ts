@@ -1,7 +1,8 @@
 /* What `/metrics` of an attached runner says. */
-import type { Phase } from './assignment.ts'
+
 import type { Metric } from './health.ts'
-import type { Life } from './session.ts'
+import type { Phase } from './job/assignment-state.ts'
+import type { Life } from './link/lifecycle.ts'
 
 /** What is so when it is asked. */
 export interface MetricFacts {
@@ -13,8 +14,8 @@ export interface MetricFacts {
   freeSlots: number
   /** How far each execution is. */
   phases: readonly Phase[]
-  /** What each container is at. */
-  seats: readonly string[]
+  /** What each slot is at. */
+  slots: readonly string[]
   /** Executions that ended since the start, by outcome. */
   ended: ReadonlyMap<string, number>
   /** Seconds, this clock less the server's. */
@@ -24,11 +25,14 @@ export interface MetricFacts {
 }
 
 const phases = ['confirming', 'preparing', 'running', 'delivering'] as const
-const seatStates = ['starting', 'busy', 'checking', 'idle', 'stopping'] as const
+const slotStates = ['starting', 'busy', 'checking', 'idle', 'stopping'] as const
 const outcomes = ['succeeded', 'failed', 'aborted'] as const
 
 const gauge = (name: string, help: string, value: number): Metric => ({
-  ...{ name: `runner_${name}`, type: 'gauge', help, samples: [{ value }] },
+  name: `runner_${name}`,
+  type: 'gauge',
+  help,
+  samples: [{ value }],
 })
 
 /** One sample for each of the names, whatever there is of it. */
@@ -51,12 +55,16 @@ export function metricsOf(facts: MetricFacts): Metric[] {
     gauge('capacity', 'Jobs at a time, as the server says.', facts.capacity),
     gauge('free_slots', 'Jobs that could be taken now.', facts.freeSlots),
     {
-      ...{ name: 'runner_executions', type: 'gauge', help: 'Executions by how far they are.' },
+      name: 'runner_executions',
+      type: 'gauge',
+      help: 'Executions by how far they are.',
       samples: samples('phase', phases, among(facts.phases)),
     },
     {
-      ...{ name: 'runner_executors', type: 'gauge', help: 'Containers by what they are at.' },
-      samples: samples('state', seatStates, among(facts.seats)),
+      name: 'runner_executors',
+      type: 'gauge',
+      help: 'Slots by their state.',
+      samples: samples('state', slotStates, among(facts.slots)),
     },
     {
       name: 'runner_executions_ended_total',

@@ -1,40 +1,55 @@
 /*
- * What earlier processes have left: what the spool says, and the containers that carry this runner's name. They are
- * matched, and every execution is taken up where it is.
+ * What earlier processes have left: what the spool says, and the slots that carry this runner's name. They
+ * are matched, and every execution is taken up where it is.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { waitAfter } from './backoff.ts'
-import { pause } from './bell.ts'
-import type { Workshop } from './executor-host.ts'
-import type { Executor } from './executors/executor.ts'
-import { removeTree } from './executors/remove-tree.ts'
-import type { Room } from './room.ts'
-import type { Execution, Spool } from './spool.ts'
-import type { Work } from './work.ts'
+import { basename, join } from 'node:path'
+import { waitAfter } from '../system/backoff.ts'
+import { removeTree } from '../system/remove-tree.ts'
+import { pause } from '../system/wait.ts'
+import type { RunnerContext } from './context.ts'
+import type { SlotRef } from './executors/executor.ts'
+import type { Beginning } from './job/assignment-state.ts'
+import type { Assignments } from './job/assignments.ts'
+import { newerText, type Spool, type SpooledExecution } from './job/spool.ts'
+import type { ExecutorRuntime } from './pool/host.ts'
+
+/** Seconds between two tries at a backend that does not answer. */
+const longestWait = 10
 
 /** What is in the spool at the start. */
-export interface Found {
+export interface SpoolFindings {
   /** They have ended: their results wait for the server. */
-  finished: Execution[]
-  /** They may have been handed over to an executor. */
-  begun: Execution[]
+  finished: SpooledExecution[]
+  /** They may have been started. */
+  begun: SpooledExecution[]
   /** They were not. */
-  waiting: Execution[]
+  waiting: SpooledExecution[]
+  /** Ids of those that a newer release has written: they are left alone, and so is what they may run in. */
+  newer: string[]
 }
 
 /** Looks at the spool; what was never this runner's is removed. */
-export async function findInSpool(spool: Spool, room: Room): Promise<Found> {
-  const { executions, damaged } = spool.all()
-  const found: Found = { finished: [], begun: [], waiting: [] }
+export async function findInSpool(
+  spool: Spool,
+  { emit }: Pick<RunnerContext, 'emit'>,
+): Promise<SpoolFindings> {
+  const { executions, damaged, newer } = spool.all()
+  const found: SpoolFindings = {
+    finished: [],
+    begun: [],
+    waiting: [],
+    newer: newer.map(path => basename(path)),
+  }
+  for (const directory of newer) emit({ event: 'notice', message: newerText(directory) })
   for (const directory of damaged) {
     // What breaks off was not confirmed, unless more follows.
     if (!['place.json', 'end.json'].some(name => existsSync(join(directory, name))))
       await removeTree(directory)
     else
-      room.emit({
+      emit({
         event: 'notice',
-        message: `what is in ${directory} cannot be read; nothing is done with it`,
+        message: `the record of a job in ${directory} cannot be read, so the job is left alone: restore its files, or remove the directory to give the job up`,
       })
   }
   for (const execution of executions) {
@@ -42,58 +57,103 @@ export async function findInSpool(spool: Spool, room: Room): Promise<Found> {
     else if (execution.end !== undefined) found.finished.push(execution)
     else if (execution.mayHaveStarted) found.begun.push(execution)
     else {
-      // Its executor goes, with what was put there for it.
-      if (execution.place !== undefined) execution.clearPlace()
+      // Its slot goes, with what was put there for it.
+      if (execution.state !== undefined) execution.clearPlace()
       found.waiting.push(execution)
     }
   }
   return found
 }
 
-/** Delivers what has ended: no engine is needed for that. */
-export async function recoverEnded({ finished }: Found, work: Work): Promise<void> {
+/** Delivers what has ended: no backend has to answer for that. */
+export async function recoverEnded(
+  { finished }: SpoolFindings,
+  assignments: Assignments,
+  { host }: Pick<RunnerContext, 'host'>,
+): Promise<void> {
   for (const execution of finished) {
-    await execution.tidy()
-    work.begin(execution, execution.lease!, { at: 'delivering' })
+    const { state, directory } = execution
+    if (execution.makeEndLast().ok && state !== undefined) await host.backend.kept(state, directory).trim()
+    begin(execution, assignments, { at: 'delivering' })
   }
 }
 
-/** Takes up what was begun, and removes containers that belong to nothing. Settles when all of them are matched. */
+/** Takes up what was begun, and closes slots that belong to nothing. Settles when all of them are matched. */
 export async function recoverBegun(
-  { begun, waiting, finished }: Found,
-  workshop: Workshop,
-  work: Work,
-  room: Room,
+  { begun, waiting, finished, newer }: SpoolFindings,
+  { pool }: ExecutorRuntime,
+  assignments: Assignments,
+  context: RunnerContext,
 ): Promise<void> {
-  const executors = await adoptAll(workshop, room)
-  if (executors === undefined) return
-  for (const execution of waiting) work.begin(execution, execution.lease!, { at: 'confirming' })
+  const slots = await slotsOf(context)
+  if (slots === undefined) return
+  const leftAlone = [...newer]
+  for (const execution of waiting) begin(execution, assignments, { at: 'confirming' })
   const used = new Set<string>()
   for (const execution of begun) {
-    const executor = executors.get(execution.place!.executor_id)
-    if (executor !== undefined) {
-      used.add(executor.id)
-      workshop.pool.adopt(executor)
+    const beginning = await beginningOf(execution, context)
+    if (beginning === undefined) return
+    if (beginning.at === 'newer') {
+      leftAlone.push(execution.id)
+      assignments.leaveAlone([execution.id])
+      continue
     }
-    work.begin(execution, execution.lease!, { at: 'running', executor })
+    if (beginning.at === 'running' && beginning.handle.slot !== undefined) {
+      used.add(beginning.handle.slot.id)
+      pool.adopt(beginning.handle.slot)
+    }
+    begin(execution, assignments, beginning)
   }
-  const strangers = [...executors.values()].filter(({ id }) => !used.has(id))
-  for (const executor of strangers) workshop.pool.remove(executor)
-  const [running, ended] = [begun.length, finished.length]
-  if (running + ended + waiting.length + strangers.length > 0)
-    room.emit({
-      ...{ event: 'runner:recovered', running, finished: ended, waiting: waiting.length },
+  // A slot that nothing here knows may have a job of a newer release in it.
+  const strangers = leftAlone.length > 0 ? [] : slots.filter(({ id }) => !used.has(id))
+  if (leftAlone.length > 0) context.host.keepStrangers()
+  for (const ref of strangers) pool.remove(ref)
+  const running = begun.length + newer.length - leftAlone.length
+  if (running + finished.length + waiting.length + strangers.length > 0)
+    context.emit({
+      event: 'runner:recovered',
+      running,
+      finished: finished.length,
+      waiting: waiting.length,
       removed: strangers.length,
     })
 }
 
-async function adoptAll(workshop: Workshop, room: Room): Promise<Map<string, Executor> | undefined> {
-  const { edges, host, over } = room
+function begin(execution: SpooledExecution, assignments: Assignments, beginning: Beginning): void {
+  const { lease } = execution
+  // `findInSpool` keeps none without one.
+  if (lease !== undefined) assignments.begin(execution, lease, beginning)
+}
+
+/** Finds a job that may have been started, for as long as that takes; undefined: ended before that. */
+async function beginningOf(
+  execution: SpooledExecution,
+  { host, emit, edges, back, over }: RunnerContext,
+): Promise<Beginning | { at: 'newer' } | undefined> {
+  const { state, directory } = execution
+  if (state === undefined) return { at: 'lost', message: 'the record of its place is gone' }
   for (let failures = 0; !over.aborted; ) {
-    const adopted = await workshop.executors.adopt()
-    if (adopted.ok) return new Map(adopted.value.map(executor => [executor.id, executor]))
-    host.suspect(adopted.failure.message)
-    await pause(edges.clock, Math.min(10, waitAfter(++failures, edges.chance.random())), room.back, over)
+    const found = await host.backend.recover(state, directory, over)
+    if (found.ok) return { at: 'running', handle: found.value }
+    const { reason, message } = found.failure
+    if (reason === 'lost') return { at: 'lost', message }
+    if (reason === 'state-unknown') {
+      emit({ event: 'notice', message: `execution ${execution.id} is left alone: ${message}` })
+      return { at: 'newer' }
+    }
+    host.suspect(message)
+    await pause(edges.clock, Math.min(longestWait, waitAfter(++failures, edges.chance.random())), back, over)
+  }
+  return undefined
+}
+
+/** All slots of this runner, for as long as that takes; undefined: ended before that. */
+async function slotsOf({ host, edges, back, over }: RunnerContext): Promise<SlotRef[] | undefined> {
+  for (let failures = 0; !over.aborted; ) {
+    const listed = await host.backend.list()
+    if (listed.ok) return listed.value
+    host.suspect(listed.failure.message)
+    await pause(edges.clock, Math.min(longestWait, waitAfter(++failures, edges.chance.random())), back, over)
   }
   return undefined
 }

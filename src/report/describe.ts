@@ -1,10 +1,11 @@
 import type { Event, ProcessFact, ResumeFact, TryEnd } from '../event.ts'
-import { escaped, shown } from '../process/printable.ts'
+import { counted } from '../system/counted.ts'
+import { escaped, shown } from '../system/printable.ts'
 
-/** How much is told. */
+/** How much of a run is shown. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose'
 
-/** How much a line matters; the names are syslog's. */
+/** The importance of a line; the names are syslog's. */
 export type Priority = 'err' | 'warning' | 'notice' | 'info' | 'debug'
 
 /** One line for a person. */
@@ -18,7 +19,7 @@ const mostProcesses = 8
 
 type Ending = Pick<TryEnd, 'exit_code' | 'signal' | 'failure'>
 
-/** What a person reads of an event; the output of tasks is not among it. */
+/** The lines for an event, without the output of tasks. */
 export function describe(
   event: Event,
   verbosity: Verbosity,
@@ -47,14 +48,17 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
     case 'try:started': {
       const subject = event.kind === 'halt' ? `halt task ${shown(event.task)}` : shown(event.task)
       const tries = event.kind === 'halt' ? '' : ` (try ${event.try_num} of ${event.max_tries})`
-      const limit = event.max_time === 0 ? 'no time limit' : `time limit ${seconds(event.max_time)}`
+      const limit = event.max_time === 0 ? 'no time limit' : `time limit ${durationText(event.max_time)}`
       return [line('info', `${subject}: started${tries}`), line('debug', `${subject}: ${limit}`)]
     }
     case 'try:running':
       return [line('debug', `${shown(event.task)}: pid ${event.pid}`)]
     case 'output:late':
       return [
-        line('debug', `${shown(event.task)}: ${event.bytes} bytes more from what it left in the background`),
+        line(
+          'debug',
+          `${shown(event.task)}: ${counted(event.bytes, 'byte')} more from what it left in the background`,
+        ),
       ]
     case 'reboot:asked': {
       const number = `${event.reboots} of at most ${event.max_reboots}`
@@ -62,7 +66,10 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
     }
     case 'try:limit':
       return [
-        line('warning', `${shown(event.task)}: has run ${seconds(event.max_time)}, its max_time; ending it`),
+        line(
+          'warning',
+          `${shown(event.task)}: has run ${durationText(event.max_time)}, its max_time; ending it`,
+        ),
       ]
     case 'try:ended':
       return tryEnded(event, outputShown)
@@ -75,10 +82,12 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
       const again =
         event.next_task === event.task ? 'trying it again' : `trying again from ${shown(event.next_task)}`
       const tries = `try ${event.try_num} of ${event.max_tries}`
-      return [line('notice', `${shown(event.task)}: ${again} in ${seconds(event.delay_seconds)} (${tries})`)]
+      return [
+        line('notice', `${shown(event.task)}: ${again} in ${durationText(event.delay_seconds)} (${tries})`),
+      ]
     }
     case 'task:given-up': {
-      const go = event.required ? 'giving up' : 'not required: going on without it'
+      const go = event.required ? 'giving up' : 'not required: continuing without it'
       return [
         line(event.required ? 'err' : 'warning', `${shown(event.task)}: failed ${times(event.tries)}; ${go}`),
       ]
@@ -102,13 +111,13 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
 function resumed({ run_id, done }: ResumeFact): Line {
   const names = done.map(shown).join(', ')
   const text = done.length === 0 ? 'nothing of it was done' : `done, and not run again: ${names}`
-  return line('notice', `going on with run ${run_id}; ${text}`)
+  return line('notice', `resuming run ${run_id}; ${text}`)
 }
 
 function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): Line[] {
   const good = event.outcome === 'OK'
   const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${shown(event.task)}: ${event.outcome}`
-  const facts = [...(good ? [] : [describeEnding(event)]), seconds(event.duration_seconds)]
+  const facts = [...(good ? [] : [describeEnding(event)]), durationText(event.duration_seconds)]
   const lines = [line(good ? 'info' : 'warning', `${subject} (${facts.join(', ')})`)]
   lines.push(...endedWithIt(event))
   if (event.log.left_out > 0) {
@@ -130,7 +139,7 @@ function endedWithIt({ killed, survivors }: Pick<TryEnd, 'killed' | 'survivors'>
 
 function runEnded(event: Event & { event: 'run:ended' }): Line[] {
   const run = `run ${event.run_id}`
-  const time = seconds(event.duration_seconds)
+  const time = durationText(event.duration_seconds)
   const by = event.task === undefined ? '' : ` ${shown(event.task)}`
   const why = event.failure === undefined ? '' : ` (${describeEnding(event.failure)})`
   const last = quoted('err', event.failure?.last_lines ?? [])
@@ -144,7 +153,7 @@ function runEnded(event: Event & { event: 'run:ended' }): Line[] {
     case 'exited':
       return [line('err', `${run} was stopped by${by}${why} after ${time}`), ...last]
     case 'reboot':
-      return [line('notice', `${run} goes on after the reboot that${by} asked for (after ${time})`)]
+      return [line('notice', `${run} continues after the reboot that${by} asked for (after ${time})`)]
     case 'interrupted':
       return [line('err', `${run} was interrupted${by === '' ? '' : ` at${by}`} after ${time}`)]
   }
@@ -152,7 +161,8 @@ function runEnded(event: Event & { event: 'run:ended' }): Line[] {
 
 /** `exit status 1`, `killed by SIGKILL`, `ran longer than its max_time, 5 s`. */
 export function describeEnding({ exit_code, signal, failure }: Ending): string {
-  if (failure?.reason === 'timed-out') return `ran longer than its max_time, ${seconds(failure.max_time)}`
+  if (failure?.reason === 'timed-out')
+    return `ran longer than its max_time, ${durationText(failure.max_time)}`
   if (failure !== undefined) return failure.message
   if (signal !== undefined) return `killed by ${signal}`
   return `exit status ${exit_code}`
@@ -182,7 +192,7 @@ export function processes(facts: readonly ProcessFact[]): string {
 }
 
 /** A duration for a person: `4 ms`, `1.25 s`, `12.3 s`, `3 min 5 s`, `2 h 4 min`. */
-export function seconds(value: number): string {
+export function durationText(value: number): string {
   if (value < 1) return `${Math.round(value * 1000)} ms`
   if (value < 10) return `${Number(value.toFixed(2))} s`
   if (value < 120) return `${Number(value.toFixed(1))} s`

@@ -1,21 +1,21 @@
 import type { Clock } from '../edges.ts'
 import { errorCode, errorText } from '../result.ts'
 
-/** A program that is told something on its standard input, and then ends. */
+/** A program that reads a message from its standard input, and then ends. */
 export interface Feed {
   command: string
   args: readonly string[]
-  input?: string
-  /** Seconds that it gets. */
-  patience: number
+  input?: string | undefined
+  /** Seconds that the program gets. */
+  timeout: number
   clock: Clock
 }
 
 /**
- * Runs a program of the system that passes a message on; resolves to what went wrong, if anything did, when it
- * has ended. Never rejects.
+ * Runs a program of the system that passes a message on; resolves at its end, to the problem if there was
+ * one. Never rejects.
  */
-export function feed({ command, args, input, patience, clock }: Feed): Promise<string | undefined> {
+export function feed({ command, args, input, timeout, clock }: Feed): Promise<string | undefined> {
   const { spawn } = process.getBuiltinModule('node:child_process')
   const over = new AbortController()
   return new Promise<string | undefined>(resolve => {
@@ -25,7 +25,8 @@ export function feed({ command, args, input, patience, clock }: Feed): Promise<s
     }
     let child: ReturnType<typeof spawn>
     try {
-      // In a session of its own: a Ctrl-C is for the run, whose end it has yet to tell.
+      // The program has a session of its own: a Ctrl-C must not end it before it has passed on the end of the
+      // run.
       child = spawn(command, args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
     } catch (error) {
       return end(errorText(error))
@@ -39,6 +40,6 @@ export function feed({ command, args, input, patience, clock }: Feed): Promise<s
     })
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
-    clock.sleep(patience, over.signal).then(() => child.kill('SIGKILL'))
+    clock.sleep(timeout, over.signal).then(() => child.kill('SIGKILL'))
   })
 }

@@ -1,4 +1,4 @@
-import { TerminalText } from '../process/printable.ts'
+import { TerminalText } from '../system/printable.ts'
 import type { Out } from './stream.ts'
 
 /** Writes the output of jobs and tasks: harmless onto a terminal, byte for byte anywhere else. */
@@ -18,12 +18,12 @@ export class JobOutput {
     return this.#write(this.#shown.push(data))
   }
 
-  /** To be called before other words are written, on the same terminal: they get a line of their own. */
+  /** Call it before other lines are written on the same terminal: they get a line of their own. */
   fresh(): void | Promise<void> {
     return this.#write(this.#shown?.fresh() ?? '')
   }
 
-  /** To be called when the output is over; another one may follow. */
+  /** Ends the output; another one may follow. */
   end(): void | Promise<void> {
     const rest = this.#shown?.end() ?? ''
     this.#shown = undefined

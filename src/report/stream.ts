@@ -1,17 +1,19 @@
 import type { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 
-/** Where a report goes. */
+/** The destination of a report. */
 export interface Out {
-  /** The data may be reused once this has returned. A promise asks to wait before more is written. */
+  /**
+   * The data may be reused once this has returned. A promise asks the caller to wait before it writes more.
+   */
   write(data: Uint8Array | string): void | Promise<void>
   /** Whether a terminal shows it. */
   readonly terminal?: boolean
 }
 
 /**
- * Writes to a stream with back-pressure, and goes on without it when its reader has gone: a closed terminal
- * costs the view, never the task. `onLost` is told once.
+ * Writes to a stream with back-pressure, and drops all data when its reader has gone: a closed terminal costs
+ * the view, never the task. `onLost` is called once.
  */
 export function streamOut(stream: Writable, onLost: (error: Error) => void = () => {}): Out {
   neverBlock(stream)
@@ -27,7 +29,10 @@ export function streamOut(stream: Writable, onLost: (error: Error) => void = () 
     relieve()
   })
   stream.on('drain', relieve)
-  /** A stream keeps what it cannot write at once, and the data are not ours to keep: so a copy, used again. */
+  /**
+   * A stream keeps data that it cannot write at once, but the caller may reuse them: so it gets a copy, in a
+   * buffer that is used again.
+   */
   let spare = Buffer.alloc(0)
   const copy = (data: Uint8Array) => {
     if (spare.length < data.length) spare = Buffer.allocUnsafeSlow(Math.max(65536, data.length))
@@ -48,8 +53,8 @@ export function streamOut(stream: Writable, onLost: (error: Error) => void = () 
 }
 
 /**
- * Node writes to a terminal as to a file: one that is stopped (Ctrl-S) would stop this process. A terminal that could not
- * be opened anew for this process still does.
+ * Node writes to a terminal as to a file: one that is stopped (Ctrl-S) would stop this process. A terminal
+ * that could not be opened anew for this process still stops it.
  */
 export function neverBlock(stream: Writable & { isTTY?: boolean }): void {
   if (!stream.isTTY) return

@@ -13,36 +13,40 @@ const pause = 0.5
 const mostFailures = 5
 
 /** Seconds that systemd-notify gets. */
-const patience = 10
+const notifyTimeout = 10
 
 /** Characters of a status line: it is one line of `systemctl status`. */
 const longestStatus = 300
 
-/** What systemd gives a service for talking to it. It is for runner alone: no task may speak in its name. */
+/**
+ * The variables by which a service talks to systemd. They are for runner alone: no task may speak in its
+ * name.
+ */
 export const notifyVariables = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const
 
 /** A service's line to systemd (sd_notify(3)). */
-export interface Notifier {
-  /** Tells the values of variables: READY, STATUS and the like. */
-  tell(message: Record<string, string>): void
+export interface SystemdNotifier {
+  /** Sends the values of variables: READY, STATUS and the like. */
+  notify(message: Record<string, string>): void
   close(): void
 }
 
 /**
- * Opens the line to systemd. Until it is closed, it asks for more time from the event loop, so that a loop that hangs
- * is ended by the unit's start time-out or its watchdog. `onLost` is told once when nothing can be told.
+ * Opens the line to systemd. Until it is closed, it asks for more time from the event loop, so that a loop
+ * that hangs is ended by the unit's start time-out or its watchdog. `onLost` is called once when systemd
+ * cannot be reached.
  */
 export function systemdNotifier(
   env: NodeJS.ProcessEnv,
   onLost: (message: string) => void,
   clock: Clock,
-): Notifier {
+): SystemdNotifier {
   const closed = new AbortController()
-  /** What is yet to be told; of each variable only the last value counts. */
+  /** Values that are still to be sent; of each variable only the last one counts. */
   const pending = new Map<string, string>()
   let busy = false
   let lost = false
-  let said = false
+  let reported = false
   let failures = 0
   const send = async () => {
     if (busy) return
@@ -51,13 +55,13 @@ export function systemdNotifier(
       const message = [...pending]
       const args = message.map(([name, value]) => `${name}=${value}`)
       pending.clear()
-      const problem = await feed({ command: 'systemd-notify', args, patience, clock })
+      const problem = await feed({ command: 'systemd-notify', args, timeout: notifyTimeout, clock })
       if (problem !== undefined) {
-        // A boot may be too busy for once; only a program that is not there never will be.
+        // A busy boot may make one call fail; only a missing program makes all of them fail.
         lost = problem.endsWith('is not installed')
-        if (!said) onLost(problem)
-        said = true
-        // READY=1 is told only once.
+        if (!reported) onLost(problem)
+        reported = true
+        // READY=1 is sent only once.
         if (++failures <= mostFailures)
           for (const [name, value] of message) if (!pending.has(name)) pending.set(name, value)
       } else failures = 0
@@ -65,24 +69,24 @@ export function systemdNotifier(
     }
     busy = false
   }
-  const tell = (message: Record<string, string>) => {
+  const notify = (message: Record<string, string>) => {
     for (const [name, value] of Object.entries(message)) pending.set(name, value)
     void send()
   }
   const hang = hangOf(env)
   const keepAlive = async () => {
     while (!closed.signal.aborted) {
-      tell({ EXTEND_TIMEOUT_USEC: String(Math.round(hang * 1e6)), WATCHDOG: '1' })
+      notify({ EXTEND_TIMEOUT_USEC: String(Math.round(hang * 1e6)), WATCHDOG: '1' })
       await clock.sleep(hang / 3, closed.signal)
     }
   }
   void keepAlive()
-  return { tell, close: () => closed.abort() }
+  return { notify, close: () => closed.abort() }
 }
 
 /**
- * Tells systemd how a run goes: the running task and try, and then the result, as the status of the unit; READY=1
- * when the chain has succeeded; STOPPING=1 when it was asked to stop.
+ * Tells systemd how a run goes: the running task and try, and then the result, as the status of the unit;
+ * READY=1 when the chain has succeeded; STOPPING=1 when it was asked to stop.
  */
 export function systemdReporter(
   env: NodeJS.ProcessEnv,
@@ -90,11 +94,11 @@ export function systemdReporter(
   clock: Clock,
 ): { emit: Emit; close(): void } {
   const lost = (problem: string) => onLost(`systemd is not told how the run goes: ${problem}`)
-  const { tell, close } = systemdNotifier(env, lost, clock)
+  const { notify, close } = systemdNotifier(env, lost, clock)
   return {
     emit(event) {
       const message = messageOf(event)
-      if (message !== undefined) tell(message)
+      if (message !== undefined) notify(message)
     },
     close,
   }

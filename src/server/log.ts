@@ -1,14 +1,17 @@
 import type { Clock } from '../edges.ts'
-import { escaped, jsonText } from '../process/printable.ts'
+import { asciiWord, escaped, jsonText } from '../system/printable.ts'
 
 export type Level = 'debug' | 'info' | 'warning' | 'error'
 
-/** What the server tells of itself: a sentence, and facts that programs can look for. Never a secret. */
+/** A line in the log of the server: a sentence, and facts that programs can look for. Never a secret. */
 export type Log = (level: Level, message: string, facts?: Record<string, unknown>) => void
 
 const order: readonly Level[] = ['debug', 'info', 'warning', 'error']
 
-/** A log of JSON objects, one a line; or of plain lines for a person. `least` is the level from which it tells. */
+/**
+ * A log of JSON objects, one a line; or of plain lines for a person. `least` is the lowest level that it
+ * writes.
+ */
 export function makeLog(
   write: (line: string) => void,
   { json, least, clock }: { json: boolean; least: Level; clock: Clock },
@@ -22,6 +25,8 @@ export function makeLog(
   }
 }
 
+const plainValue = new RegExp(`^${asciiWord}+$`)
+
 function plain(value: unknown): string {
-  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : jsonText(value)
+  return typeof value === 'string' && plainValue.test(value) ? value : jsonText(value)
 }

@@ -1,12 +1,18 @@
+import { StoreFailure, type StoreFailureReason } from '../store/failure.ts'
 import type { Log } from './log.ts'
-import { StoreFailure, type StoreFailureReason } from './store/failure.ts'
 
 /** Seconds between two lines about the same outage. */
 const every = 60
-/** Failures of the store as a whole, which pass when somebody mends it; what is wrong with one row is told each time. */
+/**
+ * Failures of the store as a whole, which pass when somebody repairs it; a failure of one row has a line each
+ * time.
+ */
 const outages: readonly StoreFailureReason[] = ['unavailable', 'disk-full', 'read-only', 'in-use', 'closed']
 
-/** Tells of a store that does not work: when that begins, once a minute, and when it works again; not for each call. */
+/**
+ * Tells of a store that does not work: when that begins, once a minute, and when it works again; not for each
+ * call.
+ */
 export class OutageLog {
   readonly #log: Log
   /** Seconds. */

@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import t from 'tap'
 import { envTarget } from '../../src/chain/env-command.ts'
 import { checkStartable } from '../../src/chain/startable.ts'
@@ -44,8 +44,9 @@ t.test('a first line with env is judged as env itself does', async t => {
   for (const [number, [line, starts]] of lines.entries()) {
     const file = join(dir, String(number))
     writeFileSync(file, `#!/usr/bin/env${line.replace('$DIR', dir)}\nexit 42\n`, { mode: 0o755 })
-    const { status } = spawnSync(file, { env: { PATH: path }, stdio: 'ignore' })
-    t.equal(status === 42, starts, `env: ${line}`)
+    const given = { env: { PATH: path }, extendEnv: false }
+    const { exitCode } = execaSync(file, { ...given, stdio: 'ignore', reject: false })
+    t.equal(exitCode === 42, starts, `env: ${line}`)
     t.equal(checkStartable(file, false, path).ok, starts, `runner: ${line}`)
   }
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildRunnerName, compareBytes, taskName } from '../../src/chain/names.ts'
+import { buildRunnerName, taskName } from '../../src/chain/names.ts'
 
 t.test('a name is the file name less a number before it and its last suffix', async t => {
   const names = {
@@ -30,8 +30,3 @@ t.test(
     for (const [file, name] of Object.entries(names)) t.equal(buildRunnerName(file), name, file)
   },
 )
-
-t.test('names are ordered by their bytes', async t => {
-  const ordered = ['10-x', '2-y', 'A', 'Z', 'a', 'ä', '\u{ff5e}', '\u{1f600}']
-  t.same(ordered.toReversed().sort(compareBytes), ordered)
-})

@@ -1,108 +1,106 @@
+import fc from 'fast-check'
 import t from 'tap'
-import { rigTest } from '../support/rig.ts'
+import type { Task } from '../../src/chain/discover.ts'
+import { orderTasks } from '../../src/chain/order.ts'
 
-const four = { '1-a.sh': '', '2-b-c.sh': '', '3-d.sh': '', '4-e.sh': '' }
+type Dependencies = Map<string, string[]>
 
-rigTest(
-  t,
-  'tasks run in the order of their bytes, hidden files and leftovers are none, and 10 comes before 2 with a warning',
-  {
-    tasks: {
-      '2-y': '',
-      '10-x': '',
-      B: '',
-      a: '',
-      ä: '',
-      '.hidden': 'exit 3',
-      'a~': 'exit 3',
-      'b.dpkg-old': 'exit 3',
-      'c.bak': 'exit 3',
-    },
-  },
-  async (t, rig) => {
-    const run = await rig.finish('-v')
-    t.equal(run.status, 0)
-    t.same(run.tries, ['10-x', '2-y', 'B', 'a', 'ä'])
-    t.match(run.text, /warning: numbers of different width: .* so 10-x comes before 2-y/)
-  },
+/** The order of names that `discover` gives. */
+function compareBytes(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other))
+}
+
+function tasksOf(files: readonly string[]): Task[] {
+  return files.toSorted(compareBytes).map(file => ({ file, name: file, alias: file, path: `/${file}` }))
+}
+
+/** File names, and dependencies among them of any kind. */
+const anything = fc
+  .uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 })
+  .chain(files => {
+    const lists = fc.tuple(...files.map(() => fc.uniqueArray(fc.constantFrom(...files), { maxLength: 3 })))
+    return lists.map(lists => ({
+      tasks: tasksOf(files),
+      dependencies: new Map(files.map((file, at) => [file, lists[at]!])),
+    }))
+  })
+
+/** The same, but each depends only on those before it in some order, so that there is no circle. */
+const withoutCircle = anything.chain(({ tasks, dependencies }) =>
+  fc.shuffledSubarray(tasks, { minLength: tasks.length }).map(shuffled => {
+    const place = new Map(shuffled.map((task, at) => [task.file, at]))
+    const earlier = ([file, files]: [string, string[]]) =>
+      [file, files.filter(other => place.get(other)! < place.get(file)!)] as const
+    return { tasks, dependencies: new Map([...dependencies].map(earlier)) }
+  }),
 )
 
-rigTest(
-  t,
-  'numbers of different width are no warning where text and number give one order',
-  { tasks: { '0-a': '', '1-b': '', '5-c': '', '98-d': '', '99-e': '', 'f-10': '' } },
-  async (t, rig) => {
-    const check = rig.start(['check'])
-    t.equal(await check.ended, 0)
-    t.notMatch(check.text, 'warning')
-    rig.task('100-g', '')
-    const other = rig.start(['check'])
-    t.equal(await other.ended, 0)
-    t.match(other.text, /so 100-g comes before 5-c/)
-  },
-)
+function orderOf(tasks: readonly Task[], dependencies: Dependencies): string[] {
+  const order = orderTasks(tasks, dependencies)
+  if (!order.ok) throw new Error(`a circle: ${order.failure.path}`)
+  return order.value.map(task => task.file)
+}
 
-rigTest(
-  t,
-  'depends_on moves a task behind what it names by file name, name or old name, and leaves the others in place',
-  { tasks: four, config: '[a]\ndepends_on = 3-d.sh\n[d]\ndepends_on = bc,\n  b-c' },
-  async (t, rig) => {
-    t.same((await rig.finish()).tries, ['2-b-c.sh', '3-d.sh', '1-a.sh', '4-e.sh'])
-  },
-)
+t.test('every dependency comes before what depends on it, and no task is lost', async t => {
+  fc.assert(
+    fc.property(withoutCircle, ({ tasks, dependencies }) => {
+      const order = orderOf(tasks, dependencies)
+      const kept = new Set(order).size === tasks.length && order.length === tasks.length
+      return (
+        kept && order.every((file, at) => dependencies.get(file)!.every(other => order.indexOf(other) < at))
+      )
+    }),
+  )
+  t.pass()
+})
 
-rigTest(
-  t,
-  'dependencies that the order of names satisfies already move nothing',
-  { tasks: four, config: '[e]\ndepends_on = a\n[d]\ndepends_on = a, b-c' },
-  async (t, rig) => {
-    t.same((await rig.finish()).tries, Object.keys(four))
-  },
-)
+t.test('next comes always the first by its bytes of those that are ready', async t => {
+  fc.assert(
+    fc.property(withoutCircle, ({ tasks, dependencies }) => {
+      const order = orderOf(tasks, dependencies)
+      return order.every((file, at) => {
+        const done = order.slice(0, at)
+        const ready = order
+          .slice(at)
+          .filter(other => dependencies.get(other)!.every(one => done.includes(one)))
+        return ready.sort(compareBytes)[0] === file
+      })
+    }),
+  )
+  t.pass()
+})
 
-rigTest(
-  t,
-  'a circle is shown as the path around it, with its place, before anything runs',
-  { tasks: four, config: '[a]\ndepends_on = d\n[d]\ndepends_on = e\n[e]\ndepends_on = a' },
-  async (t, rig) => {
-    const run = await rig.finish()
-    t.equal(run.status, 78)
-    t.match(
-      run.text,
-      /runner\.cfg:\d+: error: tasks depend on each other in a circle: (\S+) → \S+ → \S+ → \1\n/,
+t.test('where the order of names satisfies all dependencies nothing is moved', async t => {
+  fc.assert(
+    fc.property(anything, ({ tasks, dependencies }) => {
+      const files = tasks.map(task => task.file)
+      const earlier = ([file, all]: [string, string[]]) =>
+        [file, all.filter(other => files.indexOf(other) < files.indexOf(file))] as const
+      const order = orderOf(tasks, new Map([...dependencies].map(earlier)))
+      return order.every((file, at) => file === files[at])
+    }),
+  )
+  t.pass()
+})
+
+t.test(
+  'a circle is shown as a path that goes round once, and is found exactly where there is one',
+  async t => {
+    fc.assert(
+      fc.property(anything, ({ tasks, dependencies }) => {
+        const order = orderTasks(tasks, dependencies)
+        if (order.ok) return true
+        const { path } = order.failure
+        const steps = path.slice(1).every((file, at) => dependencies.get(path[at]!)!.includes(file))
+        return path.length > 1 && path[0] === path.at(-1) && steps && new Set(path).size === path.length - 1
+      }),
+      { numRuns: 500 },
     )
-    t.ok(run.text.includes('1-a.sh → 3-d.sh → 4-e.sh → 1-a.sh'))
-    t.same(run.events, [])
-  },
-)
-
-rigTest(
-  t,
-  'a dependency that is no task is an error with its place and a suggestion, before anything runs',
-  { tasks: { ...four, 'halt.sh': '' }, config: '[a]\ndepends_on = b-d, nothing-of-the-kind, halt.sh' },
-  async (t, rig) => {
-    const run = await rig.finish()
-    t.equal(run.status, 78)
-    t.match(
-      run.text,
-      /runner\.cfg:\d+: error: 1-a\.sh depends on b-d, which is no task\n {4}did you mean b-c\?/,
-    )
-    t.match(
-      run.text,
-      /depends on nothing-of-the-kind, which is no task\n {4}the tasks are 1-a\.sh, 2-b-c\.sh/,
-    )
-    t.match(run.text, /depends on halt\.sh, the halt task/)
-    t.same(run.events, [])
-  },
-)
-
-rigTest(
-  t,
-  'two tasks of one name are an error',
-  { tasks: { '1-a.sh': '', '2-a.py': '' } },
-  async (t, rig) => {
-    const run = await rig.finish()
-    t.equal(run.status, 78)
-    t.match(run.text, /1-a\.sh and 2-a\.py have the same name, a/)
+    const pair = new Map([
+      ['a', ['b']],
+      ['b', ['a']],
+      ['c', ['a']],
+    ])
+    t.match(orderTasks(tasksOf(['a', 'b', 'c']), pair), { ok: false, failure: { path: ['a', 'b', 'a'] } })
   },
 )

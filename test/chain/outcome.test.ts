@@ -25,7 +25,7 @@ rigTest(
   },
 )
 
-rigTest(t, 'an empty chain succeeds', {}, async (t, rig) => {
+rigTest(t, 'an empty chain that is allowed succeeds', { runner: { allow_empty: 'yes' } }, async (t, rig) => {
   const run = await rig.finish()
   t.equal(run.status, 0)
   t.match(run.all('run:ended'), [{ reason: 'succeeded', tasks_done: 0 }])

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process'
 import { symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { formatDiagnostic } from '../../src/config/diagnostic.ts'
 import { isLeftover } from '../../src/config/leftover.ts'
 import { findConfigFile, readSources, type Sources } from '../../src/config/sources.ts'
+import { makeFifo } from '../support/fifo.ts'
 import { program, testWith } from '../support/require.ts'
 
 function read(file: string): Sources {
@@ -173,7 +173,7 @@ t.test('a main file that cannot be read is a failure that says why', async t => 
 
 testWith(t, 'a FIFO is refused without waiting for a writer', [program('mkfifo')], async t => {
   const fifo = join(t.testdir(), 'fifo')
-  spawnSync('mkfifo', [fifo])
+  makeFifo(fifo)
   t.match(readSources(fifo), { ok: false, failure: { reason: 'config-unreadable' } })
 })
 

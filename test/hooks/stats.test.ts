@@ -55,7 +55,7 @@ t.test('the schema refuses what is not agreed', async t => {
 })
 
 t.test('the examples of the documentation satisfy the schema, and it prints the schema itself', async t => {
-  const page = readFileSync(resolve(import.meta.dirname, '../../docs/hooks.md'), 'utf8')
+  const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/hooks.md'), 'utf8')
   const blocks = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text]) => JSON.parse(text!))
   const examples = blocks.filter(block => !('$schema' in block))
   t.ok(examples.length >= 3)

@@ -5,6 +5,7 @@ import t from 'tap'
 import { LogFile } from '../../src/process/log-file.ts'
 import { LogReader } from '../../src/process/log-reader.ts'
 import { rigTest } from '../support/rig.ts'
+import { runs } from '../support/tier.ts'
 
 const never = (error: unknown) => {
   throw error
@@ -63,7 +64,7 @@ t.test('whenever it is read, a log is read once and in order, and what is left o
         return right && at === written - late + room && readdirSync(dir).length === made
       },
     ),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { program, root } from '../support/require.ts'
 import { rigTest } from '../support/rig.ts'
 
 rigTest(
@@ -18,23 +17,6 @@ rigTest(
     t.equal(run.taskOutput(), '1\n2\n3\n4\n5\n6\n7\n')
     t.equal(rig.log('001-a.1.log').toString(), run.taskOutput())
     t.match(run.all('try:ended'), [{ log: { bytes: 14, left_out: 0 } }])
-  },
-)
-
-const setpriv = program('setpriv')
-rigTest(
-  t,
-  'a task that has become another user can write to /dev/stderr by name as well',
-  {
-    tasks: {
-      a: 'exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "id -u; echo x > /dev/stderr"',
-    },
-    needs: [root, setpriv],
-  },
-  async (t, rig) => {
-    const run = await rig.finish()
-    t.equal(run.status, 0)
-    t.equal(run.taskOutput(), '65534\nx\n')
   },
 )
 

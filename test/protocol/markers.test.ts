@@ -8,6 +8,7 @@ import {
   scanMarkers,
   withoutMarkers,
 } from '../../src/protocol/markers.ts'
+import { runs } from '../support/tier.ts'
 
 /** As a server does it: chunk after chunk, with nothing in mind but how far it has come. */
 function inPieces(log: Buffer, cuts: readonly number[]): Omit<Markers, 'scanned'> {
@@ -52,7 +53,7 @@ t.test('markers are the same however the log is cut', async () => {
         whole,
       )
     }),
-    { numRuns: 5000 },
+    { numRuns: runs(2500) },
   )
 })
 
@@ -135,6 +136,6 @@ t.test('people read the same of a log that comes in pieces', async () => {
       const said = at.slice(1).map((end, i) => shown.push(log.subarray(at[i], end)))
       assert.equal(said.join('') + shown.end(), withoutMarkers(log.toString()))
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   )
 })

@@ -1,18 +1,19 @@
 /*
  * Jobs on four runners, while everything around them is killed, stopped, restarted and cut: by chance, from a seed.
- * RUNNER_TEST_FAULTS says for how many seconds, RUNNER_TEST_SEED which seed.
+ * RUNNER_TEST_FULL says for how many times 10 seconds, RUNNER_TEST_SEED which seed.
  */
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import type { Execution } from '../../src/protocol/messages.ts'
+import type { Execution } from '../../src/protocol/messages/executions.ts'
 import { type Attached, type AttachRig, attachTest } from '../support/attached.ts'
 import { Cut } from '../support/cut.ts'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
+import { runs } from '../support/tier.ts'
 
-const seconds = Number(process.env.RUNNER_TEST_FAULTS || 20)
+const seconds = runs(10)
 const seed = Number(process.env.RUNNER_TEST_SEED || 1)
 t.setTimeout((seconds * 3 + 300) * 1000)
 
@@ -54,15 +55,15 @@ function makeJob(index: number, random: () => number): Given {
 
 /** Runners that come back whatever happens to them. */
 class Fleet {
-  readonly #world: AttachRig
+  readonly #setup: AttachRig
   readonly #runners = new Map<string, Attached>()
 
-  constructor(world: AttachRig) {
-    this.#world = world
+  constructor(setup: AttachRig) {
+    this.#setup = setup
   }
 
   start(name: string): Attached {
-    const runner = this.#world.start(name)
+    const runner = this.#setup.start(name)
     this.#runners.set(name, runner)
     return runner
   }
@@ -96,16 +97,16 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
     ping_interval_seconds: 1,
     reserve_wait_seconds: 5,
   }
-  await attachTest(t, `seed ${seed}, ${seconds} s`, engine, { server }, async (t, world) => {
+  await attachTest(t, `seed ${seed}, ${seconds} s`, engine, { server }, async (t, setup) => {
     const random = chanceFrom(seed)
-    const port = Number(new URL(world.server.url).port)
+    const port = Number(new URL(setup.server.url).port)
     const lines = Object.entries(server).map(([key, value]) => `${key} = ${value}\n`)
-    world.rig.configure({}, `[server]\nlisten = 127.0.0.1:${port}\n${lines.join('')}`)
+    setup.rig.configure({}, `[server]\nlisten = 127.0.0.1:${port}\n${lines.join('')}`)
     await using open = new AsyncDisposableStack()
     const cuts = (await Promise.all(names.map(() => Cut.to(port)))).map(cut => open.use(cut))
-    const fleet = new Fleet(world)
+    const fleet = new Fleet(setup)
     for (const [index, name] of names.entries()) {
-      world.configure(name, { url: cuts[index]!.url })
+      setup.configure(name, { url: cuts[index]!.url })
       fleet.start(name)
     }
 
@@ -162,14 +163,14 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
     }
 
     async function killServer(pause: number): Promise<void> {
-      world.server.run.child.kill('SIGKILL')
-      await world.server.run.ended
+      setup.server.run.child.kill('SIGKILL')
+      await setup.server.run.ended
       await sleep(pause)
-      await world.server.restart()
+      await setup.server.restart()
     }
 
     async function freezeServer(time: number): Promise<void> {
-      const { child } = world.server.run
+      const { child } = setup.server.run
       child.kill('SIGSTOP')
       await sleep(time)
       child.kill('SIGCONT')
@@ -195,7 +196,7 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
         while (!failed) {
           const body = { image: 'box', command, retries }
           const signal = AbortSignal.timeout(5000)
-          const answer = await world.server
+          const answer = await setup.server
             .call('POST', '/v1/executions', { body, headers, signal })
             .catch(() => undefined)
           if (answer?.status === 201) {
@@ -209,7 +210,7 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
     }
 
     async function attempts(group: string): Promise<Execution[]> {
-      const answer = await world.server.call('GET', `/v1/executions?group=${group}&limit=100`)
+      const answer = await setup.server.call('GET', `/v1/executions?group=${group}&limit=100`)
       return (answer.json.items as Execution[]).toSorted((a, b) => a.attempt - b.attempt)
     }
 
@@ -236,7 +237,7 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
       }))
       const results = all.filter(({ state }) => ['succeeded', 'failed', 'aborted'].includes(state))
       const [only] = results
-      const log = only === undefined ? '' : await world.log(only.id)
+      const log = only === undefined ? '' : await setup.log(only.id)
       const hash = createHash('sha256').update(job.log).digest('hex')
       const good =
         results.length === 1 &&

@@ -1,13 +1,13 @@
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { makeImage, staticBusybox, withBusybox } from '../support/images.ts'
 import { Machine, machineNeeds } from '../support/machine.ts'
-import { buildPackage, packageNeeds } from '../support/package.ts'
+import { bootPage, upgradePage } from '../support/machine-pages.ts'
+import { packageNeeds, sharedPackage } from '../support/package.ts'
 import { testWith } from '../support/require.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_800_000)
 
 const tasks = {
   '10-first': 'echo "first" >> /root/done; echo "the first one"',
@@ -24,16 +24,11 @@ if [ -e /root/hold ]; then echo > /root/up; read line < /root/hold; fi`,
 const needs = [...machineNeeds, ...packageNeeds, staticBusybox]
 
 testWith(t, 'the package on a machine with systemd', needs, async t => {
-  const dir = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
-  try {
-    const building = buildPackage(dir)
-    building.catch(() => {})
-    await using machine = await Machine.boot()
-    await machine.copy((await building).deb, '/root/runner.deb')
-    await onMachine(t, machine)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
+  const building = sharedPackage()
+  building.catch(() => {})
+  await using machine = await Machine.boot()
+  await machine.copy((await building).deb, '/root/runner.deb')
+  await onMachine(t, machine)
 })
 
 async function onMachine(t: Test, machine: Machine): Promise<void> {
@@ -98,12 +93,14 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     }
   })
 
-  await step('an empty chain is a chain', async t => {
-    t.match(await sh('runner check'), /./)
-    await sh('systemctl start runner')
-    t.equal(await show('ActiveState'), 'active')
-    await sh('systemctl stop runner')
-    t.equal(await show('ActiveState'), 'inactive')
+  await step('docs/how-to/boot-under-systemd.md is what happens', t => bootPage(t, machine))
+
+  await step('a chain without a task is refused, and says why', async t => {
+    t.match(await sh('runner check 2>&1 || true'), /there is no task in this directory/)
+    await sh('! systemctl start runner')
+    t.equal(await show('ActiveState'), 'failed')
+    t.match(await journal('-u', 'runner'), /there is no task in this directory/)
+    await sh('systemctl reset-failed runner')
   })
 
   for (const [name, text] of Object.entries(tasks))
@@ -135,7 +132,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     await atMiddle()
     await release()
     t.same(await done(), ['first', 'middle', 'middle', 'last'])
-    t.match(await journal('-u', 'runner'), /going on with run \d+; done, and not run again: 10-first/)
+    t.match(await journal('-u', 'runner'), /resuming run \d+; done, and not run again: 10-first/)
   })
 
   await step('an upgrade leaves a running chain unharmed', async t => {
@@ -145,6 +142,17 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     t.equal(await show('MainPID'), pid)
     await release()
     t.same(await done(), ['first', 'middle', 'last'])
+  })
+
+  await step('an upgrade says what the next boot would refuse, and goes on', async t => {
+    await sh('cp /etc/runner/runner.cfg /root/kept.cfg; echo "max_time 5" >> /etc/runner/runner.cfg')
+    const said = await sh('dpkg -i /root/runner.deb 2>&1')
+    t.match(
+      said,
+      /the next boot will not run the chain of this host:\n.*runner\.cfg:\d+: error: this says nothing/,
+    )
+    await sh('cat /root/kept.cfg > /etc/runner/runner.cfg')
+    t.notMatch(await sh('dpkg -i /root/runner.deb 2>&1'), /the next boot/)
   })
 
   await step('an event loop that hangs is ended, and the run gone on with', async t => {
@@ -225,7 +233,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     )
     await sh('systemctl start runner-server')
     t.equal(await server('StatusText'), 'listens on http://127.0.0.1:8080')
-    t.equal(await sh('runner busy --json'), '[]')
+    t.equal(await sh('runner ps --json'), '[]')
     const pid = await server('MainPID')
     t.not(await sh(`stat -c %u /proc/${pid}`), '0')
     await sh('systemctl reload runner-server')
@@ -233,13 +241,15 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     await sh(`kill -KILL ${await server('MainPID')}`)
     const restarts = '[ "$(systemctl show --property=NRestarts --value runner-server)" = 1 ]'
     await sh(`until ${restarts} && systemctl is-active -q runner-server; do sleep 0.05; done`)
-    t.equal(await sh('runner busy --json'), '[]')
+    t.equal(await sh('runner ps --json'), '[]')
     await sh('systemctl stop runner-server')
     t.equal(await server('Result'), 'success')
   })
 
+  await step('docs/how-to/upgrade.md is what happens', t => upgradePage(t, machine))
+
   await step(
-    'an attached runner, confined: an upgrade leaves its job running, and the next start ends it',
+    'an attached runner, confined: an upgrade starts the new version, which takes up the job that goes on',
     async t => {
       const { engine } = machine
       await makeImage(engine, 'box', { fill: withBusybox })
@@ -252,7 +262,6 @@ database = sqlite:/var/lib/runner-server/server.db
 url = http://127.0.0.1:8080
 token_file = /var/lib/runner-server/registration.token
 work_dir = /srv/engine/work
-on_stop = detach
 [executor]
 docker_host = unix:///srv/engine/docker.sock
 host_work_dir = ${join(engine.directory, 'work')}
@@ -271,27 +280,42 @@ network = none
       const { id } = JSON.parse(await sh(`runner submit --image box --json -- sh -c '${held}'`)) as {
         id: string
       }
-      await sh(`until [ "$(runner log ${id})" = began ]; do sleep 0.2; done`)
-      await sh('dpkg -i /root/runner.deb')
-      t.equal(await pid(), before)
-      t.equal(await sh('runner submit --image box --wait -- sh -c "echo meanwhile"'), 'meanwhile')
-      await sh('systemctl restart runner-attach')
+      await sh(`until [ "$(runner logs ${id})" = began ]; do sleep 0.2; done`)
+      t.match(
+        await sh('dpkg -i /root/runner.deb'),
+        'the attached runner is restarted; its jobs go on meanwhile',
+      )
       t.not(await pid(), before)
-      const [leaf] = globSync(join(engine.directory, 'work', '*', 'jobs', id))
-      writeFileSync(join(leaf!, 'go'), '')
-      await sh(`until runner executions ${id} --json | grep -q '"state": *"failed"'; do sleep 0.2; done`)
-      t.match(JSON.parse(await sh(`runner executions ${id} --json`)), {
+      t.equal(await sh('runner submit --image box --wait -- sh -c "echo meanwhile"'), 'meanwhile')
+      const [exchangeDir] = globSync(join(engine.directory, 'work', '*', 'jobs', id))
+      writeFileSync(join(exchangeDir!, 'go'), '')
+      await sh(`until runner show ${id} --json | grep -q '"state": *"failed"'; do sleep 0.2; done`)
+      t.match(JSON.parse(await sh(`runner show ${id} --json`)), {
         ...{ exit_code: 3, attempt: 1, output: 'began\nwent on\n' },
         log: { complete: true },
       })
       t.match(
         await sh('journalctl -q -b --no-pager -o cat -u runner-attach'),
-        /found of earlier processes: 1 running/,
+        /found jobs of an earlier process: 1 running/,
       )
-      await sh(`systemctl stop runner-attach runner-server; rm -r ${unit}; systemctl daemon-reload`)
-      t.same(globSync(join(engine.directory, 'work', '*')), [], 'nothing is left of its containers')
     },
   )
+
+  await step('removed, it drains, says so, and then aborts what still runs, with its grace', async t => {
+    const traps = "trap 'echo graceful; exit 1' TERM; echo began; while :; do sleep 0.1; done"
+    const submit = `runner submit --image box --json --abort-timeout 20 -- sh -c "${traps}"`
+    const { id } = JSON.parse(await sh(submit)) as { id: string }
+    await sh(`until [ "$(runner logs ${id})" = began ]; do sleep 0.2; done`)
+    const said = await sh('RUNNER_DRAIN_SECONDS=2 dpkg -r runner')
+    t.match(said, 'the attached runner takes no more jobs; those that run have 2 s to end')
+    t.match(said, 'jobs still run after 2 s: they are aborted, and each has its own grace to end')
+    t.same(globSync(join(machine.engine.directory, 'work', '*')), [], 'nothing is left of its containers')
+    await sh('dpkg -i /root/runner.deb; systemctl start runner-server')
+    t.match(JSON.parse(await sh(`runner show ${id} --json`)), {
+      ...{ state: 'aborted', output: 'began\ngraceful\n', log: { complete: true } },
+    })
+    await sh('systemctl stop runner-server; rm -r /etc/systemd/system/runner-attach.service.d')
+  })
 
   await step('removed, it has ended; purged, nothing is left but what is the administrator’s', async t => {
     const pids = 'ps -e -o args= 2>/dev/null || cat /proc/[0-9]*/cmdline | tr "\\0" " "'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describe, describeEnding, seconds } from '../../src/report/describe.ts'
+import { describe, describeEnding, durationText } from '../../src/report/describe.ts'
 
 t.test('a duration is written for a person', async t => {
   const durations: [number, string][] = [
@@ -12,7 +12,7 @@ t.test('a duration is written for a person', async t => {
     [185, '3 min 5 s'],
     [7440, '2 h 4 min'],
   ]
-  for (const [value, text] of durations) t.equal(seconds(value), text)
+  for (const [value, text] of durations) t.equal(durationText(value), text)
 })
 
 t.test('an end is described by what says most about it', async t => {

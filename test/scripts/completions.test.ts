@@ -1,6 +1,9 @@
-import { resolve } from 'node:path'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import t from 'tap'
+import { commands } from '../../src/cli/commands.ts'
 import { command } from '../support/command.ts'
+import { inProcess } from '../support/in-process.ts'
 import { program, testWith } from '../support/require.ts'
 
 const folder = resolve('completions')
@@ -10,8 +13,9 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
     const script = `source "$0/runner.bash"; COMP_WORDS=(runner "$@"); COMP_CWORD=$#; _runner; echo "\${COMPREPLY[@]}"`
     return (await command('bash', ['-c', script, folder, ...words])).split(' ')
   }
-  t.same(await complete('ru'), ['run', 'runners'])
-  t.match(await complete(''), ['run', 'check', 'list', 'get'])
+  t.same(await complete('ru'), ['run'])
+  const listed = Object.keys(commands).filter(name => !commands[name]!.hidden)
+  t.strictSame((await complete('')).slice(0, listed.length), listed)
   t.same(await complete('--verb'), ['--verbose'])
   t.same(await complete('-c', 'x.cfg', 'run', '--resu'), ['--resume'], 'a value is no command')
   t.same(await complete('check', '--resu'), [''])
@@ -19,32 +23,40 @@ testWith(t, 'bash completes commands, options and what they take', [program('bas
   t.same(await complete('run', 'completi'), ['completions'])
   t.same(await complete('status', '--task-dir', 'completi'), ['completions'])
   t.same(await complete('help', 'li'), ['list'])
-  t.same(await complete('job', ''), ['put', 'list', 'show', 'delete', 'run', 'help'])
+  t.same(await complete('job', ''), ['put', 'list', 'show', 'stats', 'delete', 'run', 'help'])
   t.same(await complete('job', 'put', '--ima'), ['--image'])
   t.same(await complete('server', 'ba'), ['backup'])
   t.same(await complete('server', '--lis'), ['--listen'])
-  t.same(await complete('--server', 'x', 'runners', 'unta'), ['untaint'])
+  t.same(await complete('--server', 'x', 'node', 'unta'), ['untaint'])
   t.same(await complete('restore', 'completions/runner.b'), ['completions/runner.bash'])
+  t.same(await complete('token', 'create', 'sub'), ['submitter'])
+  t.same(await complete('group', 'mode', 'default', 'l'), ['leader'])
+  t.same(await complete('abort', '--server=x', '--abort'), [''])
 })
 
-testWith(t, 'fish completes commands and options', [program('fish')], async t => {
-  const complete = async (line: string) => {
-    const script = 'source $argv[1]/runner.fish; complete -C $argv[2]'
-    const said = await command('fish', ['--no-config', '-c', script, folder, line])
-    return said.split('\n').map(word => word.split('\t')[0])
-  }
-  t.same(await complete('runner ru'), ['run', 'runners'])
-  t.same(await complete('runner run --resu'), ['--resume'])
-  t.same(await complete('runner check --resu'), [''])
-  t.same(await complete('runner help li'), ['list'])
-  t.same(await complete('runner runners unta'), ['untaint'])
-  t.same(await complete('runner job put --ima'), ['--image'])
-  t.same(await complete('runner job show --ima'), [''])
-  t.same(await complete('runner status --task-dir completi'), ['completions/'])
+testWith(t, 'bash completes what runner knows, and executes nothing of it', [program('bash')], async t => {
+  const name = '30-$(touch owned).sh'
+  const dir = t.testdir({
+    'runner.cfg': '[runner]\nstate_dir = state\ntask_dir = tasks',
+    tasks: { '10-mount.sh': '', [name]: '' },
+  })
+  for (const file of ['10-mount.sh', name]) chmodSync(join(dir, 'tasks', file), 0o755)
+  const script = `source "$0/runner.bash"; PATH=$1:$PATH; cd "$2" || exit
+    COMP_WORDS=(runner run --only ''); COMP_CWORD=3; _runner; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const said = await command('bash', ['-c', script, folder, resolve('bin'), dir])
+  t.equal(said, '10-mount.sh\n30-\\$\\(touch\\ owned\\).sh')
+  t.notOk(existsSync(join(dir, 'owned')))
 })
 
-testWith(t, 'zsh takes the completions', [program('zsh')], async t => {
-  const script = 'fpath=("$0" $fpath); autoload -Uz compinit; compinit -D; echo $_comps[runner]'
-  t.equal(await command('zsh', ['-fc', script, folder]), '_runner')
-  t.equal(await command('zsh', ['-n', `${folder}/_runner`]), '')
+t.test('runner completion prints what is installed', async t => {
+  for (const [shell, file] of [
+    ['bash', 'runner.bash'],
+    ['zsh', '_runner'],
+    ['fish', 'runner.fish'],
+  ] as const)
+    t.same(await inProcess(['completion', shell]), {
+      status: 0,
+      out: readFileSync(join(folder, file), 'utf8'),
+      err: '',
+    })
 })

@@ -4,10 +4,11 @@
 import { existsSync, globSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { Execution } from '../../src/protocol/messages.ts'
+import type { Execution } from '../../src/protocol/messages/executions.ts'
+import type { Runner } from '../../src/protocol/messages/runners.ts'
 import type { AttachEvent } from '../../src/remote/events.ts'
 import type { Engine } from './engine.ts'
-import { type Rig, rigTest } from './rig.ts'
+import { fixtures, type Rig, rigTest } from './rig.ts'
 import type { Run } from './run.ts'
 import { TestServer } from './server.ts'
 
@@ -27,7 +28,7 @@ type Told = AttachEvent & { at: string; level: string; message: string }
 type ToldOf<E extends AttachEvent['event']> = Extract<Told, { event: E }>
 
 /** Seconds after which a test that still waits has failed. */
-const patience = 40
+const timeout = 40
 
 /** An attached runner, and what it has told. */
 export class Attached {
@@ -67,7 +68,7 @@ export class Attached {
   ): Promise<ToldOf<E>> {
     const look = () => this.all(event).filter(fits)[from]
     let found = look()
-    const late = AbortSignal.timeout(patience * 1000)
+    const late = AbortSignal.timeout(timeout * 1000)
     while (found === undefined) {
       if (late.aborted || this.run.child.exitCode !== null)
         throw new Error(`no event ${event}\n${this.run.transcript}`)
@@ -96,6 +97,17 @@ export class Attached {
     this.run.child.kill(signal)
     return this.run.ended
   }
+}
+
+/** Attaches a runner whose jobs run on this host: those that ask for the capability `host`. */
+export function attachOnHost(
+  { rig, url }: TestServer,
+  name: string,
+  tokenFile: string = rig.path('state', 'server', 'registration.token'),
+): Attached {
+  const where = { server: url, directory: rig.path(name), name, tokenFile }
+  const args = [join(fixtures, 'attached-on-host.ts'), JSON.stringify(where)]
+  return new Attached(rig.start(args, { lasting: true, program: process.execPath }))
 }
 
 /** A server, an engine, and runners that take jobs from one to the other. */
@@ -161,7 +173,7 @@ export class AttachRig {
 
   /** Waits until an execution is in a state. */
   async state(id: string, ...states: Execution['state'][]): Promise<Execution> {
-    const end = Date.now() + patience * 1000
+    const end = Date.now() + timeout * 1000
     for (;;) {
       const execution = await this.server.execution(id).catch(() => undefined)
       if (execution !== undefined && states.includes(execution.state)) return execution
@@ -170,9 +182,32 @@ export class AttachRig {
     }
   }
 
+  /** Waits until an execution is as it should be. */
+  async until(id: string, isSo: (execution: Execution) => boolean): Promise<Execution> {
+    const end = Date.now() + timeout * 1000
+    for (;;) {
+      const execution = await this.server.execution(id)
+      if (isSo(execution)) return execution
+      if (Date.now() > end) throw new Error(`it stays as it is: ${JSON.stringify(execution)}`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+
+  /** Waits until there is this attempt of a run. */
+  async attempt(group: string, attempt: number): Promise<Execution> {
+    const end = Date.now() + timeout * 1000
+    for (;;) {
+      const { json } = await this.server.call('GET', `/v1/executions?group=${group}`)
+      const found = (json.items as Execution[]).find(one => one.attempt === attempt)
+      if (found !== undefined) return found
+      if (Date.now() > end) throw new Error(`there is no attempt ${attempt}: ${JSON.stringify(json)}`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+
   /** Waits until an execution has ended and all of its log is there. */
   async ended(id: string): Promise<Execution> {
-    const end = Date.now() + patience * 1000
+    const end = Date.now() + timeout * 1000
     for (;;) {
       const execution = await this.state(id, 'succeeded', 'failed', 'aborted', 'withdrawn', 'lost')
       if (execution.log.complete || execution.started_at === null) return execution
@@ -184,7 +219,7 @@ export class AttachRig {
 
   /** Waits until a held job has begun, by its log at the server. */
   async began(id: string): Promise<void> {
-    const end = Date.now() + patience * 1000
+    const end = Date.now() + timeout * 1000
     while (!(await this.log(id)).startsWith('began')) {
       if (Date.now() > end) throw new Error(`${id} has not begun`)
       await new Promise(resolve => setTimeout(resolve, 50))
@@ -197,22 +232,25 @@ export class AttachRig {
 
   /** Lets a held job go on; `work` is where its work directory is, if that is none of the usual ones. */
   release(id: string, work = join(this.engine.directory, `work-${this.rig.id}-*`)): void {
-    const [leaf] = globSync(join(work, '*', 'jobs', id))
-    if (leaf === undefined) throw new Error(`${id} has no leaf`)
-    writeFileSync(join(leaf, 'go'), '')
+    const [exchangeDir] = globSync(join(work, '*', 'jobs', id))
+    if (exchangeDir === undefined) throw new Error(`${id} has no exchange directory`)
+    writeFileSync(join(exchangeDir, 'go'), '')
   }
 
-  /** What should have gone: containers, files of executors, what is in spools. */
+  /** What should have gone: containers, networks, files of executors, what is in spools. */
   async leftovers(): Promise<string[]> {
-    const containers = (await this.engine.docker('ps', '-aq', '--no-trunc'))
-      .split('\n')
-      .filter(id => id !== '')
     const files = [...this.#names].flatMap(name =>
       [this.workDir(name), join(this.stateDir(name), 'spool')].flatMap(path =>
         existsSync(path) ? readdirSync(path).map(file => join(path, file)) : [],
       ),
     )
-    return [...containers, ...files]
+    return [...(await this.engine.containers()), ...(await this.engine.networks()), ...files]
+  }
+
+  /** A runner as the server shows it. */
+  async runner(name: string): Promise<Runner> {
+    const { items } = (await this.server.call('GET', '/v1/runners')).json as { items: Runner[] }
+    return items.find(runner => runner.name === name)!
   }
 
   /** Waits until nothing is left, as far as that comes by itself. */
@@ -239,16 +277,16 @@ export function attachTest(
   title: string,
   engine: Engine,
   spec: AttachSpec,
-  body: (t: Test, world: AttachRig) => Promise<unknown>,
+  body: (t: Test, fleet: AttachRig) => Promise<unknown>,
 ): Promise<unknown> {
   return rigTest(t, title, {}, async (t, rig) => {
     const lines = Object.entries({ listen: '127.0.0.1:0', ...timings, ...spec.server })
     rig.configure({}, `[server]\n${lines.map(([key, value]) => `${key} = ${value}\n`).join('')}`)
     const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
-    const world = new AttachRig(rig, engine, server)
+    const fleet = new AttachRig(rig, engine, server)
     try {
-      await body(t, world)
-      t.same(await world.empty(), [], 'nothing is left in the engine, and no result on disk')
+      await body(t, fleet)
+      t.same(await fleet.empty(), [], 'nothing is left in the engine, and no result on disk')
     } finally {
       if (server.run.child.exitCode === null && server.run.child.signalCode === null) await server.stop()
     }

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 
 export interface Certificate {
   /** Files, and what is in them. */
@@ -50,6 +50,23 @@ export class Authority {
     return { ...request, cert: readFileSync(request.certFile) }
   }
 
+  /** A list of certificates that are revoked, in PEM. */
+  revoke(...certificates: Certificate[]): string {
+    const ca = [
+      'ca',
+      '-config',
+      join(this.#directory, 'ca.cnf'),
+      '-cert',
+      this.ca.certFile,
+      '-keyfile',
+      this.ca.keyFile,
+    ]
+    for (const { certFile } of certificates) this.#openssl([...ca, '-revoke', certFile])
+    const file = join(this.#directory, 'revoked.pem')
+    this.#openssl([...ca, '-gencrl', '-crldays', '2', '-out', file])
+    return file
+  }
+
   #make(name: string, more: string[]): Certificate {
     const [certFile, keyFile] = [join(this.#directory, `${name}.crt`), join(this.#directory, `${name}.key`)]
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
@@ -58,6 +75,6 @@ export class Authority {
   }
 
   #openssl(args: string[]): void {
-    execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    execaSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Chance } from '../../src/edges.ts'
-import type { Context, ServerSettings } from '../../src/server/context.ts'
-import { keysOf } from '../../src/server/keys.ts'
+import { type Context, newContext, type ServerSettings } from '../../src/server/rules/context.ts'
+import { keysOf } from '../../src/store/seal-key.ts'
 
 /** Chance that gives the same ids in each run. */
-export function countedChance(): Chance {
+function countedChance(): Chance {
   let count = 0
   const next = () => createHash('sha256').update(String(count++)).digest()
   return { random: () => next().readUInt32BE() / 2 ** 32, id: () => next().toString('hex', 0, 16) }
@@ -12,7 +12,7 @@ export function countedChance(): Chance {
 
 /** What use cases are given in tests: the defaults of the protocol, a key, counted chance. */
 export function makeContext(settings: Partial<ServerSettings> = {}, key = Buffer.alloc(32, 1)): Context {
-  return {
+  return newContext({
     settings: {
       lease_seconds: 60,
       confirm_within_seconds: 30,
@@ -21,10 +21,13 @@ export function makeContext(settings: Partial<ServerSettings> = {}, key = Buffer
       reserve_wait_seconds: 50,
       log_limit: 64 * 1024 * 1024,
       retention_days: 30,
+      credentials_days: 30,
+      audit_days: 365,
       max_output_bytes: 33_554_432,
+      targets: [],
       ...settings,
     },
     keys: keysOf(key),
     chance: countedChance(),
-  }
+  })
 }

@@ -1,10 +1,29 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { execa } from 'execa'
+import { systemClock } from '../../src/edges.ts'
 import { command } from './command.ts'
 import { isAlive } from './processes.ts'
-import { type Component, program, root } from './require.ts'
+import { directoryPrefix } from './reaper.ts'
+import { type Component, file, program, root } from './require.ts'
+
+/** Options of an engine whose containers can have networks; it makes rules of the firewall for them. */
+export const withNetworks = ['--bridge=', '--iptables=true']
+/** What such an engine cannot be started without. */
+export const networkNeeds: Component[] = [program('iptables')]
 
 /** What an engine cannot be started without. */
 export const engineNeeds: Component[] = [root, program('dockerd'), program('docker'), program('unshare')]
@@ -21,6 +40,22 @@ while :; do
 done
 `
 
+/** Where qemu-user-static says how the kernel starts programs of arm64. */
+const armFormat = '/usr/lib/binfmt.d/qemu-aarch64.conf'
+/** What an engine that emulates arm64 cannot be started without. */
+export const emulationNeeds: Component[] = [program('qemu-aarch64-static'), file(armFormat)]
+/** All ids but the last: with all of them nobody would know that it is in a user namespace, and some things fail there. */
+const allIds = '0 0 4294967294\n'
+const emulate = `
+echo
+read -r _
+exec "$@"
+`
+const emulated = `
+mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+cat ${armFormat} >/proc/sys/fs/binfmt_misc/register
+`
+
 const prefix = 'runner-test-'
 
 /**
@@ -31,30 +66,47 @@ const prefix = 'runner-test-'
 export class Engine implements AsyncDisposable {
   readonly #dir: string
   readonly #parent: string
-  readonly #process: ChildProcess
-  readonly #ended: Promise<unknown>
+  readonly #process
 
-  private constructor(options: string) {
+  private constructor(options: string, emulates = false) {
     sweep()
     this.#parent = `${prefix}${process.pid}`
-    this.#dir = mkdtempSync(join(tmpdir(), `${this.#parent}-`))
+    this.#dir = mkdtempSync(join(tmpdir(), directoryPrefix))
     mkdirSync(join(this.#dir, 'data'))
-    const shell = ['sh', '-c', daemon, 'sh', this.#dir, this.#parent, options]
+    const script = emulates ? `set -e\n${emulated}${daemon}` : daemon
+    const shell = ['sh', '-c', script, 'sh', this.#dir, this.#parent, options]
     const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...shell], {
-      stdio: 'ignore',
+    const before = emulates ? ['unshare', '--user', 'sh', '-c', emulate, 'sh'] : []
+    this.#process = execa('setpriv', ['--pdeathsig', 'KILL', ...before, 'unshare', ...own, ...shell], {
+      stdio: emulates ? ['pipe', 'pipe', 'ignore'] : 'ignore',
+      reject: false,
     })
-    this.#ended = new Promise(resolve => this.#process.on('exit', resolve).on('error', resolve))
   }
 
   /** Starts one; rejects where it does not answer in time. */
-  static async start(...options: string[]): Promise<Engine> {
-    const engine = new Engine(options.join(' '))
+  static start(...options: string[]): Promise<Engine> {
+    return new Engine(options.join(' ')).#started()
+  }
+
+  /**
+   * Starts one whose containers run programs of arm64 too. It is in a user namespace, which has binary formats of its own:
+   * those of this machine stay as they are.
+   */
+  static async startEmulating(...options: string[]): Promise<Engine> {
+    const engine = new Engine(options.join(' '), true)
+    const { pid, stdin, stdout } = engine.#process
+    await once(stdout!, 'data')
+    for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, allIds)
+    stdin!.end('\n')
+    return engine.#started()
+  }
+
+  async #started(): Promise<this> {
     try {
-      await engine.answers()
-      return engine
+      await this.answers()
+      return this
     } catch (error) {
-      await engine[Symbol.asyncDispose]()
+      await this[Symbol.asyncDispose]()
       throw error
     }
   }
@@ -63,7 +115,7 @@ export class Engine implements AsyncDisposable {
   async answers(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.docker('version')
+        await this.#get('/_ping')
         return
       } catch (error) {
         if (attempt === 100) throw new Error(`${error}\n${read(join(this.#dir, 'log')).slice(-4000)}`)
@@ -74,9 +126,20 @@ export class Engine implements AsyncDisposable {
 
   /** Sends a signal to the daemon itself, which is started again whenever it ends. */
   signal(name: NodeJS.Signals): void {
+    for (const pid of this.#daemons) process.kill(pid, name)
+  }
+
+  /** Ends the daemon by a signal; resolves when it has ended, and another one is about to be started. */
+  async ends(name: NodeJS.Signals): Promise<void> {
+    const daemons = this.#daemons
+    this.signal(name)
+    while (daemons.some(isAlive)) await systemClock.sleep(0.02)
+  }
+
+  get #daemons(): number[] {
     const option = `\0--data-root\0${this.#dir}/data\0`
-    for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name)))
-      if (read(`/proc/${pid}/cmdline`).includes(option)) process.kill(Number(pid), name)
+    const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
+    return pids.filter(pid => read(`/proc/${pid}/cmdline`).includes(option)).map(Number)
   }
 
   /** What /proc has of a process in its namespaces. */
@@ -113,6 +176,39 @@ export class Engine implements AsyncDisposable {
     return this.#dir
   }
 
+  /** The names of the networks that runners have made. */
+  async networks(): Promise<string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: ['runner.uuid'] }))
+    const networks = JSON.parse(await this.#get(`/networks?filters=${filters}`)) as { Name: string }[]
+    return networks.map(({ Name }) => Name)
+  }
+
+  /** The whole ids of the containers that run. */
+  running(): Promise<string[]> {
+    return this.#containers('')
+  }
+
+  /** The whole ids of all containers. */
+  containers(): Promise<string[]> {
+    return this.#containers('?all=1')
+  }
+
+  async #containers(query: string): Promise<string[]> {
+    const found = JSON.parse(await this.#get(`/containers/json${query}`)) as { Id: string }[]
+    return found.map(({ Id }) => Id)
+  }
+
+  /** Asks the engine itself: tests look again and again, and each docker(1) would be a process more. */
+  async #get(path: string): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const signal = AbortSignal.timeout(60_000)
+    request({ socketPath: this.socket, path, signal, agent: false }, resolve).on('error', reject).end()
+    const response = await promise
+    const answer = await text(response)
+    if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${answer}`)
+    return answer
+  }
+
   /** One call of docker(1). */
   docker(...args: string[]): Promise<string> {
     return command('docker', ['-H', `unix://${this.socket}`, ...args])
@@ -120,13 +216,13 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      const containers = await this.docker('ps', '-aq')
-      if (containers !== '') await this.docker('rm', '-f', ...containers.split('\n'))
+      const containers = await this.containers()
+      if (containers.length > 0) await this.docker('rm', '-f', ...containers)
     } catch {
       // Its namespaces end what lives in them.
     }
     this.#process.kill('SIGKILL')
-    await this.#ended
+    await this.#process
     removeGroups(this.#parent)
     rmSync(this.#dir, { recursive: true, force: true })
   }

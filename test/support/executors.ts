@@ -4,18 +4,24 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ExecutorConfiguration } from '../../src/config/executor-section.ts'
+import type { Test } from 'tap'
+import type { ExecutorConfiguration } from '../../src/config/sections/executor.ts'
 import { type Edges, systemChance, systemClock } from '../../src/edges.ts'
-import type { InputContext } from '../../src/protocol/messages.ts'
-import { startJob } from '../../src/remote/execution.ts'
-import { keepBusybox } from '../../src/remote/executors/busybox.ts'
-import { DockerExecutors } from '../../src/remote/executors/docker.ts'
-import type { DockerOptions } from '../../src/remote/executors/docker-executor.ts'
-import { Engine as Client, type EngineFacts } from '../../src/remote/executors/engine.ts'
-import type { Executor } from '../../src/remote/executors/executor.ts'
-import type { ImageFacts } from '../../src/remote/executors/order.ts'
-import type { JobWatch, Watched } from '../../src/remote/job-watch.ts'
-import { type Execution, type Job, type JobEnd, Spool } from '../../src/remote/spool.ts'
+import type { InputContext } from '../../src/protocol/messages/jobs.ts'
+import type { Container } from '../../src/remote/executors/docker/container.ts'
+import { Containers } from '../../src/remote/executors/docker/containers.ts'
+import { Engine as Client, type EngineFacts } from '../../src/remote/executors/docker/engine.ts'
+import { Images } from '../../src/remote/executors/docker/images.ts'
+import type { DockerOptions } from '../../src/remote/executors/docker/options.ts'
+import { DockerSlot } from '../../src/remote/executors/docker/slot.ts'
+import type { ExecutorBackend, JobHandle, Slot } from '../../src/remote/executors/executor.ts'
+import { keepBusybox } from '../../src/remote/executors/handover/busybox.ts'
+import type { ImageFacts } from '../../src/remote/executors/image.ts'
+import { openBackend } from '../../src/remote/executors/open.ts'
+import { placeJob, startPlaced } from '../../src/remote/job/handover.ts'
+import type { AssignedJob, JobEnd } from '../../src/remote/job/job.ts'
+import { Spool, type SpooledExecution } from '../../src/remote/job/spool.ts'
+import { JobWatch, type WatchedJob } from '../../src/remote/job/watch.ts'
 import type { Result } from '../../src/result.ts'
 import { Engine, engineNeeds } from './engine.ts'
 import { staticBusybox } from './images.ts'
@@ -43,10 +49,10 @@ export const settings: ExecutorConfiguration = {
 /** A job that is over, and what it wrote. */
 export interface Finished extends JobEnd {
   log: string
-  execution: Execution
+  execution: SpooledExecution
 }
 
-export class World implements AsyncDisposable {
+export class EngineRig implements AsyncDisposable {
   readonly engine: Engine
   readonly client: Client
   readonly facts: EngineFacts
@@ -62,11 +68,11 @@ export class World implements AsyncDisposable {
     this.spool = new Spool(join(engine.directory, 'spool'))
   }
 
-  static async start(...options: string[]): Promise<World> {
+  static async start(...options: string[]): Promise<EngineRig> {
     const engine = await Engine.start(...options)
     const client = value(await Client.at(`unix://${engine.socket}`, {}, edges.clock))
     const busybox = value(await keepBusybox(join(engine.directory, 'state'), process.env))
-    return new World(engine, client, value(await client.facts()), busybox)
+    return new EngineRig(engine, client, value(await client.facts()), busybox)
   }
 
   get workDir(): string {
@@ -85,24 +91,54 @@ export class World implements AsyncDisposable {
     }
   }
 
-  executors(changes: Partial<ExecutorConfiguration> = {}): DockerExecutors {
-    return new DockerExecutors(this.options(changes))
+  /** The backend as a process of this runner, or of another one, has it. */
+  backend(changes: Partial<ExecutorConfiguration> = {}, runnerId: string = this.runnerId): ExecutorBackend {
+    return openBackend({
+      settings: { ...settings, docker_host: `unix://${this.engine.socket}`, ...changes },
+      stateDir: join(this.engine.directory, 'state'),
+      helperDir: join(this.engine.directory, 'state'),
+      workDir: this.workDir,
+      runnerId,
+      env: {},
+      edges,
+      onImageRemoved: () => {},
+      onProblem: () => {},
+    })
+  }
+
+  containers(changes: Partial<ExecutorConfiguration> = {}): Containers {
+    return new Containers(this.options(changes))
+  }
+
+  images(changes: Partial<ExecutorConfiguration> = {}): Images {
+    const options = this.options(changes)
+    return new Images(options.engine, options.settings, edges.clock, undefined)
   }
 
   readonly #images = new Map<string, ImageFacts>()
 
   async image(name: string): Promise<ImageFacts> {
-    const known = this.#images.get(name) ?? value(await this.executors().prepare(name))
+    const known = this.#images.get(name) ?? value(await this.images().prepare(name))
     this.#images.set(name, known)
     return known
   }
 
-  async launch(name: string, changes: Partial<ExecutorConfiguration> = {}): Promise<Executor> {
-    return value(await this.executors(changes).launch(await this.image(name), 'default', true))
+  async launch(name: string, changes: Partial<ExecutorConfiguration> = {}): Promise<Container> {
+    return value(await this.containers(changes).launch(await this.image(name), forSeveral()))
+  }
+
+  /** A container as a slot. */
+  async slot(container: Container, image: string, clock = edges.clock): Promise<DockerSlot> {
+    const around = {
+      edges: { ...edges, clock },
+      diskLimit: settings.disk_limit,
+      onProblem: () => {},
+    }
+    return new DockerSlot(container, await this.image(image), around)
   }
 
   /** A job with all that it needs. */
-  job(image: string, job: Partial<Job>): Job {
+  job(image: string, job: Partial<AssignedJob>): AssignedJob {
     return {
       ...{ execution_id: randomUUID(), kind: job.input === undefined ? 'command' : 'plugin', image },
       ...{ runner_group: 'default', env: {}, secret_env: {}, secrets: [], release_url: 'http://release' },
@@ -113,27 +149,27 @@ export class World implements AsyncDisposable {
   }
 
   /** Hands a job over. */
-  async start(executor: Executor, image: string, job: Partial<Job>, clock = edges.clock): Promise<Started> {
+  async start(
+    where: Container | Slot,
+    image: string,
+    job: Partial<AssignedJob>,
+    clock = edges.clock,
+  ): Promise<Started> {
     const execution = this.spool.add(this.job(image, job))
-    const started = new Started(execution)
-    const watch = await startJob(execution, executor, await this.image(image), {
-      ...{ edges: { ...edges, clock }, diskLimit: settings.disk_limit },
-      onLog: bytes => started.hear(bytes),
-      onStuck: started.onStuck,
-    })
-    started.watch = value(watch)
-    return started
+    const slot = 'place' in where ? where : await this.slot(where, image, clock)
+    const placed = value(await placeJob(execution, slot))
+    return new Started(execution, value(await startPlaced(placed)), clock)
   }
 
   /** Runs a job to its end. */
-  async run(executor: Executor, image: string, job: Partial<Job>): Promise<Finished> {
-    return (await this.start(executor, image, job)).finished()
+  async run(where: Container | Slot, image: string, job: Partial<AssignedJob>): Promise<Finished> {
+    return (await this.start(where, image, job)).finished()
   }
 
   /** Runs a job in an executor of its own. */
   async runAlone(
     image: string,
-    job: Partial<Job>,
+    job: Partial<AssignedJob>,
     changes: Partial<ExecutorConfiguration> = {},
   ): Promise<Finished> {
     const executor = await this.launch(image, changes)
@@ -144,11 +180,20 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** What should have gone: containers and files. */
+  /** What should have gone: containers, networks and files. */
   async leftovers(): Promise<string[]> {
-    const containers = await this.engine.docker('ps', '-aq', '--no-trunc')
     const files = existsSync(this.workDir) ? readdirSync(this.workDir) : []
-    return [...containers.split('\n').filter(id => id !== ''), ...files]
+    return [...(await this.engine.containers()), ...(await this.engine.networks()), ...files]
+  }
+
+  /** Gives `t` tests of which each, after `cleanUp`, has left nothing of its containers. */
+  testsOf(t: Test, cleanUp = async () => {}) {
+    return (title: string, body: (t: Test) => Promise<void>) =>
+      t.test(title, async t => {
+        await body(t)
+        await cleanUp()
+        t.same(await this.leftovers(), [], 'nothing is left')
+      })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -156,10 +201,14 @@ export class World implements AsyncDisposable {
   }
 }
 
+/** A new slot, for several jobs. */
+export const forSeveral = () => ({ slotId: edges.chance.id(), group: 'default', ephemeral: false })
+
 /** A job that runs, and what it has written so far. */
 export class Started {
-  readonly execution: Execution
-  watch!: JobWatch
+  readonly execution: SpooledExecution
+  readonly handle: JobHandle
+  readonly watch: JobWatch
   log = ''
   /** Hears that its end cannot be put on disk. */
   onStuck: () => void = () => {}
@@ -169,8 +218,14 @@ export class Started {
   })
   readonly #hearers = new Set<() => void>()
 
-  constructor(execution: Execution) {
+  constructor(execution: SpooledExecution, handle: JobHandle, clock = edges.clock) {
     this.execution = execution
+    this.handle = handle
+    this.watch = new JobWatch(execution, handle, {
+      edges: { ...edges, clock },
+      onLog: bytes => this.hear(bytes),
+      onStuck: () => this.onStuck(),
+    })
   }
 
   hear(bytes: Uint8Array): void {
@@ -195,8 +250,9 @@ export class Started {
   }
 
   async finished(): Promise<Finished> {
-    const watched: Watched = await this.watch.ended
-    value(await this.execution.tidy())
+    const watched: WatchedJob = await this.watch.ended
+    value(this.execution.makeEndLast())
+    value(await this.handle.trim())
     if (watched.state !== 'ended') throw new Error(JSON.stringify(watched))
     return { ...watched.end, log: this.log, execution: this.execution }
   }

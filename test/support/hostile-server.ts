@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Registration } from '../../src/protocol/messages.ts'
+import type { Registration } from '../../src/protocol/messages/registration.ts'
 import { seal, sealFor } from '../../src/protocol/seal.ts'
 
 export const settings = {
@@ -20,7 +20,14 @@ export interface Heard {
 }
 
 /** JSON that a call is answered with; undefined: as a server that means well has it. */
-export type Say = (heard: Heard) => { status?: number; body: unknown } | undefined
+export type Say = (heard: Heard) => { status?: number; type?: string; body: unknown } | undefined
+
+/** The refusal of a message. */
+export const malformed = (detail: string): ReturnType<Say> => ({
+  status: 400,
+  type: 'application/problem+json',
+  body: { type: 'urn:runner:problem:malformed', title: 'Bad Request', status: 400, detail },
+})
 
 export class HostileServer implements AsyncDisposable {
   readonly dataKey: Buffer = randomBytes(32)
@@ -30,7 +37,7 @@ export class HostileServer implements AsyncDisposable {
   readonly #server: Server
   readonly #say: Say
   #channel: ServerResponse | undefined
-  #bell = Promise.withResolvers<void>()
+  #changed = Promise.withResolvers<void>()
 
   private constructor(say: Say) {
     this.#say = say
@@ -45,6 +52,10 @@ export class HostileServer implements AsyncDisposable {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  token(kind: string): string {
+    return `rnr_${kind}_x`
   }
 
   /** Says an event, as text, over the command channel, when there is one. */
@@ -62,12 +73,12 @@ export class HostileServer implements AsyncDisposable {
   }
 
   async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await this.#bell.promise
+    while (!isSo()) await this.#changed.promise
   }
 
   #ring(): void {
-    this.#bell.resolve()
-    this.#bell = Promise.withResolvers()
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
   }
 
   /** A reservation as a server that means well has it. */
@@ -93,8 +104,8 @@ export class HostileServer implements AsyncDisposable {
     const said = this.#say(heard)
     this.heard.push(heard)
     this.#ring()
-    if (said !== undefined) return json(response, said.body, said.status)
-    if (path!.endsWith('/register')) return json(response, this.registered(body as Registration))
+    if (said !== undefined) return json(response, said.body, said.status, said.type)
+    if (path!.endsWith('/register')) return json(response, this.registered(body))
     if (path!.endsWith('/commands')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write(
@@ -137,8 +148,8 @@ export class HostileServer implements AsyncDisposable {
 
 const uuid = () => crypto.randomUUID()
 
-function json(response: ServerResponse, body: unknown, status = 200): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
+function json(response: ServerResponse, body: unknown, status = 200, type = 'application/json'): void {
+  response.writeHead(status, { 'content-type': type })
   // Text is sent as it is: not all that a server can say is JSON.
   response.end(typeof body === 'string' ? body : JSON.stringify(body))
 }

@@ -1,9 +1,9 @@
 /*
  * Images for a throw-away engine, made of what is on this machine.
  */
-import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { execaSync } from 'execa'
 import { command } from './command.ts'
 import type { Engine } from './engine.ts'
 import { type Component, program } from './require.ts'
@@ -16,8 +16,8 @@ export const staticBusybox: Component & { path: string } = {
   path: busybox.path,
   get missing() {
     if (busybox.missing !== undefined) return busybox.missing
-    const text = execFileSync('sh', ['-c', 'ldd "$1" 2>&1 || true', 'sh', busybox.path], { encoding: 'utf8' })
-    return /not a dynamic executable|statically linked/.test(text) ? undefined : 'a static busybox'
+    const { stdout } = execaSync('sh', ['-c', 'ldd "$1" 2>&1 || true', 'sh', busybox.path])
+    return /not a dynamic executable|statically linked/.test(stdout) ? undefined : 'a static busybox'
   },
 }
 
@@ -103,7 +103,7 @@ const everyday = [
 
 /** A binary with the libraries that it needs. */
 export function withProgram(root: string, binary: string, path: string): void {
-  const libraries = execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g)
+  const libraries = execaSync('ldd', [binary]).stdout.matchAll(/(\/\S+) \(0x/g)
   for (const [, library] of libraries) {
     mkdirSync(join(root, dirname(library!)), { recursive: true })
     copyFileSync(library!, join(root, library!))
@@ -128,6 +128,6 @@ export function pluginImage(engine: Engine, name: string, ...changes: string[]):
 export function withStaticProgram(root: string, path: string, source: string): void {
   const file = join(root, `${basename(path)}.c`)
   writeFileSync(file, source)
-  execFileSync('gcc', ['-static', '-O1', '-o', join(root, path), file])
-  execFileSync('rm', [file])
+  execaSync('gcc', ['-static', '-O1', '-o', join(root, path), file])
+  rmSync(file)
 }

@@ -81,7 +81,7 @@ export interface IniKind {
 }
 
 /** Files that are as hard to read as they can be, and a little harder if they are `odd`. */
-export function iniText({ odd }: IniKind): fc.Arbitrary<string> {
+function iniText({ odd }: IniKind): fc.Arbitrary<string> {
   const end = odd ? one('\n', '\n', '\n', '\r\n', '\r') : one('\n')
   return fc
     .record({

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { InputContext } from '../../src/protocol/messages.ts'
+import type { InputContext } from '../../src/protocol/messages/jobs.ts'
 
 /** A text that is found wherever it is. */
 const secret = fc.uuid().map(id => `top-${id}`)
@@ -46,6 +46,7 @@ function property(value: fc.Arbitrary<Made>): fc.Arbitrary<Made> {
 export const inputs: fc.Arbitrary<{ input: InputContext; secrets: string[] }> = fc
   .tuple(fc.array(property(made), { maxLength: 5 }), fc.option(secret))
   .map(([properties, password]) => ({
+    // The values of its properties are any JSON.
     input: {
       release: { id: 'r', automatedTaskAsUser: { username: 'me', password } },
       task: { type: 'a.Task', properties: properties.map(part => part.value) },

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { getCommand } from '../../src/cli/get.ts'
-import { encodeBytes } from '../../src/config/bytes.ts'
+import { execaSync } from 'execa'
+import { getCommand } from '../../src/cli/chain/get.ts'
+import { encodeBytes } from '../../src/config/ini/bytes.ts'
 
 const checkout = resolve(import.meta.dirname, '..', '..')
 
@@ -29,12 +29,12 @@ export interface Way {
  * `budget` is how much the shell may read before it starts awk.
  */
 export function installLookup(folder: string, budget?: number): string {
-  for (const name of ['bin', 'lib', 'src/config']) mkdirSync(join(folder, name), { recursive: true })
+  for (const name of ['bin', 'lib', 'src/config/ini']) mkdirSync(join(folder, name), { recursive: true })
   for (const name of ['bin/runner', 'bin/find-node.sh'])
     copyFileSync(join(checkout, name), join(folder, name))
-  const script = readFileSync(join(checkout, 'src/config/lookup.sh'), 'utf8')
+  const script = readFileSync(join(checkout, 'src/config/ini/lookup.sh'), 'utf8')
   const patched = budget === undefined ? script : script.replace(/^rn_budget=\d+$/m, `rn_budget=${budget}`)
-  writeFileSync(join(folder, 'src/config/lookup.sh'), patched)
+  writeFileSync(join(folder, 'src/config/ini/lookup.sh'), patched)
   writeFileSync(join(folder, 'lib/node'), `#!/bin/sh\nexit ${leftToNode}\n`)
   chmodSync(join(folder, 'lib/node'), 0o755)
   return join(folder, 'bin/runner')
@@ -63,10 +63,7 @@ export function askShell(folder: string, questions: Question[]): Answer[] {
   })
   const script = join(folder, 'questions.sh')
   writeFileSync(script, encodeBytes(`${commands.join('\n')}\n`))
-  const { stdout } = spawnSync('/bin/sh', [script], {
-    encoding: 'utf8',
-    env: { ...process.env, LC_ALL: 'C.UTF-8' },
-  })
+  const { stdout } = execaSync('/bin/sh', [script], { env: { LC_ALL: 'C.UTF-8' }, reject: false })
   const statuses = stdout.trim().split('\n').map(Number)
   return questions.map((_, index) => ({
     out: readFileSync(join(folder, `out-${index}`), 'latin1'),
@@ -87,4 +84,4 @@ export function askNode(file: string, key: string): Answer {
   return { out: Buffer.concat(pieces).toString('latin1'), status }
 }
 
-export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`

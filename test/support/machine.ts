@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { cached } from './cache.ts'
 import { command } from './command.ts'
 import { Engine, engineNeeds } from './engine.ts'
+import { MachineScripts } from './machine-scripts.ts'
+import { directoryPrefix } from './reaper.ts'
 import { type Component, program } from './require.ts'
 
 /** What a machine cannot be made without. */
 export const machineNeeds: Component[] = [...engineNeeds, program('debootstrap')]
 
-/** Debian with systemd, and the libraries that the package depends on; made once and kept. */
+/** Debian with systemd, and what the package and its image depend on; made once and kept. */
 const release = 'bookworm'
-const packages = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6']
+const packages = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6', 'busybox-static']
 
 const bootstrap = `
 set -e
@@ -23,16 +25,22 @@ tar -C "$1/root" -cf "$2" .
 `
 
 /** The tar archive of the machine's files: a minute where the cache does not have it. */
-function baseArchive(): Promise<string> {
-  const recipe = [release, ...packages, bootstrap].join(' ')
+export const baseArchive = (): Promise<string> => debianArchive('machine', bootstrap, packages)
+
+/**
+ * An archive of the files of Debian. The script gets an empty directory, the path of the archive, the names of packages with
+ * commas between them, and the release.
+ */
+export function debianArchive(name: string, script: string, packages: readonly string[]): Promise<string> {
+  const recipe = [release, ...packages, script].join(' ')
   const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12)
-  return cached(`machine-${hash}.tar`, async archive => {
-    const work = mkdtempSync(join(tmpdir(), `runner-test-${process.pid}-`))
+  return cached(`${name}-${hash}.tar`, async archive => {
+    const work = mkdtempSync(join(tmpdir(), directoryPrefix))
     try {
       // Mounts of its own, and processes that end with this one.
       const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
-      const args = ['sh', '-c', bootstrap, 'sh', work, archive, packages.join(','), release]
-      await command('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...args], { patience: 400 })
+      const args = ['sh', '-c', script, 'sh', work, archive, packages.join(','), release]
+      await command('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...args], { timeout: 900 })
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
@@ -58,12 +66,17 @@ export class Machine implements AsyncDisposable {
   /** That it runs on; `/srv/engine` on the machine is its directory. */
   readonly engine: Engine
   readonly #name = 'machine'
+  readonly #scripts: MachineScripts
 
   private constructor(engine: Engine) {
     this.engine = engine
+    const words = ['-H', `unix://${engine.socket}`, 'exec', '-i', this.#name]
+    const here = join(engine.directory, 'scripts')
+    this.#scripts = new MachineScripts({ words, here, there: '/srv/engine/scripts' })
   }
 
-  static async boot(): Promise<Machine> {
+  /** `volumes`: directories of this host that the machine has too, as `docker run -v` takes them. */
+  static async boot(...volumes: string[]): Promise<Machine> {
     const archive = await baseArchive()
     const engine = await Engine.start()
     const machine = new Machine(engine)
@@ -79,7 +92,7 @@ export class Machine implements AsyncDisposable {
       const cut = ['--network', 'none', '--stop-signal', 'SIGRTMIN+3', '-e', 'container=docker']
       const may = ['--cap-add', 'SYS_ADMIN', '--cgroupns', 'private', '--security-opt', 'seccomp=unconfined']
       const files = ['--tmpfs', '/run', '--tmpfs', '/run/lock', '-v', `${shared}:/run-host:ro`]
-      const jobs = ['-v', `${engine.directory}:/srv/engine`]
+      const own = [`${engine.directory}:/srv/engine`, ...volumes].flatMap(volume => ['-v', volume])
       await engine.docker(
         'run',
         '-d',
@@ -88,7 +101,7 @@ export class Machine implements AsyncDisposable {
         ...cut,
         ...may,
         ...files,
-        ...jobs,
+        ...own,
         'machine',
         '/sbin/init',
       )
@@ -119,7 +132,12 @@ export class Machine implements AsyncDisposable {
 
   /** Runs a shell script on the machine; resolves to its output. Rejects where it fails. */
   sh(script: string): Promise<string> {
-    return this.engine.docker('exec', this.#name, 'sh', '-ec', script)
+    return this.#scripts.run(script)
+  }
+
+  /** The arguments of docker(1) that run a program on the machine, in a directory there. */
+  execWords(directory: string, ...words: string[]): string[] {
+    return ['-H', `unix://${this.engine.socket}`, 'exec', '-w', directory, this.#name, ...words]
   }
 
   /** Writes a file on the machine. */

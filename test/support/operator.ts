@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Reservation } from '../../src/protocol/messages.ts'
+import type { Reservation } from '../../src/protocol/messages/reservations.ts'
 import { unseal } from '../../src/protocol/seal.ts'
 import type { StartOptions } from './rig.ts'
 import type { Run } from './run.ts'

@@ -1,11 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { execa, execaSync } from 'execa'
 import type { Component } from './require.ts'
 
 /** Debian's own first: another one on the PATH may be slow to start. */
-const path = ['/usr/bin/python3', 'python3'].find(path => spawnSync(path, ['-c', '']).status === 0)
+const path = ['/usr/bin/python3', 'python3'].find(
+  path => !execaSync(path, ['-c', ''], { reject: false }).failed,
+)
 
 export const python: Component & { path: string } = {
   path: path ?? '',
@@ -22,8 +22,8 @@ export class Oracle implements AsyncDisposable {
 
   constructor() {
     const script = join(import.meta.dirname, '..', 'fixtures', 'oracle.py')
-    this.#child = spawn(python.path, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+    this.#child = execa(python.path, [script], { stdio: ['pipe', 'pipe', 'inherit'], buffer: false })
+    this.#answers = this.#child.iterable()
   }
 
   /** What the files say, merged. One question at a time. */
@@ -36,8 +36,7 @@ export class Oracle implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.#child, 'exit')
     this.#child.stdin.end()
-    await ended
+    await this.#child
   }
 }

@@ -4,6 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 export class PostgresProxy implements AsyncDisposable {
   /** Statements that clients have sent so far. */
   statements = 0
+  /** The client that sends the statement of this number is cut off: the server gets that, and its answer is lost. */
+  cutAt: number | undefined
+  /** Happens in the place of that cut, before the server gets the statement. */
+  instead: (() => void) | undefined
   readonly #server: Server
   readonly #pairs = new Set<{ client: Socket; upstream: Socket; sent: string }>()
   /** What new connections wait for. */
@@ -17,7 +21,12 @@ export class PostgresProxy implements AsyncDisposable {
       const upstream = connect(port, '127.0.0.1')
       const pair = { client, upstream, sent: '' }
       this.#pairs.add(pair)
-      const counted = counter(() => this.statements++)
+      const counted = counter(() => {
+        if (++this.statements !== this.cutAt) return
+        if (this.instead !== undefined) return this.instead()
+        client.destroy()
+        setImmediate(() => upstream.end())
+      })
       client.on('data', (data: Buffer) => {
         counted(data)
         pair.sent += data.toString('latin1')

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
   globSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -15,7 +15,9 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/edges.ts'
 import { command } from './command.ts'
 import { isAlive } from './processes.ts'
+import { directoryPrefix } from './reaper.ts'
 import { type Component, program, root } from './require.ts'
+import { SmallDisk } from './small-disk.ts'
 
 /** Debian keeps them off the PATH, by version; the newest. */
 const binaries = globSync('/usr/lib/postgresql/*/bin').sort((a, b) => version(b) - version(a))[0]
@@ -24,6 +26,9 @@ function version(path: string): number {
   return Number(path.split('/')[4])
 }
 
+/** A program of that version. */
+export const postgresProgram = (name: string): string => join(binaries ?? '', name)
+
 const installed: Component = {
   missing: binaries === undefined ? 'PostgreSQL (the package postgresql)' : undefined,
 }
@@ -31,40 +36,49 @@ const installed: Component = {
 /** What a server cannot be started without; it refuses to run as root, so another user is needed. */
 export const postgresNeeds: Component[] = [root, installed, program('setpriv')]
 
+/** What of a server is on a disk of its own (`disk`), so that it can be filled: all but its log of changes, or that alone. */
+export type OnDisk = 'data' | 'wal'
+
 /**
  * A throw-away PostgreSQL on a loopback port, in a directory of its own. Everybody who can connect is let in, except
  * for the role `locked`, which has a password. Disposing of it proves that it is gone.
  */
 export class PostgresServer implements AsyncDisposable {
   readonly port: number
+  /** Its disk, if it has one of its own. */
+  readonly disk: SmallDisk | undefined
   readonly #dir: string
+  readonly #data: string
 
-  private constructor(dir: string, port: number) {
-    this.#dir = dir
+  private constructor(dir: string, port: number, data = join(dir, 'data'), disk?: SmallDisk) {
     this.port = port
+    this.disk = disk
+    this.#dir = dir
+    this.#data = data
   }
 
-  static async start(): Promise<PostgresServer> {
-    const dir = mkdtempSync(join(tmpdir(), 'runner-postgres-'))
-    const [uid, gid] = ['-u', '-g'].map(option => Number(execFileSync('id', [option, 'postgres'])))
-    chownSync(dir, uid!, gid!)
+  /** One that another process has started, and ends, by its address. */
+  static at(url: string): PostgresServer {
+    return new PostgresServer('', Number(new URL(url).port))
+  }
+
+  static async start(on?: OnDisk): Promise<PostgresServer> {
+    const dir = mkdtempSync(join(tmpdir(), directoryPrefix))
+    const id = async (option: string) => Number(await command('id', [option, 'postgres']))
+    const [user, group] = [await id('-u'), await id('-g')]
+    chownSync(dir, user, group)
     chmodSync(dir, 0o700)
-    const server = new PostgresServer(dir, await freePort())
+    const place = join(dir, 'disk')
+    if (on !== undefined) mkdirSync(place)
+    const disk = on === undefined ? undefined : await SmallDisk.over(place, '128m')
+    if (disk !== undefined) chownSync(disk.seen(place), user, group)
+    const data = join(on === 'data' ? place : dir, 'data')
+    const server = new PostgresServer(dir, await freePort(), data, disk)
     try {
-      await server.#run(
-        'initdb',
-        '-D',
-        server.#data,
-        '-A',
-        'trust',
-        '-U',
-        'postgres',
-        '-E',
-        'UTF8',
-        '--locale=C',
-        '-N',
-      )
-      const access = join(server.#data, 'pg_hba.conf')
+      const words = ['-D', server.#data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C', '-N']
+      if (on !== undefined) words.push('--wal-segsize=1', `--waldir=${on === 'wal' ? place : dir}/wal`)
+      await server.#run('initdb', ...words)
+      const access = server.#seen('pg_hba.conf')
       writeFileSync(access, `host all locked all scram-sha-256\n${readFileSync(access, 'utf8')}`)
       await server.startAgain()
       return server
@@ -74,8 +88,10 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
-  get #data(): string {
-    return join(this.#dir, 'data')
+  /** The path of a file in its data directory for this process. */
+  #seen(name: string): string {
+    const path = join(this.#data, name)
+    return this.disk?.seen(path) ?? path
   }
 
   /** The address of a database. */
@@ -89,14 +105,23 @@ export class PostgresServer implements AsyncDisposable {
     return this.url(name)
   }
 
+  /** Removes databases, and ends what is still connected to them. */
+  async dropDatabases(names: readonly string[]): Promise<void> {
+    await this.#psql(names.map(name => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
+  }
+
   /** Runs SQL as the superuser; gives what psql prints. */
   sql(text: string, database = 'postgres'): Promise<string> {
-    return command(join(binaries!, 'psql'), [
+    return this.#psql([text], database)
+  }
+
+  #psql(texts: string[], database = 'postgres'): Promise<string> {
+    const commands = texts.flatMap(text => ['-c', text])
+    return command(postgresProgram('psql'), [
       '-XAtq',
       '-v',
       'ON_ERROR_STOP=1',
-      '-c',
-      text,
+      ...commands,
       this.url(database),
     ])
   }
@@ -104,15 +129,25 @@ export class PostgresServer implements AsyncDisposable {
   /** The process that all others are children of; undefined where there is none. */
   get pid(): number | undefined {
     try {
-      return Number(readFileSync(join(this.#data, 'postmaster.pid'), 'utf8').split('\n')[0])
+      return Number(readFileSync(this.#seen('postmaster.pid'), 'utf8').split('\n')[0])
     } catch {
       return undefined
     }
   }
 
-  async startAgain(): Promise<void> {
-    const options = `-p ${this.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${this.#dir}`
-    await this.#run('pg_ctl', '-w', '-D', this.#data, '-l', join(this.#dir, 'log'), '-o', options, 'start')
+  /** Starts it, with these variables too. */
+  async startAgain(env: Record<string, string> = {}): Promise<void> {
+    // Its processes are killed, and the machine is not: what they have written survives without a sync. As many connections
+    // as the files of a tier need that run at a time.
+    const settings = ['fsync=off', 'max_connections=400', 'listen_addresses=127.0.0.1']
+    // Else it may fail to start again a while after it has crashed.
+    if (this.disk !== undefined) settings.push('restart_after_crash=off')
+    const options = [`unix_socket_directories=${this.#dir}`, ...settings].map(setting => `-c ${setting}`)
+    const log = ['-l', join(this.#dir, 'log')]
+    await this.#runWith(env, 'pg_ctl', [
+      ...['-w', '-D', this.#data, ...log, '-o', `-p ${this.port} ${options.join(' ')}`],
+      'start',
+    ])
   }
 
   /** Ends it, and every connection; `immediate` is a crash. */
@@ -129,35 +164,53 @@ export class PostgresServer implements AsyncDisposable {
     // A new one refuses to start beside them.
     while ([pid, ...children].some(isAlive)) await systemClock.sleep(0.01)
     // Where nobody has waited for it yet, a new one would take it for alive.
-    for (const path of [join(this.#data, 'postmaster.pid'), join(this.#dir, `.s.PGSQL.${this.port}.lock`)])
+    for (const path of [this.#seen('postmaster.pid'), join(this.#dir, `.s.PGSQL.${this.port}.lock`)])
       rmSync(path)
+  }
+
+  /** Begins a new timeline, as a restore to a point in time does: it stops, and is a standby that is made the first one. */
+  async promote(): Promise<void> {
+    await this.stop()
+    await this.file('standby.signal', '')
+    await this.startAgain()
+    await this.#run('pg_ctl', '-w', '-D', this.#data, 'promote')
   }
 
   /** Writes a file into its data directory, or removes it. */
   async file(name: string, content: string | undefined): Promise<void> {
-    const path = join(this.#data, name)
+    const path = this.#seen(name)
     if (content === undefined) return rmSync(path)
     writeFileSync(path, content)
-    const { uid, gid } = statSync(this.#data)
+    const { uid, gid } = statSync(this.#seen(''))
     chownSync(path, uid, gid)
   }
 
-  /** A program of PostgreSQL, as the user that it wants to be run by. */
-  async #run(name: string, ...args: string[]): Promise<void> {
+  #run(name: string, ...args: string[]): Promise<void> {
+    return this.#runWith({}, name, args)
+  }
+
+  /** Runs a program of PostgreSQL as the user that it wants to be run by, with these variables too. */
+  async #runWith(env: Record<string, string>, name: string, args: string[]): Promise<void> {
     const user = ['--reuid=postgres', '--regid=postgres', '--init-groups']
-    await command('setpriv', [...user, join(binaries!, name), ...args])
+    const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`)
+    const [first, ...words] = [
+      ...(this.disk?.before ?? []),
+      ...['setpriv', ...user, 'env', ...variables, postgresProgram(name), ...args],
+    ]
+    await command(first!, words)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { pid } = this
     if (pid !== undefined) await this.stop('immediate')
+    await this.disk?.[Symbol.asyncDispose]()
     rmSync(this.#dir, { recursive: true, force: true })
     if (pid !== undefined && isAlive(pid)) throw new Error(`PostgreSQL, process ${pid}, lives on`)
   }
 }
 
 /** A port on which nobody listens. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Test } from 'tap'
 
@@ -30,11 +29,16 @@ export function testWith(
   )
 }
 
+export interface Program extends Component {
+  name: string
+  path: string
+}
+
 /** A program on the PATH. */
-export function program(name: string): Component & { path: string } {
+export function program(name: string): Program {
   const folders = (process.env.PATH ?? '').split(delimiter)
   const path = folders.map(folder => join(folder, name)).find(isExecutable)
-  return { path: path ?? '', missing: path === undefined ? `the program ${name}` : undefined }
+  return { name, path: path ?? '', missing: path === undefined ? `the program ${name}` : undefined }
 }
 
 function isExecutable(path: string): boolean {
@@ -46,7 +50,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-export const root: Component = { missing: process.getuid?.() === 0 ? undefined : 'to be run as root' }
+/** A file at this path. */
+export const file = (path: string): Component => ({
+  missing: existsSync(path) ? undefined : `the file ${path}`,
+})
+
+export const root: Component = { missing: process.getuid?.() === 0 ? undefined : 'root' }
 
 /** An id by which a copy of the machine is known (machine-id(5)); a container often has none. */
 export const machineId: Component = {
@@ -56,24 +65,6 @@ export const machineId: Component = {
 function hasText(path: string): boolean {
   try {
     return readFileSync(path, 'utf8').trim() !== ''
-  } catch {
-    return false
-  }
-}
-
-/** Mounts in a namespace of one's own. */
-export const mounts: Component = {
-  get missing() {
-    return (
-      root.missing ?? (canMount() ? undefined : 'the right to mount in a namespace of its own (unshare -m)')
-    )
-  },
-}
-
-function canMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs none /mnt'], { stdio: 'ignore' })
-    return true
   } catch {
     return false
   }

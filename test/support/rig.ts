@@ -1,4 +1,4 @@
-import { execFileSync, type StdioOptions } from 'node:child_process'
+import type { StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
@@ -11,8 +11,11 @@ import {
 } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Test } from 'tap'
-import { type Hold, type Lifeline, makeHold, makeLifeline } from './fifo.ts'
+import { systemClock } from '../../src/edges.ts'
+import { defined } from '../../src/result.ts'
+import { type Hold, type Lifeline, makeFifo, makeHold, makeLifeline } from './fifo.ts'
 import { processesWith } from './processes.ts'
+import { marked } from './reaper.ts'
 import { type Component, testWith } from './require.ts'
 import { Run, type Told } from './run.ts'
 import { streamProblems } from './stream.ts'
@@ -54,6 +57,8 @@ export interface StartOptions {
   program?: string
   /** It runs for as long as the test does. */
   lasting?: boolean
+  /** Seconds after which a wait for what it says has failed; 60 unless told. */
+  timeout?: number
 }
 
 const quick = { state_dir: 'state', sleep_time: 0, retry_jitter: 0, kill_grace: 5 }
@@ -78,7 +83,7 @@ export function rigTest(
       await rig.end()
       throw error
     }
-    t.same(rig.leftovers(), [], 'nothing is left')
+    t.same(await rig.stayingLeftovers(), [], 'nothing is left')
     t.same(rig.streamProblems(), [], 'the stream of events is whole')
     if (!t.passing()) t.comment(rig.transcript)
     await rig.end()
@@ -106,6 +111,7 @@ export class Rig {
       TMPDIR: join(dir, 'tmp'),
       NODE_COMPILE_CACHE: join(checkout, '.tap', 'compile-cache'),
       RUNNER_TEST_ID: this.id,
+      ...marked,
       DIR: dir,
       FIXTURES: fixtures,
       ...env,
@@ -129,7 +135,7 @@ export class Rig {
     if (typeof task === 'string') this.file(join('tasks.d', name), `#!/bin/sh\n${task}\n`, 0o755)
     else if ('link' in task) symlinkSync(task.link, path)
     else if ('content' in task) this.file(join('tasks.d', name), task.content, task.mode ?? 0o755)
-    else if (task.other === 'fifo') execFileSync('mkfifo', [path])
+    else if (task.other === 'fifo') makeFifo(path)
     else mkdirSync(path)
   }
 
@@ -168,7 +174,14 @@ export class Rig {
 
   /** Starts the program with any arguments. */
   start(args: string[], options: StartOptions = {}): Run {
-    const { stdio, cwd = this.dir, before: wrapper = [], program = launcher, lasting = false } = options
+    const {
+      stdio,
+      cwd = this.dir,
+      before: wrapper = [],
+      program = launcher,
+      lasting = false,
+      timeout,
+    } = options
     const [command, ...before] = [...wrapper, program]
     const env = { ...this.#env, ...options.env }
     const run = new Run({
@@ -176,7 +189,7 @@ export class Rig {
       args: [...before, ...args],
       cwd,
       env,
-      ...(stdio ? { stdio } : {}),
+      ...defined({ stdio, timeout }),
       lasting,
     })
     this.#runs.push(run)
@@ -217,6 +230,18 @@ export class Rig {
     const names = existsSync(state) ? readdirSync(state, { recursive: true, encoding: 'utf8' }) : []
     const outputs = names.filter(name => basename(name).startsWith('output-'))
     return [...processes, ...readdirSync(this.path('tmp')), ...outputs]
+  }
+
+  /**
+   * What of that is still there after two seconds: a short program that runner was waiting for when it had to end
+   * (`busybox --list`) ends by itself a moment later.
+   */
+  async stayingLeftovers(): Promise<string[]> {
+    for (let look = 0; ; look++) {
+      const left = this.leftovers()
+      if (left.length === 0 || look === 100) return left
+      await systemClock.sleep(0.02)
+    }
   }
 
   /** What is wrong with the events of the programs that were not killed. */

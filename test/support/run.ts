@@ -11,8 +11,8 @@ export type Told = (Event extends infer E
 }
 export type ToldOf<K extends Told['event']> = Extract<Told, { event: K }>
 
-/** Seconds after which a test that still waits has failed: far more than any takes. */
-const patience = 20
+/** Seconds after which a test that still waits has failed: far more than most take on a machine that others use too. */
+const usualTimeout = 60
 
 export interface Launch {
   command: string
@@ -22,9 +22,14 @@ export interface Launch {
   stdio?: StdioOptions
   /** It runs for as long as the test does. */
   lasting?: boolean
+  /** Seconds after which a wait has failed; 60 unless told. */
+  timeout?: number
 }
 
-/** The program as it runs, and what it has said so far. */
+/**
+ * The program as it runs, and what it has said so far. It is started without execa, whose `stdio` takes no descriptor of
+ * an open file (its types end at 9): tests give the program pipes and files that they have opened themselves.
+ */
 export class Run {
   readonly child: ChildProcess
   /** What came on standard output and error. */
@@ -32,12 +37,22 @@ export class Run {
   readonly err: Buffer[] = []
   /** Settles when the process has ended and its output has been read; the status, or the name of a signal. */
   readonly ended: Promise<number | string>
+  readonly #timeout: number
   readonly #told: Told[] = []
   readonly #lookAgain = new Set<() => void>()
   #over = false
   #rest = ''
 
-  constructor({ command, args, cwd, env, stdio = ['ignore', 'pipe', 'pipe'], lasting = false }: Launch) {
+  constructor({
+    command,
+    args,
+    cwd,
+    env,
+    stdio = ['ignore', 'pipe', 'pipe'],
+    lasting = false,
+    timeout = usualTimeout,
+  }: Launch) {
+    this.#timeout = timeout
     this.child = spawn(command, args, { cwd, env, stdio })
     const json = args.includes('run') && args.includes('--json') && !args.includes('plugin')
     this.child.stdout?.on('data', (chunk: Buffer) => {
@@ -74,9 +89,9 @@ export class Run {
   async #patiently<T>(what: string, promise: Promise<T>): Promise<T> {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      late.reject(new Error(`waited ${patience} s for ${what}\n${this.transcript}`))
+      late.reject(new Error(`waited ${this.#timeout} s for ${what}\n${this.transcript}`))
       this.child.kill('SIGKILL')
-    }, patience * 1000)
+    }, this.#timeout * 1000)
     try {
       return await Promise.race([promise, late.promise])
     } finally {

@@ -1,30 +1,25 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
-import type { Credentials, Registered, Registration } from '../../src/protocol/messages.ts'
+import { createHash, randomUUID } from 'node:crypto'
+import type { Credentials, Registered, Registration } from '../../src/protocol/messages/registration.ts'
+import type { Scope } from '../../src/protocol/messages/tokens.ts'
 import { unsealWith } from '../../src/protocol/seal.ts'
-import { type Registrar, register } from '../../src/server/registration.ts'
-import { callerOf } from '../../src/server/session.ts'
-import type { TokenRow } from '../../src/server/store/store.ts'
-import type { ServerRoom } from './server-room.ts'
+import { type RegistrationCaller, register } from '../../src/server/runner-side/register.ts'
+import { callerOf } from '../../src/server/state/caller.ts'
+import { emptyToken, type TokenRow } from '../../src/store/rows.ts'
+import { rsaKeys } from './keys.ts'
+import type { ServerRig } from './server-rig.ts'
 
-const rsa = (modulusLength: number) =>
-  generateKeyPairSync('rsa', {
-    modulusLength,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  })
-
-/** Making keys takes long: two identities are enough for most tests. */
-export const someKey = rsa(3072)
-export const otherKey = rsa(3072)
-export const weakKey = rsa(2048)
+const someKey = rsaKeys('runner')
+export const otherKey = rsaKeys('other')
+export const weakKey = rsaKeys('weak', 2048)
 
 /** The n-th UUID of a test. */
 export const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 
 export function registration(more: Partial<Registration> = {}): Registration {
+  const { uuid: id = uuid(1) } = more
   return {
-    uuid: uuid(1),
-    name: 'one',
+    uuid: id,
+    name: id === uuid(1) ? 'one' : `runner-${id}`,
     version: '1.0.0',
     public_key: someKey.publicKey,
     capabilities: ['remote', 'remote-script'],
@@ -39,38 +34,68 @@ export interface Session extends Registered {
   token: TokenRow
 }
 
-export const byRegistrationToken: Registrar = { kind: 'registration' }
+const registrationToken = uuid(900)
+export const byRegistrationToken: RegistrationCaller = { kind: 'registration', token_id: registrationToken }
+
+/** A registration token with a scope, by which a registration can be made. */
+export async function tokenFor(
+  rig: ServerRig,
+  scope: Scope | null,
+  id = randomUUID() as string,
+): Promise<RegistrationCaller> {
+  await rig.write(async tx =>
+    tx.putToken({
+      ...emptyToken,
+      id,
+      kind: 'registration',
+      name: 'rack',
+      hash: id,
+      created_at: tx.now,
+      scope,
+    }),
+  )
+  return { kind: 'registration', token_id: id }
+}
 
 export async function registered(
-  room: ServerRoom,
+  rig: ServerRig,
   message: Registration = registration(),
-  by: Registrar = byRegistrationToken,
+  by: RegistrationCaller = byRegistrationToken,
 ): Promise<Session> {
-  const answer = await room.write(tx => register(tx, room.ctx, message, by))
+  if (by === byRegistrationToken && (await rig.read(tx => tx.token(registrationToken))) === undefined)
+    await tokenFor(rig, null, registrationToken)
+  const answer = await rig.write(tx => register(tx, rig.ctx, message, by))
   if (!answer.ok) throw new Error(`${answer.failure.reason}: ${answer.failure.detail}`)
   const opened = unsealWith(someKey.privateKey, answer.value.credentials)
   if (!opened.ok) throw new Error(opened.failure)
   const credentials_in_clear = JSON.parse(opened.value) as Credentials
   const hash = createHash('sha256').update(credentials_in_clear.token).digest('hex')
-  const token = await room.read(tx => tx.tokenByHash(hash))
+  const token = await rig.read(tx => tx.tokenByHash(hash))
   if (token === undefined) throw new Error('the token is not in the store')
   return { ...answer.value, credentials_in_clear, token }
 }
 
 /** Any call of a session. */
 export function call(
-  room: ServerRoom,
+  rig: ServerRig,
   session: Session,
   header: number | undefined = session.session,
   id?: string,
 ) {
-  return room.write(tx => callerOf(tx, room.ctx, session.token, header, id))
+  return rig.write(tx => callerOf(tx, rig.ctx, session.token, header, id))
 }
 
 /** A runner that has registered and called. */
-export async function connected(room: ServerRoom, more: Partial<Registration> = {}): Promise<Session> {
-  const session = await registered(room, registration(more))
-  const answer = await call(room, session)
+export async function connected(rig: ServerRig, more: Partial<Registration> = {}): Promise<Session> {
+  const session = await registered(rig, registration(more))
+  const answer = await call(rig, session)
   if (!answer.ok) throw new Error(answer.failure.reason)
   return session
 }
+
+/** The caller of a registration with the runner's own token. */
+export const ofItself = (session: Session): RegistrationCaller => ({
+  kind: 'runner',
+  runner_id: session.runner_id,
+  session: session.session,
+})

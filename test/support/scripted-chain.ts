@@ -1,5 +1,5 @@
 import { type ChainEnd, runChain } from '../../src/chain/chain.ts'
-import type { PlannedTask } from '../../src/chain/prepare.ts'
+import type { PlannedTask } from '../../src/chain/planned-task.ts'
 import type { Clock } from '../../src/edges.ts'
 import type { Event, Outcome, TryEnd } from '../../src/event.ts'
 

@@ -3,63 +3,13 @@
  * nothing of stores and rows. Times are milliseconds.
  */
 import type { ExecutionState } from '../../src/protocol/states.ts'
+import type { ModelExecution, ModelGroup, ModelRunner } from './server-model-rows.ts'
 
 export const lease = 60_000
-export const confirmWithin = 30_000
+const confirmWithin = 30_000
 export const lateResult = 300_000
-
-export interface ModelRunner {
-  id: string
-  session: number
-  /** Registered, not called yet. */
-  pending: number | null
-  created: number
-  group: string
-  capabilities: string[]
-  capacity: number
-  enabled: boolean
-  tainted: boolean
-  deleted: boolean
-  seenUntil: number
-  pollUntil: number
-  free: number | null
-  state: 'ready' | 'draining' | 'left'
-  misses: number
-  unhealthyUntil: number
-}
-
-export interface ModelExecution {
-  group: string
-  attempt: number
-  created: number
-  runnerGroup: string
-  capabilities: string[]
-  priority: number
-  job: string | null
-  script: boolean
-  retries: number
-  state: ExecutionState
-  ended: boolean
-  deadline: number | null
-  /** How long an attempt may wait, and until when this one may. */
-  wait: number | null
-  queueUntil: number | null
-  runner: string | null
-  session: number | null
-  lease: string | null
-  unconfirmed: number
-  next: ModelExecution | null
-  previous: ModelExecution | null
-  result: string | null
-  /** How often a runner was told to go ahead. */
-  confirms: number
-}
-
-export interface ModelGroup {
-  mode: 'all' | 'leader'
-  leader: string | null
-  pinned: string | null
-}
+/** Runs that wait of a job whose concurrency is queue. */
+export const queueLimit = 2
 
 const held = ['reserved', 'running', 'aborting']
 
@@ -91,6 +41,40 @@ export class Model {
 
   isActive(job: string): boolean {
     return this.executions.some(one => one.job === job && !one.ended)
+  }
+
+  // ── runs that wait for others ─────────────────────────────────────────────────────────────────────────────────
+
+  /** The attempts of a job that have not ended and do not wait for a turn. */
+  activeOf(job: string): ModelExecution[] {
+    return this.executions.filter(one => one.job === job && !one.ended && one.waits !== 'turn')
+  }
+
+  waitingOf(job: string): ModelExecution[] {
+    return this.executions.filter(one => one.job === job && !one.ended && one.waits === 'turn')
+  }
+
+  /** Whether a new run may be made. */
+  admits(job: string | null, concurrency: ModelExecution['concurrency']): boolean {
+    if (job === null || concurrency === 'allow' || concurrency === 'replace') return true
+    if (concurrency === 'forbid') return !this.isActive(job)
+    return this.activeOf(job).length === 0 || this.waitingOf(job).length < queueLimit
+  }
+
+  /** Ends all of a job for a new run. */
+  replace(job: string): void {
+    const others = this.executions.filter(one => one.job === job && !one.ended)
+    const unbegun = others.filter(
+      one => one.state === 'queued' && (one.attempt > 1 || one.waits === 'turn' || one.waits === 'key'),
+    )
+    for (const one of unbegun) this.end(one, 'withdrawn')
+    for (const one of others) this.abort(one)
+  }
+
+  /** Time has come for those that wait for it. */
+  release(): void {
+    for (const one of this.executions)
+      if (one.waits === 'time' && one.notBefore <= this.watched) one.waits = null
   }
 
   // ── runners ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,8 +129,8 @@ export class Model {
   // ── executions ────────────────────────────────────────────────────────────────────────────────────────────────
 
   add(execution: Partial<ModelExecution> & Pick<ModelExecution, 'group'>): ModelExecution {
-    const { wait = null } = execution
-    const queueUntil = wait === null ? null : this.watched + wait
+    const { wait = null, notBefore = this.watched } = execution
+    const queueUntil = wait === null ? null : notBefore + wait
     const one: ModelExecution = {
       attempt: 1,
       created: this.watched,
@@ -154,9 +138,16 @@ export class Model {
       capabilities: [],
       priority: 0,
       job: null,
+      concurrency: 'allow',
+      key: null,
+      limit: 1,
       script: false,
       retries: 0,
+      delay: 0,
       state: 'queued',
+      waits: null,
+      notBefore,
+      beside: false,
       ended: false,
       deadline: queueUntil,
       wait,
@@ -169,6 +160,7 @@ export class Model {
       previous: null,
       result: null,
       confirms: 0,
+      losses: 0,
       ...execution,
     }
     this.executions.push(one)
@@ -186,10 +178,17 @@ export class Model {
     return one.runner === runner.id && (one.lease === leaseId || one.lease === '')
   }
 
+  /** Whether a runner that cannot be asked for its lease may keep what is queued. */
+  mayAdopt(one: ModelExecution, runner: ModelRunner): boolean {
+    const fits = this.suits(runner, one) && this.heldBy(runner.id).length < runner.capacity
+    return !one.script && runner.enabled && !runner.tainted && runner.state === 'ready' && fits
+  }
+
   /** A runner has what is queued. */
   adopt(one: ModelExecution, runner: ModelRunner): void {
     this.reserve(one, runner, '')
     Object.assign(one, { state: 'running', deadline: this.watched + lease, confirms: one.confirms + 1 })
+    Object.assign(one, { beside: one.waits !== null || one.beside, waits: null })
   }
 
   giveBack(one: ModelExecution): void {
@@ -235,15 +234,38 @@ export class Model {
     Object.assign(one, { state: 'running', next: null, deadline: this.watched + lease })
   }
 
-  retry(one: ModelExecution): ModelExecution | null {
+  retry(one: ModelExecution, delay = 0): ModelExecution | null {
     if (one.retries === 0 || one.script) return null
     const attempt = Math.max(...this.executions.filter(o => o.group === one.group).map(o => o.attempt)) + 1
-    const { group, runnerGroup, capabilities, priority, job, wait } = one
-    const same = { group, runnerGroup, capabilities, priority, job, wait }
-    return this.add({ ...same, attempt, retries: one.retries - 1 })
+    const { group, runnerGroup, capabilities, priority, job, wait, concurrency, key, limit, beside } = one
+    const same = { group, runnerGroup, capabilities, priority, job, wait, concurrency, key, limit, beside }
+    const time = {
+      delay: one.delay,
+      notBefore: this.watched + delay,
+      waits: delay > 0 ? 'time' : null,
+    } as const
+    return this.add({ ...same, ...time, attempt, retries: one.retries - 1 })
+  }
+
+  /** What is told: of each loss, and of each run that has ended, once. */
+  told(): string[] {
+    const runs = Map.groupBy(
+      this.executions.filter(({ script }) => !script),
+      ({ group }) => group,
+    )
+    return [...runs].flatMap(([group, attempts]) => {
+      const made = attempts.filter(({ state }) => state !== 'withdrawn')
+      const losses = made.reduce((sum, { losses }) => sum + losses, 0)
+      const told = Array<string>(losses).fill(`${group} lost`)
+      const last = made.at(-1)
+      if (last === undefined || !attempts.every(({ ended }) => ended)) return told
+      if (made.some(({ state }) => state === 'succeeded')) return [...told, `${group} success`]
+      return [...told, `${group} ${last.state === 'aborted' ? 'aborted' : 'failure'}`]
+    })
   }
 
   lose(one: ModelExecution): void {
+    one.losses++
     Object.assign(one, { state: 'lost', deadline: this.watched + lateResult })
     one.next = this.retry(one)
     if (one.next) one.next.previous = one
@@ -253,7 +275,7 @@ export class Model {
   end(one: ModelExecution, state: ExecutionState): void {
     if (one.next) one.next.previous = null
     if (one.previous) one.previous.next = null
-    Object.assign(one, { state, ended: true, deadline: null, next: null, previous: null })
+    Object.assign(one, { state, ended: true, deadline: null, next: null, previous: null, waits: null })
   }
 
   finish(
@@ -270,7 +292,7 @@ export class Model {
     const aborted = one.state === 'aborting' && outcome !== 'succeeded'
     one.result = result
     this.end(one, aborted ? 'aborted' : outcome)
-    if (one.state === 'failed') this.retry(one)
+    if (one.state === 'failed') this.retry(one, one.delay)
     return true
   }
 

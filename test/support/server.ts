@@ -1,19 +1,18 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { systemClock } from '../../src/edges.ts'
-import type {
-  ChannelState,
-  Credentials,
-  Execution,
-  Registered,
-  Reservation,
-} from '../../src/protocol/messages.ts'
+import type { ChannelState } from '../../src/protocol/messages/channel.ts'
+import type { Execution } from '../../src/protocol/messages/executions.ts'
+import type { Credentials, Registered } from '../../src/protocol/messages/registration.ts'
+import type { Reservation } from '../../src/protocol/messages/reservations.ts'
 import { unsealWith } from '../../src/protocol/seal.ts'
+import { rsaKeys } from './keys.ts'
 import type { Component } from './require.ts'
 import { type Rig, rigTest } from './rig.ts'
 import type { Run } from './run.ts'
 import { EventStream } from './sse.ts'
+import { isAgain } from './tier.ts'
 
 /** Where a server keeps what it knows: the lines of `[server]` that say so, and what they need. */
 export interface StoreKind {
@@ -30,7 +29,7 @@ export const sqlite: StoreKind = {
 }
 
 /** Timings with which a test need not wait. */
-export const quick = {
+const quick = {
   lease_seconds: 1.5,
   confirm_within_seconds: 0.6,
   ping_interval_seconds: 0.2,
@@ -58,6 +57,7 @@ export class TestServer {
   readonly rig: Rig
   #run: Run
   #url = ''
+  readonly #names = new Map<unknown, string>()
 
   constructor(rig: Rig, run: Run) {
     this.rig = rig
@@ -128,15 +128,30 @@ export class TestServer {
     return new EventStream(response, stop)
   }
 
-  /** Submits a definition and gives its execution. */
+  /** Submits a definition and gives its execution; a failed attempt is followed by the next at once. */
   async submit(body: Record<string, unknown> = {}): Promise<Execution> {
-    const answer = await this.call('POST', '/v1/executions', { body: { image: 'img', ...body } })
+    const answer = await this.call('POST', '/v1/executions', {
+      body: { image: 'img', retry: { delay_seconds: 0 }, ...body },
+    })
     if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`)
-    return answer.json as Execution
+    return answer.json
   }
 
   async execution(id: string): Promise<Execution> {
-    return (await this.call('GET', `/v1/executions/${id}`)).json as Execution
+    return (await this.call('GET', `/v1/executions/${id}`)).json
+  }
+
+  /** A number that /metrics tells, without labels. */
+  async metric(name: string): Promise<number> {
+    const { text } = await this.call('GET', '/metrics')
+    return Number(text.match(new RegExp(`^${name} (\\S+)$`, 'm'))?.[1])
+  }
+
+  /** The name of a runner that is given none: `one`, `one-2`, … */
+  nameFor(uuid: unknown): string {
+    const name = this.#names.get(uuid) ?? (this.#names.size === 0 ? 'one' : `one-${this.#names.size + 1}`)
+    this.#names.set(uuid, name)
+    return name
   }
 
   /** Registers a runner, new or known, and takes its session into force with a heartbeat. */
@@ -165,11 +180,10 @@ export class TestServer {
   }
 }
 
-const keys = generateKeyPairSync('rsa', {
-  modulusLength: 3072,
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-})
+const keys = rsaKeys('runner')
+
+/** The part of a reservation by which a runner names what it holds. */
+export type Lease = Pick<Reservation, 'execution_id' | 'lease_id'>
 
 /** A runner, as far as the server can tell. */
 export class TestRunner {
@@ -181,7 +195,11 @@ export class TestRunner {
   /** What it has begun, and not ended. */
   readonly holds = new Set<string>()
 
-  constructor(server: TestServer, registered: Registered, credentials: Credentials) {
+  constructor(
+    server: TestServer,
+    registered: Pick<Registered, 'runner_id' | 'session'>,
+    credentials: Credentials,
+  ) {
     this.server = server
     this.id = registered.runner_id
     this.session = registered.session
@@ -189,10 +207,12 @@ export class TestRunner {
     this.dataKey = Buffer.from(credentials.data_key, 'base64')
   }
 
+  /** A registration; names of runners are unique. */
   static message(given: Record<string, unknown> = {}): Record<string, unknown> {
+    const { uuid = randomUUID() } = given
     return {
-      uuid: randomUUID(),
-      name: 'one',
+      uuid,
+      name: `runner-${uuid}`,
       version: '1',
       public_key: keys.publicKey,
       capabilities: ['remote', 'remote-script', 'container'],
@@ -202,9 +222,10 @@ export class TestRunner {
   }
 
   static async register(server: TestServer, given: Record<string, unknown> = {}): Promise<TestRunner> {
+    const { uuid = randomUUID() } = given
     const answer = await server.call('POST', '/v1/runners/register', {
       token: server.token('registration'),
-      body: TestRunner.message(given),
+      body: TestRunner.message({ uuid, name: server.nameFor(uuid), ...given }),
     })
     if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
     return TestRunner.of(server, answer.json)
@@ -251,10 +272,10 @@ export class TestRunner {
   async take(wait_seconds = 10): Promise<Reservation> {
     const answer = await this.reserve(wait_seconds)
     if (answer.status !== 200) throw new Error(`nothing to take: ${answer.status} ${answer.text}`)
-    return answer.json.executions[0] as Reservation
+    return answer.json.executions[0]
   }
 
-  confirm({ execution_id, lease_id }: Reservation): Promise<Answered> {
+  confirm({ execution_id, lease_id }: Lease): Promise<Answered> {
     return this.call('POST', `/v1/executions/${execution_id}/confirm`, { body: { lease_id } })
   }
 
@@ -267,17 +288,13 @@ export class TestRunner {
     return reservation
   }
 
-  log(
-    { execution_id, lease_id }: Reservation,
-    offset: number,
-    bytes: string | Uint8Array,
-  ): Promise<Answered> {
+  log({ execution_id, lease_id }: Lease, offset: number, bytes: string | Uint8Array): Promise<Answered> {
     return this.call('POST', `/v1/executions/${execution_id}/log?offset=${offset}&lease=${lease_id}`, {
       body: bytes,
     })
   }
 
-  result({ execution_id, lease_id }: Reservation, given: Record<string, unknown> = {}): Promise<Answered> {
+  result({ execution_id, lease_id }: Lease, given: Record<string, unknown> = {}): Promise<Answered> {
     const now = new Date().toISOString()
     const body = {
       lease_id,
@@ -300,15 +317,19 @@ export class TestRunner {
 
 export const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
+/** Of a test that names no stores: a file of the plain tier has run it when the real tier runs the file again. */
+const onceOnSqlite = isAgain ? [] : [sqlite]
+
 /** A test against a real server, on each of these stores. */
 export function serverTest(
   t: Test,
   title: string,
   {
     settings = {},
-    stores = [sqlite],
+    stores = onceOnSqlite,
     before = [],
     needs = [],
+    config = () => '',
   }: {
     settings?: Record<string, string | number>
     stores?: StoreKind[]
@@ -316,16 +337,19 @@ export function serverTest(
     before?: string[]
     /** What the test cannot do without, beside the store. */
     needs?: readonly Component[]
+    /** Sections behind `[server]`. */
+    config?: (rig: Rig) => string
   },
   body: (t: Test, server: TestServer) => Promise<unknown>,
 ): void {
-  t.setTimeout(120_000)
+  // A file that scripts/test.ts runs has a limit, its own or that of all.
+  if (process.env.TAP_TIMEOUT === undefined) t.setTimeout(360_000)
   for (const store of stores)
     rigTest(t, `${title} (${store.name})`, { needs: [...store.needs, ...needs] }, async (t, rig) => {
       const place = await store.open(rig)
       const keys = { listen: '127.0.0.1:0', ...quick, ...settings, ...place.keys }
       const lines = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`)
-      rig.configure({}, `[server]\n${lines.join('')}`)
+      rig.configure({}, `[server]\n${lines.join('')}${config(rig)}`)
       const server = await new TestServer(rig, rig.start(['server'], { lasting: true, before })).ready()
       try {
         await body(t, server)

@@ -7,7 +7,7 @@ let schema: ValidateFunction | undefined
 
 /** What the published schema of the events has against one. */
 function schemaProblems(event: Told): string[] {
-  const file = resolve(import.meta.dirname, '..', '..', 'docs', 'events.schema.json')
+  const file = resolve(import.meta.dirname, '..', '..', 'docs', 'reference', 'events.schema.json')
   schema ??= new Ajv({ strict: false }).compile(JSON.parse(readFileSync(file, 'utf8')))
   return schema(event) ? [] : (schema.errors ?? []).map(error => `${error.instancePath} ${error.message}`)
 }

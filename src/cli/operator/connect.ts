@@ -1,37 +1,48 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { OptionValues } from '@commander-js/extra-typings'
 import { formatDiagnostic } from '../../config/diagnostic.ts'
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
-import { jsonText } from '../../process/printable.ts'
-import { Client } from '../../protocol/client.ts'
-import type { ClientFailure } from '../../protocol/client-failure.ts'
-import { serverUrl, type TransportOptions } from '../../protocol/transport.ts'
-import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
-import { type ConfigOptions, loadTrusted } from '../load-configuration.ts'
-import { print, sayError } from '../say.ts'
+import { Client } from '../../protocol/client/client.ts'
+import type { ClientFailure } from '../../protocol/client/client-failure.ts'
+import { serverUrl, type TransportOptions } from '../../protocol/client/transport.ts'
+import { sayError } from '../../report/say.ts'
+import { defined, fail, ok, type Result } from '../../result.ts'
+import { isLoopback } from '../../system/loopback.ts'
+import { readPem } from '../../system/pem-file.ts'
+import { exposedToken, readTokenFile } from '../../system/token-file.ts'
+import { loadTrusted } from '../config.ts'
+import { definesCommandsWith, type OptionsOf } from '../define-command.ts'
 import { listenersAt } from './listeners.ts'
+import { serverOptions } from './server-options.ts'
 
 /** Options of every command to a server. */
-export interface ConnectOptions extends ConfigOptions {
-  server?: string
-  tokenFile?: string
-  caFile?: string
-  certFile?: string
-  keyFile?: string
-  proxy?: string
-  json: boolean
-  quiet?: boolean
+export type ConnectOptions = OptionsOf<typeof serverOptions<[], Record<never, never>>>
+
+/** Exit statuses of a command to a server. */
+export const statusNotes = `Exit status: 0 done; 7 not found; 64 usage; 69 the server cannot be reached; 77 it refuses; 78 no token
+or no usable configuration.`
+
+const define = definesCommandsWith(serverOptions)
+
+/** Defines a command to a server. Its help has the exit statuses behind the other notes: those of all, or its own `statuses`. */
+export function defineServerCommand<Args extends unknown[], Options extends OptionValues>({
+  statuses = statusNotes,
+  ...definition
+}: Parameters<typeof define<Args, Options>>[0] & { statuses?: string }) {
+  const { notes } = definition
+  return define({ ...definition, notes: notes === undefined ? statuses : `${notes}\n\n${statuses}` })
 }
 
-/** The environment's word for an option. */
+/** The variables of the environment that stand in for options. */
 const variables = {
   server: 'RUNNER_SERVER',
   tokenFile: 'RUNNER_SERVER_TOKEN_FILE',
   caFile: 'RUNNER_SERVER_CA_FILE',
 }
 
-/** What keeps a command from calling its server. */
+/** The reason why a command cannot call its server, with its exit status. */
 interface Unusable {
   message: string
   status: number
@@ -52,7 +63,8 @@ export async function withClient(
   return await work(client)
 }
 
-function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Client, Unusable> {
+/** A client of the options and the environment; it has to be disposed of. */
+export function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Client, Unusable> {
   const named = options.server ?? (env[variables.server] || undefined)
   const tokenFile = options.tokenFile ?? (env[variables.tokenFile] || undefined)
   const given = named === undefined ? undefined : serverUrl(named)
@@ -64,8 +76,10 @@ function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Cli
   const token =
     tokenFile === undefined
       ? localToken(server, local!)
-      : readToken(tokenFile, 'name another by --token-file')
+      : readTokenFile(tokenFile, 'name another by --token-file')
   if (!token.ok) return fail({ message: token.failure, status: exitStatus.config })
+  const exposed = tokenFile === undefined || options.quiet ? undefined : exposedToken(tokenFile)
+  if (exposed !== undefined) sayError(`runner: warning: ${exposed}\n`)
   const transport = transportOptions(options, env)
   if (!transport.ok) return fail({ message: transport.failure, status: exitStatus.config })
   const own = tokenFile === undefined && local?.ok ? local.value : undefined
@@ -75,33 +89,46 @@ function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<Cli
   }
   return ok(
     new Client({
-      ...{ ...transport.value, server, token: () => token.value, clock: systemClock },
-      // A proxy of the environment would get the token of this host, and in clear where the server has no TLS.
+      ...transport.value,
+      server,
+      token: () => token.value,
+      tokenFile: tokenFile ?? (local?.ok ? local.value.tokenFile : undefined),
+      clock: systemClock,
+      // A proxy named by the environment would get the token of this host, in clear text where the server has
+      // no TLS.
       env: own === undefined ? env : {},
-      ...(own === undefined ? {} : { check: () => strangerAt(server, own.tokenFile) }),
+      check: () => (own === undefined ? undefined : strangerAt(server, own.tokenFile)),
     }),
   )
 }
 
-interface LocalServer {
+export interface LocalServer {
   url: URL
   tokenFile: string
+  /** The file of the token with which its first runners register. */
+  registrationFile: string
 }
 
 /** The server that `[server]` of the configuration describes. */
-function localServer(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<LocalServer, string> {
+export function localServer(options: ConnectOptions, env: NodeJS.ProcessEnv): Result<LocalServer, string> {
   const loaded = loadTrusted(options, env)
   if (!loaded.ok) return fail(loaded.failure.map(formatDiagnostic).join('\n'))
   const { listen, tls, data_dir } = loaded.value.server
   const anywhere: Record<string, string> = { '::': '[::1]', '0.0.0.0': '127.0.0.1' }
   const host = anywhere[listen.host] ?? (listen.host.includes(':') ? `[${listen.host}]` : listen.host)
   const url = serverUrl(`${tls === undefined ? 'http' : 'https'}://${host}:${listen.port}`)
-  return url.ok ? ok({ url: url.value, tokenFile: join(data_dir, 'admin.token') }) : url
+  return url.ok
+    ? ok({
+        url: url.value,
+        tokenFile: join(data_dir, 'admin.token'),
+        registrationFile: join(data_dir, 'registration.token'),
+      })
+    : url
 }
 
 /**
- * The token that the server of this machine made for its administrator. It is for the address on which that server
- * listens by its configuration.
+ * The token that the server of this host made for its administrator. It is sent only to the address in
+ * `listen` of that server's configuration.
  */
 function localToken(server: URL, local: Result<LocalServer, string>): Result<string, string> {
   const how = `name a token file by --token-file or ${variables.tokenFile}; an administrator makes one by \`runner token create\``
@@ -111,25 +138,30 @@ function localToken(server: URL, local: Result<LocalServer, string>): Result<str
     return fail(
       `${server.origin} wants a token, and that of this host is for ${url.origin} alone (listen in [server]): ${how}`,
     )
-  return readToken(tokenFile, `be the user that the server runs as, or ${how}`)
-}
-
-/** Whether two addresses are of one server: the loopback addresses of this host are one place. */
-function isSamePlace(one: URL, other: URL): boolean {
-  const isHere = ({ hostname }: URL) => /^(localhost|\[::1\]|127\.[\d.]+)$/.test(hostname)
-  return (
-    one.protocol === other.protocol &&
-    one.port === other.port &&
-    (one.hostname === other.hostname || (isHere(one) && isHere(other)))
+  return readTokenFile(
+    tokenFile,
+    `start a server by \`runner server\`, be the user that it runs as, or ${how}`,
   )
 }
 
-/** What keeps the token of this host from a server: another user's program that listens at the address of ours. */
+/** Whether two addresses reach one server: all loopback addresses are the same host. */
+function isSamePlace(one: URL, other: URL): boolean {
+  return (
+    one.protocol === other.protocol &&
+    one.port === other.port &&
+    (one.hostname === other.hostname || (isLoopback(one.hostname) && isLoopback(other.hostname)))
+  )
+}
+
+/**
+ * The reason not to send the token of this host: a program of another user listens at the address of its
+ * server.
+ */
 function strangerAt(url: URL, tokenFile: string): ClientFailure | undefined {
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   const users = listenersAt(url.hostname, port)
   if (users === undefined) return undefined
-  // Not even tried: anybody may begin to listen in the next moment.
+  // The call is not tried: anybody may begin to listen in the next moment.
   if (users.length === 0)
     return {
       reason: 'server-refused',
@@ -142,63 +174,44 @@ function strangerAt(url: URL, tokenFile: string): ClientFailure | undefined {
   return { reason: 'not-a-server', message }
 }
 
-function readToken(file: string, hint: string): Result<string, string> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    const why = errorCode(error) === 'ENOENT' ? 'it is not there' : errorText(error)
-    return fail(`the token in ${file} cannot be read: ${why}; ${hint}`)
-  }
-  // Whatever else it is, it is not for the server to see.
-  if (!/^[\x21-\x7e]{1,512}$/.test(text)) return fail(`there is no token in ${file}; ${hint}`)
-  return ok(text)
-}
-
 function transportOptions(
   { caFile, certFile, keyFile, proxy }: ConnectOptions,
   env: NodeJS.ProcessEnv,
 ): Result<TransportOptions, string> {
-  const transport: TransportOptions = proxy === undefined ? {} : { proxy }
+  const transport: TransportOptions = defined({ proxy })
   for (const [key, file] of [
     ['ca', caFile ?? (env[variables.caFile] || undefined)],
     ['cert', certFile],
     ['key', keyFile],
   ] as const) {
     if (file === undefined) continue
-    try {
-      transport[key] = readFileSync(file)
-    } catch (error) {
-      return fail(`${file} cannot be read: ${errorText(error)}`)
-    }
+    const pem = readPem(file, key, `name another by --${key}-file`)
+    if (!pem.ok) return pem
+    transport[key] = pem.value
   }
   return ok(transport)
 }
 
-/** Says why a call came to nothing, about what where there are several; gives the exit status for it. */
+/** Prints why a call failed, with the subject where there are several; gives the exit status for it. */
 export function sayFailure(failure: ClientFailure, about?: string): number {
   const hint =
     failure.reason === 'bad-token'
-      ? '; was the token revoked, or is it that of another server?'
-      : failure.reason === 'wrong-token-kind'
-        ? '; it takes an admin token'
+      ? `; name the file of another token by --token-file or ${variables.tokenFile}`
+      : failure.reason === 'wrong-token-kind' || failure.reason === 'wrong-namespace'
+        ? '; `runner whoami` shows what the token may do'
         : ''
   sayError(`runner: ${about === undefined ? '' : `${about}: `}${failure.message}${hint}\n`)
   return statusOf(failure)
+}
+
+/** Prints why a command line cannot be executed; gives the exit status for it. */
+export function refuseUsage(message: string): number {
+  sayError(`runner: ${message}\n`)
+  return exitStatus.usage
 }
 
 function statusOf({ reason, status }: ClientFailure): number {
   if (reason === 'stopped') return exitStatus.interrupted.SIGINT
   if (status === undefined || status >= 500 || reason === 'not-a-server') return exitStatus.unavailable
   return reason === 'not-found' || reason === 'deleted' ? exitStatus.notFound : exitStatus.refused
-}
-
-/** One JSON value, as `--json` prints it. */
-export function printJson(value: unknown): void {
-  print(`${jsonText(value)}\n`)
-}
-
-/** How wide a table may be: that of the terminal, if there is one. */
-export function tableWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined
 }

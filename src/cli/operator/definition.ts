@@ -1,58 +1,40 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { rawNumber } from '../../protocol/exact-json.ts'
 import { bodyBounds, parseWithin } from '../../protocol/json-bounds.ts'
-import type { InputContext, Submit } from '../../protocol/messages.ts'
-import { isObject, passwordsIn } from '../../protocol/secrets.ts'
-import { errorText, fail, ok, type Result } from '../../result.ts'
+import { isObject, passwordsIn } from '../../protocol/mask/secrets.ts'
+import type { InputContext, JobBody, Notify, RetryPolicy, Submit } from '../../protocol/messages/jobs.ts'
+import { defined, errorText, fail, ok, type Result } from '../../result.ts'
+import type { DefinitionOptions } from './options.ts'
 
-/** What the command line says of a definition. */
-export interface DefinitionOptions {
-  file?: string
-  image?: string
-  /** `prefix.ClassName` of a plugin's task. */
-  type?: string
-  input: string[]
-  /** … whose values are JSON. */
-  inputJson: string[]
-  secret: string[]
-  /** Names of properties that the plugin sets. */
-  output: string[]
-  /** … which are passwords. */
-  secretOutput: string[]
-  env: string[]
-  runnerGroup?: string
-  capability: string[]
-  priority?: number
-  retries?: number
-  maxTime?: number
-  maxQueue?: number
-  abortTimeout?: number
-  abortSignal?: string
-  /** Which other job may have its container. */
-  reuse?: 'domain' | 'job' | 'never'
-}
-
-/** Reads a file, or standard input where its name is `-`. */
+/** Reads a file of text in UTF-8, or standard input where its name is `-`. */
 export function readText(file: string): Result<string, string> {
+  const name = file === '-' ? 'standard input' : file
+  let bytes: Buffer
   try {
-    return ok(readFileSync(file === '-' ? 0 : file, 'utf8'))
+    bytes = readFileSync(file === '-' ? 0 : file)
   } catch (error) {
-    return fail(`${file === '-' ? 'standard input' : file} cannot be read: ${errorText(error)}`)
+    return fail(`${name} cannot be read: ${errorText(error)}`)
   }
+  if (isUtf8(bytes)) return ok(bytes.toString())
+  return fail(`${name} is not text in UTF-8; pass bytes on as text, in base64 for example`)
 }
 
-/** The definition in a file, with what the options say instead; `command` is what stands behind `--`. */
+/** What a definition of a named job has beside it. */
+type OfNamed = Pick<JobBody, 'name' | 'namespace' | 'schedule' | 'blackouts'>
+
+/** The definition in a file, overridden by the options; `command` is the words after `--`. */
 export function definitionOf(
   options: DefinitionOptions,
   command: readonly string[],
   env: NodeJS.ProcessEnv,
-): Result<Submit & { name?: string }, string> {
+): Result<Submit & OfNamed, string> {
   const base = options.file === undefined ? ok({}) : readDefinition(options.file)
   if (!base.ok) return base
   const definition = { ...base.value } as Submit
   if (options.image !== undefined) definition.image = options.image
   if (definition.image === undefined)
-    return fail('no image is named: say --image, or --file with a definition')
+    return fail('no image is named: give --image IMAGE, or --file with a definition that has one')
   if (command.length > 0) definition.command = [...command]
   const given = {
     runner_group: options.runnerGroup,
@@ -62,16 +44,59 @@ export function definitionOf(
     max_queue_seconds: options.maxQueue,
     abort_timeout_seconds: options.abortTimeout,
     abort_signal: options.abortSignal,
+    expected_seconds: options.expected,
+    notify: options.notify?.length ? options.notify.map(toldOf) : undefined,
     reuse: options.reuse,
-    ...(options.capability.length === 0 ? {} : { capabilities: options.capability }),
+    concurrency: options.concurrency,
+    queue_limit: options.queueLimit,
+    concurrency_key: options.concurrencyKey,
+    concurrency_limit: options.concurrencyLimit,
+    capabilities: options.capability?.length ? options.capability : undefined,
   }
   for (const [key, value] of Object.entries(given))
     if (value !== undefined) Object.assign(definition, { [key]: value })
+  const retry = retryOf(options)
+  if (Object.keys(retry).length > 0) definition.retry = { ...definition.retry, ...retry }
   const variables = pairs('--env', options.env)
   if (!variables.ok) return variables
+  for (const [name, value] of variables.value) {
+    const problem = variableProblem(name, value)
+    if (problem !== undefined) return fail(`--env ${name}: ${problem}`)
+  }
   if (variables.value.size > 0) definition.env = { ...definition.env, ...Object.fromEntries(variables.value) }
   return withValues(definition, options, env)
 }
+
+/** The retry policy of the options. */
+const retryOf = (options: DefinitionOptions): RetryPolicy =>
+  defined({
+    delay_seconds: options.retryDelay,
+    backoff: options.retryBackoff,
+    max_delay_seconds: options.retryMaxDelay,
+    jitter_seconds: options.retryJitter,
+    on_exit_codes: options.retryOn,
+    not_on_exit_codes: options.retryNotOn,
+  })
+
+/** `ops=failure,recovery`; the server checks the events. */
+function toldOf(text: string): Notify[number] {
+  const [to = '', events = 'failure,recovery'] = text.split('=')
+  return { to, on: events.split(',') as Notify[number]['on'] }
+}
+
+/** Why a process cannot be given a variable; undefined where it can. The server refuses the same. */
+function variableProblem(name: string, value: string): string | undefined {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,255}$/.test(name))
+    return 'a name of a variable has letters, digits and underscore in it, and no digit first'
+  if (value.includes('\0'))
+    return 'a value cannot have a NUL character in it; pass it on in base64, for example'
+  if (value.length > longestVariable)
+    return `the value has ${value.length} characters: ${longestVariable} are the most; put it into the image, or where the job can fetch it`
+  return undefined
+}
+
+/** Characters of a value, at the most. */
+const longestVariable = 131_072
 
 function readDefinition(file: string): Result<object, string> {
   const text = readText(file)
@@ -126,7 +151,7 @@ function withValues(
     ...[...secrets.value].map(([name, value]) => ({ ...inputOf(name, value), password: true })),
     ...outputsOf(options),
   ]
-  // What is in the file has not been looked at: who takes the definition says what is wrong with it.
+  // The file has not been validated: the server, or `plugin run`, refuses a wrong definition.
   const listed: unknown = task?.properties ?? []
   const all = Array.isArray(listed) ? [...listed.filter(isObject), ...given] : given
   const clash = clashOf(given, all)
@@ -151,7 +176,11 @@ function inputOf(name: string, value: unknown): Property {
 
 function outputsOf({ output, secretOutput }: DefinitionOptions): Property[] {
   return [...new Set([...output, ...secretOutput])].map(name => ({
-    ...{ name, kind: 'STRING', category: 'output', password: secretOutput.includes(name), value: null },
+    name,
+    kind: 'STRING',
+    category: 'output',
+    password: secretOutput.includes(name),
+    value: null,
   }))
 }
 
@@ -167,7 +196,7 @@ function kindOf(value: unknown): string {
 
 type Named = { name?: unknown; category?: unknown }
 
-/** What is wrong with properties of the same name; undefined where nothing is. */
+/** The complaint about two properties of one name; undefined where there is none. */
 function clashOf(given: readonly Property[], all: readonly Named[]): string | undefined {
   const isOutput = new Map<unknown, boolean>()
   for (const { name, category } of all) {
@@ -183,7 +212,7 @@ function clashOf(given: readonly Property[], all: readonly Named[]): string | un
     : `${twice} is given twice, by two of --input, --input-json and --secret: leave one of them out`
 }
 
-/** `key=JSON`; the value `@file` is what the file has in it. */
+/** Parses `key=JSON`; the value `@file` stands for the contents of the file. */
 function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, string> {
   const read = pairs('--input-json', texts)
   if (!read.ok) return read
@@ -197,7 +226,7 @@ function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, strin
       )
     }
     const { value } = parsed
-    // The last one of a key counts.
+    // The last value of a key applies.
     const typed = texts.findLast(one => one.startsWith(`${key}=`))
     if (passwordsIn(value).length > 0 && !typed?.startsWith(`${key}=@`))
       return fail(
@@ -208,7 +237,7 @@ function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, strin
   return ok(all)
 }
 
-/** `key=value`; the value `@file` is what the file has in it. */
+/** Parses `key=value`; the value `@file` stands for the contents of the file. */
 function pairs(option: string, texts: readonly string[]): Result<Map<string, string>, string> {
   const all = new Map<string, string>()
   for (const text of texts) {
@@ -224,7 +253,7 @@ function pairs(option: string, texts: readonly string[]): Result<Map<string, str
 
 const places = 'write key=@file, key=- for standard input, or key=env:NAME for a variable of the environment'
 
-/** Secrets, from where nobody else sees them. */
+/** Reads secrets from files, standard input or the environment, where other users cannot see them. */
 function secretsOf(
   texts: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -233,7 +262,7 @@ function secretsOf(
   const all = new Map<string, string>()
   let taken = stdinTaken
   for (const text of texts) {
-    // What stands behind the key may be the secret: it is not repeated.
+    // The text after the key may be the secret, so the message does not repeat it.
     const [, key, place] = /^([^=]+)=(@.+|-|env:.+)$/s.exec(text) ?? []
     if (key === undefined || place === undefined) {
       const name = /^[^=]+(?==)/.exec(text)?.[0]
@@ -247,7 +276,7 @@ function secretsOf(
     taken ||= place === '-'
     const value = place.startsWith('env:') ? variable(place.slice(4), env) : readText(place.replace(/^@/, ''))
     if (!value.ok) return fail(`--secret ${key}: ${value.failure}`)
-    // An editor's line end is no part of it.
+    // The line end that an editor adds is not a part of the secret.
     all.set(key, place.startsWith('env:') ? value.value : value.value.replace(/\r?\n$/, ''))
   }
   return ok(all)

@@ -1,52 +1,61 @@
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
-import type { Client } from '../../protocol/client.ts'
-import type { ClientFailure } from '../../protocol/client-failure.ts'
-import type { Execution, ListedExecution } from '../../protocol/messages.ts'
-import { persist } from '../../protocol/retry.ts'
-import { ok, type Result } from '../../result.ts'
-import { sayError } from '../say.ts'
+import type { Client } from '../../protocol/client/client.ts'
+import type { ClientFailure } from '../../protocol/client/client-failure.ts'
+import { persist } from '../../protocol/client/retry.ts'
+import type { Execution, ListedExecution } from '../../protocol/messages/executions.ts'
+import { sayError } from '../../report/say.ts'
+import { defined, ok, type Result } from '../../result.ts'
 
 /** Tries after the first while a server is away: for some 15 minutes. */
-export const patientRetries = 22
+const patientRetries = 22
+
+/** Says that a call is made again, for each reason once. */
+export function sayOnce(): (failure: ClientFailure) => void {
+  const told = new Set<string>()
+  return ({ message }) => {
+    if (!told.has(message)) sayError(`runner: ${message}; trying again\n`)
+    told.add(message)
+  }
+}
 
 /** Takes a piece of a log; a promise asks to wait. */
-export type TakeLog = (bytes: Uint8Array, offset: number) => unknown
+export type TakeLogPiece = (bytes: Uint8Array, offset: number) => unknown
 
 export interface Followed {
-  /** What the server said of the end; absent where the log was wanted only so far. */
+  /** The state with which the log ended; absent where reading stopped at `until`. */
   state?: string
-  /** Where the log goes on. */
+  /** Offset of the next byte of the log. */
   offset: number
 }
 
 /**
- * Follows a log from an offset to its end, or up to `until`, over any number of connections: each goes on where the
- * one before ended, so that no byte is lost or comes twice.
+ * Follows a log from an offset to its end, or up to `until`, over any number of connections: each begins
+ * where the previous one ended, so that no byte is lost or repeated.
  */
 export async function followLog(
   client: Client,
   id: string,
-  take: TakeLog,
+  take: TakeLogPiece,
   {
     from = 0,
     until = Number.POSITIVE_INFINITY,
     signal,
-  }: { from?: number; until?: number; signal?: AbortSignal },
+  }: { from?: number; until?: number | undefined; signal?: AbortSignal },
 ): Promise<Result<Followed, ClientFailure>> {
   const followed: Followed = { offset: from }
   if (until <= from) return ok(followed)
-  let away = false
+  let away: ReturnType<typeof sayOnce> | undefined
   const attempt = async (): Promise<Result<Followed, ClientFailure>> => {
     const before = followed.offset
     const request = {
       params: { id },
       query: { follow: true, offset: followed.offset },
-      ...(signal === undefined ? {} : { signal }),
+      ...defined({ signal }),
     }
     const stream = await client.events('readLog', request, async ({ event, data, id: next }) => {
-      if (away) sayError('runner: the server is back\n')
-      away = false
+      if (away !== undefined) sayError('runner: the server is back\n')
+      away = undefined
       if (event === 'end') {
         followed.state = data.state
         return false
@@ -60,37 +69,40 @@ export async function followLog(
     if (!stream.ok && stream.failure.reason !== 'stopped' && followed.offset > before) return attempt()
     if (!stream.ok) return stream
     if (followed.state !== undefined || followed.offset >= until) return ok(followed)
-    // A server that stops ends its streams; the next one goes on.
+    // A server that stops ends its streams; the next connection resumes at the same offset.
     const message = 'the server ended the log before it was over'
     return { ok: false, failure: { reason: 'connection-lost', message } }
   }
-  const onRetry = ({ message }: ClientFailure) => {
-    if (!away) sayError(`runner: ${message}; trying again\n`)
-    away = true
+  const onRetry = (failure: ClientFailure) => {
+    away ??= sayOnce()
+    away(failure)
   }
-  return persist(attempt, { retries: patientRetries, clock: systemClock, onRetry, ...(signal && { signal }) })
+  return persist(attempt, { retries: patientRetries, clock: systemClock, onRetry, signal })
 }
 
 /** Seconds between two looks at whether another attempt has taken the place of the one that is followed. */
 const lookEvery = 10
 
 /**
- * Follows a run to its end, each of its attempts in turn, also those that have ended before the first look; resolves to the
- * attempt that decided it.
+ * Follows a run to its end, each of its attempts in turn, also those that ended before the first look;
+ * resolves to the attempt that decided the run.
  */
 export async function followRun(
   client: Client,
   group: string,
-  take: TakeLog,
+  take: TakeLogPiece,
   signal: AbortSignal,
 ): Promise<Result<Execution, ClientFailure>> {
   const again = <T>(call: () => Promise<Result<T, ClientFailure>>) =>
     persist(call, { retries: patientRetries, clock: systemClock, signal })
-  /** From the first to the latest; at least one. */
+  /** The attempts in their order, at least one. */
   const attempts = async (): Promise<Result<ListedExecution[], ClientFailure>> => {
     const page = await again(() => client.call('listExecutions', { query: { group, limit: 200 }, signal }))
     if (!page.ok) return page
-    const items = page.value.items.filter(({ state }) => state !== 'withdrawn')
+    // An attempt that was not needed says nothing of its run; one that made room for a newer run ends it.
+    const items = page.value.items.filter(
+      ({ state, reason }) => state !== 'withdrawn' || reason === 'replaced',
+    )
     if (items.length > 0) return ok(items.sort((one, other) => one.attempt - other.attempt))
     return {
       ok: false,
@@ -103,7 +115,7 @@ export async function followRun(
     const found = await attempts()
     if (!found.ok) return found
     const latest = found.value.at(-1)!
-    // A list leaves out what it may leave at OUTPUT_LOCATION.
+    // A list leaves out the outputs of executions, so the last one is read on its own.
     if (whole && latest.attempt <= shown)
       return again(() => client.call('getExecution', { params: { id: latest.id }, signal }))
     const { id, attempt } = found.value.find(({ attempt }) => attempt > shown) ?? latest
@@ -119,7 +131,9 @@ export async function followRun(
     shown = attempt
     whole = followed.ok
 
-    /** The log of a lost attempt may never end: it is left where another one has taken its place. */
+    /**
+     * Stops following a lost attempt when another has replaced it: the log of a lost attempt may never end.
+     */
     async function watch(): Promise<void> {
       for (;;) {
         await systemClock.sleep(lookEvery, over)
@@ -136,7 +150,7 @@ export async function followRun(
 /** The exit status of a command that waited for an execution. */
 export function statusOfExecution({ state, exit_code }: Execution): number {
   if (state === 'succeeded') return exitStatus.ok
-  if (state === 'aborted') return exitStatus.jobAborted
+  if (state === 'aborted' || state === 'withdrawn') return exitStatus.jobAborted
   if (state === 'lost') return exitStatus.jobLost
   return exit_code !== null && exit_code >= 1 && exit_code <= 255 ? exit_code : exitStatus.jobFailed
 }

@@ -1,16 +1,16 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { endianness } from 'node:os'
+import { readProcFile } from '../../system/proc.ts'
 
 /** TCP_LISTEN in /proc/net/tcp (proc(5)). */
 const listening = '0A'
 
 /**
- * The users whose processes listen on an address of this host, each as often as one does; undefined where the system
+ * The users whose processes listen on an address of this host, one for each socket; undefined where /proc
  * does not tell.
  */
 export function listenersAt(host: string, port: number): number[] | undefined {
-  const tables = ['tcp', 'tcp6'].map(name => read(`/proc/net/${name}`)).filter(text => text !== undefined)
+  const tables = ['tcp', 'tcp6'].map(name => readProcFile(`net/${name}`)).filter(text => text !== '')
   if (tables.length === 0) return undefined
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const bare = host.replace(/^\[(.*)\]$/, '$1')
@@ -21,7 +21,8 @@ export function listenersAt(host: string, port: number): number[] | undefined {
     .filter(([, local = '', , state]) => {
       if (state !== listening || !local.endsWith(suffix)) return false
       const address = local.slice(0, -suffix.length)
-      // A listener on all addresses, or on this one, also as IPv6 writes IPv4; of a name every address counts.
+      // A listener on all addresses, or on this one, also as IPv6 writes IPv4; of a name every address
+      // counts.
       return own === undefined || /^0+$/.test(address) || address.endsWith(own)
     })
     .map(fields => Number(fields[7]))
@@ -49,12 +50,4 @@ function bytesOf6(address: string): number[] {
     const value = Number.parseInt(group, 16)
     return [value >> 8, value & 0xff]
   })
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return undefined
-  }
 }

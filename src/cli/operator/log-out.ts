@@ -1,17 +1,20 @@
 import { ShownLog } from '../../protocol/markers.ts'
 import { JobOutput } from '../../report/job-output.ts'
+import { beforeSaying, printed } from '../../report/say.ts'
 import { streamOut } from '../../report/stream.ts'
-import { beforeSaying, printed } from '../say.ts'
 
-/** Where a log goes. */
+/** The output of a log. */
 export interface LogOut {
   /** A promise asks to wait before more is written. */
   write(bytes: Uint8Array): void | Promise<void>
-  /** To be called when nothing more will come. */
+  /** Must be called after the last write. */
   end(): void | Promise<void>
 }
 
-/** Prints on standard output: byte for byte, but a log for people, on a terminal, harmless and without markers. */
+/**
+ * Prints on standard output byte for byte; on a terminal a log for people is made harmless and loses its
+ * markers.
+ */
 export function logOut(isLog: boolean, onLost: () => void = () => {}): LogOut {
   const out = streamOut(process.stdout, onLost)
   if (!isLog || !process.stdout.isTTY) return { write: bytes => out.write(bytes), end: () => {} }

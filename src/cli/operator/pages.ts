@@ -1,11 +1,11 @@
-import type { ClientFailure } from '../../protocol/client-failure.ts'
-import { ok, type Result } from '../../result.ts'
+import type { ClientFailure } from '../../protocol/client/client-failure.ts'
+import { defined, ok, type Result } from '../../result.ts'
 
-/** The most that a page may have. */
-const pageLimit = 1000
+/** The most items that the server puts into a page. */
+export const pageLimit = 1000
 
 /** Reads page after page, until there are `most` items or no more. */
-export async function collect<T>(
+export async function collectPages<T>(
   read: (page: {
     limit: number
     after?: string
@@ -16,10 +16,10 @@ export async function collect<T>(
   let after: string | undefined
   do {
     const limit = Math.min(pageLimit, most - all.length)
-    const page = await read({ limit, ...(after === undefined ? {} : { after }) })
+    const page = await read({ limit, ...defined({ after }) })
     if (!page.ok) return page
     all.push(...page.value.items)
-    // A page with nothing in it is the last: a server that names one more for ever is not asked for ever.
+    // An empty page is taken for the last, so that a faulty server cannot keep the loop going.
     after = page.value.items.length === 0 ? undefined : (page.value.next ?? undefined)
   } while (after !== undefined && all.length < most)
   return ok(all)

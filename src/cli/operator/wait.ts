@@ -1,15 +1,16 @@
 import { systemChance, systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
-import type { Client } from '../../protocol/client.ts'
-import type { ClientFailure } from '../../protocol/client-failure.ts'
-import type { Execution } from '../../protocol/messages.ts'
-import { persist } from '../../protocol/retry.ts'
+import type { Client } from '../../protocol/client/client.ts'
+import type { ClientFailure } from '../../protocol/client/client-failure.ts'
+import { persist } from '../../protocol/client/retry.ts'
+import type { Execution } from '../../protocol/messages/executions.ts'
 import { endLines, outputLines } from '../../report/executions.ts'
+import { print, printJson, sayError } from '../../report/say.ts'
 import type { Result } from '../../result.ts'
-import { print, sayError } from '../say.ts'
-import { catchSignals } from '../signals.ts'
-import { type ConnectOptions, printJson, sayFailure } from './connect.ts'
-import { followRun, statusOfExecution } from './follow.ts'
+import { harmless } from '../../system/printable.ts'
+import { catchSignals, interruptedBy } from '../signals.ts'
+import { type ConnectOptions, sayFailure } from './connect.ts'
+import { followRun, sayOnce, statusOfExecution } from './follow.ts'
 import { logOut } from './log-out.ts'
 
 export interface WaitOptions extends ConnectOptions {
@@ -17,12 +18,20 @@ export interface WaitOptions extends ConnectOptions {
   wait: boolean
 }
 
+/** The option of a command that makes an execution. */
+export const waitOption = ['--wait', 'show the log as it comes, and end as it ends', false] as const
+
+/** Exit statuses of such a command. */
+export const waitNotes = `Exit status with --wait: that of the job; 1 it failed without a status from 1 to 255; 8 aborted; 9 lost; 130 the
+wait was interrupted, and the execution continues. Else: 0 done; 7 no such job or execution; 64 usage; 69 the server
+cannot be reached; 77 it refuses; 78 no token or no usable configuration.`
+
 /** Tries after the first of a call that makes an execution: for about a minute. */
 const retries = 6
 
 /**
- * Makes an execution, once, however often the call has to be made; then says which it is, or follows it to its end.
- * Resolves to the exit status.
+ * Makes an execution, once, however often the call has to be made; then says which it is, or follows it to
+ * its end. Resolves to the exit status.
  */
 export async function makeAndWait(
   client: Client,
@@ -30,21 +39,26 @@ export async function makeAndWait(
   make: (idempotencyKey: string) => Promise<Result<Execution, ClientFailure>>,
 ): Promise<number> {
   const key = systemChance.id()
-  const onRetry = ({ message }: ClientFailure) => sayError(`runner: ${message}; trying again\n`)
+  const onRetry = sayOnce()
   const made = await persist(() => make(key), { retries, clock: systemClock, onRetry })
   if (!made.ok) return sayFailure(made.failure)
   if (options.wait) return waitFor(client, made.value, options)
   if (options.json) printJson(made.value)
   else print(`${made.value.id}\n`)
-  if (!options.json && !options.quiet) sayError(`runner: \`runner log -f ${made.value.id}\` follows it\n`)
+  if (!options.json && !options.quiet) sayError(`runner: \`runner logs -f ${made.value.id}\` follows it\n`)
   return exitStatus.ok
 }
 
-/** Shows the log of an execution as it comes, and ends with its status. SIGINT ends the wait, not the execution. */
+/**
+ * Shows the log of an execution as it comes, and ends with its status. SIGINT ends the wait, not the
+ * execution.
+ */
 async function waitFor(client: Client, { id, group }: Execution, options: WaitOptions): Promise<number> {
   using signals = catchSignals()
   const out = logOut(true)
   if (!options.quiet) sayError(`runner: execution ${id}\n`)
+  const followed = new AbortController()
+  if (!options.quiet) void tellWait(client, id, AbortSignal.any([signals.stop, followed.signal]))
   const ended = await followRun(
     client,
     group,
@@ -52,20 +66,41 @@ async function waitFor(client: Client, { id, group }: Execution, options: WaitOp
     bytes => (options.json ? undefined : out.write(bytes)),
     signals.stop,
   )
+  followed.abort()
   await out.end()
   if (!ended.ok) {
-    const how = `it goes on: \`runner log -f ${id}\` follows it, \`runner abort ${id}\` ends it`
+    const how = `it continues: \`runner logs -f ${id}\` follows it, \`runner abort ${id}\` ends it`
     if (!signals.stop.aborted) {
       const status = sayFailure(ended.failure)
-      sayError(`runner: what became of execution ${id} is not known; ${how}\n`)
+      sayError(`runner: the end of execution ${id} is unknown; ${how}\n`)
       return status
     }
     sayError(`runner: not waiting for execution ${id} any more; ${how}\n`)
-    return exitStatus.interrupted[signals.stop.reason as 'SIGINT' | 'SIGTERM']
+    return interruptedBy(signals.stop)
   }
   if (options.json) printJson(ended.value)
   else if (!options.quiet) for (const line of outputLines(ended.value)) sayError(`runner: ${line}\n`)
   if (!options.quiet || ended.value.state !== 'succeeded')
     for (const line of endLines(ended.value)) sayError(`runner: ${line}\n`)
   return statusOfExecution(ended.value)
+}
+
+/** Seconds until somebody who waits wants to know for what, and between two looks after that. */
+const [firstLook, nextLook] = [3, 10]
+
+/** Says for what an execution waits in the queue, and again when that changes; until it leaves the queue. */
+async function tellWait(client: Client, id: string, signal: AbortSignal): Promise<void> {
+  let told: string | undefined
+  for (let wait = firstLook; ; wait = nextLook) {
+    await systemClock.sleep(wait, signal)
+    if (signal.aborted) return
+    const found = await client.call('getExecution', { params: { id }, signal })
+    // What is wrong with the server is told by those who follow the log.
+    if (!found.ok) continue
+    const { state, waiting_because } = found.value
+    if (state !== 'queued') return
+    if (waiting_because === null || waiting_because === told) continue
+    told = waiting_because
+    sayError(`runner: it waits: ${harmless(waiting_because)}\n`)
+  }
 }

@@ -1,114 +1,338 @@
 /*
- * The places where jobs run. An executor outlives the runner: all that passes between them is files, so what is said
- * here in words of calls is, below them, a directory (`control/`, `jobs/`) that the next runner finds again.
+ * The contract between an attached runner and a backend, the place where jobs run.
+ *
+ * A runner prepares an image, opens a slot, places a job in the slot, writes the state of that place to its
+ * spool, and starts the job. Placing starts nothing, and starting comes after the state is on disk, so
+ * nothing runs that is not on record. The state is opaque: the spool keeps it, and the backend that made it
+ * is the only one that understands it. A runner that starts after a crash hands the state to `recover` and
+ * gets the same job again.
+ *
+ *   prepare ─► open ─► place ─► (the spool syncs the state) ─► start ─► exited ─► keep ─► discard
+ *                        │                                       │
+ *                        └── takeBack: the slot is as it was     └── detach, or a crash ─► recover ─► exited ─► …
+ *
+ * No caller knows more than this file of containers, files, processes or calls. Whatever a backend cannot
+ * promise is one of its facts.
  */
 import type { Result } from '../../result.ts'
-import type { DiskUse } from './disk-use.ts'
-import type { ImageFailure, PullProgress } from './images.ts'
-import type { Leaf, LeafIdentity } from './leaf.ts'
-import type { ImageFacts } from './order.ts'
+import type { PullProgress } from './image.ts'
 
-/** One job, as an executor is handed it. */
-export interface Order {
-  /** The name of its leaf. */
-  execution_id: string
-  /** Ties what the supervisor answers to this order. */
-  nonce: string
-  /** The file that says what to run (order.ts). */
-  program: string
-  /** The sealed input of a plugin. */
-  input?: string
-  /** Seconds; 0: for ever. */
-  limit: number
-  /** Seconds between the signal and KILL. */
-  grace: number
-  /** `SIGTERM`. */
-  signal: string
-}
-
-/** Where a job is: what another process needs to find it again. */
-export interface Place {
-  executor_id: string
-  nonce: string
-  leaf: LeafIdentity
-}
-
-export interface ExecutorFailure {
-  /** `files-left`: its container has gone, and not all of its files. */
-  reason: 'executor-not-started' | 'executor-lost' | 'files-left' | ImageFailure['reason']
-  message: string
-  /** What there may still be of one that was not started: it is to be removed when the engine lets it go. */
-  left?: Executor
-}
-
-/** What an engine says of the container of an executor. */
-export interface ContainerFacts {
-  running: boolean
-  /** Absent as long as it runs, and where it is gone. */
-  exit_code?: number
-  out_of_memory?: boolean
-  /** What the engine could not do. */
-  error?: string
-}
-
-/** How the name of a shelf ends. */
-export const shelfName = (executionId: string) => `.ended.${executionId}`
-
-/** A container in which jobs run one after the other. */
-export interface Executor {
-  readonly id: string
-  readonly image_id: string
-  readonly group: string
-  /** Made by an earlier process: what it has run before is not known. */
-  readonly adopted: boolean
-  /** Why it can have no second job, whatever the first one does; undefined where it can, or before the first sweep. */
-  readonly unfit: string | undefined
-  /** Makes the leaf of a job. Throws system errors. */
-  makeLeaf(order: Order): Leaf
-  /** Opens the leaf of a job that was handed over, here or by an earlier process. */
-  openLeaf(executionId: string, place: Place): Result<Leaf, ExecutorFailure>
-  /** Opens the log of a job that was handed over, as it was written, from the beginning; the caller closes it. */
-  openLog(executionId: string, leaf: Leaf): Result<number, unknown>
-  /** Removes the leaf of a job that was never started, or has ended. False: it was not there, or some of it still is. */
-  removeLeaf(executionId: string, identity: LeafIdentity): Promise<boolean>
-  /** Hands it over. Once. */
-  start(order: Order): Result<void, ExecutorFailure>
-  /** Asks for the end of the job that runs; false where nobody hears it. Twice is once. */
-  cancel(nonce: string): boolean
-  /** Whether somebody lives there to take orders; asks no engine. */
-  lives(): boolean
+/** Where jobs run: an engine of containers on this host, the host itself, a cluster. */
+export interface ExecutorBackend {
+  /** What `JobState.backend` says. */
+  readonly name: string
+  /** How a person finds all slots of this runner: `the containers with the label …`. */
+  readonly slotsText: string
+  /** What this host must have for it. Asks nobody else. */
+  requirements(): Promise<readonly Requirement[]>
   /**
-   * Takes the leaf, and into it the log, out of the container's sight, to `path`. Throws where that cannot be done (EXDEV:
-   * another disk), or something else has its name.
+   * Runs a job of runner's own through the whole hand-over. A runner takes no work before this has succeeded
+   * once.
    */
-  takeLeaf(executionId: string, identity: LeafIdentity, path: string): void
-  /** A path on its disk that no container sees, for a leaf whose job has ended. */
-  shelf(executionId: string): string
-  /** After a job: empties what jobs share; false where not all is as it was, and the executor has to go. */
-  sweep(): Promise<boolean>
-  facts(): Promise<Result<ContainerFacts, ExecutorFailure>>
-  /** Whether the kernel ended something in it for want of memory, since then. */
-  ranOutOfMemory(since: Date): Promise<boolean>
-  /** What is on disk of it, all jobs and volumes included; while its engine is away less what that alone knows. */
-  diskUse(): Promise<DiskUse>
-  /** Bytes that are free on the disks that it writes to. */
-  freeDisk(): number
-  /** Ends it at once; it is still to be removed. */
-  kill(): Promise<Result<void, ExecutorFailure>>
-  /** Removes container and files; an executor that is gone is fine. */
-  remove(): Promise<Result<void, ExecutorFailure>>
+  probe(signal: AbortSignal): Promise<Result<Facts, Failure>>
+  /** Whether the backend answers now. Cheap: it is asked every 20 s, and after each failure. */
+  health(signal: AbortSignal): Promise<Result<Facts, Failure>>
+  /** Gets what a job needs before it can have a slot. The signal ends the wait of this caller alone. */
+  prepare(
+    need: Need,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Result<Prepared, Failure>>
+  /** Makes a slot; resolves when a job can be placed in it. `prepared` is one of this backend's. */
+  open(prepared: Prepared, options: SlotOptions, signal: AbortSignal): Promise<Result<Slot, OpenFailure>>
+  /**
+   * All slots of this runner, of earlier processes too: those that live, those that are dead, and bare
+   * remains of one.
+   */
+  list(): Promise<Result<SlotRef[], Failure>>
+  /** Ends a slot with all that runs in it, and removes it. Closing a slot that is gone succeeds. */
+  close(ref: SlotRef): Promise<Result<void, Failure>>
+  /**
+   * Finds a job by the state of its place, whether it runs, has ended or was never started. Looks into
+   * `keptDir` first. `lost`: nothing is left of the job, and it may have run. `state-unknown`:
+   * another backend, or a newer release, has written the state; the job is to be left alone.
+   */
+  recover(state: JobState, keptDir: string, signal: AbortSignal): Promise<Result<JobHandle, Failure>>
+  /**
+   * The files of a job that `keep` has put away. Asks nobody outside this host; a job without such files has
+   * none.
+   */
+  kept(state: JobState, keptDir: string): KeptFiles
+  /** Removes images that nobody has wanted for long, where a disk is nearly full. */
+  reclaim(): Promise<void>
 }
 
-/** A kind of place: an engine on this host. */
-export interface Executors {
-  /** Gets an image, if need be from its registry. */
-  prepare(
-    reference: string,
-    onProgress?: (progress: PullProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<Result<ImageFacts, ImageFailure>>
-  /** Starts an executor, for one job or for several; resolves when it takes orders. */
-  launch(image: ImageFacts, group: string, again: boolean): Promise<Result<Executor, ExecutorFailure>>
-  /** Those of earlier processes: all that carry this runner's name, alive or dead. */
-  adopt(): Promise<Result<Executor[], ExecutorFailure>>
+export interface Requirement {
+  /** What `runner doctor` calls the check of it: `busybox`. */
+  readonly name: string
+  /** What was found, where nothing is wrong with it. */
+  readonly found: string
+  /** What is wrong, and how to get it right. */
+  readonly problem: string | undefined
 }
+
+/** What a backend is and promises. `runner doctor` and the documents print it. */
+export interface Facts {
+  /** Tells this backend from another one at the same address. */
+  readonly id: string
+  /** For people: `Debian GNU/Linux 12 (bookworm)`, `unix:///var/run/docker.sock`. */
+  readonly system: string
+  readonly address: string
+  /** Where jobs and images are kept, and bytes that are free there. A path may be on another machine. */
+  readonly disks: readonly { path: string; free: number | undefined }[]
+  /** How a person makes room on these disks: `remove images …`; undefined: the backend keeps nothing there. */
+  readonly makeRoom: string | undefined
+  /** What a slot is, for people: `container`. */
+  readonly slot: string
+  /** What a runner can do because of this backend, beside its configured capabilities. */
+  readonly capabilities: readonly string[]
+  /** Why each slot takes one job alone; undefined: a slot that a job leaves clean takes another one. */
+  readonly once: string | undefined
+  /** What a running job outlives. */
+  readonly outlives: 'runner' | 'nothing'
+  /** What enforces the time limit of a job. */
+  readonly timeLimit: 'job' | 'slot' | 'runner'
+  /** Which ends it can tell from others. */
+  readonly tells: { readonly oom: boolean; readonly disk: boolean; readonly neverStarted: boolean }
+  /** Whether it can tell what a job has used. */
+  readonly measures: boolean
+  /** Whether what a job writes is kept while no runner is there. */
+  readonly logWithoutRunner: boolean
+  /** How the limit on the disk of a job holds; undefined: there is none. */
+  readonly diskLimit: DiskLimit | undefined
+  /** Lines for people about how it works: `storage driver overlay2`. */
+  readonly notes: readonly string[]
+}
+
+/** Sentences for people. */
+export interface DiskLimit {
+  /** What counts against the limit, and who enforces it. */
+  readonly holds: string
+  /** What does not count here, and how to have it counted; undefined: everything counts. */
+  readonly gap: string | undefined
+}
+
+/** Whether the same call can succeed later: when the backend answers again, soon, or never. */
+export type Retry = 'when-back' | 'soon' | 'never'
+
+export interface Failure {
+  readonly reason: FailureReason
+  /** A sentence for people. */
+  readonly message: string
+  readonly retry: Retry
+}
+
+export type FailureReason =
+  /** The backend. */
+  | 'engine-unreachable'
+  | 'engine-timeout'
+  | 'engine-refused'
+  | 'not-found'
+  | 'conflict'
+  /** What a job needs. */
+  | 'image-not-allowed'
+  | 'image-missing'
+  | 'image-not-pulled'
+  | 'image-unusable'
+  /**
+   * A slot. `no-network`: there is none left for it. `files-left`: it is gone and takes no place, but some of
+   * its files, or its network, are still there.
+   */
+  | 'executor-not-started'
+  | 'no-network'
+  | 'executor-lost'
+  | 'files-left'
+  /** A job. `spool-lost`: its files cannot be made or kept. */
+  | 'no-command'
+  | 'job-invalid'
+  | 'spool-lost'
+  /** Of `recover`. */
+  | 'lost'
+  | 'state-unknown'
+  /** Of `probe`: what is wrong between runner and backend. */
+  | 'helper-missing'
+  | 'directory-unusable'
+  | 'runtime-unknown'
+  | 'remote-engine'
+  | 'other-path'
+  | 'selinux'
+  | 'user-namespace'
+  | 'docker-desktop'
+  | 'hand-over-failed'
+
+export interface OpenFailure extends Failure {
+  /** Some of the slot may still be there: it is to be closed. */
+  readonly left?: SlotRef | undefined
+}
+
+/** What a job needs before it has a slot. */
+export interface Need {
+  /** Of a container. */
+  readonly image: string
+  /** Which image of that name, whatever it is called now: `sha256:…`; undefined: the one that is called so now. */
+  readonly digest?: string | undefined
+}
+
+/** What was made ready for a job. A backend knows more of it. */
+export interface Prepared {
+  /** Slots with the same key are alike: the id of an image, by its content. */
+  readonly key: string
+  /** By which another host gets the same under the same name: `sha256:…`; undefined: there is no such digest. */
+  readonly digest?: string | undefined
+}
+
+export interface SlotOptions {
+  /**
+   * 32 hexadecimal digits. The caller chooses it, so that a slot whose opening was cut short can be found.
+   */
+  readonly slotId: string
+  /** The group of the runner, for people who look at slots. */
+  readonly group: string
+  /** Takes one job alone. */
+  readonly ephemeral: boolean
+}
+
+/** Names a slot, also one of an earlier process. Plain data. */
+export interface SlotRef {
+  readonly id: string
+  /** Empty where that is not known. */
+  readonly key: string
+}
+
+/** A place for one job at a time. */
+export interface Slot {
+  readonly ref: SlotRef
+  /** Whether another job may follow, as far as that is known: a job may spoil the slot. */
+  readonly reusable: boolean
+  /** A hint that asks nobody: `place` and `start` tell. */
+  readonly alive: boolean
+  /**
+   * Gets everything ready for a job and starts nothing. `keptDir` is the directory of the job in the spool:
+   * there `keep` puts files, under the names `leaf`, `log` and `shelf`, which the spool does not use.
+   */
+  place(job: ExecutorJob, keptDir: string): Promise<Result<Placed, Failure>>
+  /**
+   * After a job, which has been kept: makes the slot as it was. `spoiled`: that cannot be done, or cannot be
+   * told.
+   */
+  clean(): Promise<'clean' | 'spoiled'>
+}
+
+/** A job, as a backend gets it. Times are in seconds. */
+export interface ExecutorJob {
+  /** A UUID, or 32 hexadecimal digits. */
+  readonly id: string
+  /** Instead of the image's entry point and command. */
+  readonly command?: readonly string[] | undefined
+  /** Instead of the image's command. */
+  readonly args?: readonly string[] | undefined
+  /** Beside the image's. */
+  readonly env: Readonly<Record<string, string>>
+  /** The same, of values that nobody else may read. */
+  readonly secretEnv: Readonly<Record<string, string>>
+  /**
+   * Of a plugin: its input as its file has it, and the key that opens the input and seals the output; empty:
+   * both are plain. The backend adds INPUT_LOCATION, OUTPUT_LOCATION, SESSION_KEY and RELEASE_URL to the
+   * environment, over all that has these names.
+   */
+  readonly plugin?:
+    | { readonly input: string; readonly sessionKey: string; readonly releaseUrl: string }
+    | undefined
+  /** 0: none. */
+  readonly limit: number
+  /** Between the signal and SIGKILL. */
+  readonly grace: number
+  /** `SIGTERM`, `15`; undefined: the image's stop signal, else SIGTERM. */
+  readonly signal?: string | undefined
+}
+
+/** Finds a job again. Plain data, which only the backend that made it understands. */
+export interface JobState {
+  readonly backend: string
+  /** Of `data`. */
+  readonly version: number
+  readonly data: unknown
+}
+
+/** A job that has everything but its start. Exactly one of `start` and `takeBack` is called, once. */
+export interface Placed {
+  /** Finds the job, whether it was started or not. */
+  readonly state: JobState
+  /** Starts it: from here on it may have run. To be called only when the state is on disk. */
+  start(): Promise<Result<JobHandle, Failure>>
+  /** Removes the job from the slot. False: something of it is left, and the slot has to go. */
+  takeBack(): Promise<boolean>
+}
+
+/** What is on disk of a job. */
+export interface KeptFiles {
+  /**
+   * What the job wrote, as it wrote it, from any offset in bytes. While the job lives the iteration waits for
+   * more, and it ends after the last byte. An aborted signal ends it early, without an error. So does a log
+   * that is not there.
+   */
+  log(from: number, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** Bytes of the whole log; waits for the end of the job. */
+  logLength(): Promise<number>
+  /** Removes all kept files but the log. Can be repeated. */
+  trim(): Promise<Result<void, Failure>>
+  /** Removes everything, the log too. Can be repeated. */
+  discard(): Promise<Result<void, Failure>>
+}
+
+/** A job that was started, or may have been. */
+export interface JobHandle extends KeptFiles {
+  readonly state: JobState
+  /** Its slot; undefined: nothing is left of that. */
+  readonly slot: SlotRef | undefined
+  /**
+   * `never`: it has not started and never will; for that the backend ends a slot which could still start it.
+   * Stays pending after `detach`.
+   */
+  readonly started: Promise<Date | 'never'>
+  /**
+   * Settles when nothing of the job lives any more. Stays pending where it never started, and after `detach`.
+   */
+  readonly exited: Promise<JobExit>
+  /** After the exit: what a plugin has left, of at most `max` bytes; undefined: nothing. */
+  output(max: number): Promise<Result<Uint8Array | undefined, Failure>>
+  /** Asks the job to end: its signal, its grace, then SIGKILL. Twice is once, and the first reason wins. */
+  stop(why: 'aborted' | 'lease-lost'): void
+  /**
+   * After the exit: puts log and output where neither the slot nor the next job can reach them. From then on
+   * the slot is free. Can be repeated after a failure.
+   */
+  keep(): Promise<Result<void, Failure>>
+  /** Watches the job no more, and ends all iterations of its log; the job runs on. */
+  detach(): void
+}
+
+/** What a job has used, as far as its backend can tell; one that knows nothing of it leaves it out. */
+export interface JobResources {
+  /** Of all processors together. */
+  readonly cpuSeconds?: number | undefined
+  /** The most memory that it had at once, with the caches of files that it read and wrote. */
+  readonly peakMemoryBytes?: number | undefined
+}
+
+/**
+ * How a job ended. `startedAt` and `at` are by the clock of this host as it was at the end, and apart by the
+ * time that the job ran. `code` is 128 and the number of a signal where a signal ended the program.
+ */
+export type JobExit = {
+  readonly startedAt: Date
+  readonly at: Date
+  readonly resources?: JobResources | undefined
+} & (
+  | { readonly by: 'status'; readonly code: number }
+  /** `stop` came first, in this process or in an earlier one. */
+  | { readonly by: 'stopped'; readonly code: number | undefined }
+  | { readonly by: 'time-limit'; readonly code: number | undefined }
+  | { readonly by: 'oom'; readonly code: number | undefined }
+  /** The log says why the program could not be started. */
+  | { readonly by: 'not-startable'; readonly code: number }
+  /** It wrote more than it may, or nobody could tell how much. */
+  | { readonly by: 'disk'; readonly code: number | undefined; readonly message: string }
+  /** The slot went, and nobody knows what the program would have said. */
+  | { readonly by: 'lost' | 'evicted' | 'node-lost' | 'preempted'; readonly message: string }
+)

@@ -1,0 +1,23 @@
+import type { RunRecord } from '../../journal/reader.ts'
+import { runsOf, usualDuration } from '../../journal/runs.ts'
+import { readableRuns } from './records.ts'
+
+/**
+ * How long the tasks of a chain usually take. Earlier runs are read when a duration is first asked for, and
+ * once.
+ */
+export class UsualDurations {
+  #read: () => RunRecord[] = () => []
+  #runs: RunRecord[] | undefined
+
+  /** Takes the runs of this chain on record. */
+  lookAt(stateDir: string, taskDir: string): void {
+    this.#read = () => readableRuns(runsOf(stateDir, taskDir))
+  }
+
+  /** Seconds that a task usually takes; undefined where no run on record tells. */
+  of(task: string): number | undefined {
+    this.#runs ??= this.#read()
+    return usualDuration(task, this.#runs)
+  }
+}

@@ -1,0 +1,53 @@
+import { either, flag, nothing, type Outputs, object, oneOf, text, time, whole } from '../json-schema.ts'
+
+/** What the commands of the server print with `--json`, by their words. */
+export const outputs: Outputs = {
+  server: {
+    about:
+      'Where it listens, what kind of store it has, and the files with the first tokens, once it has started. Its log on standard error is one object a line: `at`, `level`, `message`, and facts.',
+    schema: object({
+      url: text,
+      store: oneOf('sqlite', 'postgres'),
+      version: text,
+      admin_token_file: text,
+      registration_token_file: text,
+    }),
+  },
+  'server backup': {
+    about: 'The file, its size, and whether it is sealed to a public key.',
+    schema: object({ file: text, bytes: whole, sealed: flag }),
+  },
+  'server restore': {
+    about: 'The file, and whether the next start of the server makes new tokens.',
+    schema: object({ file: text, makes_tokens: flag }),
+  },
+  'server rekey': {
+    about: 'What has been sealed anew, and where the new key and the former one are.',
+    schema: object({
+      outcome: oneOf('rekeyed', 'completed'),
+      forgotten: flag,
+      rows: whole,
+      sealed: whole,
+      key_file: text,
+      former_key_file: either(text, nothing),
+    }),
+  },
+  'server move': {
+    about:
+      'What has been moved and where to, with the settings that name it; or that a move has been taken back.',
+    schema: either(
+      object({
+        outcome: oneOf('moved', 'completed'),
+        restarted: flag,
+        rows: whole,
+        log_bytes: whole,
+        damaged_rows: whole,
+        missing_log_bytes: whole,
+        from: text,
+        to: text,
+        configuration: object({ database: text, key_file: text, data_dir: text }),
+      }),
+      object({ outcome: oneOf('undone'), from: text, to: text, moved_at: time }),
+    ),
+  },
+}

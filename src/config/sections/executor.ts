@@ -1,0 +1,92 @@
+import type { Diagnostic } from '../diagnostic.ts'
+import { count, engine, flag, names, number, oneOf, path, size, splitNames, word } from '../forms.ts'
+import { crossing } from '../image-patterns.ts'
+import type { Keys, SettingsOf } from '../key.ts'
+import { complaint, defineSection, type Entries } from '../section.ts'
+
+/** The least memory that engines take. */
+const leastMemory = 6 * 1024 * 1024
+
+const keys = {
+  docker_host: engine().doc(
+    "Socket of Docker or podman on this host. Without it `DOCKER_HOST`, else Docker's usual socket, else",
+    "podman's.",
+  ),
+  images: names('*').doc(
+    'Patterns of allowed images, such as `registry.example/ops/*`; `*` matches any characters except a',
+    'slash, `**` matches any characters, and `*` alone allows all images.',
+  ),
+  reuse: oneOf('domain', 'job', 'never').doc(
+    'Jobs for which a container is reused: those of the same trust domain (`domain`), those of the same',
+    'named job in it (`job`), or none (`never`).',
+  ),
+  max_jobs_per_executor: count(100).doc('Number of jobs after which a reused container is replaced.'),
+  pull: oneOf('missing', 'always', 'never').doc(
+    'When runner pulls an image: if the engine does not have it (`missing`), before each job (`always`), or never.',
+  ),
+  memory: size('2G')
+    .must(bytes => bytes >= leastMemory, 'engines take no less than 6M')
+    .doc('Memory of a container, including its `/tmp` and `/dev/shm`.'),
+  cpus: number(2)
+    .must(cpus => cpus >= 0.01, 'engines take no less than 0.01')
+    .doc('Processors of a container; no more than the host has.'),
+  pids: count(512).doc('Processes and threads of a container.'),
+  network: word('bridge').doc(
+    "Network of a container: the name of one of the engine's networks, `none`, or `job` for its own network,",
+    'which is made and removed with the container.',
+  ),
+  runtime: word().doc(
+    "OCI runtime of containers, such as `crun`. Without it the engine's default. With another one than runc",
+    'and crun each job has its own container.',
+  ),
+  user: word().doc("User, or user:group, of the job. Without it the image's own."),
+  read_only: flag(false).doc(
+    "`yes`: the image's files cannot be changed; `/tmp`, `/dev/shm` and its volumes can.",
+  ),
+  cap_add: names().doc('Capabilities that jobs get, such as `NET_RAW`; without it none.'),
+  registry_auth_file: path().doc('Credentials of registries, in a file as `docker login` writes it.'),
+  disk_limit: size('10G').doc(
+    'Disk space of one job; a job that fills more is ended. `runner doctor` says which files count.',
+  ),
+  log_limit: size('512M').doc(
+    "Part of one job's log that is sent to the server: of a longer log, head and tail.",
+  ),
+  host_work_dir: word()
+    .must(
+      text => text.startsWith('/'),
+      'it is a path of another machine, and must be absolute',
+      'write it from the / on',
+    )
+    .doc(
+      'Path of the work directory on the host of the engine, if runner itself runs in a container with',
+      'another path.',
+    ),
+} satisfies Keys
+
+/** `[executor]`, with every path absolute. */
+export const executor = defineSection({
+  about: 'Settings of jobs in containers.',
+  keys,
+  settings: values => values,
+  check,
+})
+
+export type ExecutorConfiguration = SettingsOf<typeof keys>
+export type Reuse = ExecutorConfiguration['reuse']
+
+function check(entries: Entries): Diagnostic[] {
+  const images = entries.get('images')
+  if (images === undefined) return []
+  const patterns = splitNames(images.value)
+  if (patterns.length === 0) {
+    const hint = 'write patterns, or leave it out: * is the default'
+    return [complaint(entries, 'images', 'images allows no image at all', hint)]
+  }
+  return patterns.flatMap(pattern => {
+    const wider = crossing(pattern)
+    if (wider === undefined) return []
+    const message = `images has ${pattern}: * stands for no slash any more, as it did in 0.1.0`
+    const hint = `write ${wider} where it is to allow names with more slashes; it is right as it is where it is not`
+    return [{ severity: 'notice', reason: 'pattern-narrower', ...images.origin, message, hint }]
+  })
+}

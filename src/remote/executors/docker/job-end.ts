@@ -1,0 +1,39 @@
+import type { JobExit } from '../executor.ts'
+import type { ExitFacts } from '../handover/order.ts'
+import type { EngineContainer } from './engine-container.ts'
+
+export type How = JobExit extends infer One
+  ? One extends unknown
+    ? Omit<One, 'startedAt' | 'at' | 'resources'>
+    : never
+  : never
+
+/** What is known of the end of a job. */
+export interface Evidence {
+  /** What `exit` says; undefined: its container ended before it was written. */
+  facts: ExitFacts | undefined
+  /** When the job started. */
+  since: Date
+  /** Why the job had to end: it exceeded the limit of its disk. */
+  diskExceeded: string | undefined
+  /** Its container, as the engine knows it; undefined if it is gone. */
+  engineSide: EngineContainer | undefined
+}
+
+/** How a job ended. The engine is asked only if the files do not say it. */
+export async function howItEnded({ facts, since, diskExceeded, engineSide }: Evidence): Promise<How> {
+  const code = facts?.code
+  const { why, refused } = facts ?? { why: undefined, refused: false }
+  if (facts !== undefined && why === 'exit' && code === 0) return { by: 'status', code }
+  if (diskExceeded !== undefined) return { by: 'disk', code, message: diskExceeded }
+  if (why === 'disk')
+    return { by: 'disk', code, message: 'what it wrote could not be kept: the disk of work_dir was full' }
+  if (why === 'abort') return { by: 'stopped', code }
+  if (why === 'limit') return { by: 'time-limit', code }
+  if (await engineSide?.ranOutOfMemory(since)) return { by: 'oom', code }
+  if (facts !== undefined) return { by: refused ? 'not-startable' : 'status', code: facts.code }
+  const last = await engineSide?.facts()
+  const known = last?.ok === true && !last.value.running ? last.value : undefined
+  const said = known && `: ${known.error ?? `status ${known.exit_code}`}`
+  return { by: 'lost', message: `its container ended while it ran${said ?? ''}` }
+}

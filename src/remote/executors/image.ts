@@ -1,0 +1,28 @@
+/** What an image says of itself, as far as a job needs it. */
+export interface ImageFacts {
+  /** By content: `sha256:…`. */
+  id: string
+  /** As it was asked for. */
+  reference: string
+  entrypoint: readonly string[]
+  command: readonly string[]
+  /** `NAME=value`. */
+  env: readonly string[]
+  workdir: string
+  /** By which its registry has it in the repository that was asked for; undefined: it has come from no registry. */
+  digest: string | undefined
+  /** Empty where it has none. */
+  stop_signal: string
+  volumes: readonly string[]
+  architecture: string
+}
+
+/** How far a pull is. */
+export interface PullProgress {
+  image: string
+  layers: number
+  layers_done: number
+  /** Bytes that have come, of those that are known of. */
+  bytes: number
+  bytes_known: number
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../../edges.ts'
+import { DockerBackend, type DockerBackendOptions, dockerFiles, dockerSlotsText } from './docker/backend.ts'
+import { dockerName } from './docker/state.ts'
+import type { ExecutorBackend, JobState, KeptFiles } from './executor.ts'
+import { hostFiles, hostSlotsText } from './host/kept.ts'
+import { hostName } from './host/paths.ts'
+
+/** What any backend needs of its runner. */
+export type BackendOptions = DockerBackendOptions
+
+/** The runner whose slots and files are looked for. */
+export interface SlotOwner {
+  runnerId: string
+  workDir: string
+  clock: Clock
+}
+
+/** A backend, and what can be told of it without opening it. */
+interface BackendEntry {
+  /** Calls nothing yet, so it cannot fail. Absent: no key of the configuration chooses this backend yet. */
+  open?(options: BackendOptions): ExecutorBackend
+  /** The files that this backend has kept of a job; undefined: a newer release has placed the job. */
+  keptFiles(state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined
+  /** How a person finds all slots of a runner. */
+  slotsText(owner: SlotOwner): string
+}
+
+const docker = {
+  open: (options: BackendOptions) => new DockerBackend(options),
+  keptFiles: (state, keptDir, { clock }) => dockerFiles(state, keptDir, clock),
+  slotsText: ({ runnerId }) => dockerSlotsText(runnerId),
+} satisfies BackendEntry
+
+const host: BackendEntry = {
+  keptFiles: hostFiles,
+  slotsText: ({ runnerId, workDir }) => hostSlotsText(runnerId, workDir),
+}
+
+/** By the names that `JobState.backend` has. */
+const backends = new Map<string, BackendEntry>([
+  [dockerName, docker],
+  [hostName, host],
+])
+
+/** Makes the backend for jobs that have an image. It calls nothing yet, so this cannot fail. */
+export const openBackend = (options: BackendOptions): ExecutorBackend => docker.open(options)
+
+/** How a person finds the slots that a runner has left in the backend for jobs that have an image. */
+export const slotsTextOf = (owner: SlotOwner): string => docker.slotsText(owner)
+
+/** What a backend has kept of a job, found without opening it; undefined: no backend of this release can tell. */
+export const keptFiles = (state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined =>
+  backends.get(state.backend)?.keptFiles(state, keptDir, owner)

@@ -1,0 +1,343 @@
+/*
+ * Looks at all that an attached runner needs. Nothing is changed: no runner is registered.
+ */
+import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { ExecutorConfiguration, Reuse } from '../../config/sections/executor.ts'
+import type { RemoteConfiguration } from '../../config/sections/remote.ts'
+import type { Edges } from '../../edges.ts'
+import { Client } from '../../protocol/client/client.ts'
+import { withTokenFile } from '../../protocol/client/client-failure.ts'
+import type { TransportOptions } from '../../protocol/client/transport.ts'
+import { errorText, type Result } from '../../result.ts'
+import { freeBytes } from '../../system/disk-free.ts'
+import { hostText, readHostFacts } from '../../system/host-facts.ts'
+import { isLoopback } from '../../system/loopback.ts'
+import type { DiskLimit, ExecutorBackend, Facts } from '../executors/executor.ts'
+import type { BackendOptions } from '../executors/open.ts'
+import { isKnown, noIdentity, readMachine } from '../link/machine.ts'
+import { readOwnToken, refusalText } from '../link/registration.ts'
+import { asEphemeralRunner, ephemeralIn } from './ephemeral.ts'
+import { registrationWarning } from './token-warnings.ts'
+
+export interface DoctorCheck {
+  /** What is checked: `server`, or the name of a requirement of the backend. */
+  check: string
+  result: 'ok' | 'warning' | 'failed' | 'skipped'
+  /** The finding, and how to fix it. */
+  message: string
+}
+
+export interface DoctorOptions {
+  remote: RemoteConfiguration
+  executor: ExecutorConfiguration
+  openBackend(options: BackendOptions): ExecutorBackend
+  minFree: number
+  /** Or why it cannot be named. */
+  server: Result<URL, string>
+  transport: Result<TransportOptions, string>
+  token: Result<string, string>
+  /** The file that the token is read from. */
+  tokenFile?: string | undefined
+  /** What to say of the server beside that it answers. */
+  aboutServer?: string | undefined
+  env: NodeJS.ProcessEnv
+  edges: Edges
+}
+
+/** Seconds of difference between two clocks that do no harm, and that break things. */
+const differences = { warning: 5, failed: 60 }
+
+/** Looks at one thing after the other, and tells of each. */
+export async function* examine(options: DoctorOptions): AsyncGenerator<DoctorCheck> {
+  yield { check: 'host', result: 'ok', message: hostText(readHostFacts()) }
+  yield examineState(options)
+  yield examineMachine(options)
+  const scratch = mkdtempSync(join(tmpdir(), 'runner-doctor-'))
+  const remove = () => rmSync(scratch, { recursive: true, force: true })
+  // A command that is ended in the middle of a check removes its directory too: no later command looks for
+  // it.
+  process.once('exit', remove)
+  try {
+    yield* examineBackend(options, scratch)
+  } finally {
+    process.off('exit', remove)
+    remove()
+  }
+  yield* examineServer(options)
+}
+
+function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): DoctorCheck {
+  const check = 'state directory'
+  for (const path of [state_dir, work_dir]) {
+    // What is not there is made at the first start.
+    const there = existing(path)
+    try {
+      accessSync(there, constants.W_OK | constants.X_OK)
+      const { mode, uid } = statSync(there)
+      if (there === path && path === state_dir && (mode & 0o077) !== 0)
+        return {
+          check,
+          result: 'failed',
+          message: `other users may look into ${path}: run chmod 700 ${path}`,
+        }
+      if (there === path && uid !== process.geteuid?.())
+        return {
+          check,
+          result: 'warning',
+          message: `${path} belongs to another user: chown it to the user that runs runner`,
+        }
+    } catch (error) {
+      const message = `${path} cannot be written to: ${errorText(error)}; set state_dir or work_dir in [remote], or run this as the user that owns it`
+      return { check, result: 'failed', message }
+    }
+  }
+  return { check, result: 'ok', message: state_dir }
+}
+
+function examineMachine({ remote: { state_dir }, env }: DoctorOptions): DoctorCheck {
+  const check = 'machine'
+  const machine = readMachine(existing(state_dir), env)
+  if (!isKnown(machine)) return { check, result: 'warning', message: noIdentity }
+  const by =
+    machine.machine_id === undefined ? 'its board or disk, as it has no machine id' : 'its machine id'
+  return { check, result: 'ok', message: `runner can tell a copy of this machine from it by ${by}` }
+}
+
+function examineDisk(
+  { remote: { state_dir, work_dir }, minFree }: DoctorOptions,
+  facts: Facts | undefined,
+): DoctorCheck {
+  const check = 'disk'
+  const found: string[] = []
+  const own = [state_dir, work_dir].map(path => ({ path, free: freeBytes(existing(path)) }))
+  for (const { path, free } of [...own, ...(facts?.disks ?? [])]) {
+    if (free === undefined) continue
+    const size = `${Math.round(free / 1024 ** 2)} MiB`
+    if (free < minFree)
+      return {
+        check,
+        result: 'failed',
+        message: `${path} has ${size} free, and below ${Math.round(minFree / 1024 ** 2)} MiB no work is taken: ${facts?.makeRoom ?? 'remove files that are not needed'}, or set min_free in [runner]`,
+      }
+    found.push(`${path}: ${size} free`)
+  }
+  return { check, result: 'ok', message: found.join(', ') }
+}
+
+/** A path, or what of it is there. */
+function existing(path: string): string {
+  let there = path
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there)
+  return there
+}
+
+async function* examineBackend(options: DoctorOptions, scratch: string): AsyncGenerator<DoctorCheck> {
+  const { remote, executor, env, edges, openBackend } = options
+  const backendOf = (runnerId: string) =>
+    openBackend({
+      settings: executor,
+      stateDir: scratch,
+      helperDir: scratch,
+      workDir: remote.work_dir,
+      runnerId,
+      env,
+      edges,
+      onImageRemoved: () => {},
+      onProblem: () => {},
+    })
+  const backend = backendOf('doctor')
+  const requirements = await backend.requirements()
+  for (const { name, found, problem } of requirements)
+    yield { check: name, result: problem === undefined ? 'ok' : 'failed', message: problem ?? found }
+  const never = new AbortController().signal
+  const facts = await backend.health(never)
+  yield examineDisk(options, facts.ok ? facts.value : undefined)
+  yield facts.ok
+    ? { check: 'engine', result: 'ok', message: `${facts.value.system}, ${facts.value.address}` }
+    : { check: 'engine', result: 'failed', message: facts.failure.message }
+  if (facts.ok && requirements.every(({ problem }) => problem === undefined))
+    yield* examineJob(options, backendOf)
+  else yield { check: 'a job', result: 'skipped', message: 'none can run before the checks above succeed' }
+}
+
+/**
+ * Has the backend run a job of runner's own, where jobs will run: it may see that directory alone, or under
+ * another name.
+ */
+async function* examineJob(
+  { remote: { state_dir, work_dir }, executor }: DoctorOptions,
+  backendOf: (runnerId: string) => ExecutorBackend,
+): AsyncGenerator<DoctorCheck> {
+  const check = 'a job'
+  const made = [ephemeralIn(state_dir), work_dir].map(path => [path, existing(path)] as const)
+  const left: string[] = []
+  const ephemeral = {
+    stateDir: state_dir,
+    workDir: work_dir,
+    backendOf,
+    onLeft: (message: string) => void left.push(message),
+  }
+  try {
+    const never = new AbortController().signal
+    const done = await asEphemeralRunner(ephemeral, backend => backend.probe(never))
+    if (!done.ok) return yield { check, result: 'failed', message: done.failure.message }
+    if (left.length > 0)
+      return yield {
+        check,
+        result: 'failed',
+        message: `one ran, but was not removed completely: ${left.join('; ')}`,
+      }
+    yield { check, result: 'ok', message: `one ran in a ${done.value.slot}, and its output came back` }
+    yield reuseCheck(done.value, executor.reuse)
+    if (done.value.diskLimit !== undefined) yield diskCheck(done.value.diskLimit)
+  } catch (error) {
+    const message = `${state_dir} or ${work_dir} cannot be used: ${errorText(error)}`
+    yield { check, result: 'failed', message }
+  } finally {
+    for (const [path, there] of made) removeEmpty(path, there)
+  }
+}
+
+function reuseCheck({ once, slot, notes }: Facts, reuse: Reuse): DoctorCheck {
+  const check = 'reuse'
+  const where = notes.join(', ')
+  if (once === undefined) {
+    const whom = reuse === 'job' ? 'the same job of one trust domain' : 'jobs of one trust domain'
+    return { check, result: 'ok', message: `a ${slot} is used again for ${whom} (${where})` }
+  }
+  const result = reuse === 'never' ? 'ok' : 'warning'
+  return { check, result, message: `each job gets a ${slot} of its own (${where}): ${once}` }
+}
+
+/** What disk_limit is worth here. */
+const diskCheck = ({ holds, gap }: DiskLimit): DoctorCheck => ({
+  check: 'disk limit',
+  result: gap === undefined ? 'ok' : 'warning',
+  message: gap ?? holds,
+})
+
+/** Removes a directory and those above it, up to one that stays, as far as nothing is in them. */
+function removeEmpty(path: string, stays: string): void {
+  for (let here = path; here !== stays; here = dirname(here))
+    try {
+      rmdirSync(here)
+    } catch {
+      // It was not made, or somebody uses it by now.
+    }
+}
+
+async function* examineServer({
+  remote,
+  server,
+  transport,
+  token,
+  tokenFile,
+  aboutServer = '',
+  env,
+  edges,
+}: DoctorOptions): AsyncGenerator<DoctorCheck> {
+  const wrong = !server.ok ? server.failure : !transport.ok ? transport.failure : undefined
+  const without = (check: string): DoctorCheck => ({
+    check,
+    result: 'skipped',
+    message: 'the server was not reached',
+  })
+  if (!server.ok || !transport.ok) {
+    yield { check: 'server', result: 'failed', message: wrong! }
+    yield without('clock')
+    yield without('token')
+    return
+  }
+  let difference: number | undefined
+  // Where it has been registered, it is its own token that counts.
+  const own = readOwnToken(remote.state_dir, server.value)
+  let sent = own
+  await using client = new Client({
+    ...transport.value,
+    server: server.value,
+    env,
+    clock: edges.clock,
+    token: () => sent,
+    onClock: ({ offset }) => {
+      difference ??= offset / 1000
+    },
+  })
+  const health = await client.call('health', {})
+  const secure = server.value.protocol === 'https:' ? 'TLS' : 'without TLS'
+  const plain = server.value.protocol === 'http:' && !isLoopback(server.value.hostname)
+  yield health.ok
+    ? {
+        check: 'server',
+        result: plain ? 'warning' : 'ok',
+        message: `${server.value.origin} answers (version ${health.value.version}, ${secure})${plain ? '; others on the network can read the tokens: use https://' : ''}${aboutServer}`,
+      }
+    : { check: 'server', result: 'failed', message: health.failure.message }
+  yield difference === undefined ? without('clock') : clockCheck(difference)
+  if (health.ok && own !== undefined) {
+    const check = await tokenCheck(
+      client,
+      `this runner is registered, and its own token ${await expiryText(client)}`,
+    )
+    if (check.result === 'ok') {
+      yield check
+      sent = token.ok ? token.value : undefined
+      if (token.ok) yield* scopeCheck(client)
+      return
+    }
+  }
+  sent = token.ok ? token.value : undefined
+  if (!token.ok) yield { check: 'token', result: 'failed', message: token.failure }
+  else if (!health.ok) yield without('token')
+  else {
+    yield await tokenCheck(client, 'it can register runners', tokenFile)
+    yield* scopeCheck(client)
+  }
+}
+
+/** Warns of a registration token on this host that lets whoever reads it do more than this host needs. */
+async function* scopeCheck(client: Client): AsyncGenerator<DoctorCheck> {
+  const token = await client.call('whoami', {})
+  // A token that is not valid any more opens nothing, and a server of release 0.1.0 does not know the call.
+  const message = token.ok ? registrationWarning(token.value) : undefined
+  if (message !== undefined) yield { check: 'registration token', result: 'warning', message }
+}
+
+function clockCheck(difference: number): DoctorCheck {
+  const check = 'clock'
+  const seconds = Math.round(Math.abs(difference))
+  if (seconds < differences.warning) return { check, result: 'ok', message: `${seconds} s from the server's` }
+  const message = `this clock is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} the server's: set one of them right (timedatectl set-ntp true)`
+  return { check, result: seconds < differences.failed ? 'warning' : 'failed', message }
+}
+
+/** How long the runner's own token is valid. */
+async function expiryText(client: Client): Promise<string> {
+  const token = await client.call('whoami', {})
+  // An expired token registers, and makes no other call; a server of release 0.1.0 does not know the call.
+  if (!token.ok)
+    return token.failure.reason === 'bad-token'
+      ? 'has expired: the runner renews it when it is attached'
+      : 'is valid'
+  const { expires_at } = token.value
+  return expires_at === null
+    ? 'is valid, and does not expire: an older release has registered this runner, and a restart of `runner attach` changes that, or the server has credentials_days = 0'
+    : `is valid until ${expires_at}; the runner renews it before that`
+}
+
+/** Whether the token registers, by a registration that no server can accept. */
+async function tokenCheck(client: Client, well: string, tokenFile?: string): Promise<DoctorCheck> {
+  const check = 'token'
+  const body = {
+    uuid: '00000000-0000-0000-0000-000000000000',
+    name: 'doctor',
+    version: '',
+    public_key: '',
+    capabilities: [],
+    runner_group: 'default',
+  }
+  const said = await client.call('register', { body })
+  if (said.ok || said.failure.reason === 'malformed') return { check, result: 'ok', message: well }
+  return { check, result: 'failed', message: refusalText(withTokenFile(said.failure, tokenFile)) }
+}

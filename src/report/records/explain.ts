@@ -1,0 +1,194 @@
+import type { TryEnd } from '../../event.ts'
+import type { RunRecord } from '../../journal/reader.ts'
+import { openHook, openTry, runStateOf } from '../../journal/runs.ts'
+import { lastLinesOf } from '../../process/log-reader.ts'
+import { defined } from '../../result.ts'
+import { escaped, shown } from '../../system/printable.ts'
+import { describeEnding, durationText, processes } from '../describe.ts'
+import { localTime } from '../local-time.ts'
+
+/** How many last lines are shown, and how many characters of each. */
+const reportLines = 5
+const longestLine = 200
+
+/** A setting that set a limit, and its place. */
+interface Limit {
+  key: 'max_time' | 'max_tries' | 'max_reboots'
+  value: number
+  from: string
+}
+
+/** Everything about why a run ended, as JSON. */
+export interface Explanation {
+  run_id: number
+  state: string
+  started_at: string
+  exit_status?: number
+  task?: string
+  try_num?: number
+  max_tries?: number
+  /** The end of the last try of that task. */
+  ending?: string
+  /** The settings by which it ended: of the try, and of the chain. */
+  limits: Limit[]
+  /** The hook or halt task that runs, or ran at the end of the record. */
+  under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
+  /** The task for which the reboot_command ran at the end of the record. */
+  reboot_asked_by?: string
+  /** The task from which the chain is or was to be tried again after a wait. */
+  waiting_for?: { task: string; try_num: number }
+  killed: { pid: number; command: string }[]
+  survivors: { pid: number; command: string }[]
+  last_lines: string[]
+  log?: string
+  notices: string[]
+  resumes?: number
+}
+
+export function explain(run: RunRecord): Explanation {
+  const state = runStateOf(run)
+  const under_way = underWay(run)
+  const tries = run.tries.filter(({ started }) => started.kind === 'task')
+  const failed = run.started.resumes?.failed
+  const task =
+    run.ended === undefined ? ((openHook(run) ?? tries.at(-1))?.started ?? failed)?.task : run.ended.task
+  const last = lastTryOf(run, task)
+  // The last output of a try that was cut off is not on record, but in its log.
+  const open = last?.ended === undefined ? last?.log : undefined
+  const lines = open === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(open, reportLines)
+  const log = last?.ended?.log.file ?? (lines.length > 0 ? open : undefined)
+  return {
+    run_id: run.started.run_id,
+    state,
+    started_at: run.started.at,
+    ...defined({
+      exit_status: run.ended?.exit_status,
+      task,
+      try_num: last?.try_num,
+      max_tries: last?.max_tries,
+      ending: last?.ended && describeEnding(last.ended),
+    }),
+    limits: limitsOf(run, last, state),
+    ...defined({ under_way, ...pendingOf(run) }),
+    killed: last?.ended?.killed ?? [],
+    survivors: last?.ended?.survivors ?? [],
+    last_lines: lines,
+    ...defined({ log }),
+    notices: run.notices,
+    ...defined({ resumes: run.started.resumes?.run_id }),
+  }
+}
+
+/** The reboot or the next try that a run without an end was waiting for. */
+function pendingOf({ ended, reboot, waiting }: RunRecord) {
+  if (ended !== undefined) return {}
+  return {
+    reboot_asked_by: reboot?.asked ? reboot.task : undefined,
+    waiting_for: waiting && { task: waiting.next_task, try_num: waiting.try_num },
+  }
+}
+
+/** The try of a task by which a run stands or falls. */
+interface LastTry {
+  task: string
+  try_num: number
+  max_tries: number
+  log?: string
+  ended?: TryEnd | undefined
+}
+
+/** The last try of a task; in a run that resumes another one after a failed try of that task, that try. */
+function lastTryOf({ tries, started: { tasks, resumes } }: RunRecord, task?: string): LastTry | undefined {
+  const own = tries.findLast(({ started }) => started.kind === 'task' && started.task === task)
+  if (own !== undefined) return { ...own.started, ended: own.ended }
+  const failed = resumes?.failed
+  if (failed === undefined || failed.task !== task) return undefined
+  const max_tries = tasks.find(planned => planned.task === task)?.max_tries ?? failed.try_num
+  return { task, try_num: failed.try_num, max_tries, ended: failed }
+}
+
+/** The hook or halt task that has begun and not ended. */
+function underWay(run: RunRecord): Explanation['under_way'] {
+  const hook = openHook(run)?.started
+  if (hook !== undefined) return { what: `${hook.hook} hook`, task: hook.task, try_num: hook.try_num }
+  const halt = openTry(run)?.started
+  if (halt?.kind === 'halt') return { what: 'halt task', task: halt.task, try_num: halt.try_num }
+  return undefined
+}
+
+/** The settings by which the last try and the chain were ended. */
+function limitsOf(run: RunRecord, last: LastTry | undefined, state: string): Limit[] {
+  const { reboots, max_reboots = Number.POSITIVE_INFINITY, max_reboots_from } = run.started
+  // With no try at all, a run that gives up had only the reboot of an earlier one left to ask for.
+  const wanted = last === undefined || last.ended?.outcome === 'REBOOT'
+  if (state === 'gave-up' && wanted && reboots >= max_reboots)
+    return [{ key: 'max_reboots', value: max_reboots, from: max_reboots_from ?? 'the default' }]
+  if (last === undefined) return []
+  const { task, try_num, max_tries, ended } = last
+  const fact = run.started.tasks.find(planned => planned.task === task)
+  const limits: Limit[] = []
+  if (ended?.failure?.reason === 'timed-out')
+    limits.push({
+      key: 'max_time',
+      value: ended.failure.max_time,
+      from: fact?.max_time_from ?? 'the default',
+    })
+  if (state === 'gave-up' && try_num >= max_tries && ended?.outcome === 'RETRY')
+    limits.push({ key: 'max_tries', value: max_tries, from: fact?.max_tries_from ?? 'the default' })
+  return limits
+}
+
+/** On one screen. */
+export function explainText(facts: Explanation): string {
+  const lines = [`run ${facts.run_id}, started ${localTime(facts.started_at)}: ${verdict(facts)}`]
+  const be = facts.state === 'running' ? 'is' : 'was'
+  if (facts.resumes !== undefined) lines.push(`It resumed run ${facts.resumes}.`)
+  if (facts.task !== undefined && facts.try_num !== undefined) {
+    const ending = facts.ending ?? `${be} under way`
+    lines.push(`${shown(facts.task)}, try ${facts.try_num} of ${facts.max_tries}: ${ending}.`)
+  }
+  if (facts.task !== undefined && facts.try_num === undefined && facts.under_way === undefined)
+    lines.push(`It was at ${shown(facts.task)}.`)
+  if (facts.reboot_asked_by !== undefined)
+    lines.push(`${shown(facts.reboot_asked_by)} had asked for a reboot, with the reboot_command.`)
+  if (facts.under_way !== undefined) {
+    const { what, task, try_num } = facts.under_way
+    const of = what === 'halt task' ? ` ${shown(task)}` : ` of ${shown(task)}, try ${try_num},`
+    lines.push(`The ${what}${of} ${be} under way.`)
+  }
+  if (facts.waiting_for !== undefined)
+    lines.push(
+      `It ${be} waiting for try ${facts.waiting_for.try_num}, from ${shown(facts.waiting_for.task)}.`,
+    )
+  for (const { key, value, from } of facts.limits) {
+    const amount = key === 'max_time' ? durationText(value) : String(value)
+    lines.push(`The limit is ${key} = ${amount}, from ${from}.`)
+  }
+  if (facts.killed.length > 0) lines.push(`Ended with it: ${processes(facts.killed)}.`)
+  if (facts.survivors.length > 0) lines.push(`Still alive after SIGKILL: ${processes(facts.survivors)}.`)
+  if (facts.last_lines.length > 0)
+    lines.push('Its last lines:', ...facts.last_lines.map(line => `  | ${cut(line)}`))
+  if (facts.log !== undefined) lines.push(`All of its output: ${facts.log}`)
+  for (const notice of facts.notices) lines.push(`Notice: ${notice}`)
+  return `${lines.map(escaped).join('\n')}\n`
+}
+
+/** As much of a line as leaves the whole on one screen; the log has the rest. */
+function cut(line: string): string {
+  return line.length > longestLine ? `${line.slice(0, longestLine)} …` : line
+}
+
+function verdict({ state, exit_status }: Explanation): string {
+  const status = exit_status === undefined ? '' : ` (status ${exit_status})`
+  const words: Record<string, string> = {
+    running: 'it is running',
+    crashed: 'it ended without a word: runner was killed, or the machine went down',
+    succeeded: 'all went well',
+    'gave-up': 'it gave up',
+    halted: 'a task halted it',
+    exited: 'a task stopped it',
+    reboot: 'a task asked for a reboot',
+    interrupted: 'it was interrupted by a signal',
+  }
+  return `${words[state]}${status}.`
+}

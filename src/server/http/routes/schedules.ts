@@ -1,0 +1,56 @@
+import { ok } from '../../../result.ts'
+import { jobTimes, listMissed, listSchedules, pauseAll, pauseJob } from '../../operator-side/schedules.ts'
+import type { ChangeStore } from '../audit.ts'
+import type { HandlerCall, Handlers } from '../handler.ts'
+import type { Services } from '../services.ts'
+import { jsonOf, listOf } from './answers.ts'
+import { pageOf } from './page.ts'
+
+/** When jobs run by themselves. */
+export const scheduleHandlers = {
+  async listSchedules({ query, rights }, { store, context }) {
+    const listed = await store.read(tx => listSchedules(tx, context, rights, pageOf(query), query))
+    return listed.ok ? listOf(listed.value) : listed
+  },
+
+  async nextTimes({ params, query, rights }, { store, context }) {
+    const job = { namespace: rights.namespace, name: params.name }
+    return jsonOf(await store.read(tx => jobTimes(tx, context, job, query.count ?? 10)))
+  },
+
+  async listMissed({ query, rights }, { store }) {
+    return listOf(await store.read(tx => listMissed(tx, rights, query.job, pageOf(query))))
+  },
+
+  pauseJob: (call, services) => pausingJob(call, services, true),
+  resumeJob: (call, services) => pausingJob(call, services, false),
+  pauseAll: ({ change, rights }) => pausingAll(change, rights, true),
+  resumeAll: ({ change, rights }) => pausingAll(change, rights, false),
+} satisfies Partial<Handlers>
+
+async function pausingJob(
+  { params, rights, change }: HandlerCall<'pauseJob'> | HandlerCall<'resumeJob'>,
+  { context }: Services,
+  isToPause: boolean,
+) {
+  const job = { namespace: rights.namespace, name: params.name }
+  const paused = await change(async (tx, note) => {
+    const result = await pauseJob(tx, context, job, isToPause)
+    if (result.ok) note({ object: job.name, after: { paused_at: result.value.paused_at } })
+    return result
+  })
+  return jsonOf(paused)
+}
+
+async function pausingAll(
+  change: ChangeStore,
+  rights: HandlerCall<'pauseAll'>['rights'],
+  isToPause: boolean,
+) {
+  const paused = await change(async (tx, note) => {
+    const after = await pauseAll(tx, rights, isToPause)
+    note({ object: null, after })
+    return ok(after)
+  })
+  return jsonOf(paused)
+}

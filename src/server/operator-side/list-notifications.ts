@@ -1,0 +1,41 @@
+import type { Notification, NotifyTarget } from '../../protocol/messages/notifications.ts'
+import type { NoticeState } from '../../protocol/states.ts'
+import { defined } from '../../result.ts'
+import type { Page, Reader } from '../../store/store.ts'
+import type { Context } from '../rules/context.ts'
+import { mayTell } from '../rules/notify-targets.ts'
+import type { Rights } from '../rules/rights.ts'
+import { type Listed, listed } from '../state/pages.ts'
+import { unreadable } from '../state/unreadable.ts'
+import { shownNotification } from '../views/notification-view.ts'
+
+/** Notifications in pages, the latest first, of the namespaces that the caller may see. */
+export async function listNotifications(
+  tx: Reader,
+  { namespaces }: Rights,
+  { state, to }: { state?: NoticeState | undefined; to?: string | undefined },
+  page: Page,
+): Promise<Listed<Notification>> {
+  const filter = defined({ namespaces, target: to, states: state && [state] })
+  const { items, next } = await listed(
+    page,
+    page => tx.listNotices(filter, page, unreadable),
+    row => row.id,
+  )
+  return { items: await Promise.all(items.map(row => shownNotification(row, tx))), next }
+}
+
+/** The targets that jobs in one of the caller's namespaces may name, by name. */
+export function listNotifyTargets(
+  { settings }: Pick<Context, 'settings'>,
+  { namespaces }: Rights,
+  { limit, after }: Page,
+): Listed<NotifyTarget> {
+  const usable = settings.targets.filter(
+    target =>
+      (namespaces?.some(namespace => mayTell(target, namespace)) ?? true) &&
+      (after === undefined || target.name > after),
+  )
+  const items = usable.slice(0, limit)
+  return { items, next: usable.length > limit ? items.at(-1)!.name : null }
+}

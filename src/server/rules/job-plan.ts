@@ -1,0 +1,28 @@
+import { fail, ok, type Result } from '../../result.ts'
+import { type Blackout, compileBlackouts } from '../../schedule/blackouts.ts'
+import { compile, type Plan } from '../../schedule/schedule.ts'
+import type { ScheduleCache } from '../../schedule/schedule-cache.ts'
+import type { JobRow } from '../../store/rows.ts'
+
+/** When a job runs by itself. */
+export interface JobPlan {
+  plan: Plan
+  /** Of the job, and not of the server. */
+  blackouts: Blackout[]
+}
+
+/** By what `H` and jitter of a job are decided. */
+export const seedOf = ({ namespace, name }: Pick<JobRow, 'namespace' | 'name'>): string =>
+  `${namespace}/${name}`
+
+/**
+ * Compiles the schedule of a job; fails with a sentence for the person who has put it, whose first word is the wrong field.
+ */
+export function planFor(job: JobRow, cache: ScheduleCache): Result<JobPlan, string> {
+  const { schedule, blackouts: rules = [] } = job.body
+  const plan = compile(schedule ?? {}, seedOf(job), cache)
+  if (!plan.ok) return fail(`/schedule ${plan.failure}`)
+  const blackouts = compileBlackouts(rules, seedOf(job), cache)
+  if (!blackouts.ok) return fail(`/blackouts ${blackouts.failure}`)
+  return ok({ plan: plan.value, blackouts: blackouts.value })
+}

@@ -1,0 +1,14 @@
+import type { Store } from '../../store/store.ts'
+import { all } from './pages.ts'
+import { unreadable } from './unreadable.ts'
+
+/** By kind of token, when the first one expires that has not expired yet, in milliseconds; runners' own are left out. */
+export async function soonestExpiries(store: Store): Promise<Map<string, number>> {
+  const now = await store.read(async tx => tx.now)
+  const soonest = new Map<string, number>()
+  for await (const row of all(page => store.read(tx => tx.listTokens(page, unreadable)))) {
+    if ('unreadable' in row || row.expires_at === null || row.expires_at <= now) continue
+    soonest.set(row.kind, Math.min(soonest.get(row.kind) ?? Number.POSITIVE_INFINITY, row.expires_at))
+  }
+  return soonest
+}

@@ -1,0 +1,100 @@
+/* What has changed on the server, for one tab. */
+import { type Signal, signal } from '@preact/signals'
+import { type Change, ChangeStream, type Message, type Topic } from './stream.ts'
+import type { Hello } from './worker.ts'
+
+/** The address of the worker's file; set at build. */
+declare const workerUrl: string
+
+export type Connection = { state: 'connecting' | 'connected' } | { state: 'lost'; since: Date; why: string }
+
+type Listener = { topics: readonly Topic[]; take: (change: Change | undefined) => void }
+
+/** Tells listeners of changes; undefined: anything may have changed. */
+export class Changes {
+  readonly connection: Signal<Connection> = signal<Connection>({ state: 'connecting' })
+  readonly #listeners = new Set<Listener>()
+  #started: ((key: string | undefined) => void) | undefined
+
+  /** Connects, through the one connection that all tabs share. */
+  start(key: string | undefined): void {
+    this.#started ??= 'SharedWorker' in globalThis ? this.#byWorker() : this.#byTab()
+    this.#started(key)
+  }
+
+  /** Calls the listener for each change of these topics, until the returned function is called. */
+  on(topics: readonly Topic[], take: (change: Change | undefined) => void): () => void {
+    const listener = { topics, take }
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #take(message: Message): void {
+    switch (message.kind) {
+      case 'connected':
+        this.connection.value = { state: 'connected' }
+        break
+      case 'lost':
+        if (this.connection.value.state !== 'lost')
+          this.connection.value = { state: 'lost', since: new Date(), why: message.why }
+        break
+      case 'reset':
+        for (const { take } of this.#listeners) take(undefined)
+        break
+      case 'change':
+        for (const { topics, take } of this.#listeners)
+          if (topics.includes(message.change.topic)) take(message.change)
+        break
+    }
+  }
+
+  #byWorker(): (key: string | undefined) => void {
+    const lock = `runner-tab-${crypto.randomUUID()}`
+    // It is held until the tab ends.
+    const held = new Promise<void>(resolve => {
+      void navigator.locks.request(lock, () => {
+        resolve()
+        return new Promise(() => {})
+      })
+    })
+    const { port } = new SharedWorker(trusted(workerUrl), { name: 'runner', type: 'module' })
+    port.onmessage = ({ data }: MessageEvent<Message>) => this.#take(data)
+    return key => void held.then(() => port.postMessage({ key, lock } satisfies Hello))
+  }
+
+  /** Where the browser has no shared workers, the tab that has the lock reads for all. */
+  #byTab(): (key: string | undefined) => void {
+    const channel = new BroadcastChannel('runner-changes')
+    channel.onmessage = ({ data }: MessageEvent<Message>) => this.#take(data)
+    const stream = new ChangeStream(message => {
+      this.#take(message)
+      channel.postMessage(message)
+    })
+    let wanted: string | undefined
+    let leads = false
+    void navigator.locks.request('runner-changes', () => {
+      leads = true
+      stream.start(wanted)
+      return new Promise(() => {})
+    })
+    return key => {
+      wanted = key
+      if (leads) stream.start(key)
+    }
+  }
+}
+
+/** Names the one script that may be loaded by its address. */
+function trusted(url: string): URL {
+  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): Policy } })
+    .trustedTypes
+  if (types === undefined) return new URL(url, location.origin)
+  // The types of TypeScript do not have trusted types; a worker takes one as its address.
+  return types
+    .createPolicy('runner-worker', { createScriptURL: () => url })
+    .createScriptURL(url) as unknown as URL
+}
+
+interface Policy {
+  createScriptURL(url: string): unknown
+}

@@ -1,0 +1,96 @@
+/* What the page shows of the server, kept true by the server's changes. */
+import { type Signal, signal } from '@preact/signals'
+import type { CallError, Server } from '../server.ts'
+import type { Changes } from './changes.ts'
+import type { Change, Topic } from './stream.ts'
+
+/** An answer of the server as it was last read. */
+export interface Shown<T> {
+  /** undefined: not read yet. */
+  data: T | undefined
+  /** Why the last read has failed; the data before it stay. */
+  error: CallError | undefined
+}
+
+/** Which changes make an answer old. */
+export interface Dependence {
+  topics: readonly Topic[]
+  /** Of those topics, the changes that matter; all where it is left out. */
+  fits?: (change: Change & { id: string }) => boolean
+}
+
+/** Between two reads of one answer, in ms: a busy fleet changes all the time. */
+const shortestPause = 1000
+
+/** One answer, read again when it is old, but never while nobody looks at the tab. */
+export class Resource<T> {
+  readonly shown: Signal<Shown<T>> = signal<Shown<T>>({ data: undefined, error: undefined })
+  readonly #read: (signal: AbortSignal) => Promise<T>
+  #reading: AbortController | undefined
+  #isOld = false
+  #readAt = Number.NEGATIVE_INFINITY
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #stop: (() => void) | undefined
+
+  constructor(read: (signal: AbortSignal) => Promise<T>) {
+    this.#read = read
+  }
+
+  /** Keeps it true until the returned function is called. */
+  follow(changes: Changes, { topics, fits }: Dependence): () => void {
+    const unsubscribe = changes.on(topics, change => {
+      const id = change?.id ?? undefined
+      if (change === undefined || id === undefined || fits === undefined || fits({ ...change, id }))
+        this.refresh()
+    })
+    const look = () => {
+      if (!document.hidden && this.#isOld) this.refresh()
+    }
+    document.addEventListener('visibilitychange', look)
+    this.#stop = () => {
+      unsubscribe()
+      document.removeEventListener('visibilitychange', look)
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#reading?.abort()
+    }
+    this.refresh()
+    return () => this.#stop?.()
+  }
+
+  /** Reads it again, soon; several calls are one. */
+  refresh(): void {
+    this.#isOld = true
+    if (this.#timer !== undefined || this.#reading !== undefined || document.hidden) return
+    const wait = Math.max(0, this.#readAt + shortestPause - performance.now())
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#readOnce()
+    }, wait)
+  }
+
+  async #readOnce(): Promise<void> {
+    const reading = new AbortController()
+    this.#reading = reading
+    this.#isOld = false
+    this.#readAt = performance.now()
+    try {
+      this.shown.value = { data: await this.#read(reading.signal), error: undefined }
+    } catch (error) {
+      if (reading.signal.aborted) return
+      this.shown.value = { data: this.shown.value.data, error: error as CallError }
+      // The connection may be lost without a word; the next change or look tries again, and so does time.
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        this.refresh()
+      }, 5 * shortestPause)
+    } finally {
+      this.#reading = undefined
+    }
+    if (this.#isOld) this.refresh()
+  }
+}
+
+/** Makes a resource of a GET. */
+export const resourceOf = <T>(server: Server, path: string): Resource<T> =>
+  new Resource(signal => server.get<T>(path, signal))

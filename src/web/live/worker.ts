@@ -1,0 +1,43 @@
+/* The SharedWorker that reads the server's changes once for all tabs: HTTP/1.1 allows six connections to a host. */
+import { ChangeStream, type Message } from './stream.ts'
+
+/** What a tab says. */
+export interface Hello {
+  key: string | undefined
+  /** A lock that the tab holds as long as it lives. */
+  lock: string
+}
+
+interface Scope {
+  onconnect: (event: MessageEvent) => void
+}
+
+const ports = new Set<MessagePort>()
+let key: string | undefined
+let status: Message | undefined
+
+const stream = new ChangeStream(message => {
+  if (message.kind === 'connected' || message.kind === 'lost') status = message
+  for (const port of ports) port.postMessage(message)
+})
+
+// The types are those of a page, which is no scope of a shared worker.
+const scope = globalThis as unknown as Scope
+scope.onconnect = ({ ports: [port] }) => {
+  if (port === undefined) return
+  port.onmessage = ({ data }: MessageEvent<Hello>) => {
+    if (!ports.has(port)) {
+      // The tab's end sets its lock free; a port itself does not say that its tab is gone.
+      void navigator.locks.request(data.lock, () => {
+        ports.delete(port)
+        if (ports.size === 0) stream.stop()
+      })
+      ports.add(port)
+      if (status !== undefined) port.postMessage(status)
+    }
+    if (ports.size === 1 || data.key !== key) {
+      key = data.key
+      stream.start(key)
+    }
+  }
+}

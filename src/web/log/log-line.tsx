@@ -1,0 +1,52 @@
+/* One line of a log. */
+import { Component } from 'preact'
+import { sizeText } from '../texts.ts'
+import type { Line } from './window.ts'
+
+interface Props {
+  line: Line
+  isMarked: boolean
+}
+
+/** Drawn once: of thousands of lines few change at once. */
+export class LogLine extends Component<Props> {
+  override shouldComponentUpdate(next: Props): boolean {
+    return next.line !== this.props.line || next.isMarked !== this.props.isMarked
+  }
+
+  override render({ line, isMarked }: Props) {
+    const { at, number, begins, segments, dropped } = line
+    if (dropped !== undefined)
+      return (
+        <div class="line dropped" data-at={at}>
+          {sizeText(dropped)} of the log are left out here: the server keeps no more of it (log_limit)
+        </div>
+      )
+    return (
+      <div
+        class={isMarked ? 'line marked' : 'line'}
+        data-at={at}
+        aria-current={isMarked ? 'true' : undefined}
+      >
+        <a
+          class="place"
+          href={`?at=${at}`}
+          aria-label={number === undefined ? `The line at byte ${at}` : `Line ${number}`}
+        >
+          {begins ? (number ?? `@${at}`) : ''}
+        </a>
+        <span class="text">
+          {segments.map(({ text, classes }, index) =>
+            classes === '' ? (
+              text
+            ) : (
+              <span key={index} class={classes}>
+                {text}
+              </span>
+            ),
+          )}
+        </span>
+      </div>
+    )
+  }
+}

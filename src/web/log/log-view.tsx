@@ -1,0 +1,223 @@
+/* A log, of which only what is seen is in memory. */
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso/router'
+import { usePage } from '../context.ts'
+import { sizeText } from '../texts.ts'
+import { LogLine } from './log-line.tsx'
+import { download, rangesOf } from './read.ts'
+import { SearchBar } from './search-bar.tsx'
+import { LogWindow } from './window.ts'
+
+interface Props {
+  id: string
+  /** More may come. */
+  isGrowing: boolean
+  /** Bytes of the log, as far as the page knows; when it changes, the log has grown. */
+  length: number
+  /** The byte that the address names. */
+  at: number | undefined
+}
+
+/** Between two looks at a log that grows, in ms. */
+const lookEvery = 1000
+/** So many pixels before an edge, the next lines are read. */
+const margin = 1500
+
+export function LogView({ id, isGrowing, length, at }: Props) {
+  const { server, notices, changes } = usePage()
+  const { route, path } = useLocation()
+  const over = useMemo(() => new AbortController(), [])
+  const read = useMemo(() => rangesOf(server, id, over.signal), [])
+  const log = useMemo(() => new LogWindow(read), [])
+  const box = useRef<HTMLElement>(null)
+  const reading = useRef(false)
+  /** Of an `open` that came while something else was read. */
+  const next = useRef<(() => Promise<unknown>) | undefined>(undefined)
+  const following = useRef(at === undefined)
+  /** The line that must not move, and where it is; `end`: the last one is kept in sight. */
+  const anchor = useRef<{ at: number; top: number } | 'end' | undefined>('end')
+  const [isFollowing, setFollowing] = useState(at === undefined)
+  const [wraps, setWraps] = useState(true)
+  const [, drawn] = useState(0)
+  const [problem, setProblem] = useState<string>()
+  const [top, setTop] = useState(0)
+
+  /** Reads, one at a time, and draws what has changed. */
+  const work = async (task: () => Promise<unknown>, isAsked = false) => {
+    if (reading.current && isAsked) next.current = task
+    if (reading.current || over.signal.aborted) return
+    reading.current = true
+    try {
+      await task()
+      setProblem(undefined)
+    } catch (error) {
+      if (!over.signal.aborted) setProblem((error as Error).message)
+    } finally {
+      reading.current = false
+    }
+    if (over.signal.aborted) return
+    const { current } = box
+    if (current !== null) anchor.current ??= firstSeen(current)
+    drawn(count => count + 1)
+    const waiting = next.current
+    next.current = undefined
+    if (waiting !== undefined) void work(waiting, true)
+  }
+  const follow = (isWanted: boolean) => {
+    following.current = isWanted
+    setFollowing(isWanted)
+  }
+  const open = (place: number | 'end') =>
+    work(async () => {
+      await log.open(place)
+      anchor.current = place === 'end' ? 'end' : { at: place, top: 60 }
+      follow(place === 'end')
+    }, true)
+
+  useEffect(() => () => over.abort(), [])
+  useEffect(() => {
+    if (at === undefined || !log.lines.some(line => line.at <= at && at < line.end))
+      return void open(at ?? 'end')
+    // It is there, and perhaps not seen.
+    const { current } = box
+    const line = current === null ? undefined : lineAt(current, at)
+    if (line === undefined || current === null) return
+    const below = line.offsetTop - current.scrollTop
+    if (below < 0 || below + line.offsetHeight > current.clientHeight) current.scrollTop += below - 60
+  }, [at])
+
+  useEffect(() => {
+    const look = () => {
+      if (document.hidden) return
+      void work(async () => {
+        if (following.current) while (await log.after());
+        else await log.look()
+        if (following.current) anchor.current = 'end'
+      })
+    }
+    look()
+    if (!isGrowing) return
+    const timer = setInterval(look, lookEvery)
+    const unsubscribe = changes.on(['execution'], change => {
+      if (change === undefined || change.id === id) look()
+    })
+    return () => {
+      clearInterval(timer)
+      unsubscribe()
+    }
+  }, [isGrowing, length])
+
+  // What somebody reads stays where it is, whatever comes before or behind it.
+  useLayoutEffect(() => {
+    const { current } = box
+    if (current === null) return
+    if (anchor.current === 'end') current.scrollTop = current.scrollHeight
+    else if (anchor.current !== undefined) {
+      const line = lineAt(current, anchor.current.at)
+      if (line !== undefined) current.scrollTop = line.offsetTop - anchor.current.top
+    }
+    anchor.current = undefined
+    fill()
+  })
+
+  /** Reads on where the edge of what is there is near. */
+  const fill = () => {
+    const { current } = box
+    if (current === null || log.lines.length === 0) return
+    const below = current.scrollHeight - current.scrollTop - current.clientHeight
+    if (current.scrollTop < margin && log.start > 0) void work(() => log.before())
+    else if (below < margin && !log.isAtEnd) void work(() => log.after())
+  }
+  const onScroll = () => {
+    const { current } = box
+    if (current === null) return
+    const below = current.scrollHeight - current.scrollTop - current.clientHeight
+    follow(below < 4 && log.isAtEnd)
+    setTop(firstSeen(current)?.at ?? 0)
+    fill()
+  }
+
+  const isWhole = log.start === 0 && log.isAtEnd
+  return (
+    <div class="log">
+      <div class="tools">
+        <SearchBar read={read} go={place => route(`${path}?at=${place}`, true)} />
+        <button type="button" class="quiet" onClick={() => void open(0)}>
+          Beginning
+        </button>
+        <button type="button" class="quiet" aria-pressed={isFollowing} onClick={() => void open('end')}>
+          {isGrowing ? 'Follow the end' : 'End'}
+        </button>
+        <label>
+          <input type="checkbox" checked={wraps} onChange={() => setWraps(!wraps)} /> Wrap lines
+        </label>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => void notices.of(download(server, id), 'The log is saved.')}
+        >
+          Download
+        </button>
+        <span class="hint number">{sizeText(Math.max(log.length, length))}</span>
+      </div>
+      {problem !== undefined && (
+        <p role="alert" class="problem">
+          {problem}
+        </p>
+      )}
+      {log.lines.length === 0 ? (
+        <p class="hint">{isGrowing ? 'Nothing was written yet.' : 'Nothing was written.'}</p>
+      ) : (
+        <section
+          class="lines"
+          data-wraps={wraps}
+          ref={box}
+          onScroll={onScroll}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
+          tabIndex={0}
+          aria-label="Lines of the log"
+        >
+          {log.lines.map(line => (
+            <LogLine
+              key={line.at}
+              line={line}
+              isMarked={at !== undefined && line.at <= at && at < line.end}
+            />
+          ))}
+        </section>
+      )}
+      {!isWhole && log.lines.length > 0 && (
+        <label class="position">
+          Position in the log
+          <input
+            type="range"
+            min={0}
+            max={log.length}
+            value={isFollowing ? log.length : top}
+            aria-valuetext={`${Math.round((100 * top) / log.length)} %`}
+            onChange={event => void open(Number(event.currentTarget.value))}
+          />
+        </label>
+      )}
+    </div>
+  )
+}
+
+/** The first line that is seen, and how far it is below the upper edge. */
+function firstSeen(box: HTMLElement): { at: number; top: number } | undefined {
+  const lines = box.children as HTMLCollectionOf<HTMLElement>
+  let [low, high] = [0, lines.length - 1]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (lines[middle]!.offsetTop + lines[middle]!.offsetHeight <= box.scrollTop) low = middle + 1
+    else high = middle
+  }
+  const line = lines[low]
+  return line === undefined ? undefined : { at: Number(line.dataset.at), top: line.offsetTop - box.scrollTop }
+}
+
+/** The line that has the byte, or is next to it. */
+function lineAt(box: HTMLElement, at: number): HTMLElement | undefined {
+  const lines = [...box.children] as HTMLElement[]
+  return lines.findLast(line => Number(line.dataset.at) <= at) ?? lines[0]
+}

@@ -1,0 +1,34 @@
+/* How the page reads a log, and saves it. */
+import type { Server } from '../server.ts'
+import type { Range, ReadRange } from './window.ts'
+
+const pathOf = (id: string) => `/v1/executions/${encodeURIComponent(id)}/log`
+
+/** Reads ranges of the log of an execution. */
+export const rangesOf =
+  (server: Server, id: string, signal: AbortSignal): ReadRange =>
+  async (offset, most): Promise<Range> => {
+    const answer = await server.raw('GET', `${pathOf(id)}?offset=${offset}&length=${most}`, {
+      headers: { accept: 'text/plain' },
+      signal,
+    })
+    const bytes = new Uint8Array(await answer.arrayBuffer())
+    const numberOf = (name: string) => Number(answer.headers.get(name))
+    return {
+      offset: numberOf('runner-log-offset'),
+      bytes,
+      length: numberOf('runner-log-length'),
+      head: answer.headers.has('runner-log-head') ? numberOf('runner-log-head') : null,
+    }
+  }
+
+/** Saves the whole log as a file: a link could not carry the key of the browser session. */
+export async function download(server: Server, id: string): Promise<void> {
+  const answer = await server.raw('GET', pathOf(id), { headers: { accept: 'text/plain' } })
+  const link = document.createElement('a')
+  // The browser keeps a large blob on disk.
+  link.href = URL.createObjectURL(await answer.blob())
+  link.download = `${id}.log`
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}

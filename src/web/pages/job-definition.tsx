@@ -1,0 +1,103 @@
+/* The definition of a job as JSON, which an operator can change. */
+import { useRef, useState } from 'preact/hooks'
+import type { ShownJob } from '../../protocol/messages/jobs.ts'
+import { usePage } from '../context.ts'
+import { jobCall, placeOf } from '../jobs.ts'
+import { mayOperate } from '../session.ts'
+
+interface Shown {
+  named: { name: string; namespace: string }
+  job: ShownJob
+  refresh: () => void
+}
+
+export function Definition({ named, job, refresh }: Shown) {
+  const { session } = usePage()
+  const [isEdited, setEdited] = useState(false)
+  const { problem, ...definition } = job
+  const text = JSON.stringify(definition, null, 2)
+  const end = () => {
+    setEdited(false)
+    refresh()
+  }
+  return (
+    <section class="definition">
+      <h2>Definition</h2>
+      {problem !== undefined && <p class="problem">{problem}</p>}
+      {isEdited ? (
+        <Editor named={named} text={text} onEnd={end} />
+      ) : (
+        <>
+          {mayOperate(session) && (
+            <button type="button" class="quiet" onClick={() => setEdited(true)}>
+              Edit
+            </button>
+          )}
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it. */}
+          <pre tabIndex={0}>{text}</pre>
+        </>
+      )}
+    </section>
+  )
+}
+
+/** Holds what somebody writes; changes of others do not touch it. */
+function Editor({ named, text, onEnd }: { named: Shown['named']; text: string; onEnd: () => void }) {
+  const { server, notices } = usePage()
+  const field = useRef<HTMLTextAreaElement>(null)
+  const [complaint, setComplaint] = useState<string>()
+  const [isBusy, setBusy] = useState(false)
+  const complain = (why: string) => {
+    setComplaint(why)
+    const place = placeOf(field.current?.value ?? '', why)
+    field.current?.focus()
+    if (place !== undefined) field.current?.setSelectionRange(place.from, place.to)
+  }
+  const put = async (event: SubmitEvent) => {
+    event.preventDefault()
+    let body: unknown
+    try {
+      body = JSON.parse(field.current?.value ?? '')
+    } catch (error) {
+      return complain(`This is not JSON: ${(error as Error).message}`)
+    }
+    setBusy(true)
+    try {
+      await server.json('PUT', jobCall(named), { body })
+      notices.done(`Job ${named.name} is changed.`)
+      onEnd()
+    } catch (error) {
+      complain((error as Error).message)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <form onSubmit={event => void put(event)}>
+      <label for="definition">JSON of {named.name}</label>
+      <textarea
+        id="definition"
+        ref={field}
+        defaultValue={text}
+        spellcheck={false}
+        aria-invalid={complaint !== undefined}
+        aria-describedby="definition-complaint definition-help"
+      />
+      <div id="definition-complaint" role="alert">
+        {complaint !== undefined && <p class="problem">{complaint}</p>}
+      </div>
+      <p id="definition-help" class="hint">
+        Secrets are shown sealed, and are taken again so. A sealed text that is replaced by a clear one is
+        sealed by the server.
+      </p>
+      <div class="buttons">
+        <button type="submit" disabled={isBusy}>
+          Save
+        </button>
+        <button type="button" class="quiet" onClick={onEnd}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,61 @@
+/* What has ended and what was queued in the last 24 hours. */
+import { useMemo } from 'preact/hooks'
+import type { Stats } from '../../protocol/messages/stats.ts'
+import { useLive } from '../context.ts'
+import { usePaced } from '../live/pace.ts'
+import { durationText } from '../texts.ts'
+import { Chart } from '../ui/chart.tsx'
+import type { ChartData } from '../ui/chart-data.ts'
+import { Loaded } from '../ui/show.tsx'
+
+/** Between two reads, in ms: the server counts once a minute. */
+const pause = 60_000
+
+export function Throughput() {
+  const stats = useLive<Stats>('/v1/stats?step=1800', { topics: [] })
+  usePaced(['execution'], pause, stats.refresh)
+  return (
+    <section>
+      <h2>The last 24 hours</h2>
+      <Loaded of={stats}>{data => <Shown stats={data} />}</Loaded>
+    </section>
+  )
+}
+
+function Shown({ stats }: { stats: Stats }) {
+  const { items } = stats
+  const data = useMemo((): ChartData => chartOf(stats), [stats])
+  const sum = (of: 'succeeded' | 'failed' | 'aborted' | 'lost') =>
+    items.reduce((all, item) => all + item[of], 0)
+  const depth = Math.max(0, ...items.map(({ queue_depth }) => queue_depth))
+  const age = Math.max(0, ...items.map(({ queue_age_seconds }) => queue_age_seconds))
+  const text = `${sum('succeeded')} executions succeeded, ${sum('failed') + sum('lost')} failed or were lost, ${sum('aborted')} were aborted. At most ${depth} were queued${age === 0 ? '' : `, the oldest one for ${durationText(age)}`}.`
+  return (
+    <>
+      <p>{text}</p>
+      <Chart label={`Executions in each half hour. ${text}`} data={data} />
+    </>
+  )
+}
+
+function chartOf({ items }: Stats): ChartData {
+  // Where the server did not run nothing was counted.
+  const known = (item: Stats['items'][number], value: number) => (item.watched_minutes === 0 ? null : value)
+  return {
+    times: items.map(({ at }) => Date.parse(at) / 1000),
+    text: value => (Number.isInteger(value) ? String(value) : ''),
+    series: [
+      { label: 'succeeded', kind: 'good', values: items.map(item => known(item, item.succeeded)) },
+      {
+        label: 'failed or lost (dashed)',
+        kind: 'bad',
+        values: items.map(item => known(item, item.failed + item.lost)),
+      },
+      {
+        label: 'queued at most (dotted)',
+        kind: 'waiting',
+        values: items.map(item => known(item, item.queue_depth)),
+      },
+    ],
+  }
+}

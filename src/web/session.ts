@@ -1,0 +1,86 @@
+/* Who is signed in, and how somebody signs in and out. */
+import { type Signal, signal } from '@preact/signals'
+import type { BrowserSession, SignInWays } from '../protocol/messages/browser.ts'
+import type { BrowserKey } from './browser-key.ts'
+import { CallError, type Server } from './server.ts'
+
+export type Session =
+  | { state: 'unknown' }
+  | { state: 'out'; why: string | undefined }
+  | ({ state: 'in' } & BrowserSession)
+
+const path = '/v1/browser-session'
+
+/** The browser session of this tab. */
+export class SignIn {
+  readonly session: Signal<Session> = signal<Session>({ state: 'unknown' })
+  readonly #server: Server
+  readonly #key: BrowserKey
+
+  constructor(server: Server, key: BrowserKey) {
+    this.#server = server
+    this.#key = key
+    server.onSignedOut = why => {
+      if (this.session.value.state === 'in') this.session.value = { state: 'out', why }
+    }
+  }
+
+  /** Takes the code of a printed link, or the session that the browser has already. */
+  async begin(): Promise<void> {
+    const code = /^#code=(.+)$/.exec(location.hash)?.[1]
+    if (code !== undefined) {
+      // A code is good once: it must not stay in the address or in the history.
+      history.replaceState(null, '', location.pathname + location.search)
+      return this.#enter({ code: decodeURIComponent(code) })
+    }
+    await this.#key.find()
+    try {
+      this.#take(await this.#server.get<BrowserSession>(path))
+    } catch (error) {
+      this.#out(error, true)
+    }
+  }
+
+  /** The identity provider by which people sign in; undefined: there is none, or the server does not answer. */
+  async provider(): Promise<string | undefined> {
+    try {
+      return (await this.#server.get<SignInWays>('/v1/sign-in')).oidc ?? undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Exchanges a token for a browser session. */
+  signIn(token: string): Promise<void> {
+    return this.#enter({ token })
+  }
+
+  async signOut(): Promise<void> {
+    await this.#server.json('DELETE', path)
+    this.#key.set(undefined)
+    this.session.value = { state: 'out', why: undefined }
+  }
+
+  async #enter(body: { token: string } | { code: string }): Promise<void> {
+    try {
+      this.#take(await this.#server.json<BrowserSession>('POST', path, { body }))
+    } catch (error) {
+      this.#out(error, false)
+    }
+  }
+
+  #take(facts: BrowserSession): void {
+    if (facts.key !== null) this.#key.set(facts.key)
+    this.session.value = { state: 'in', ...facts }
+  }
+
+  /** `first`: nobody has tried to sign in yet, so there is nothing to complain of. */
+  #out(error: unknown, first: boolean): void {
+    if (!(error instanceof CallError)) throw error
+    const isPlain = first && (error.status === 401 || error.status === 403)
+    this.session.value = { state: 'out', why: isPlain ? undefined : error.message }
+  }
+}
+
+/** Whether a role may change executions, jobs and schedules. */
+export const mayOperate = ({ role }: BrowserSession): boolean => role === 'admin' || role === 'operator'

@@ -1,0 +1,88 @@
+/* Draws charts with uPlot; in a file of its own, so that it is loaded only where there is a chart. */
+import uPlot from 'uplot'
+import type { ChartData } from './chart-data.ts'
+
+export interface Drawn {
+  /** Draws the data as they are now. */
+  redraw(): void
+  end(): void
+}
+
+/** Draws into an element; the colours are those of the keys below it, which follow light and dark. */
+export function draw(place: HTMLElement, keys: HTMLElement, data: () => ChartData): Drawn {
+  let plot: uPlot | undefined
+  const columns = () => {
+    const { times, series } = data()
+    return [[...times], ...series.map(({ values }) => [...values])] as uPlot.AlignedData
+  }
+  const make = () => {
+    plot?.destroy()
+    plot = new uPlot(optionsOf(place, keys, data()), columns(), place)
+  }
+  make()
+  const sizes = new ResizeObserver(() => plot?.setSize({ width: place.clientWidth, height }))
+  sizes.observe(place)
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  dark.addEventListener('change', make)
+  return {
+    redraw: () => plot?.setData(columns()),
+    end() {
+      sizes.disconnect()
+      dark.removeEventListener('change', make)
+      plot?.destroy()
+    },
+  }
+}
+
+const height = 180
+const dashes: Record<string, number[]> = { dashed: [6, 4], dotted: [2, 3] }
+
+function optionsOf(place: HTMLElement, keys: HTMLElement, { series, text }: ChartData): uPlot.Options {
+  const { color, fontFamily } = getComputedStyle(keys)
+  const line = getComputedStyle(place).borderTopColor
+  const axis = {
+    stroke: color,
+    font: `12px ${fontFamily}`,
+    grid: { stroke: line, width: 1 },
+    ticks: { show: false },
+  }
+  return {
+    width: place.clientWidth,
+    height,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+    axes: [
+      { ...axis, values: hours, space: 70 },
+      { ...axis, size: 70, values: (_, ticks) => ticks.map(text) },
+    ],
+    series: [
+      {},
+      ...series.map(({ points = false, kind }, index) => {
+        const style = getComputedStyle(keys.children[index] ?? keys, '::before')
+        const dash = dashes[style.borderTopStyle]
+        return {
+          stroke: style.borderTopColor,
+          width: points ? 0 : 2,
+          ...(dash === undefined ? {} : { dash }),
+          points: points
+            ? { show: true, size: 8, width: 2, fill: kind === 'bad' ? 'transparent' : style.borderTopColor }
+            : { show: false },
+          ...(points ? { paths: () => null } : {}),
+        }
+      }),
+    ],
+  }
+}
+
+/** Local times as the rest of the page writes them: hours, and dates where days begin or all ticks are a day apart. */
+function hours(_: uPlot, ticks: number[]): string[] {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const isFine = ticks.length > 1 && ticks[1]! - ticks[0]! < 60
+  return ticks.map((tick, index) => {
+    const at = new Date(tick * 1000)
+    const isDay = index === 0 || new Date(ticks[index - 1]! * 1000).getDate() !== at.getDate()
+    const clock = `${two(at.getHours())}:${two(at.getMinutes())}${isFine ? `:${two(at.getSeconds())}` : ''}`
+    return isDay ? `${clock}\n${two(at.getMonth() + 1)}-${two(at.getDate())}` : clock
+  })
+}

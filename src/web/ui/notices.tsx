@@ -1,0 +1,67 @@
+/* Short messages about what somebody has just done. */
+import { type Signal, signal } from '@preact/signals'
+
+export interface Notice {
+  id: number
+  kind: 'done' | 'failed'
+  text: string
+}
+
+/** How long a message about a success stays, in ms; one about a failure stays until it is closed. */
+const shown = 6000
+
+export class Notices {
+  readonly all: Signal<readonly Notice[]> = signal<readonly Notice[]>([])
+  #next = 1
+
+  done(text: string): void {
+    const id = this.#add('done', text)
+    setTimeout(() => this.close(id), shown)
+  }
+
+  failed(error: unknown): void {
+    this.#add('failed', error instanceof Error ? error.message : String(error))
+  }
+
+  /** Does something that somebody has asked for, and says how it went. */
+  async of(work: Promise<unknown>, done: string): Promise<boolean> {
+    try {
+      await work
+      this.done(done)
+      return true
+    } catch (error) {
+      this.failed(error)
+      return false
+    }
+  }
+
+  close(id: number): void {
+    this.all.value = this.all.value.filter(notice => notice.id !== id)
+  }
+
+  #add(kind: Notice['kind'], text: string): number {
+    const id = this.#next++
+    this.all.value = [...this.all.value, { id, kind, text }]
+    return id
+  }
+}
+
+export function NoticeList({ notices }: { notices: Notices }) {
+  return (
+    <div class="notices" role="status" aria-live="polite">
+      {notices.all.value.map(({ id, kind, text }) => (
+        <p key={id} class={`notice ${kind}`}>
+          <span>{text}</span>
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => notices.close(id)}
+            aria-label="Close this message"
+          >
+            ×
+          </button>
+        </p>
+      ))}
+    </div>
+  )
+}

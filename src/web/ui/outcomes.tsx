@@ -1,0 +1,26 @@
+/* How the latest runs of a job have ended, at a glance. */
+import type { JobStats } from '../../protocol/messages/stats.ts'
+import { durationText, localTime } from '../texts.ts'
+
+const marks: Record<string, string> = { succeeded: '✓', failed: '✗', aborted: '■', lost: '?' }
+
+/** A mark for each run, the latest at the right; each leads to its execution. */
+export function Outcomes({ of: { name, last } }: { of: Pick<JobStats, 'name' | 'last'> }) {
+  if (last.length === 0) return <span class="hint">no run has ended</span>
+  return (
+    <ol class="outcomes" aria-label={`Latest runs of ${name}, the latest last`}>
+      {last.toReversed().map(({ id, state, finished_at, seconds }) => {
+        const when = finished_at === null ? '' : ` ${localTime(finished_at)}`
+        const text = `${state}${when}${seconds === null ? '' : `, took ${durationText(seconds)}`}`
+        return (
+          <li key={id}>
+            <a href={`/executions/${id}`} class={state} title={text}>
+              <span aria-hidden="true">{marks[state] ?? '·'}</span>
+              <span class="unseen">{text}</span>
+            </a>
+          </li>
+        )
+      })}
+    </ol>
+  )
+}

@@ -1,0 +1,73 @@
+/* What stands around each part of the page: menu, connection, messages. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { useLocation } from 'preact-iso/router'
+import { usePage } from '../context.ts'
+import { menu } from '../routes.tsx'
+import { localTime } from '../texts.ts'
+import { NoticeList } from './notices.tsx'
+
+export function Shell({ children }: { children: ComponentChildren }) {
+  const { path } = useLocation()
+  const { notices, session, signOut } = usePage()
+  const main = useRef<HTMLElement>(null)
+  const first = useRef(true)
+  // A screen reader hears where it is after a change of the part; the first part keeps the focus where it is.
+  useEffect(() => {
+    if (first.current) first.current = false
+    else main.current?.focus()
+  }, [path])
+  return (
+    <div class="shell">
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <header class="bar">
+        <a class="brand" href="/">
+          runner
+        </a>
+        <nav aria-label="Parts of the page">
+          {menu
+            .filter(part => !('admin' in part) || session.role === 'admin')
+            .map(({ path: place, title }) => (
+              <a key={place} href={place} aria-current={isWithin(path, place) ? 'page' : undefined}>
+                {title}
+              </a>
+            ))}
+        </nav>
+        <div class="who">
+          <span title={`Signed in with the rights of ${session.role}`}>
+            {session.name} ({session.role})
+          </span>
+          <button type="button" class="quiet" onClick={() => void notices.of(signOut(), 'Signed out.')}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <ConnectionLine />
+      <main id="content" ref={main} tabIndex={-1}>
+        {children}
+      </main>
+      <NoticeList notices={notices} />
+    </div>
+  )
+}
+
+const isWithin = (path: string, place: string) =>
+  place === '/' ? path === '/' : path === place || path.startsWith(`${place}/`)
+
+/** Says that what is shown may be old. */
+function ConnectionLine() {
+  const { changes } = usePage()
+  const connection = changes.connection.value
+  return (
+    <div role="status" class="connection">
+      {connection.state === 'lost' && (
+        <p>
+          The connection to the server was lost at {localTime(connection.since.toISOString())}. The page tries
+          again by itself, and catches up. What it shows may be old.
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,56 @@
+/* Where somebody signs in. */
+import { useEffect, useState } from 'preact/hooks'
+import type { SignIn } from '../session.ts'
+
+export function SignInForm({ signIn }: { signIn: SignIn }) {
+  const [isBusy, setBusy] = useState(false)
+  const [provider, setProvider] = useState<string>()
+  useEffect(() => void signIn.provider().then(setProvider), [signIn])
+  const session = signIn.session.value
+  const why = session.state === 'out' ? session.why : undefined
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault()
+    const form = event.currentTarget as HTMLFormElement
+    const token = String(new FormData(form).get('token') ?? '').trim()
+    setBusy(true)
+    await signIn.signIn(token)
+    setBusy(false)
+  }
+  return (
+    <main class="sign-in">
+      <h1>runner</h1>
+      {provider !== undefined && (
+        <p>
+          <a class="button" href="/v1/oidc/start">
+            Sign in by {provider}
+          </a>
+        </p>
+      )}
+      <form onSubmit={event => void submit(event)}>
+        {why !== undefined && (
+          <p role="alert" class="problem">
+            {why}
+          </p>
+        )}
+        <label for="token">Token</label>
+        <input
+          id="token"
+          name="token"
+          type="password"
+          autocomplete="current-password"
+          required
+          spellcheck={false}
+          aria-describedby="token-help"
+        />
+        <button type="submit" disabled={isBusy}>
+          Sign in
+        </button>
+        <p id="token-help" class="hint">
+          On the server, <code>runner page</code> prints a link that signs in, good once and for 10 minutes.
+          The first start of the server has written a token for administrators into <code>admin.token</code>{' '}
+          beside its store. Others are made by <code>runner token create viewer NAME</code>.
+        </p>
+      </form>
+    </main>
+  )
+}

@@ -1,0 +1,34 @@
+import t from 'tap'
+import { digestIn, isAllowed, withDigest } from '../../../../src/remote/executors/docker/image-reference.ts'
+
+const digest = (digit: string) => `sha256:${digit.repeat(64)}`
+
+t.test('a digest replaces the tag of a reference, and never its repository', async t => {
+  for (const [reference, repository] of [
+    ['box', 'box'],
+    ['box:1', 'box'],
+    ['team/box:1', 'team/box'],
+    ['127.0.0.1:5000/team/box', '127.0.0.1:5000/team/box'],
+    ['127.0.0.1:5000/team/box:1', '127.0.0.1:5000/team/box'],
+  ] as const)
+    t.equal(withDigest(reference, digest('a')), `${repository}@${digest('a')}`)
+  t.equal(withDigest('box:1', undefined), 'box:1')
+  t.equal(withDigest(`box@${digest('b')}`, digest('a')), `box@${digest('b')}`)
+})
+
+t.test('the digest of an image is that of the repository that was asked for', async t => {
+  const names = [
+    `mirror.example/box@${digest('a')}`,
+    `box@${digest('b')}`,
+    `mirror.example/team/box@${digest('c')}`,
+  ]
+  t.equal(digestIn('box:1', names), digest('b'))
+  t.equal(digestIn('docker.io/library/box', names), digest('b'))
+  t.equal(digestIn('mirror.example/box:2', names), digest('a'))
+  t.equal(digestIn('other/box:1', names), undefined)
+  t.equal(digestIn('box:1', ['box:1', 'box@sha512:abc']), undefined)
+})
+
+t.test('a pattern of a digest is not met by a name without one', async t => {
+  t.notOk(isAllowed('box:1', [`box@${digest('a')}`]))
+})

@@ -1,0 +1,17 @@
+import t from 'tap'
+import { makeListener } from '../../../src/server/http/listener.ts'
+import { UnauthenticatedConnections } from '../../../src/server/http/unauthenticated.ts'
+
+t.test('a connection that cannot be taken in ends no server, and is told', async t => {
+  const told: string[] = []
+  const connections = new UnauthenticatedConnections({ all: 2, address: 2 }, () => {})
+  const server = makeListener(
+    undefined,
+    () => {},
+    connections,
+    code => told.push(code),
+  )
+  // What Node tells where accept(2) fails: an event that without a listener ends the process.
+  server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+  t.same(told, ['EMFILE'])
+})

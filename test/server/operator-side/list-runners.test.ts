@@ -1,0 +1,32 @@
+import t from 'tap'
+import type { RunnerPatch } from '../../../src/protocol/messages/runners.ts'
+import { listRunners } from '../../../src/server/operator-side/list-runners.ts'
+import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
+import { registered, registration, uuid } from '../../support/runners.ts'
+import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
+
+const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
+  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
+
+onEachStore(
+  t,
+  'runners are listed in pages, the oldest first, all of them or those of a group',
+  async (t, rig) => {
+    for (const n of [3, 1, 2, 4]) {
+      await registered(rig, registration({ uuid: uuid(n), runner_group: n === 2 ? 'g' : 'default' }))
+      rig.pass(0.001)
+    }
+    await patch(rig, { runner_group: 'g' }, uuid(4))
+    const ids = async (limit: number, after?: string, group?: string) => {
+      const page = { limit, ...(after !== undefined && { after }) }
+      const { items, next } = await rig.read(tx => listRunners(tx, rig.ctx, page, group))
+      return [items.map(item => item.id), next]
+    }
+    t.same(await ids(3), [[uuid(3), uuid(1), uuid(2)], uuid(2)])
+    t.same(await ids(3, uuid(2)), [[uuid(4)], null])
+    t.same(await ids(1, undefined, 'g'), [[uuid(2)], uuid(2)])
+    t.same(await ids(1, uuid(2), 'g'), [[uuid(4)], null])
+    t.same(await ids(9, undefined, 'default'), [[uuid(3), uuid(1)], null])
+    t.same(await ids(9, uuid(9), 'default'), [[], null])
+  },
+)

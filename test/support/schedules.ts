@@ -1,0 +1,24 @@
+/* Schedules of the tests, compiled. */
+import { type Blackout, type BlackoutRule, compileBlackouts } from '../../src/schedule/blackouts.ts'
+import { compile, type Plan, type Schedule } from '../../src/schedule/schedule.ts'
+import { ScheduleCache } from '../../src/schedule/schedule-cache.ts'
+
+/** Of all schedules of a test: what was asked before must change no answer. */
+export const cache = new ScheduleCache()
+
+export function plan(schedule: Schedule, seed = 'default/nightly'): Plan {
+  const compiled = compile(schedule, seed, cache)
+  if (!compiled.ok) throw new Error(compiled.failure)
+  return compiled.value
+}
+
+export function blackouts(...rules: BlackoutRule[]): Blackout[] {
+  const compiled = compileBlackouts(rules, 'default/nightly', cache)
+  if (!compiled.ok) throw new Error(compiled.failure)
+  return compiled.value
+}
+
+export const instant = (text: string): number => Temporal.Instant.from(text).epochMilliseconds
+
+/** `05-01T10:00` of an instant in UTC; with seconds where it has some. */
+export const short = (at: number): string => new Date(at).toISOString().slice(5, -5).replace(/:00$/, '')
