@@ -108,7 +108,11 @@ export async function makeApp(
       bodyLimit: bodyLimit(name),
       onRequest: (request, reply, next) => {
         request.began = services.clock.monotonic()
-        if (spec.access.includes('open')) return next()
+        const begin = () => {
+          awaitBody(bodies, request.raw, reply.raw, bodyLimit(name))
+          next()
+        }
+        if (spec.access.includes('open')) return begin()
         services.auth.authenticate(request, spec).then(found => {
           // The audit log gets a refused call also where the call takes another kind of token.
           const { token, browser } = found.ok ? found.value : found.failure
@@ -118,8 +122,7 @@ export async function makeApp(
           if (!found.ok && token === undefined && carries) services.audit.failedLogin(request, found.failure)
           if (!found.ok) return void answerProblem(services, request, reply, found.failure)
           services.unauthenticated.authenticated(request.raw.socket)
-          awaitBody(bodies, request.raw, reply.raw, bodyLimit(name))
-          next()
+          begin()
         }, next)
       },
       handler: async (request, reply) => {

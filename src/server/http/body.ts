@@ -4,8 +4,10 @@ import type { CallName } from '../../protocol/api.ts'
 import type { CallSpec } from '../../protocol/call.ts'
 import { parseWithin } from '../../protocol/json-bounds.ts'
 import { errorCode, errorText } from '../../result.ts'
+import { answerRefusal } from '../wire/raw-response.ts'
 import { bodySeconds, boundsOf } from './body-limits.ts'
 import type { BodyWatch } from './body-watch.ts'
+import { closeAfterAnswer, http2Request } from './http2.ts'
 import { endWith } from './listener.ts'
 
 /** A body that cannot be read. */
@@ -77,8 +79,13 @@ export async function formFile(parts: AsyncIterable<FormPart>): Promise<Buffer |
 }
 
 /** Whether some of the body has not arrived yet. */
-export function isComing({ complete, headers }: IncomingMessage): boolean {
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+export function isComing(request: IncomingMessage): boolean {
+  const { complete, headers } = request
+  const overHttp2 = http2Request(request)
+  const hasBody =
+    overHttp2 === undefined
+      ? headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+      : !overHttp2.stream.endAfterHeaders
   return hasBody && !complete
 }
 
@@ -98,6 +105,13 @@ export function awaitBody(
   if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
   bodies.await(request, bodySeconds(length), () => {
     if (response.headersSent) request.socket.destroy()
-    else endWith(request.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+    else if (http2Request(request) === undefined) endWith(request.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+    else answerLate(response)
   })
+}
+
+/** HTTP/2: ends the one request, and no other one on its connection. */
+function answerLate(response: ServerResponse): void {
+  closeAfterAnswer(response)
+  answerRefusal(response, { reason: 'request-timeout' }, 'none')
 }

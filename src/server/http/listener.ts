@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { problemMediaType, problemText } from '../wire/problems.ts'
+import { http2Request } from './http2.ts'
 import { TimedResponse } from './timed-response.ts'
 import type { TlsOptions } from './tls.ts'
+import { TlsListener } from './tls-listener.ts'
 import type { UnauthenticatedConnections } from './unauthenticated.ts'
 
 const timeouts = {
@@ -28,7 +29,7 @@ const answers = { ServerResponse: TimedResponse }
 const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /**
- * Makes a Node server for HTTP, or HTTPS, that ends the connections of clients which are too slow to send a
+ * Makes a Node server for HTTP/1.1, or for HTTPS with HTTP/2 as well, that ends the connections of clients which are too slow to send a
  * request.
  */
 export function makeListener(
@@ -37,27 +38,36 @@ export function makeListener(
   connections: UnauthenticatedConnections,
   onBadRequest: (code: string) => void,
 ): Server {
-  const server =
-    tls === undefined
-      ? createServer({ ...timeouts, ...sockets, ...answers })
-      : createTlsServer({ ...timeouts, ...sockets, ...answers, ...tls, handshakeTimeout })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    const session = http2Request(request)?.stream.session
+    session?.setTimeout(timeouts.timeout)
     // Node has just set the timeout of a kept connection: a connection without a valid token gets a shorter
     // one.
     response.once('finish', () => {
-      if (connections.has(request.socket)) request.socket.setTimeout(idleUnauthenticated)
+      if (session?.destroyed) return
+      const { socket } = session ?? request
+      if (connections.has(socket)) socket.setTimeout(idleUnauthenticated)
     })
     handler(request, response)
   }
+  const refused = (error: NodeJS.ErrnoException) => onBadRequest(error.code ?? 'unknown')
+  const options = { ...timeouts, ...sockets, ...answers }
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : new TlsListener(
+          { ...options, ...tls, handshakeTimeout },
+          { handler: handle, idle: idleUnauthenticated, onBadConnection: refused },
+        )
   server.on('request', handle)
   server.on('connection', (socket: Socket) => connections.add(socket))
   // The body is asked for when the token has been looked at (app.ts).
   server.on('checkContinue', handle)
   // The error of one connection that cannot be accepted (no descriptors are left, for example) must not end
   // the server.
-  server.on('error', (error: NodeJS.ErrnoException) => onBadRequest(error.code ?? 'unknown'))
+  server.on('error', refused)
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    onBadRequest(error.code ?? 'unknown')
+    refused(error)
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     endWith(socket, error.code)
   })

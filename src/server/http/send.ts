@@ -9,6 +9,7 @@ import type { Refusal } from '../rules/refusal.ts'
 import { problemMediaType, problemText, statusOf, waitOf } from '../wire/problems.ts'
 import { isComing } from './body.ts'
 import type { AnyResponse } from './handler.ts'
+import { closeAfterAnswer, http2Request } from './http2.ts'
 import { type JsonList, listText } from './json-list.ts'
 import { pageHeaders, pageType, smallPage } from './page-headers.ts'
 
@@ -109,11 +110,12 @@ function begin(status: number, request: FastifyRequest, reply: Reply, clock: Clo
 const linger = 1
 
 /**
- * An answer to a request whose body is still coming ends the connection: the rest of the body is not waited
- * for.
+ * An answer to a request whose body is still coming ends the connection, of HTTP/2 the stream: the rest of the body is
+ * not waited for.
  */
 function closeAfter({ raw }: FastifyRequest, reply: Reply, clock: Clock): void {
   if (!isComing(raw)) return
+  if (http2Request(raw) !== undefined) return void closeAfterAnswer(reply.raw)
   reply.header('connection', 'close')
   const { socket } = raw
   const closed = new AbortController()

@@ -10,7 +10,6 @@ export function beginEvents(response: ServerResponse): void {
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
   })
-  response.socket?.setNoDelay(true)
   response.flushHeaders()
 }
 

@@ -113,7 +113,9 @@ class Load implements AsyncDisposable {
   /** Runs what there is, and goes on until nothing is left of it. */
   async #run(runner: TestRunner): Promise<void> {
     const execute = async (reservation: Reservation) => {
-      const confirmed = await this.#until(() => runner.confirm(reservation), 204, 409)
+      // A reservation need not outlive a crash of the database: the execution waits again (409), or the other runner has
+      // been handed it since (403).
+      const confirmed = await this.#until(() => runner.confirm(reservation), 204, 403, 409)
       if (confirmed?.status !== 204) return
       runner.holds.add(reservation.execution_id)
       await this.#until(() => runner.log(reservation, 0, said), 200, 409)
