@@ -1,7 +1,7 @@
 /* A row as the columns of its table, and back: with defaults left out, and only if it can be relied on. */
 import { isUnreadable, StoreFailure } from './failure.ts'
+import type { StandIn } from './filters.ts'
 import { newestVersion } from './migrations.ts'
-import type { StandIn } from './store.ts'
 import { type Rows, type TableName, tables } from './tables.ts'
 import type { SqlRow, SqlValue } from './values.ts'
 

@@ -1,5 +1,6 @@
-import type { Reader, Writer } from './store.ts'
+import type { Reader } from './reader.ts'
 import type { Jump } from './watched-time.ts'
+import type { Writer } from './writer.ts'
 
 /** What each sweep leaves for the next one, in milliseconds. The names are those in the store. */
 export interface SweepMark {

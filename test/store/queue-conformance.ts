@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import { queueOf } from '../../src/store/queue.ts'
 import type { ExecutionRow } from '../../src/store/rows.ts'
-import type { Writer } from '../../src/store/store.ts'
+import type { Writer } from '../../src/store/writer.ts'
 import { execution } from '../support/rows.ts'
 import type { WithStore } from './conformance.ts'
 

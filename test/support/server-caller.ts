@@ -1,8 +1,8 @@
 /* Callers of the server's use cases, as its handlers give them. */
 import type { Rights } from '../../src/server/rules/rights.ts'
 import type { AskedBy } from '../../src/server/state/idempotency.ts'
+import type { JobName } from '../../src/store/filters.ts'
 import { defaultNamespace } from '../../src/store/rows.ts'
-import type { JobName } from '../../src/store/store.ts'
 
 /** The rights of an administrator. */
 export const everything: Rights = {

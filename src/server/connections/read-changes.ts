@@ -1,4 +1,4 @@
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 import { PendingChanges } from './pending-changes.ts'
 
 /** Commits that are read at once. */

@@ -1,4 +1,5 @@
-import type { Reader, Store } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
+import type { Store } from '../../store/store.ts'
 import type { ChangeFollowers } from './change-followers.ts'
 import type { CommandChannels } from './command-channels.ts'
 import type { LogFollowers } from './log-followers.ts'

@@ -10,7 +10,8 @@
  */
 import type { Clock } from '../../edges.ts'
 import type { NoticeRow } from '../../store/schedule-rows.ts'
-import type { Store, Writer } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { Notifier, pause } from '../../system/wait.ts'
 import type { Log } from '../log.ts'
 import { type Context, newId } from '../rules/context.ts'

@@ -7,8 +7,8 @@ import {
   emptyBrowserSession,
 } from '../../store/browser-rows.ts'
 import type { TokenRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
 import type { WatchedTime } from '../../store/watched-time.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { time } from '../rules/times.ts'
 

@@ -1,5 +1,7 @@
 import type { Execution } from '../../protocol/messages/executions.ts'
-import type { ExecutionFilter, Reader, Store } from '../../store/store.ts'
+import type { ExecutionFilter } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
+import type { Store } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { filterOf, type Rights } from '../rules/rights.ts'
 import { all } from '../state/pages.ts'

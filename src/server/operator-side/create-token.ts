@@ -1,7 +1,7 @@
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
 import { ok, type Result } from '../../result.ts'
 import { defaultNamespace } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { newToken } from '../state/new-token.ts'

@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../result.ts'
+import type { JobName } from '../../store/filters.ts'
 import { jobKey } from '../../store/rows.ts'
-import type { JobName, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noJob } from '../rules/absent.ts'
 import type { Refusal } from '../rules/refusal.ts'
 

@@ -1,6 +1,6 @@
 import type { Group } from '../../protocol/messages/groups.ts'
 import { ok, type Result } from '../../result.ts'
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 import { noGroup } from '../rules/absent.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { groupRow } from '../state/groups.ts'

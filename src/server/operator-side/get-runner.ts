@@ -1,6 +1,6 @@
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { ok, type Result } from '../../result.ts'
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 import { noRunner } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import type { Refusal } from '../rules/refusal.ts'

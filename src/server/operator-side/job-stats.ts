@@ -1,6 +1,7 @@
 import type { JobStats } from '../../protocol/messages/stats.ts'
 import { ok, type Result } from '../../result.ts'
-import type { JobName, Reader } from '../../store/store.ts'
+import type { JobName } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import { noJob } from '../rules/absent.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { statsOfJob } from '../state/job-stats.ts'

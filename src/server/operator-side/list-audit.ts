@@ -1,6 +1,7 @@
 import type { AuditList } from '../../protocol/messages/audit.ts'
 import { ok, type Result } from '../../result.ts'
-import type { AuditFilter, Reader } from '../../store/store.ts'
+import type { AuditFilter } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { Context } from '../rules/context.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { unreadable } from '../state/unreadable.ts'

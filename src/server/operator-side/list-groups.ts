@@ -1,5 +1,6 @@
 import type { Group } from '../../protocol/messages/groups.ts'
-import type { Page, Reader } from '../../store/store.ts'
+import type { Page } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type Listed, listed } from '../state/pages.ts'
 import { unreadable } from '../state/unreadable.ts'
 import { groupName, shownGroup } from '../views/group-view.ts'

@@ -1,6 +1,7 @@
 import type { JobSummary } from '../../protocol/messages/stats.ts'
+import type { Page } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type JobRow, jobKey, nameOfKey } from '../../store/rows.ts'
-import type { Page, Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import type { Rights } from '../rules/rights.ts'
 import { listedStatsOf } from '../state/job-stats.ts'

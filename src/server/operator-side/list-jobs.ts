@@ -1,6 +1,6 @@
 import type { ShownJob } from '../../protocol/messages/jobs.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type JobRow, nameOfKey } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { type Rights, reaches } from '../rules/rights.ts'
 import { type UnreadableRow, unreadable } from '../state/unreadable.ts'

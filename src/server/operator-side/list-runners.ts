@@ -1,6 +1,7 @@
 import type { Runner } from '../../protocol/messages/runners.ts'
+import type { Page } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Page, Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { type Listed, listed } from '../state/pages.ts'

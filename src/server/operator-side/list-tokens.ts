@@ -1,5 +1,6 @@
 import type { Token } from '../../protocol/messages/tokens.ts'
-import type { Page, Reader } from '../../store/store.ts'
+import type { Page } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type Listed, listed } from '../state/pages.ts'
 import { unreadable } from '../state/unreadable.ts'
 import { shownToken } from '../views/token-view.ts'

@@ -1,6 +1,6 @@
 import type { Group, GroupPatch } from '../../protocol/messages/groups.ts'
 import type { Result } from '../../result.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noGroup } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'

@@ -1,7 +1,7 @@
 import type { Runner, RunnerPatch } from '../../protocol/messages/runners.ts'
 import type { Result } from '../../result.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noRunner } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import { taintsOf } from '../rules/effective.ts'

@@ -1,6 +1,6 @@
 import type { Execution } from '../../protocol/messages/executions.ts'
 import { ok, type Result } from '../../result.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noExecution } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'

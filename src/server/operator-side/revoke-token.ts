@@ -1,5 +1,5 @@
 import { ok, type Result } from '../../result.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 
 /** Deletes a token; the notice of that closes its open calls (connections/revoke.ts). */

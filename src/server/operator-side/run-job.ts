@@ -1,7 +1,7 @@
 import type { Execution } from '../../protocol/messages/executions.ts'
 import { ok, type Result } from '../../result.ts'
 import { jobKey } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noJob } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import type { Refusal } from '../rules/refusal.ts'

@@ -1,7 +1,7 @@
 import type { Execution } from '../../protocol/messages/executions.ts'
 import type { Script } from '../../protocol/messages/scripts.ts'
 import { defined, ok, type Result } from '../../result.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { storeDefinition } from '../state/definitions.ts'

@@ -1,7 +1,7 @@
 /* What has happened over time: on the server, and of one runner. */
 import { type Availability, countedSeconds, mostSpans, type Stats } from '../../protocol/messages/stats.ts'
 import { ok, type Result } from '../../result.ts'
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 import { noRunner } from '../rules/absent.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import type { Rights } from '../rules/rights.ts'

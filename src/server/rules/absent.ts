@@ -1,6 +1,7 @@
 /* The refusals of calls that name something which does not exist. */
+
+import type { JobName } from '../../store/filters.ts'
 import { defaultNamespace } from '../../store/rows.ts'
-import type { JobName } from '../../store/store.ts'
 import { refuse } from './refusal.ts'
 
 export const noGroup = (name: string) =>

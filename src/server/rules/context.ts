@@ -9,7 +9,7 @@ import type { Result } from '../../result.ts'
 import type { Blackout } from '../../schedule/blackouts.ts'
 import { ScheduleCache } from '../../schedule/schedule-cache.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { JobPlan } from './job-plan.ts'
 
 /** Timings and limits of `[server]`. */

@@ -1,6 +1,7 @@
 /* The row of a log: its length, and the part of it that is kept. */
+
+import type { Reader } from '../../store/reader.ts'
 import { type ExecutionRow, emptyLog, type LogRow } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 
 /** The row of a log before its first byte has come. */
 export const newLog = (execution_id: string): LogRow => ({ ...emptyLog, execution_id, length: 0 })

@@ -7,8 +7,8 @@ import type { ChangeTopic } from '../../protocol/messages/events.ts'
 import { everyNamespace } from '../../protocol/messages/token-kinds.ts'
 import { defined, ok, type Result } from '../../result.ts'
 import type { Change } from '../../store/change.ts'
+import type { ExecutionFilter } from '../../store/filters.ts'
 import { defaultNamespace, type ExecutionRow, type TokenRow } from '../../store/rows.ts'
-import type { ExecutionFilter } from '../../store/store.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** What the caller of one call may reach. */

@@ -2,8 +2,9 @@
 
 import { maskBytes } from '../../protocol/mask/mask.ts'
 import { ok, type Result } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow, LogRow } from '../../store/rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { grown, hasWholeLog, logOf, newLog } from '../rules/log-row.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'

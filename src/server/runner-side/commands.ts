@@ -1,5 +1,5 @@
 import type { ChannelState } from '../../protocol/messages/channel.ts'
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { runnerOf } from '../state/caller.ts'
 import { channelStateOf } from '../state/channel-state.ts'

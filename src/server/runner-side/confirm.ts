@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import type { Refusal } from '../rules/refusal.ts'

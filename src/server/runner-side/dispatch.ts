@@ -2,9 +2,10 @@
 
 import type { Reservation } from '../../protocol/messages/reservations.ts'
 import { partsOfQueue, queueOf } from '../../store/queue.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type ExecutionRow, queuedAt } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { capacityOf, groupOf, isConnected } from '../rules/effective.ts'
 import { eligibility, suits } from '../rules/eligibility.ts'

@@ -2,9 +2,10 @@
 
 import type { Heartbeat, HeartbeatAnswer } from '../../protocol/messages/heartbeats.ts'
 import { defined } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { candidacy, mayAdopt } from '../rules/eligibility.ts'

@@ -1,4 +1,4 @@
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { isHandedOut, renew } from '../rules/transitions.ts'

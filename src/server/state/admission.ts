@@ -1,7 +1,7 @@
 /* Whether a namespace may have one more execution, or more of a log or an output, by its rules and quotas. */
 import { fail, ok, type Result } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { counted } from '../../system/counted.ts'
 import type { Context, Memory } from '../rules/context.ts'
 import { allowsImage, rulesFor } from '../rules/namespace-rules.ts'

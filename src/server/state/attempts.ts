@@ -1,7 +1,7 @@
 /* Changes of executions that touch more than one row, and notify waiting calls. */
 
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { isRetriedAfter, retryDelay } from '../rules/retry-policy.ts'

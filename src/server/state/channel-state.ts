@@ -4,9 +4,9 @@
 
 import type { ChannelState } from '../../protocol/messages/channel.ts'
 import type { Reservation } from '../../protocol/messages/reservations.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf, settingsOf } from '../rules/effective.ts'
 import { roleOf } from '../rules/eligibility.ts'

@@ -1,8 +1,9 @@
 /* What the concurrency of a job makes of one more run of it. */
 
 import { fail, ok, type Result } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { hasEnded, replacedBy, withdraw } from '../rules/transitions.ts'
 import { put, unlink } from './attempts.ts'

@@ -2,7 +2,7 @@
 
 import type { GroupRow } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { candidacy } from '../rules/eligibility.ts'

@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { abort, type Why } from '../rules/transitions.ts'

@@ -1,5 +1,6 @@
+import type { Reader } from '../../store/reader.ts'
 import type { LogRow } from '../../store/rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { hasWholeLog, isNothing, newLog } from '../rules/log-row.ts'
 import { takeHash } from './log-hash.ts'

@@ -1,5 +1,6 @@
+import type { Reader } from '../../store/reader.ts'
 import { emptyGroup, type GroupRow } from '../../store/rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { readable } from './unreadable.ts'
 
 /** The group of runners and jobs that name none; it exists from the beginning. */

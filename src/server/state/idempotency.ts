@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { ok, type Result } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 
 /** The author of a request for an execution, and the marks by which a repetition is recognized. */

@@ -1,8 +1,9 @@
 /* The statistics of a job, from its latest executions. */
 import type { JobStats } from '../../protocol/messages/stats.ts'
 import { countedOfJob, listedOfJob } from '../../protocol/messages/stats.ts'
+import type { JobName } from '../../store/filters.ts'
+import type { Reader } from '../../store/reader.ts'
 import { type ExecutionRow, jobKey } from '../../store/rows.ts'
-import type { JobName, Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { timeOrNull } from '../rules/times.ts'
 import { hasEnded } from '../rules/transitions.ts'

@@ -9,9 +9,10 @@
  * All is decided from rows when an execution ends, so nothing has to be remembered.
  */
 
+import type { JobName } from '../../store/filters.ts'
 import { type Line, lineOf, queueOf } from '../../store/queue.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { JobName, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { release } from '../rules/transitions.ts'
 import { putAndNotify } from './put-execution.ts'
 

@@ -6,7 +6,7 @@
  *   nodes TIME   which runners came and went, by minute; once a day, and after a start of the server, all that are there
  */
 import type { ExecutionState } from '../../protocol/states.ts'
-import type { Reader } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
 
 /** Milliseconds. */
 export const span = 300_000

@@ -2,9 +2,9 @@
 
 import { makeMask } from '../../protocol/mask/mask.ts'
 import { maskText } from '../../protocol/mask/mask-output.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { DefinitionRow } from '../../store/rows.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
-import type { Reader } from '../../store/store.ts'
 import type { Context, LogMask } from '../rules/context.ts'
 import { confidential, secretsOf } from './definitions.ts'
 

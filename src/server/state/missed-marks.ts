@@ -1,5 +1,6 @@
 /* Until when the times of all schedules were missed: the server was away, or its clock was wrong. */
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Reader } from '../../store/reader.ts'
+import type { Writer } from '../../store/writer.ts'
 
 /** Times that were due until then, and are not decided, were missed. */
 export interface MissedMark {

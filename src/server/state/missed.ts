@@ -2,7 +2,7 @@
 import type { MissedReason } from '../../protocol/messages/schedules.ts'
 import type { Plan } from '../../schedule/schedule.ts'
 import type { ScheduleRow } from '../../store/schedule-rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { ifReadable } from './unreadable.ts'
 

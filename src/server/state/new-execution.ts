@@ -1,5 +1,5 @@
 import { type ExecutionRow, emptyExecution } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import type { Stored } from './definitions.ts'
 

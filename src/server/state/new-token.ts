@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { TokenKind } from '../../protocol/messages/token-kinds.ts'
 import { emptyToken, type TokenRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 
 /** The row of a token, and its text, which is never stored. */

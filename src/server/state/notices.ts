@@ -1,8 +1,9 @@
 /* Notifications, written in the transaction of what they are about. server/notify/ sends them. */
 import type { Notify, NotifyEvent } from '../../protocol/messages/jobs.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow, JobRow } from '../../store/rows.ts'
 import { emptyNotice } from '../../store/schedule-rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { rulesFor } from '../rules/namespace-rules.ts'
 import { bodyOfNotFired, bodyOfRun, type NotFired, type NoticeBody } from '../rules/notice-text.ts'

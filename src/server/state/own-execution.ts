@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { confirmed } from '../rules/transitions.ts'

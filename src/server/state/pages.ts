@@ -1,4 +1,4 @@
-import type { Page } from '../../store/store.ts'
+import type { Page } from '../../store/filters.ts'
 
 /** A part of a list, as messages have it. */
 export interface Listed<T> {

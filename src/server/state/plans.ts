@@ -1,8 +1,8 @@
 /* Schedules of jobs, compiled; the memory of the server keeps those that were used last. */
 import type { Result } from '../../result.ts'
 import { type Blackout, compileBlackouts } from '../../schedule/blackouts.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { JobRow } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { type JobPlan, planFor, seedOf } from '../rules/job-plan.ts'
 import { settingsIn } from './settings.ts'

@@ -1,6 +1,6 @@
 import { queueOf } from '../../store/queue.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { hasEnded } from '../rules/transitions.ts'
 
 /** Puts an execution, and notifies the calls that wait for it and the runners that may have it now. */

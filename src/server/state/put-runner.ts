@@ -1,5 +1,5 @@
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { electGroup } from './election.ts'

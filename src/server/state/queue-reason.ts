@@ -1,6 +1,6 @@
+import type { Moment, Reader } from '../../store/reader.ts'
 import type { ExecutionRow, GroupRow } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Moment, Reader } from '../../store/store.ts'
 import { counted } from '../../system/counted.ts'
 import { capabilitiesOf, capacityOf, groupOf } from '../rules/effective.ts'
 import { eligibility, hindranceTexts, suits } from '../rules/eligibility.ts'

@@ -1,5 +1,6 @@
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow, LogRow } from '../../store/rows.ts'
-import type { Reader, Store } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import { hasEnded } from '../rules/transitions.ts'
 
 /** Bytes of a log that are read at once. */

@@ -1,5 +1,5 @@
+import type { Reader } from '../../store/reader.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Reader } from '../../store/store.ts'
 
 /**
  * The runner that keeps another one from a name: names are unique among runners that are not deleted.

@@ -4,9 +4,10 @@
  */
 
 import { ok, type Result } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
-import type { Reader, Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import { noRunner } from '../rules/absent.ts'
 import type { Context } from '../rules/context.ts'
 import { capabilitiesOf, capacityOf, groupOf } from '../rules/effective.ts'

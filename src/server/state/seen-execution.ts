@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../result.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 import { noExecution } from '../rules/absent.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { type Rights, sees } from '../rules/rights.ts'

@@ -1,6 +1,6 @@
 import { lineOf } from '../../store/queue.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { hasEnded } from '../rules/transitions.ts'
 import { advanceBehind } from './lines.ts'

@@ -1,5 +1,5 @@
 import type { ExecutionRow } from '../../store/rows.ts'
-import type { Writer } from '../../store/store.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { abortUnheard, isRecalled, supersede, waitedTooLong } from '../rules/transitions.ts'
 import { loseLease, missed, put, putBack, unlink } from '../state/attempts.ts'

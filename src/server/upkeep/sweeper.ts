@@ -1,9 +1,11 @@
 /* Changes that follow from the passing of time. */
 
 import type { Line } from '../../store/queue.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { TokenRow } from '../../store/rows.ts'
-import type { Reader, Store, Writer } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import { jumpsOf, putSweepMark, type SweepMark, sweepMarkOf } from '../../store/sweep-mark.ts'
+import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { longestGap, lookAtClocks, type Sighting } from '../rules/outage.ts'

@@ -1,8 +1,9 @@
 /* Executions as operators see them. */
 
 import type { Execution } from '../../protocol/messages/executions.ts'
+import type { Moment, Reader } from '../../store/reader.ts'
 import type { ExecutionRow, LogRow } from '../../store/rows.ts'
-import type { Moment, Reader, Store } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import type { Context } from '../rules/context.ts'
 import { logOf } from '../rules/log-row.ts'
 import { time, timeOrNull } from '../rules/times.ts'

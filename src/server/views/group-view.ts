@@ -1,6 +1,6 @@
 import type { Group } from '../../protocol/messages/groups.ts'
+import type { Reader } from '../../store/reader.ts'
 import type { GroupRow } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 import { groupOf } from '../rules/effective.ts'
 import type { UnreadableRow } from '../state/unreadable.ts'
 import { showRow } from './shown.ts'

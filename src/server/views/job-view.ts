@@ -1,7 +1,7 @@
 import type { Job, ShownJob } from '../../protocol/messages/jobs.ts'
+import type { JobName } from '../../store/filters.ts'
 import { type JobRow, nameOfKey } from '../../store/rows.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
-import type { JobName } from '../../store/store.ts'
 import { showDefinition } from '../state/definitions.ts'
 import type { UnreadableRow } from '../state/unreadable.ts'
 import { showRow } from './shown.ts'

@@ -1,5 +1,5 @@
+import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow, LogRow } from '../../store/rows.ts'
-import type { Reader } from '../../store/store.ts'
 import { hasEnded } from '../rules/transitions.ts'
 
 /** The last bytes of a log as text that begins and, while more may come, ends with a whole character. */

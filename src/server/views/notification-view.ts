@@ -1,6 +1,6 @@
 import type { Notification } from '../../protocol/messages/notifications.ts'
+import type { Moment } from '../../store/reader.ts'
 import type { NoticeRow } from '../../store/schedule-rows.ts'
-import type { Moment } from '../../store/store.ts'
 import type { NoticeBody } from '../rules/notice-text.ts'
 import { time, timeOrNull } from '../rules/times.ts'
 import type { UnreadableRow } from '../state/unreadable.ts'

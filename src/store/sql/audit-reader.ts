@@ -1,9 +1,9 @@
 import { chainStart } from '../../protocol/audit-chain.ts'
 import type { ChainEnd } from '../../protocol/messages/audit.ts'
+import type { AuditFilter, AuditRange, StandIn } from '../filters.ts'
 import { auditBeginsKey, auditEndsKey, numberKey } from '../keys.ts'
 import { hundredth } from '../migrations.ts'
 import type { AuditRow } from '../rows.ts'
-import type { AuditFilter, AuditRange, StandIn } from '../store.ts'
 import type { SqlValue } from '../values.ts'
 import { NoticeReader } from './notice-reader.ts'
 

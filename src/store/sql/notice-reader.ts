@@ -1,6 +1,7 @@
+import type { NoticeFilter, Page, StandIn } from '../filters.ts'
+import type { Reader } from '../reader.ts'
 import { defaultNamespace } from '../rows.ts'
 import type { NoticeRow } from '../schedule-rows.ts'
-import type { NoticeFilter, Page, Reader, StandIn } from '../store.ts'
 import type { SqlValue } from '../values.ts'
 import { ScheduleReader } from './schedule-reader.ts'
 

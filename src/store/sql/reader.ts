@@ -1,7 +1,9 @@
 import type { BrowserCodeRow, BrowserSessionRow } from '../browser-rows.ts'
 import type { ChangesRow } from '../change.ts'
 import { isUnreadable } from '../failure.ts'
+import type { JobName, Page, StandIn } from '../filters.ts'
 import { idempotencyId, numberKey } from '../keys.ts'
+import type { Reader } from '../reader.ts'
 import {
   type DefinitionRow,
   type GroupRow,
@@ -13,7 +15,6 @@ import {
 } from '../rows.ts'
 import type { RunnerRow } from '../runner-row.ts'
 import type { BucketRow } from '../schedule-rows.ts'
-import type { JobName, Page, Reader, StandIn } from '../store.ts'
 import type { Rows, TableName } from '../tables.ts'
 import { AuditReader } from './audit-reader.ts'
 import { newestChange } from './change-list.ts'

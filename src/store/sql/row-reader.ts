@@ -1,6 +1,7 @@
 import type { Query } from '../engine.ts'
+import type { StandIn } from '../filters.ts'
+import type { Moment } from '../reader.ts'
 import { decodeOr } from '../row-encoding.ts'
-import type { Moment, StandIn } from '../store.ts'
 import { type Rows, selectFrom, type TableName } from '../tables.ts'
 import type { SqlValue } from '../values.ts'
 

@@ -1,5 +1,5 @@
+import type { JobName, Page, StandIn } from '../filters.ts'
 import type { MissedRow, ScheduleRow } from '../schedule-rows.ts'
-import type { JobName, Page, StandIn } from '../store.ts'
 import type { SqlValue } from '../values.ts'
 import { ExecutionReader } from './execution-reader.ts'
 

@@ -1,6 +1,6 @@
 import type { LogBytes, Query } from '../engine.ts'
+import type { Moment } from '../reader.ts'
 import { decode, decodeFound } from '../row-encoding.ts'
-import type { Moment } from '../store.ts'
 import { type Rows, selectFrom, type TableName } from '../tables.ts'
 import type { SqlValue } from '../values.ts'
 import { SqlReader } from './reader.ts'

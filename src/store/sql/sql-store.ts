@@ -1,9 +1,11 @@
 import type { Clock } from '../../edges.ts'
 import type { StoreEngine } from '../engine.ts'
 import { StoreFailure } from '../failure.ts'
-import type { Reader, Store, WriteOptions, Writer } from '../store.ts'
+import type { Reader } from '../reader.ts'
+import type { Store, WriteOptions } from '../store.ts'
 import type { Topic } from '../topic.ts'
 import type { WatchedTime } from '../watched-time.ts'
+import type { Writer } from '../writer.ts'
 import { GroupCommit } from './group-commit.ts'
 import { SnapshotReader } from './snapshot-reader.ts'
 

@@ -1,5 +1,6 @@
 import { chainStart } from '../../protocol/audit-chain.ts'
 import type { BrowserCodeRow, BrowserSessionRow } from '../browser-rows.ts'
+import type { JobName } from '../filters.ts'
 import { auditBeginsKey } from '../keys.ts'
 import type { Line } from '../queue.ts'
 import {
@@ -14,7 +15,7 @@ import {
 } from '../rows.ts'
 import type { RunnerRow } from '../runner-row.ts'
 import type { BucketRow, MissedRow, NoticeRow, ScheduleRow } from '../schedule-rows.ts'
-import type { JobName, Writer } from '../store.ts'
+import type { Writer } from '../writer.ts'
 import { lineFound, linesAfter, paramsAfter } from './lines.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 

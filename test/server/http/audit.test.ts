@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import type { AuditFacts } from '../../../src/protocol/audit-chain.ts'
 import { Audit, type AuditParts } from '../../../src/server/http/audit.ts'
-import type { Writer } from '../../../src/store/store.ts'
+import type { Writer } from '../../../src/store/writer.ts'
 import { makeContext } from '../../support/context.ts'
 
 /** An audit log over a store that takes entries only while it works. */

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { droppedNotice, logRange, logText } from '../../../src/server/state/read-log.ts'
+import type { Reader } from '../../../src/store/reader.ts'
 import { emptyLog } from '../../../src/store/rows.ts'
-import type { Reader, Store } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/store/store.ts'
 
 const whole = Buffer.from('0123456789')
 const row = { ...emptyLog, execution_id: 'e', length: whole.length }

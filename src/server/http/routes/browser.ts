@@ -3,7 +3,7 @@ import type { BrowserSession } from '../../../protocol/messages/browser.ts'
 import { type BrowserRole, browserRoles, everyNamespace } from '../../../protocol/messages/token-kinds.ts'
 import { ok } from '../../../result.ts'
 import { limitOf } from '../../../store/browser-rows.ts'
-import type { Writer } from '../../../store/store.ts'
+import type { Writer } from '../../../store/writer.ts'
 import { cookieName, setCookie } from '../../browser/cookies.ts'
 import {
   type BrowserSessions,

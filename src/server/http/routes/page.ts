@@ -1,6 +1,6 @@
 import { pageLimit } from '../../../protocol/call.ts'
 import { defined } from '../../../result.ts'
-import type { Page } from '../../../store/store.ts'
+import type { Page } from '../../../store/filters.ts'
 
 /** The page that a query asks for. */
 export function pageOf({ limit = pageLimit, after }: { limit?: number; after?: string }): Page {

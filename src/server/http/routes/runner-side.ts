@@ -1,6 +1,7 @@
 import { readReport, readSent } from '../../../protocol/client/clock-sample.ts'
 import { ok, type Result } from '../../../result.ts'
-import type { WriteOptions, Writer } from '../../../store/store.ts'
+import type { WriteOptions } from '../../../store/store.ts'
+import type { Writer } from '../../../store/writer.ts'
 import type { Caller } from '../../rules/context.ts'
 import { type Refusal, refuse } from '../../rules/refusal.ts'
 import { acceptResult } from '../../runner-side/accept-result.ts'
