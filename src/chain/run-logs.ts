@@ -1,10 +1,11 @@
-import { statfsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { HookRef, TryRef } from '../event.ts'
 import { logFileName, type RunDir, removeOldRuns } from '../journal/files.ts'
 import { LogFile } from '../process/log-file.ts'
 import { Outputs } from '../process/output.ts'
 import { errorText } from '../result.ts'
+import { diskSpace } from '../system/disk-free.ts'
 import type { RunOptions } from './run-options.ts'
 
 /**
@@ -68,10 +69,7 @@ export class RunLogs implements Disposable {
   /** Whether enough of the disk is free to keep more; old runs go first. */
   #hasRoom(dir: string): boolean {
     const { min_free } = this.#options.configuration.runner
-    const isEnough = () => {
-      const { bavail, bsize } = statfsSync(dir)
-      return bavail * bsize >= min_free
-    }
+    const isEnough = () => diskSpace(dir).free >= min_free
     try {
       if (statSync(dir).ino !== this.#inode) throw new Error('it has been removed or moved')
       if (isEnough()) return true

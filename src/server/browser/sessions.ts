@@ -7,6 +7,7 @@
 import { createHmac, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CallSpec } from '../../protocol/call.ts'
+import { type BrowserRole, browserRoles } from '../../protocol/messages/token-kinds.ts'
 import { ok, type Result } from '../../result.ts'
 import { type BrowserSessionRow, idleLimit, limitOf } from '../../store/browser-rows.ts'
 import type { Reader } from '../../store/reader.ts'
@@ -34,11 +35,17 @@ export const newSecret = (): string => randomBytes(32).toString('base64url')
 export const keyOfSecret = (secret: string): string =>
   createHmac('sha256', secret).update('runner page key').digest('base64url')
 
+/** A token with whose rights a browser can make calls. */
+export type BrowserToken = TokenRow & { kind: BrowserRole }
+
 /** A session, and the token that its calls are made with. */
 export interface FoundSession {
   session: BrowserSessionRow
-  token: TokenRow
+  token: BrowserToken
 }
+
+export const isBrowserToken = (token: TokenRow): token is BrowserToken =>
+  browserRoles.some(role => role === token.kind)
 
 /** Makes sure that a call comes from no page of another site, as far as the browser says where it comes from. */
 export function sameSite(headers: IncomingHttpHeaders): Result<void, Refusal> {
@@ -181,7 +188,7 @@ export class BrowserSessions {
   async #withToken(tx: Reader, session: BrowserSessionRow): Promise<FoundSession | undefined> {
     if (session.token_id === null) return withUser(session)
     const token = await tx.token(session.token_id)
-    return token && { session, token }
+    return token !== undefined && isBrowserToken(token) ? { session, token } : undefined
   }
 
   #isOver({ session, token }: FoundSession): boolean {

@@ -34,7 +34,7 @@ export function jobChange(
       return { problem: 'the row cannot be shown' }
     }
   }
-  const rows = [before, after].filter(row => row !== undefined && !('unreadable' in row)) as JobRow[]
+  const rows = [before, after].flatMap(row => (row === undefined || 'unreadable' in row ? [] : row))
   const { name, namespace } = rows.at(-1) ?? { name: null, namespace: undefined }
   return {
     object: name,

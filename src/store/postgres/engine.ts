@@ -67,31 +67,23 @@ export async function execute(client: Client | PoolClient, text: string): Promis
   }
 }
 
-/** A statement that puts the rows of a table, which are its parameter of this number. */
-function upsertOf(name: TableName, parameter: number): string {
+/** The statement that puts the rows of a table, before and after the number of the parameter that has them. */
+const upserts = eachTable(name => {
   const columns = typesOf[name].map(column => column.join(' ')).join(', ')
   const names = typesOf[name].map(([column]) => column).join(', ')
-  return upsertFrom(
-    name,
-    `SELECT ${names} FROM json_to_recordset(CAST($${parameter} AS json)) AS rows (${columns})`,
-  )
-}
-const upserts = eachTable(name => upsertOf(name, 1))
-/** Statements that put rows of several tables, by the names of these. */
-const joined = new Map<string, string>()
+  const source = `SELECT ${names} FROM json_to_recordset(CAST($# AS json)) AS rows (${columns})`
+  return upsertFrom(name, source).split('#')
+})
+const upsertOf = (name: TableName, parameter: number): string => upserts[name].join(String(parameter))
 
+/** A statement that puts rows of several tables, each of which is a parameter. */
 function upsertOfAll(names: readonly TableName[]): string {
-  const key = names.join()
-  let sql = joined.get(key)
-  if (sql === undefined) {
-    const parts = names.map((name, index) => upsertOf(name, index + 1))
-    const last = parts.pop()!
-    sql =
-      parts.length === 0 ? last : `WITH ${parts.map((part, i) => `t${i} AS (${part})`).join(', ')} ${last}`
-    joined.set(key, sql)
-  }
-  return sql
+  const parts = names.map((name, index) => upsertOf(name, index + 1))
+  const last = parts.pop()!
+  if (parts.length === 0) return last
+  return `WITH ${parts.map((part, i) => `t${i} AS (${part})`).join(', ')} ${last}`
 }
+
 /** The size of the rows in one statement, in characters, about. */
 const statementSize = 8 << 20
 
@@ -112,7 +104,7 @@ async function putPieces(query: Query, table: TableName, rows: readonly Encoded[
   for (const [index, { body }] of rows.entries()) {
     size += (body as string).length
     if (size <= statementSize && index < rows.length - 1) continue
-    statements.push(query(upserts[table], JSON.stringify(rows.slice(from, index + 1))))
+    statements.push(query(upsertOf(table, 1), JSON.stringify(rows.slice(from, index + 1))))
     from = index + 1
     size = 0
   }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { BrowserSession } from '../../../protocol/messages/browser.ts'
-import { type BrowserRole, browserRoles, everyNamespace } from '../../../protocol/messages/token-kinds.ts'
+import { browserRoles, everyNamespace } from '../../../protocol/messages/token-kinds.ts'
 import { ok } from '../../../result.ts'
 import { limitOf } from '../../../store/browser-rows.ts'
 import type { Writer } from '../../../store/writer.ts'
@@ -9,6 +9,7 @@ import {
   type BrowserSessions,
   type FoundSession,
   hashOf,
+  isBrowserToken,
   keyOfSecret,
   newSecret,
   sameSite,
@@ -46,7 +47,7 @@ export const browserHandlers = {
         found === undefined
           ? await useBrowserCode(tx, store.watch, codeHash)
           : await tx.token(found.value.token.id)
-      if (token === undefined || store.watch.isExpired(token))
+      if (token === undefined || !isBrowserToken(token) || store.watch.isExpired(token))
         return auth.failed(
           address,
           codeHash,
@@ -161,7 +162,7 @@ function shown({ session, token }: FoundSession, key: string | null): BrowserSes
   const everywhere = token.namespaces === null || token.namespaces.includes(everyNamespace)
   return {
     name: token.name,
-    role: token.kind as BrowserRole,
+    role: token.kind,
     namespaces: everywhere ? null : token.namespaces,
     key,
     expires_at: time(ends),
