@@ -1,7 +1,7 @@
 /*
  * Holds the directions of imports (docs/architecture.md): each folder below src/ imports only from the folders that the
- * table gives it, and third-party packages only where the second table allows them. The page imports only types of others. No files import one another in a
- * circle, types included.
+ * table gives it, and third-party packages only where the second table allows them. Both tables give only what is used. The
+ * page imports only types of other folders. No files import one another in a circle, types included.
  */
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
@@ -64,86 +64,112 @@ const folders: Record<string, readonly string[]> = {
   ],
   'server/upkeep': ['server/state', 'server/rules', 'schedule', 'store', 'protocol/messages', 'system'],
   'server/notify': [
-    ...['server', 'server/rules', 'config', 'config/sections', 'store', 'protocol/messages', 'system'],
+    'server',
+    'server/rules',
+    'config',
+    'config/sections',
+    'store',
+    'protocol/messages',
+    'system',
   ],
   'server/wire': ['server/rules', 'protocol'],
   'server/browser': ['server/rules', 'config', 'store', 'protocol', 'protocol/messages', 'system'],
   'server/connections': [
-    ...[
-      'server',
-      'server/runner-side',
-      'server/state',
-      'server/rules',
-      'server/wire',
-      'store',
-      'protocol/messages',
-    ],
+    'server',
+    'server/runner-side',
+    'server/state',
+    'server/rules',
+    'server/wire',
+    'store',
+    'protocol/messages',
   ],
   'server/http': [
-    ...[
-      'server',
-      'server/browser',
-      'server/connections',
-      'server/notify',
-      'server/rules',
-      'server/wire',
-      'store',
-      'config/sections',
-      'protocol',
-      'system',
-    ],
+    'server',
+    'server/browser',
+    'server/connections',
+    'server/notify',
+    'server/rules',
+    'server/wire',
+    'store',
+    'config/sections',
+    'protocol',
+    'system',
   ],
   'server/http/routes': [
-    ...[
-      'server/browser',
-      'server/http',
-      'server/operator-side',
-      'server/runner-side',
-      'server/views',
-      'server/state',
-      'server/rules',
-      'server/wire',
-    ],
-    ...['store', 'protocol', 'protocol/client', 'protocol/messages', 'system'],
+    'server/browser',
+    'server/http',
+    'server/operator-side',
+    'server/runner-side',
+    'server/views',
+    'server/state',
+    'server/rules',
+    'store',
+    'protocol',
+    'protocol/client',
+    'protocol/messages',
   ],
   server: [
-    ...['server/browser', 'server/operator-side'],
-    ...['server/http', 'server/http/routes', 'server/connections', 'server/notify', 'server/upkeep'],
+    'server/browser',
+    'server/operator-side',
+    'server/http',
+    'server/http/routes',
+    'server/connections',
+    'server/notify',
+    'server/upkeep',
     'server/state',
-    ...['server/rules', 'store', 'config/sections', 'protocol', 'protocol/messages', 'system'],
+    'server/rules',
+    'store',
+    'config/sections',
+    'protocol',
+    'system',
   ],
 
-  'remote/executors': ['remote/executors/docker', 'remote/executors/handover', 'remote/executors/host'],
+  'remote/executors': ['remote/executors/docker', 'remote/executors/host'],
   'remote/executors/fake': ['remote/executors', 'system'],
   'remote/executors/host': ['remote/executors', 'remote/executors/handover', 'remote', 'process', 'system'],
   'remote/executors/handover': ['remote/executors', 'remote', 'system'],
   'remote/executors/docker': [
-    ...['remote/executors', 'remote/executors/handover', 'remote', 'config', 'config/sections'],
-    ...['system'],
+    'remote/executors',
+    'remote/executors/handover',
+    'remote',
+    'config',
+    'config/sections',
+    'system',
   ],
-  'remote/pool': [...['remote/executors', 'remote'], ...['system']],
+  'remote/pool': ['remote/executors', 'remote', 'system'],
   'remote/link': ['remote', 'protocol', 'protocol/client', 'protocol/messages', 'system'],
   'remote/job': [
-    ...['remote/executors', 'remote/link', 'remote/pool'],
-    ...[
-      'remote',
-      'config/sections',
-      'protocol',
-      'protocol/client',
-      'protocol/mask',
-      'protocol/messages',
-      'system',
-    ],
+    'remote/executors',
+    'remote/link',
+    'remote/pool',
+    'remote',
+    'config/sections',
+    'protocol',
+    'protocol/client',
+    'protocol/mask',
+    'protocol/messages',
+    'system',
   ],
   'remote/loops': ['remote/job', 'remote/link', 'remote', 'protocol/client', 'protocol/messages', 'system'],
   'remote/tools': [
-    ...['remote/executors', 'remote/job', 'remote/link'],
-    ...['config/sections', 'protocol/client', 'protocol/messages', 'system'],
+    'remote/executors',
+    'remote/job',
+    'remote/link',
+    'config/sections',
+    'protocol/client',
+    'protocol/messages',
+    'system',
   ],
   remote: [
-    ...['remote/executors', 'remote/job', 'remote/link', 'remote/loops'],
-    ...['remote/pool', 'config/sections'],
-    ...['protocol/client', 'protocol/messages', 'system'],
+    'remote/executors',
+    'remote/job',
+    'remote/link',
+    'remote/loops',
+    'remote/pool',
+    'config/sections',
+    'protocol/client',
+    'protocol/messages',
+    'system',
   ],
 
   report: ['protocol', 'protocol/messages', 'system'],
@@ -152,64 +178,84 @@ const folders: Record<string, readonly string[]> = {
   'report/attach': ['report', 'remote', 'remote/executors', 'remote/job', 'protocol', 'system'],
 
   cli: [
-    ...[
-      'cli/chain',
-      'cli/host',
-      'cli/operator',
-      'cli/server',
-      'chain',
-      'config',
-      'config/sections',
-      'report',
-    ],
+    'cli/chain',
+    'cli/host',
+    'cli/operator',
+    'cli/server',
+    'chain',
+    'config',
+    'config/sections',
+    'report',
     'system',
   ],
   'cli/chain': [
-    ...[
-      'cli',
-      'cli/operator',
-      'chain',
-      'config',
-      'config/ini',
-      'config/sections',
-      'journal',
-      'process',
-      'report',
-      'report/records',
-      'report/run',
-    ],
+    'cli',
+    'cli/operator',
+    'chain',
+    'config',
+    'config/ini',
+    'config/sections',
+    'journal',
+    'process',
+    'report',
+    'report/records',
+    'report/run',
     'system',
   ],
   'cli/host': [
-    ...['cli', 'cli/chain', 'cli/operator', 'config', 'config/sections', 'journal', 'protocol'],
+    'cli',
+    'cli/chain',
+    'cli/operator',
+    'config',
+    'journal',
+    'protocol',
     'protocol/client',
-    ...['protocol/mask', 'protocol/messages', 'remote', 'remote/executors', 'remote/job', 'remote/link'],
+    'protocol/mask',
+    'protocol/messages',
+    'remote',
+    'remote/executors',
+    'remote/job',
+    'remote/link',
     'remote/tools',
-    ...['report', 'report/attach', 'system'],
+    'report',
+    'report/attach',
+    'system',
   ],
   'cli/operator': [
-    ...['cli', 'config', 'protocol', 'protocol/client', 'protocol/mask', 'protocol/messages', 'report'],
-    ...['report/records', 'schedule', 'system'],
+    'cli',
+    'config',
+    'protocol',
+    'protocol/client',
+    'protocol/mask',
+    'protocol/messages',
+    'report',
+    'schedule',
+    'system',
   ],
   'cli/server': [
-    ...['cli', 'cli/chain', 'cli/host', 'config', 'config/sections', 'journal', 'protocol/client', 'remote'],
-    ...[
-      'report',
-      'server',
-      'server/browser',
-      'server/http',
-      'server/upkeep',
-      'store',
-      'store/sqlite',
-      'system',
-    ],
+    'cli',
+    'cli/chain',
+    'cli/host',
+    'config',
+    'config/sections',
+    'journal',
+    'protocol/client',
+    'remote',
+    'report',
+    'server',
+    'server/browser',
+    'server/http',
+    'server/upkeep',
+    'store',
+    'store/sqlite',
+    'system',
   ],
 
   web: ['web/live', 'web/pages', 'web/ui', 'protocol/messages'],
-  'web/log': ['web', 'web/live', 'web/ui'],
+  'web/log': ['web'],
   'web/live': ['web'],
-  'web/ui': ['web', 'web/live', 'protocol', 'protocol/messages'],
-  'web/pages': ['web', 'web/live', 'web/log', 'web/ui', 'protocol', 'protocol/messages'],
+  'web/ui': ['web', 'web/live', 'protocol/messages'],
+  'web/pages': ['web', 'web/live', 'web/log', 'web/ui', 'protocol/messages'],
 }
 
 /** The folders in which a package may be imported, and below which. Everything else is Node's own. */
@@ -244,6 +290,8 @@ const packages: Record<string, readonly string[]> = {
 }
 
 const problems: string[] = []
+/** What the tables give, as far as some file imports it: `system in server/http`. */
+const used = new Set<string>()
 /** Each file, and those that it imports. */
 const imports = new Map<string, string[]>()
 
@@ -258,23 +306,28 @@ for (const file of globSync('src/**/*.{ts,tsx}')) {
     problems.push(`${file}: ${folder || name} is not in the table of folders`)
   const targets: string[] = []
   const text = readFileSync(file, 'utf8')
-  const typeImports = new Set(
-    [...text.matchAll(/^import type [^'()]*? from '([^']+)'$/gm)].map(([, from]) => from),
+  const typesEnd = new Set(
+    [...text.matchAll(/^import type [\w$*{},\s]*? from '[^']+'/gm)].map(
+      found => found.index + found[0].length,
+    ),
   )
-  for (const [, target] of text.matchAll(/(?:from |import\(|import )'([^'\n]+)'\)?/g)) {
-    if (target!.startsWith('node:')) continue
+  for (const found of text.matchAll(/(?:from |import\(|import )'([^'\n]+)'/g)) {
+    const [statement, target] = found
+    if (target!.startsWith('node:') && !isWeb(folder)) continue
     if (!target!.startsWith('.')) {
-      const allowed = packages[target!]?.some(above => folder === above || folder.startsWith(`${above}/`))
-      if (!allowed) problems.push(`${file}: may not import the package ${target}`)
+      const above = packages[target!]?.find(one => folder === one || folder.startsWith(`${one}/`))
+      if (above === undefined) problems.push(`${file}: may not import the package ${target}`)
+      else used.add(`${target} in ${above}`)
       continue
     }
     const other = normalize(join(dirname(file), target!))
     targets.push(other)
     const to = folderOf(other)
     // The schemas would be a third of what the browser loads.
-    const isCode = !typeImports.has(target!)
+    const isCode = !typesEnd.has(found.index + statement.length)
     if (isWeb(folder) && !isWeb(to) && isCode)
       problems.push(`${file}: may import only types of ${target}: nothing but src/web runs in the browser`)
+    used.add(`${to} in ${folder}`)
     const allowed = isBase(other)
       ? folder !== 'system' || /^src\/(result|edges)\.ts$/.test(other)
       : to === folder || folders[folder]?.includes(to)
@@ -283,6 +336,15 @@ for (const file of globSync('src/**/*.{ts,tsx}')) {
   }
   imports.set(file, targets)
 }
+
+for (const [folder, given] of Object.entries(folders))
+  for (const to of given)
+    if (!used.has(`${to} in ${folder}`))
+      problems.push(`no file of ${folder} imports ${to}, which the table gives to it`)
+for (const [name, given] of Object.entries(packages))
+  for (const above of given)
+    if (!used.has(`${name} in ${above}`))
+      problems.push(`no file of ${above} imports the package ${name}, which the table gives to it`)
 
 for (const circle of circlesIn(imports))
   problems.push(`these import one another in a circle: ${circle.join(', ')}`)
