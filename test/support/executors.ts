@@ -32,6 +32,7 @@ export const edges: Edges = { clock: systemClock, chance: systemChance }
 
 /** What no test gets; it is the engine of a test that has no network. */
 export const settings: ExecutorConfiguration = {
+  image_mappings: [],
   images: ['*'],
   reuse: 'domain',
   max_jobs_per_executor: 100,

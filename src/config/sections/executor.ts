@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostic.ts'
 import { count, engine, flag, names, number, oneOf, path, size, splitNames, word } from '../forms.ts'
-import { crossing } from '../image-patterns.ts'
+import { crossing, mappingOf } from '../image-patterns.ts'
 import type { Keys, SettingsOf } from '../key.ts'
 import { complaint, defineSection, type Entries } from '../section.ts'
 
@@ -15,6 +15,11 @@ const keys = {
   images: names('*').doc(
     'Patterns of allowed images, such as `registry.example/ops/*`; `*` matches any characters except a',
     'slash, `**` matches any characters, and `*` alone allows all images.',
+  ),
+  image_mappings: names().doc(
+    'Images that are pulled under another name, such as `docker.io/**=mirror.example/hub/**`: pattern and name with `=`',
+    'between them, with the same wildcards on both sides. The first pattern that fits counts; `images` allows the name',
+    'that the job has.',
   ),
   reuse: oneOf('domain', 'job', 'never').doc(
     'Jobs for which a container is reused: those of the same trust domain (`domain`), those of the same',
@@ -44,7 +49,10 @@ const keys = {
     "`yes`: the image's files cannot be changed; `/tmp`, `/dev/shm` and its volumes can.",
   ),
   cap_add: names().doc('Capabilities that jobs get, such as `NET_RAW`; without it none.'),
-  registry_auth_file: path().doc('Credentials of registries, in a file as `docker login` writes it.'),
+  registry_auth_file: path().doc(
+    'Credentials of registries, in a file as `docker login` or `podman login` writes it: for each registry, or for a part',
+    'of its names (`registry.example/team`).',
+  ),
   disk_limit: size('10G').doc(
     'Disk space of one job; a job that fills more is ended. `runner doctor` says which files count.',
   ),
@@ -75,6 +83,24 @@ export type ExecutorConfiguration = SettingsOf<typeof keys>
 export type Reuse = ExecutorConfiguration['reuse']
 
 function check(entries: Entries): Diagnostic[] {
+  return [...checkImages(entries), ...checkMappings(entries)]
+}
+
+function checkMappings(entries: Entries): Diagnostic[] {
+  const mappings = entries.get('image_mappings')
+  const wrong = splitNames(mappings?.value ?? '').filter(text => mappingOf(text) === undefined)
+  const hint = 'write pattern=name, such as docker.io/**=mirror.example/hub/**'
+  return wrong.map(text =>
+    complaint(
+      entries,
+      'image_mappings',
+      `image_mappings has ${text}, which is not a pattern and a name with the same wildcards`,
+      hint,
+    ),
+  )
+}
+
+function checkImages(entries: Entries): Diagnostic[] {
   const images = entries.get('images')
   if (images === undefined) return []
   const patterns = splitNames(images.value)

@@ -1,4 +1,4 @@
-import { patternOf } from '../../../config/image-patterns.ts'
+import { mappedBy, mappingOf, patternOf } from '../../../config/image-patterns.ts'
 
 const digestForm = /^sha256:[0-9a-f]{64}$/
 
@@ -17,6 +17,19 @@ export function canonical(reference: string): string {
 
 /** A reference without its tag. */
 const withoutTag = (reference: string) => reference.replace(/:[^/:]*$/, '')
+
+/**
+ * The name under which an image is pulled, by the first of the mappings that fits its name as it is written or completed
+ * (image-patterns.ts).
+ */
+export function mapped(reference: string, mappings: readonly string[]): string {
+  for (const mapping of mappings.map(mappingOf))
+    for (const name of [reference, canonical(reference)]) {
+      const other = mapping && mappedBy(mapping, name)
+      if (other !== undefined) return other
+    }
+  return reference
+}
 
 /** The image of a digest in the repository of a reference; one that names a digest itself stays as it is. */
 export function withDigest(reference: string, digest: string | undefined): string {

@@ -10,7 +10,7 @@ import { aborted } from '../../../system/wait.ts'
 import type { ImageFacts, PullProgress } from '../image.ts'
 import type { Engine, EngineFailure } from './engine.ts'
 import type { ImageCollector } from './image-gc.ts'
-import { canonical, digestIn, isAllowed, withDigest } from './image-reference.ts'
+import { canonical, digestIn, isAllowed, mapped, withDigest } from './image-reference.ts'
 import { type ProgressLine, PullSum } from './pull-progress.ts'
 import { authFor } from './registry-auth.ts'
 
@@ -35,7 +35,7 @@ interface Pull {
   hearers: Set<(progress: PullProgress) => void>
 }
 
-type Settings = Pick<ExecutorConfiguration, 'images' | 'pull' | 'registry_auth_file'>
+type Settings = Pick<ExecutorConfiguration, 'images' | 'image_mappings' | 'pull' | 'registry_auth_file'>
 
 /**
  * Makes sure that an image is on this host, and describes it. Each reference has one pull at a time: callers that ask
@@ -62,14 +62,14 @@ export class Images {
     signal?: AbortSignal,
     digest?: string,
   ): Promise<Result<ImageFacts, ImageFailure>> {
-    const { images, pull } = this.#settings
+    const { images, image_mappings, pull } = this.#settings
     // The patterns are about names: a tag that was allowed for the first attempt of a run is allowed for the next ones.
     if (!isAllowed(named, images))
       return fail({
         reason: 'image-not-allowed',
         message: `the image ${named} is not allowed: images in [executor] allows ${images.join(', ')}`,
       })
-    const reference = withDigest(named, digest)
+    const reference = withDigest(mapped(named, image_mappings), digest)
     if (pull !== 'always') {
       const here = await this.#inspect(reference)
       if (here.ok) this.#collector?.used(here.value.id)
@@ -77,7 +77,7 @@ export class Images {
       if (pull === 'never')
         return fail({
           reason: 'image-missing',
-          message: `the image ${reference}${reference === named ? '' : ', which an earlier attempt ran,'} is not on this host, and pull = never in [executor]`,
+          message: `the image ${reference}${digest === undefined ? '' : ', which an earlier attempt ran,'} is not on this host, and pull = never in [executor]`,
         })
     }
     return this.#join(this.#pullOf(reference), reference, onProgress, signal)

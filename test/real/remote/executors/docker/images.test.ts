@@ -103,6 +103,18 @@ testWith(t, 'images', needs, async t => {
       t.notMatch(JSON.stringify(refused), /geheim/)
     }
     t.match(await prepare(guarded, auth(entry('geheim'))), { ok: true })
+
+    const team = { auth: Buffer.from('me:geheim').toString('base64') }
+    const wrong = { auth: Buffer.from('me:wrong').toString('base64') }
+    const both = { auths: { '127.0.0.1:5002': wrong, '127.0.0.1:5002/team': team } }
+    const image_mappings = ['hub.example/**=127.0.0.1:5002/**']
+    const mapped = { ...auth(JSON.stringify(both)), image_mappings, images: ['hub.example/**'] }
+    t.match(await prepare('hub.example/team/box:1', { ...mapped, pull: 'always' }), { ok: true })
+    t.match(
+      await prepare(guarded, mapped),
+      { failure: { reason: 'image-not-allowed' } },
+      'a job names the first',
+    )
   })
 
   await test('a registry that is not there, or says nothing, is a failure that says so', async t => {
