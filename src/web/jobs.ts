@@ -1,7 +1,7 @@
 /* What the page says of jobs and their schedules, without showing it. */
 import type { MissedReason, ScheduleView } from '../protocol/messages/schedules.ts'
 
-interface Named {
+export interface Named {
   name: string
   namespace: string
 }

@@ -1,9 +1,9 @@
 /* The page as a whole: signed out, or the shell around what the address names. */
 import { useMemo } from 'preact/hooks'
-import { LocationProvider, Router } from 'preact-iso/router'
+import { LocationProvider } from 'preact-iso/router'
 import { Context } from './context.ts'
 import type { Changes } from './live/changes.ts'
-import { routes } from './routes.tsx'
+import { Parts } from './routes.tsx'
 import type { Server } from './server.ts'
 import type { SignIn } from './session.ts'
 import type { Notices } from './ui/notices.tsx'
@@ -13,14 +13,14 @@ import { SignInForm } from './ui/sign-in-form.tsx'
 /** The addresses that the page shows itself; others are the server's. */
 const ofThePage = /^\/(?!v1\/|openapi\.json$)/
 
-interface Parts {
+interface Services {
   server: Server
   changes: Changes
   signIn: SignIn
   notices: Notices
 }
 
-export function Root({ server, changes, signIn, notices }: Parts) {
+export function Root({ server, changes, signIn, notices }: Services) {
   const session = signIn.session.value
   const context = useMemo(
     () =>
@@ -35,7 +35,7 @@ export function Root({ server, changes, signIn, notices }: Parts) {
     <Context.Provider value={context}>
       <LocationProvider scope={ofThePage}>
         <Shell>
-          <Router>{routes()}</Router>
+          <Parts />
         </Shell>
       </LocationProvider>
     </Context.Provider>

@@ -8,16 +8,10 @@ const keyHeader = 'Runner-Page-Key'
 export class CallError extends Error {
   /** Of the answer; 0: there was none. */
   readonly status: number
-  /** What programs match, for example `already-running`; empty where there was no answer. */
-  readonly type: string
-  /** Seconds after which the server asks to try again. */
-  readonly retryAfter: number | undefined
 
-  constructor(status: number, type: string, message: string, retryAfter?: number) {
+  constructor(status: number, message: string) {
     super(message)
     this.status = status
-    this.type = type
-    this.retryAfter = retryAfter
   }
 }
 
@@ -67,7 +61,7 @@ export class Server {
       })
     } catch (error) {
       if (signal?.aborted) throw error
-      throw new CallError(0, '', 'The server cannot be reached. The page tries again by itself.')
+      throw new CallError(0, 'The server cannot be reached. The page tries again by itself.')
     }
     if (answer.ok) return answer
     const error = await errorOf(answer)
@@ -77,16 +71,12 @@ export class Server {
 }
 
 async function errorOf(answer: Response): Promise<CallError> {
-  const retryAfter = Number(answer.headers.get('retry-after')) || undefined
+  const plain = `The server answered with status ${answer.status}.`
   try {
     // An answer of a proxy in between has any form.
-    const { type, title, detail } = (await answer.json()) as Partial<
-      Record<'type' | 'title' | 'detail', string>
-    >
-    const message = detail ?? title
-    if (message !== undefined) return new CallError(answer.status, type ?? '', message, retryAfter)
+    const { title, detail } = (await answer.json()) as { title?: string; detail?: string }
+    return new CallError(answer.status, detail ?? title ?? plain)
   } catch {
-    // It is no JSON.
+    return new CallError(answer.status, plain)
   }
-  return new CallError(answer.status, '', `The server answered with status ${answer.status}.`, retryAfter)
 }

@@ -31,7 +31,7 @@ export class SignIn {
     if (code !== undefined) {
       // A code is good once: it must not stay in the address or in the history.
       history.replaceState(null, '', location.pathname + location.search)
-      return this.#enter({ code: decodeURIComponent(code) })
+      return this.enter({ code: decodeURIComponent(code) })
     }
     await this.#key.find()
     try {
@@ -50,23 +50,19 @@ export class SignIn {
     }
   }
 
-  /** Exchanges a token for a browser session. */
-  signIn(token: string): Promise<void> {
-    return this.#enter({ token })
+  /** Exchanges a token, or the code of a printed link, for a browser session. */
+  async enter(body: { token: string } | { code: string }): Promise<void> {
+    try {
+      this.#take(await this.#server.json<BrowserSession>('POST', path, { body }))
+    } catch (error) {
+      this.#out(error, false)
+    }
   }
 
   async signOut(): Promise<void> {
     await this.#server.json('DELETE', path)
     this.#key.set(undefined)
     this.session.value = { state: 'out', why: undefined }
-  }
-
-  async #enter(body: { token: string } | { code: string }): Promise<void> {
-    try {
-      this.#take(await this.#server.json<BrowserSession>('POST', path, { body }))
-    } catch (error) {
-      this.#out(error, false)
-    }
   }
 
   #take(facts: BrowserSession): void {

@@ -3,13 +3,15 @@ import { useEffect, useState } from 'preact/hooks'
 import { usePage } from '../context.ts'
 import type { Topic } from './stream.ts'
 
-/** The time in ms, again after each `pause` ms while somebody looks at the tab. */
-export function useNow(pause: number): number {
-  const [now, setNow] = useState(Date.now())
+/** The time in ms, again after each `pause` ms while somebody looks at the tab; undefined: it does not go on. */
+export function useNow(pause: number | undefined): number {
+  const [now, setNow] = useState(Date.now)
   useEffect(() => {
     const look = () => {
       if (!document.hidden) setNow(Date.now())
     }
+    look()
+    if (pause === undefined) return
     const timer = setInterval(look, pause)
     document.addEventListener('visibilitychange', look)
     return () => {

@@ -1,8 +1,8 @@
 /* What the page shows of the server, kept true by the server's changes. */
 import { type Signal, signal } from '@preact/signals'
-import type { CallError, Server } from '../server.ts'
+import type { CallError } from '../server.ts'
 import type { Changes } from './changes.ts'
-import type { Change, Topic } from './stream.ts'
+import type { Topic } from './stream.ts'
 
 /** An answer of the server as it was last read. */
 export interface Shown<T> {
@@ -12,12 +12,8 @@ export interface Shown<T> {
   error: CallError | undefined
 }
 
-/** Which changes make an answer old. */
-export interface Dependence {
-  topics: readonly Topic[]
-  /** Of those topics, the changes that matter; all where it is left out. */
-  fits?: (change: Change & { id: string }) => boolean
-}
+/** Which things of a topic matter, by their ids; all where it is left out. */
+export type Fits = (id: string) => boolean
 
 /** Between two reads of one answer, in ms: a busy fleet changes all the time. */
 const shortestPause = 1000
@@ -37,11 +33,10 @@ export class Resource<T> {
   }
 
   /** Keeps it true until the returned function is called. */
-  follow(changes: Changes, { topics, fits }: Dependence): () => void {
+  follow(changes: Changes, topics: readonly Topic[], fits: Fits = () => true): () => void {
     const unsubscribe = changes.on(topics, change => {
       const id = change?.id ?? undefined
-      if (change === undefined || id === undefined || fits === undefined || fits({ ...change, id }))
-        this.refresh()
+      if (id === undefined || fits(id)) this.refresh()
     })
     const look = () => {
       if (!document.hidden && this.#isOld) this.refresh()
@@ -90,7 +85,3 @@ export class Resource<T> {
     if (this.#isOld) this.refresh()
   }
 }
-
-/** Makes a resource of a GET. */
-export const resourceOf = <T>(server: Server, path: string): Resource<T> =>
-  new Resource(signal => server.get<T>(path, signal))

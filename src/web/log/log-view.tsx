@@ -3,6 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { useLocation } from 'preact-iso/router'
 import { usePage } from '../context.ts'
 import { sizeText } from '../texts.ts'
+import { Button } from '../ui/form.tsx'
+import { Problem } from '../ui/show.tsx'
 import { LogLine } from './log-line.tsx'
 import { download, rangesOf } from './read.ts'
 import { SearchBar } from './search-bar.tsx'
@@ -142,29 +144,17 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     <div class="log">
       <div class="tools">
         <SearchBar read={read} go={place => route(`${path}?at=${place}`, true)} />
-        <button type="button" class="quiet" onClick={() => void open(0)}>
-          Beginning
-        </button>
-        <button type="button" class="quiet" aria-pressed={isFollowing} onClick={() => void open('end')}>
+        <Button does={() => open(0)}>Beginning</Button>
+        <Button does={() => open('end')} pressed={isFollowing}>
           {isGrowing ? 'Follow the end' : 'End'}
-        </button>
+        </Button>
         <label>
           <input type="checkbox" checked={wraps} onChange={() => setWraps(!wraps)} /> Wrap lines
         </label>
-        <button
-          type="button"
-          class="quiet"
-          onClick={() => void notices.of(download(server, id), 'The log is saved.')}
-        >
-          Download
-        </button>
+        <Button does={() => notices.of(download(server, id), 'The log is saved.')}>Download</Button>
         <span class="hint number">{sizeText(Math.max(log.length, length))}</span>
       </div>
-      {problem !== undefined && (
-        <p role="alert" class="problem">
-          {problem}
-        </p>
-      )}
+      <Problem why={problem} />
       {log.lines.length === 0 ? (
         <p class="hint">{isGrowing ? 'Nothing was written yet.' : 'Nothing was written.'}</p>
       ) : (

@@ -1,6 +1,7 @@
 /* The search through a whole log. */
 import { useRef, useState } from 'preact/hooks'
 import { sizeText } from '../texts.ts'
+import { Button, Field, Form } from '../ui/form.tsx'
 import { mostFound, type Progress, search } from './search.ts'
 import type { ReadRange } from './window.ts'
 
@@ -42,46 +43,29 @@ export function SearchBar({ read, go }: { read: ReadRange; go(at: number): void 
   const found = progress?.found ?? []
   return (
     <search>
-      <form
-        class="search"
-        onSubmit={event => {
-          event.preventDefault()
-          void begin(String(new FormData(event.currentTarget).get('text') ?? ''))
-        }}
-      >
-        <label>
-          Search the log <input name="text" type="search" spellcheck={false} />
-        </label>
+      <Form class="search" onSend={fields => void begin(String(fields.get('text')))}>
+        <Field label="Search the log" name="text" type="search" spellcheck={false} />
         <button type="submit" class="quiet">
           Search
         </button>
         {isBusy && progress !== undefined && (
           <progress aria-label="Searched" max={progress.length} value={progress.read} />
         )}
-        {isBusy && (
-          <button type="button" class="quiet" onClick={stop}>
-            Cancel
-          </button>
-        )}
+        {isBusy && <Button does={stop}>Cancel</Button>}
         {found.length > 1 && (
           <>
-            <button type="button" class="quiet" disabled={index === 0} onClick={() => show(found, index - 1)}>
+            <Button does={() => show(found, index - 1)} disabled={index === 0}>
               Previous
-            </button>
-            <button
-              type="button"
-              class="quiet"
-              disabled={index >= found.length - 1}
-              onClick={() => show(found, index + 1)}
-            >
+            </Button>
+            <Button does={() => show(found, index + 1)} disabled={index >= found.length - 1}>
               Next
-            </button>
+            </Button>
           </>
         )}
         <span role="status" class="hint">
           {problem ?? statusText(progress, isBusy, index)}
         </span>
-      </form>
+      </Form>
     </search>
   )
 }

@@ -6,7 +6,7 @@ import { Title } from '../ui/title.tsx'
 
 export function About() {
   const { session } = usePage()
-  const health = useLive<Health>('/health', { topics: [] })
+  const health = useLive<Health>('/health', [])
   return (
     <>
       <Title text="About" />

@@ -1,56 +1,35 @@
 /* The attempts of a run and their phases, as a chart over time. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
-import { executionPath, runnerPath } from '../paths.ts'
+import { executionPath } from '../paths.ts'
+import { RunnerLink } from '../ui/links.tsx'
 import { State } from '../ui/show.tsx'
+import { Table } from '../ui/table.tsx'
 import { type Span, spansOf, spanText } from './spans.ts'
 
 export function Attempts({ of, current, now }: { of: ListedExecution[]; current: string; now: number }) {
-  const rows = of
-    .toSorted((one, other) => one.attempt - other.attempt)
-    .map(attempt => ({ attempt, spans: spansOf(attempt, now) }))
-  const all = rows.flatMap(({ spans }) => spans)
+  const sorted = of.toSorted((one, other) => one.attempt - other.attempt)
+  const spans = new Map(sorted.map(attempt => [attempt, spansOf(attempt, now)]))
+  const all = [...spans.values()].flat()
   const first = Math.min(...all.map(({ from }) => from))
   const length = Math.max(1, Math.max(...all.map(({ to }) => to)) - first)
   return (
-    <div class="table">
-      <table class="gantt">
-        <thead>
-          <tr>
-            <th scope="col">Attempt</th>
-            <th scope="col">State</th>
-            <th scope="col">Runner</th>
-            <th scope="col" class="wide">
-              Phases
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ attempt, spans }) => (
-            <tr key={attempt.id}>
-              <th scope="row">
-                {attempt.id === current ? (
-                  <span aria-current="true">{attempt.attempt} (this one)</span>
-                ) : (
-                  <a href={executionPath(attempt)}>{attempt.attempt}</a>
-                )}
-              </th>
-              <td>
-                <State of={attempt.state} />
-              </td>
-              <td>
-                {attempt.runner_id === null ? (
-                  (attempt.node_name ?? '–')
-                ) : (
-                  <a href={runnerPath(attempt.runner_id)}>{attempt.node_name}</a>
-                )}
-              </td>
-              <td>
-                <Bar spans={spans} first={first} length={length} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <div class="gantt">
+      <Table
+        of={sorted}
+        keyOf={({ id }) => id}
+        names="Attempt"
+        columns={{
+          Attempt: attempt =>
+            attempt.id === current ? (
+              <span aria-current="true">{attempt.attempt} (this one)</span>
+            ) : (
+              <a href={executionPath(attempt)}>{attempt.attempt}</a>
+            ),
+          State: ({ state }) => <State of={state} />,
+          Runner: attempt => <RunnerLink of={attempt} />,
+          Phases: attempt => <Bar spans={spans.get(attempt) ?? []} first={first} length={length} />,
+        }}
+      />
     </div>
   )
 }

@@ -1,108 +1,61 @@
 /* The audit log: who has changed what. */
 import { useLocation } from 'preact-iso/router'
 import type { AuditEntry } from '../../protocol/messages/audit.ts'
-import { usePage } from '../context.ts'
 import { useList } from '../list.ts'
-import { More } from '../ui/confirm.tsx'
-import { Empty, Loaded, Time } from '../ui/show.tsx'
-import { type Column, Table } from '../ui/table.tsx'
+import { valuesOf } from '../query.ts'
+import { Field, Filters } from '../ui/form.tsx'
+import { ItemTable } from '../ui/items.tsx'
+import { Time } from '../ui/show.tsx'
+import type { Columns } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 
 /** The filters of the call that the page has fields for. */
-const filters = [
-  { name: 'token', label: 'Token' },
-  { name: 'call', label: 'Call' },
-  { name: 'namespace', label: 'Namespace' },
-  { name: 'object', label: 'Object' },
-] as const
+const filters = ['token', 'call', 'namespace', 'object'] as const
 
 export function Audit() {
-  const { session } = usePage()
+  const asked = valuesOf(useLocation().query, filters)
+  const query = new URLSearchParams({ limit: '100', ...asked })
+  const list = useList<AuditEntry>(`/v1/audit?${query}`, ({ number }) => number, [])
   return (
     <>
       <Title text="Audit log" />
-      {session.role === 'admin' ? <Entries /> : <Empty>Only administrators see the audit log.</Empty>}
-    </>
-  )
-}
-
-function Entries() {
-  const { query, route, path } = useLocation()
-  const asked = new URLSearchParams(query)
-  const search = new URLSearchParams(
-    filters.flatMap(({ name }): [string, string][] => {
-      const value = asked.get(name)
-      return value ? [[name, value]] : []
-    }),
-  )
-  const list = useList<AuditEntry>(
-    `/v1/audit?limit=100${search.size > 0 ? `&${search}` : ''}`,
-    ({ number }) => number,
-    {
-      topics: [],
-    },
-  )
-  const find = (event: SubmitEvent) => {
-    event.preventDefault()
-    const form = new FormData(event.currentTarget as HTMLFormElement)
-    const wanted = new URLSearchParams()
-    for (const { name } of filters) {
-      const value = String(form.get(name) ?? '').trim()
-      if (value !== '') wanted.set(name, value)
-    }
-    route(`${path}?${wanted}`)
-  }
-  return (
-    <>
-      <form class="filters" onSubmit={find}>
-        {filters.map(({ name, label }) => (
-          <label key={name}>
-            {label} <input name={name} defaultValue={asked.get(name) ?? ''} />
-          </label>
+      <Filters>
+        {filters.map(name => (
+          <Field
+            key={name}
+            label={`${name[0]!.toUpperCase()}${name.slice(1)}`}
+            name={name}
+            defaultValue={asked[name]}
+          />
         ))}
-        <button type="submit">Find</button>
-      </form>
-      <Loaded of={list}>
-        {entries =>
-          entries.length === 0 ? (
-            <Empty>No entry fits.</Empty>
-          ) : (
-            <Table of={entries} keyOf={({ number }) => number} columns={columns} />
-          )
-        }
-      </Loaded>
-      <More more={list.more} />
+      </Filters>
+      <ItemTable of={list} empty="No entry fits." columns={columns} />
     </>
   )
 }
 
-const columns: readonly Column<AuditEntry>[] = [
-  { title: 'Number', is: 'number', show: ({ number }) => number },
-  { title: 'Time', show: ({ at }) => <Time at={at} /> },
-  {
-    title: 'Who',
-    show: ({ token_name, token_kind, address }) => (
-      <>
-        {token_name ?? 'the server'}
-        <div class="hint">{[token_kind, address].filter(Boolean).join(', ')}</div>
-      </>
+const columns: Columns<AuditEntry> = {
+  Number: ({ number }) => number,
+  Time: ({ at }) => <Time at={at} />,
+  Who: ({ token_name, token_kind, address }) => (
+    <>
+      {token_name ?? 'the server'}
+      <div class="hint">{[token_kind, address].filter(Boolean).join(', ')}</div>
+    </>
+  ),
+  Call: ({ call, count }) => (count > 1 ? `${call}, ${count} times` : call),
+  Object: ({ object }) => object ?? '–',
+  Answer: ({ status, reason }) => [status ?? '–', reason].join(' '),
+  Change: ({ before, after }) =>
+    before === null && after === null ? (
+      '–'
+    ) : (
+      <details>
+        <summary>Show it</summary>
+        <h2>Before</h2>
+        <pre>{JSON.stringify(before, null, 2)}</pre>
+        <h2>After</h2>
+        <pre>{JSON.stringify(after, null, 2)}</pre>
+      </details>
     ),
-  },
-  { title: 'Call', show: ({ call, count }) => (count > 1 ? `${call}, ${count} times` : call) },
-  { title: 'Object', show: ({ object }) => object ?? '–' },
-  { title: 'Answer', show: ({ status, reason }) => [status ?? '–', reason].join(' ') },
-  { title: 'Change', show: entry => <ChangeOf entry={entry} /> },
-]
-
-function ChangeOf({ entry: { before, after } }: { entry: AuditEntry }) {
-  if (before === null && after === null) return <>–</>
-  return (
-    <details>
-      <summary>Show it</summary>
-      <h2>Before</h2>
-      <pre>{JSON.stringify(before, null, 2)}</pre>
-      <h2>After</h2>
-      <pre>{JSON.stringify(after, null, 2)}</pre>
-    </details>
-  )
 }

@@ -1,40 +1,20 @@
 /* The form of the filters of executions. */
-import { useLocation } from 'preact-iso/router'
 import { useLive } from '../context.ts'
 import type { Part } from '../list.ts'
-import { type Filters, filtersOf, statesIn } from './filters.ts'
-
-const states = [
-  'queued',
-  'reserved',
-  'running',
-  'aborting',
-  'succeeded',
-  'failed',
-  'aborted',
-  'lost',
-  'withdrawn',
-]
+import { Choice, Field, Filters } from '../ui/form.tsx'
+import { states } from '../ui/show.tsx'
 
 interface Named {
   id: string
   name: string
 }
 
-export function ExecutionFilters({ filters }: { filters: Filters }) {
-  const { route, path } = useLocation()
-  const runners = useLive<Part<Named>>('/v1/runners?limit=1000', { topics: ['runner'], fits: () => false })
-  const apply = (event: Event) => {
-    event.preventDefault()
-    const form = new FormData(event.currentTarget as HTMLFormElement)
-    const wanted = new URLSearchParams()
-    for (const [name, value] of form) if (name !== 'state') wanted.set(name, String(value))
-    wanted.set('state', form.getAll('state').join(','))
-    route(`${path}?${new URLSearchParams(filtersOf(Object.fromEntries(wanted)))}`)
-  }
-  const chosen = statesIn(filters)
+export function ExecutionFilters({ filters }: { filters: Record<string, string> }) {
+  const runners = useLive<Part<Named>>('/v1/runners?limit=1000', [])
+  const names = runners.data?.items.map(({ id, name }): [string, string] => [id, name]) ?? []
+  const chosen = filters.state?.split(',') ?? []
   return (
-    <form class="filters" onSubmit={apply}>
+    <Filters>
       <fieldset class="states">
         <legend>State</legend>
         {states.map(state => (
@@ -44,36 +24,19 @@ export function ExecutionFilters({ filters }: { filters: Filters }) {
           </label>
         ))}
       </fieldset>
-      <label>
-        Text in job, image, runner or reason
-        <input name="text" type="search" maxLength={256} defaultValue={filters.text ?? ''} />
-      </label>
-      <label>
-        Job <input name="job_name" defaultValue={filters.job_name ?? ''} />
-      </label>
-      <label>
-        Runner
-        <select name="runner_id">
-          <option value="">all</option>
-          {runners.data?.items.map(({ id, name }) => (
-            <option key={id} value={id} selected={id === filters.runner_id}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Runner group <input name="runner_group" defaultValue={filters.runner_group ?? ''} />
-      </label>
+      <Field
+        label="Text in job, image, runner or reason"
+        name="text"
+        type="search"
+        maxLength={256}
+        defaultValue={filters.text}
+      />
+      <Field label="Job" name="job_name" defaultValue={filters.job_name} />
+      <Choice label="Runner" name="runner_id" of={[['', 'all'], ...names]} chosen={filters.runner_id} />
+      <Field label="Runner group" name="runner_group" defaultValue={filters.runner_group} />
       {filters.namespace !== undefined && <input type="hidden" name="namespace" value={filters.namespace} />}
-      <label>
-        From <input name="since" type="datetime-local" defaultValue={filters.since ?? ''} />
-      </label>
-      <label>
-        Before <input name="until" type="datetime-local" defaultValue={filters.until ?? ''} />
-      </label>
-      <button type="submit">Filter</button>
-      {Object.keys(filters).length > 0 && <a href={path}>Clear</a>}
-    </form>
+      <Field label="From" name="since" type="datetime-local" defaultValue={filters.since} />
+      <Field label="Before" name="until" type="datetime-local" defaultValue={filters.until} />
+    </Filters>
   )
 }

@@ -3,44 +3,32 @@ import { useRef } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import type { Execution as Facts, ListedExecution } from '../../protocol/messages/executions.ts'
 import { useLive, usePage } from '../context.ts'
+import type { Part } from '../list.ts'
+import { useNow } from '../live/pace.ts'
 import { LogView } from '../log/log-view.tsx'
 import { executionPath } from '../paths.ts'
-import { mayOperate } from '../session.ts'
 import { ConfirmButton } from '../ui/confirm.tsx'
-import { useNow } from '../ui/now.ts'
-import { Loaded, State } from '../ui/show.tsx'
+import { Loaded, Problem, State } from '../ui/show.tsx'
+import { Table } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 import { Attempts } from './attempts.tsx'
 import { ExecutionFacts } from './execution-facts.tsx'
 import { isOver } from './spans.ts'
 import { whySentence } from './why.ts'
 
-interface Page {
-  items: ListedExecution[]
-}
-
 /** All but the end of the log, which the log view reads. */
 const fields = [
   ...['job_name', 'namespace', 'group', 'attempt', 'kind', 'image', 'image_digest', 'state', 'created_at'],
   ...['scheduled_for', 'catch_up', 'started_at', 'finished_at', 'phases', 'resources', 'usual_seconds'],
   ...['node_name', 'runner_id', 'runner_group', 'priority', 'exit_code', 'reason', 'error_message'],
-  ...[
-    'output_properties',
-    'reporting_records',
-    'comments',
-    'status_line',
-    'waiting_because',
-    'log',
-    'problem',
-  ],
+  ...['output_properties', 'reporting_records', 'comments', 'status_line', 'waiting_because'],
+  ...['log', 'problem'],
 ].join(',')
 
 export function Execution() {
   const { id = '' } = useRoute().params
-  const shown = useLive<Page>(`/v1/executions?id_prefix=${encodeURIComponent(id)}&limit=1&fields=${fields}`, {
-    topics: ['execution'],
-    fits: change => change.id === id,
-  })
+  const call = `/v1/executions?id_prefix=${encodeURIComponent(id)}&limit=1&fields=${fields}`
+  const shown = useLive<Part<ListedExecution>>(call, ['execution'], changed => changed === id)
   return (
     <Loaded of={shown}>
       {({ items: [execution] }) =>
@@ -63,13 +51,13 @@ export function Execution() {
 function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): void }) {
   const { id, job_name, image, group, problem, status_line, comments, log } = execution
   const known = useRef<readonly string[]>([id])
-  const attempts = useLive<Page>(
-    `/v1/executions?group=${encodeURIComponent(group)}&limit=200&fields=${fields}`,
-    { topics: ['execution'], fits: change => known.current.includes(change.id) },
+  const call = `/v1/executions?group=${encodeURIComponent(group)}&limit=200&fields=${fields}`
+  const attempts = useLive<Part<ListedExecution>>(call, ['execution'], changed =>
+    known.current.includes(changed),
   )
   if (attempts.data !== undefined) known.current = attempts.data.items.map(item => item.id)
   const all = [execution, ...(attempts.data?.items.filter(item => item.id !== id) ?? [])]
-  const now = useNow(!all.every(isOver))
+  const now = useNow(all.every(isOver) ? undefined : 1000)
   const { query } = useLocation()
   const at = /^\d{1,15}$/.test(query.at ?? '') ? Number(query.at) : undefined
   return (
@@ -80,11 +68,7 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
       <p class="outcome">
         <State of={execution.state} /> {whySentence(execution)}
       </p>
-      {problem !== undefined && (
-        <p role="alert" class="problem">
-          {problem}
-        </p>
-      )}
+      <Problem why={problem} />
       {status_line !== null && <p class="status-line">{status_line}</p>}
       <ExecutionFacts execution={execution} now={now} />
       {comments.length > 0 && (
@@ -99,7 +83,7 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
       )}
       <h2>{all.length === 1 ? 'Phases' : `${all.length} attempts`}</h2>
       <Attempts of={all} current={id} now={now} />
-      <Outputs execution={execution} />
+      <Outputs of={execution} />
       <h2 id="log">Log</h2>
       <LogView key={id} id={id} isGrowing={!isOver(execution)} length={log.length} at={at} />
     </>
@@ -107,37 +91,22 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
 }
 
 /** What a plugin has set for the tasks after it. */
-function Outputs({
-  execution: { output_properties, reporting_records = [] },
-}: {
-  execution: ListedExecution
-}) {
+function Outputs({ of: { output_properties, reporting_records = [] } }: { of: ListedExecution }) {
   const outputs = Object.entries(output_properties ?? {})
   return (
     <>
       {outputs.length > 0 && (
         <>
           <h2>Outputs</h2>
-          <div class="table">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Value</th>
-                </tr>
-              </thead>
-              <tbody>
-                {outputs.map(([name, value]) => (
-                  <tr key={name}>
-                    <th scope="row">{name}</th>
-                    <td>
-                      <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            of={outputs}
+            keyOf={([name]) => name}
+            names="Name"
+            columns={{
+              Name: ([name]) => name,
+              Value: ([, value]) => <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>,
+            }}
+          />
         </>
       )}
       {reporting_records.length > 0 && (
@@ -152,10 +121,9 @@ function Outputs({
 
 /** What an operator may do about it. */
 function Actions({ execution, refresh }: { execution: ListedExecution; refresh(): void }) {
-  const { server, notices, session } = usePage()
+  const { server, notices } = usePage()
   const { route } = useLocation()
   const { id, node_name, job_name, image } = execution
-  if (!mayOperate(session)) return null
   const name = job_name ?? image
   const call = (word: string) =>
     server.json<Facts>('POST', `/v1/executions/${encodeURIComponent(id)}/${word}`)
@@ -165,7 +133,7 @@ function Actions({ execution, refresh }: { execution: ListedExecution; refresh()
       <ConfirmButton
         label="Run again"
         question={`Run ${name} again, as it was defined then, even where the job has changed since?`}
-        onConfirm={() => notices.of(rerun(), 'It runs again: this is the new execution.')}
+        does={() => notices.of(rerun(), 'It runs again: this is the new execution.')}
       />
     )
   const what = node_name === null ? 'It has not begun, and never will' : `${node_name} ends its program`
@@ -174,7 +142,7 @@ function Actions({ execution, refresh }: { execution: ListedExecution; refresh()
       label="Abort"
       danger
       question={`Abort ${name}? ${what}; no further attempt follows.`}
-      onConfirm={() => notices.of(call('abort').finally(refresh), 'It is being aborted.')}
+      does={() => notices.of(call('abort').finally(refresh), 'It is being aborted.')}
     />
   )
 }

@@ -4,14 +4,17 @@ import { useLocation } from 'preact-iso/router'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { useLive } from '../context.ts'
 import type { Part } from '../list.ts'
-import { executionPath, jobPath, runnerPath } from '../paths.ts'
+import { useNow } from '../live/pace.ts'
+import { executionPath } from '../paths.ts'
+import { valuesOf } from '../query.ts'
 import { secondsBetween } from '../texts.ts'
-import { useNow } from '../ui/now.ts'
-import { Duration, Empty, Loaded, State, Time } from '../ui/show.tsx'
-import { type Column, Table } from '../ui/table.tsx'
+import { Empty } from '../ui/items.tsx'
+import { InNamespace, JobLink, RunnerLink } from '../ui/links.tsx'
+import { Duration, Loaded, State, Time } from '../ui/show.tsx'
+import { type Columns, Table } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 import { ExecutionFilters } from './execution-filters.tsx'
-import { asked, filtersOf } from './filters.ts'
+import { asked, filterNames } from './filters.ts'
 import { isOver } from './spans.ts'
 
 const fields = [
@@ -21,17 +24,11 @@ const fields = [
 
 export function Executions() {
   const { query, path } = useLocation()
-  const filters = filtersOf(query)
-  const shown = useLive<Part<ListedExecution>>(
-    `/v1/executions?limit=100&fields=${fields}&${asked(filters)}`,
-    {
-      topics: ['execution'],
-    },
-  )
-  const items = shown.data?.items ?? []
-  const now = useNow(!items.every(isOver))
-  const place = (after: string | undefined) =>
-    `${path}?${new URLSearchParams({ ...filters, ...(after ? { after } : {}) })}`
+  const filters = valuesOf(query, filterNames)
+  const call = `/v1/executions?limit=100&fields=${fields}&${asked(filters)}`
+  const shown = useLive<Part<ListedExecution>>(call, ['execution'])
+  const isIdle = shown.data?.items.every(isOver) ?? true
+  const now = useNow(isIdle ? undefined : 1000)
   const { after, ...others } = filters
   const top = useRef<HTMLDivElement>(null)
   const first = useRef(true)
@@ -54,7 +51,9 @@ export function Executions() {
             )}
             <nav class="buttons" aria-label="Pages of the list">
               {after !== undefined && <a href={`${path}?${new URLSearchParams(others)}`}>Newest</a>}
-              {next !== null && <a href={place(next)}>Older</a>}
+              {next !== null && (
+                <a href={`${path}?${new URLSearchParams({ ...others, after: next })}`}>Older</a>
+              )}
             </nav>
           </>
         )}
@@ -64,69 +63,43 @@ export function Executions() {
 }
 
 function NoExecution({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: boolean }) {
-  if (hasMore)
-    return (
-      <Empty>
-        <p>None of the executions that were looked at fits. Older ones may.</p>
-      </Empty>
-    )
+  if (hasMore) return <Empty text="None of the executions that were looked at fits. Older ones may." />
   if (isFiltered)
     return (
-      <Empty>
-        <p>
-          No execution fits. <a href="/executions">Show all executions.</a>
-        </p>
+      <Empty text="No execution fits.">
+        <a href="/executions">Show all executions.</a>
       </Empty>
     )
-  return (
-    <Empty>
-      <p>Nothing has run yet.</p>
-      <p>
-        <code>runner submit --image busybox --wait -- echo hello</code> runs a first job.
-      </p>
-    </Empty>
-  )
+  const command = 'runner submit --image busybox --wait -- echo hello'
+  return <Empty text="Nothing has run yet." command={command} does="runs a first job." />
 }
 
-const columnsAt = (now: number): readonly Column<ListedExecution>[] => [
-  {
-    title: 'State',
-    show: ({ state, reason, exit_code }) => (
+const columnsAt = (now: number): Columns<ListedExecution> => ({
+  State: ({ state, reason, exit_code }) => (
+    <>
+      <State of={state} />
+      {state === 'failed' && <div class="hint">{reason ?? `status ${exit_code}`}</div>}
+    </>
+  ),
+  Execution: item => (
+    <>
+      <a href={executionPath(item)}>{item.id.slice(0, 13)}</a>
+      {item.attempt > 1 && <span class="hint"> attempt {item.attempt}</span>}
+      {item.waiting_because !== null && <div class="hint">{item.waiting_because}</div>}
+    </>
+  ),
+  Job: ({ job_name, image, namespace }) =>
+    job_name === null ? (
       <>
-        <State of={state} />
-        {state === 'failed' && <div class="hint">{reason ?? `status ${exit_code}`}</div>}
+        {image}
+        <InNamespace of={namespace} />
       </>
+    ) : (
+      <JobLink name={job_name} namespace={namespace} />
     ),
-  },
-  {
-    title: 'Execution',
-    show: item => (
-      <>
-        <a href={executionPath(item)}>{item.id.slice(0, 13)}</a>
-        {item.attempt > 1 && <span class="hint"> attempt {item.attempt}</span>}
-        {item.waiting_because !== null && <div class="hint">{item.waiting_because}</div>}
-      </>
-    ),
-  },
-  {
-    title: 'Job',
-    show: ({ job_name, image, namespace }) => (
-      <>
-        {job_name === null ? image : <a href={jobPath({ name: job_name, namespace })}>{job_name}</a>}
-        {namespace !== undefined && namespace !== 'default' && <div class="hint">in {namespace}</div>}
-      </>
-    ),
-  },
-  {
-    title: 'Runner',
-    show: ({ runner_id, node_name }) =>
-      runner_id === null ? (node_name ?? '–') : <a href={runnerPath(runner_id)}>{node_name}</a>,
-  },
-  { title: 'Created', show: ({ created_at }) => <Time at={created_at} /> },
-  {
-    title: 'Took',
-    show: ({ started_at: from, finished_at }) => (
-      <Duration seconds={from === null ? null : secondsBetween(from, finished_at, now)} />
-    ),
-  },
-]
+  Runner: item => <RunnerLink of={item} />,
+  Created: ({ created_at }) => <Time at={created_at} />,
+  Took: ({ started_at: from, finished_at }) => (
+    <Duration seconds={from === null ? null : secondsBetween(from, finished_at, now)} />
+  ),
+})

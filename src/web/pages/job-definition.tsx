@@ -2,11 +2,12 @@
 import { useRef, useState } from 'preact/hooks'
 import type { ShownJob } from '../../protocol/messages/jobs.ts'
 import { usePage } from '../context.ts'
-import { jobCall, placeOf } from '../jobs.ts'
+import { jobCall, type Named, placeOf } from '../jobs.ts'
 import { mayOperate } from '../session.ts'
+import { Button, Form } from '../ui/form.tsx'
 
 interface Shown {
-  named: { name: string; namespace: string }
+  named: Named
   job: ShownJob
   refresh: () => void
 }
@@ -28,11 +29,7 @@ export function Definition({ named, job, refresh }: Shown) {
         <Editor named={named} text={text} onEnd={end} />
       ) : (
         <>
-          {mayOperate(session) && (
-            <button type="button" class="quiet" onClick={() => setEdited(true)}>
-              Edit
-            </button>
-          )}
+          {mayOperate(session) && <Button does={() => setEdited(true)}>Edit</Button>}
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it. */}
           <pre tabIndex={0}>{text}</pre>
         </>
@@ -42,38 +39,33 @@ export function Definition({ named, job, refresh }: Shown) {
 }
 
 /** Holds what somebody writes; changes of others do not touch it. */
-function Editor({ named, text, onEnd }: { named: Shown['named']; text: string; onEnd: () => void }) {
+function Editor({ named, text, onEnd }: { named: Named; text: string; onEnd: () => void }) {
   const { server, notices } = usePage()
   const field = useRef<HTMLTextAreaElement>(null)
   const [complaint, setComplaint] = useState<string>()
-  const [isBusy, setBusy] = useState(false)
   const complain = (why: string) => {
     setComplaint(why)
     const place = placeOf(field.current?.value ?? '', why)
     field.current?.focus()
     if (place !== undefined) field.current?.setSelectionRange(place.from, place.to)
   }
-  const put = async (event: SubmitEvent) => {
-    event.preventDefault()
+  const put = async () => {
     let body: unknown
     try {
       body = JSON.parse(field.current?.value ?? '')
     } catch (error) {
       return complain(`This is not JSON: ${(error as Error).message}`)
     }
-    setBusy(true)
     try {
       await server.json('PUT', jobCall(named), { body })
       notices.done(`Job ${named.name} is changed.`)
       onEnd()
     } catch (error) {
       complain((error as Error).message)
-    } finally {
-      setBusy(false)
     }
   }
   return (
-    <form onSubmit={event => void put(event)}>
+    <Form onSend={put}>
       <label for="definition">JSON of {named.name}</label>
       <textarea
         id="definition"
@@ -91,13 +83,9 @@ function Editor({ named, text, onEnd }: { named: Shown['named']; text: string; o
         sealed by the server.
       </p>
       <div class="buttons">
-        <button type="submit" disabled={isBusy}>
-          Save
-        </button>
-        <button type="button" class="quiet" onClick={onEnd}>
-          Cancel
-        </button>
+        <button type="submit">Save</button>
+        <Button does={onEnd}>Cancel</Button>
       </div>
-    </form>
+    </Form>
   )
 }

@@ -4,8 +4,8 @@ import { useLocation, useRoute } from 'preact-iso/router'
 import type { ShownJob } from '../../protocol/messages/jobs.ts'
 import type { NextTimes } from '../../protocol/messages/schedules.ts'
 import type { JobStats, JobSummary } from '../../protocol/messages/stats.ts'
-import { useLive, usePage } from '../context.ts'
-import { jobCall, shareText } from '../jobs.ts'
+import { useCall, useLive, usePage } from '../context.ts'
+import { jobCall, type Named, shareText } from '../jobs.ts'
 import type { Part } from '../list.ts'
 import { usePaced } from '../live/pace.ts'
 import { mayOperate } from '../session.ts'
@@ -13,15 +13,17 @@ import { durationText } from '../texts.ts'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartData } from '../ui/chart-data.ts'
 import { ConfirmButton } from '../ui/confirm.tsx'
+import { Facts } from '../ui/facts.tsx'
+import { Button } from '../ui/form.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
-import { Loaded, Time } from '../ui/show.tsx'
+import { Duration, Loaded, Section, Time } from '../ui/show.tsx'
 import { Title } from '../ui/title.tsx'
 import { Definition } from './job-definition.tsx'
 import { RunNow } from './jobs.tsx'
 
 /** Between two reads for the sake of executions, in ms. */
 const pause = 3000
-const topics = { topics: ['job', 'schedule'] } as const
+const topics = ['job', 'schedule'] as const
 
 export function Job() {
   const { name = '' } = useRoute().params
@@ -45,11 +47,6 @@ export function Job() {
   )
 }
 
-interface Named {
-  name: string
-  namespace: string
-}
-
 function State({ named }: { named: Named }) {
   const { name, namespace } = named
   const query = new URLSearchParams({ job: name, namespace })
@@ -63,7 +60,7 @@ function State({ named }: { named: Named }) {
       <Loaded of={stats}>
         {stats => (
           <>
-            <Facts stats={stats} job={job} />
+            <JobFacts stats={stats} job={job} />
             <h2>Latest runs</h2>
             <Outcomes of={stats} />
             <Durations stats={stats} />
@@ -80,44 +77,35 @@ function State({ named }: { named: Named }) {
 }
 
 function Actions({ job, refresh }: { job: JobSummary; refresh: () => void }) {
-  const { server, notices, session } = usePage()
+  const { session } = usePage()
+  const call = useCall()
   const { route } = useLocation()
   if (!mayOperate(session)) return null
   const { name, schedule } = job
   const isPaused = typeof schedule?.paused_at === 'string'
-  const pauseOrResume = async () => {
-    const call = jobCall(job, `/schedule/${isPaused ? 'resume' : 'pause'}`)
-    await notices.of(
-      server.json('POST', call),
-      `The schedule of ${name} is ${isPaused ? 'resumed' : 'paused'}.`,
-    )
-    refresh()
-  }
+  const set = (word: 'pause' | 'resume') =>
+    call('POST', jobCall(job, `/schedule/${word}`), `The schedule of ${name} is ${word}d.`).finally(refresh)
   const remove = async () => {
-    if (await notices.of(server.json('DELETE', jobCall(job)), `Job ${name} is deleted.`)) route('/jobs')
+    if (await call('DELETE', jobCall(job), `Job ${name} is deleted.`)) route('/jobs')
   }
   return (
     <div class="buttons">
       <RunNow job={job} />
-      {schedule !== null && (
-        <button type="button" class="quiet" onClick={() => void pauseOrResume()}>
-          {isPaused ? 'Resume schedule' : 'Pause schedule'}
-        </button>
-      )}
+      {schedule !== null && isPaused && <Button does={() => set('resume')}>Resume schedule</Button>}
+      {schedule !== null && !isPaused && <Button does={() => set('pause')}>Pause schedule</Button>}
       <ConfirmButton
         label="Delete"
         danger
         question={`The definition of ${name} and its schedule will be gone. Its executions stay.`}
-        onConfirm={remove}
+        does={remove}
       />
     </div>
   )
 }
 
-function Facts({ stats, job }: { stats: JobStats; job: JobSummary | undefined }) {
+function JobFacts({ stats, job }: { stats: JobStats; job: JobSummary | undefined }) {
   const { runs, success_rate, p50_seconds, p95_seconds } = stats
   const schedule = job?.schedule
-  const seconds = (value: number | null) => (value === null ? '–' : durationText(value))
   return (
     <>
       {schedule?.problem !== undefined && <p class="problem">{schedule.problem}</p>}
@@ -127,36 +115,20 @@ function Facts({ stats, job }: { stats: JobStats; job: JobSummary | undefined })
         </p>
       )}
       {schedule?.enabled === false && <p class="warned">Its schedule is not enabled.</p>}
-      <dl class="facts">
-        <div>
-          <dt>Succeeded</dt>
-          <dd>{runs === 0 ? 'no run has ended' : `${shareText(success_rate)} of the last ${runs} runs`}</dd>
-        </div>
-        <div>
-          <dt>Usually takes</dt>
-          <dd>
-            {seconds(p50_seconds)}; 95 of 100 runs at most {seconds(p95_seconds)}
-          </dd>
-        </div>
-        <div>
-          <dt>Schedule</dt>
-          <dd>{schedule?.text ?? 'runs when asked for'}</dd>
-        </div>
-        <div>
-          <dt>Next run</dt>
-          <dd>
-            <Time at={schedule?.scheduled_for} />
-          </dd>
-        </div>
-        <div>
-          <dt>Runner group</dt>
-          <dd>{job?.runner_group ?? '–'}</dd>
-        </div>
-        <div>
-          <dt>Not ended</dt>
-          <dd>{job?.active ?? '–'}</dd>
-        </div>
-      </dl>
+      <Facts
+        of={{
+          Succeeded: runs === 0 ? 'no run has ended' : `${shareText(success_rate)} of the last ${runs} runs`,
+          'Usually takes': (
+            <>
+              <Duration seconds={p50_seconds} />; 95 of 100 runs at most <Duration seconds={p95_seconds} />
+            </>
+          ),
+          Schedule: schedule?.text ?? 'runs when asked for',
+          'Next run': <Time at={schedule?.scheduled_for} />,
+          'Runner group': job?.runner_group ?? '',
+          'Not ended': job?.active ?? '',
+        }}
+      />
     </>
   )
 }
@@ -187,8 +159,7 @@ function Durations({ stats: { last } }: { stats: JobStats }) {
 function NextRuns({ named }: { named: Named }) {
   const times = useLive<NextTimes>(jobCall(named, '/schedule'), topics)
   return (
-    <section>
-      <h2>Next times</h2>
+    <Section title="Next times">
       <Loaded of={times}>
         {({ items }) =>
           items.length === 0 ? (
@@ -209,6 +180,6 @@ function NextRuns({ named }: { named: Named }) {
           )
         }
       </Loaded>
-    </section>
+    </Section>
   )
 }

@@ -6,19 +6,18 @@ import { usePaced } from '../live/pace.ts'
 import { durationText } from '../texts.ts'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartData } from '../ui/chart-data.ts'
-import { Loaded } from '../ui/show.tsx'
+import { Loaded, Section } from '../ui/show.tsx'
 
 /** Between two reads, in ms: the server counts once a minute. */
 const pause = 60_000
 
 export function Throughput() {
-  const stats = useLive<Stats>('/v1/stats?step=1800', { topics: [] })
+  const stats = useLive<Stats>('/v1/stats?step=1800', [])
   usePaced(['execution'], pause, stats.refresh)
   return (
-    <section>
-      <h2>The last 24 hours</h2>
+    <Section title="The last 24 hours">
       <Loaded of={stats}>{data => <Shown stats={data} />}</Loaded>
-    </section>
+    </Section>
   )
 }
 

@@ -2,13 +2,16 @@
 import { useMemo } from 'preact/hooks'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import type { ScheduleView } from '../../protocol/messages/schedules.ts'
-import { useLive, usePage } from '../context.ts'
+import { usePage } from '../context.ts'
 import { progressOf } from '../jobs.ts'
-import type { Part } from '../list.ts'
+import { useList } from '../list.ts'
 import { useNow } from '../live/pace.ts'
-import { jobPath } from '../paths.ts'
+import { executionPath } from '../paths.ts'
 import { durationText, secondsBetween } from '../texts.ts'
-import { Empty, Loaded, State, Time } from '../ui/show.tsx'
+import { ItemRows } from '../ui/items.tsx'
+import { InNamespace } from '../ui/links.tsx'
+import { NoSchedule, Scheduled } from '../ui/schedules.tsx'
+import { Section, State, Time } from '../ui/show.tsx'
 import { Title } from '../ui/title.tsx'
 import { Runners } from './overview-runners.tsx'
 import { Throughput } from './overview-throughput.tsx'
@@ -36,26 +39,20 @@ export function Overview() {
   )
 }
 
+/** Where the list of executions shows all that have one of these states. */
+const allOf = (states: string) => `/executions?state=${states}`
+
 const useExecutions = (query: string) =>
-  useLive<Part<ListedExecution>>(`/v1/executions?limit=${shown}&fields=${fields}&${query}`, {
-    topics: ['execution'],
-  })
+  useList<ListedExecution>(`/v1/executions?limit=${shown}&fields=${fields}&${query}`, ({ id }) => id, [
+    'execution',
+  ])
 
-/** Leads to what a list leaves out. */
-function Rest({ next, states }: { next: string | null; states: string }) {
-  return next === null ? null : (
-    <p>
-      <a href={`/executions?state=${states}`}>Show all of them</a>
-    </p>
-  )
-}
-
-function Name({ of: { id, job_name, image, namespace } }: { of: ListedExecution }) {
+function Name({ of }: { of: ListedExecution }) {
   return (
-    <>
-      <a href={`/executions/${id}`}>{job_name ?? image}</a>
-      {namespace !== undefined && namespace !== 'default' && <span class="hint"> in {namespace}</span>}
-    </>
+    <span>
+      <a href={executionPath(of)}>{of.job_name ?? of.image}</a>
+      <InNamespace of={of.namespace} />
+    </span>
   )
 }
 
@@ -63,25 +60,14 @@ function Running() {
   const states = 'running,aborting'
   const executions = useExecutions(`state=${states}`)
   return (
-    <section>
-      <h2>Running now</h2>
-      <Loaded of={executions}>
-        {({ items, next }) =>
-          items.length === 0 ? (
-            <p class="hint">Nothing runs.</p>
-          ) : (
-            <>
-              <ul class="rows">
-                {items.map(item => (
-                  <RunningRow key={item.id} item={item} />
-                ))}
-              </ul>
-              <Rest next={next} states={states} />
-            </>
-          )
-        }
-      </Loaded>
-    </section>
+    <Section title="Running now">
+      <ItemRows
+        of={executions}
+        empty="Nothing runs."
+        all={allOf(states)}
+        row={item => <RunningRow item={item} />}
+      />
+    </Section>
   )
 }
 
@@ -92,7 +78,7 @@ function RunningRow({ item }: { item: ListedExecution }) {
   const progress = progressOf(seconds, usual_seconds)
   const isLong = progress === 1 && seconds > (usual_seconds ?? 0) * 1.5
   return (
-    <li>
+    <>
       <div class="title">
         <Name of={item} />
         <span class="hint">
@@ -104,7 +90,7 @@ function RunningRow({ item }: { item: ListedExecution }) {
         <progress max={1} value={progress} aria-label={`${job_name ?? image} of its usual duration`} />
       )}
       {isLong && <div class="warned">It takes much longer than usual.</div>}
-    </li>
+    </>
   )
 }
 
@@ -112,33 +98,24 @@ function Waiting() {
   const states = 'queued,reserved'
   const executions = useExecutions(`state=${states}`)
   return (
-    <section>
-      <h2>Waiting</h2>
-      <Loaded of={executions}>
-        {({ items, next }) =>
-          items.length === 0 ? (
-            <p class="hint">Nothing waits.</p>
-          ) : (
-            <>
-              <ul class="rows">
-                {items.map(item => (
-                  <li key={item.id}>
-                    <div class="title">
-                      <Name of={item} />
-                      <span class="hint">
-                        since <Time at={item.created_at} />
-                      </span>
-                    </div>
-                    <div>{item.waiting_because ?? 'A runner is about to take it.'}</div>
-                  </li>
-                ))}
-              </ul>
-              <Rest next={next} states={states} />
-            </>
-          )
-        }
-      </Loaded>
-    </section>
+    <Section title="Waiting">
+      <ItemRows
+        of={executions}
+        empty="Nothing waits."
+        all={allOf(states)}
+        row={item => (
+          <>
+            <div class="title">
+              <Name of={item} />
+              <span class="hint">
+                since <Time at={item.created_at} />
+              </span>
+            </div>
+            <div>{item.waiting_because ?? 'A runner is about to take it.'}</div>
+          </>
+        )}
+      />
+    </Section>
   )
 }
 
@@ -150,76 +127,51 @@ function Failed() {
   const since = useMemo(() => new Date(Math.floor(now / 3_600_000) * 3_600_000 - 2 * day).toISOString(), [])
   const states = 'failed,lost'
   const executions = useExecutions(`state=${states}&since=${since}`)
+  const late = executions.data?.filter(
+    ({ finished_at, created_at }) => Date.parse(finished_at ?? created_at) > now - day,
+  )
   return (
-    <section>
-      <h2>Failed in the last 24 hours</h2>
-      <Loaded of={executions}>
-        {({ items, next }) => {
-          const late = items.filter(
-            ({ finished_at, created_at }) => Date.parse(finished_at ?? created_at) > now - day,
-          )
-          return late.length === 0 ? (
-            <p class="hint">Nothing has failed.</p>
-          ) : (
-            <>
-              <ul class="rows">
-                {late.map(item => (
-                  <li key={item.id}>
-                    <div class="title">
-                      <span>
-                        <State of={item.state} /> <Name of={item} />
-                      </span>
-                      <span class="hint">
-                        <Time at={item.finished_at} />
-                      </span>
-                    </div>
-                    <div>{item.error_message ?? item.reason}</div>
-                  </li>
-                ))}
-              </ul>
-              <Rest next={next} states={states} />
-            </>
-          )
-        }}
-      </Loaded>
-    </section>
+    <Section title="Failed in the last 24 hours">
+      <ItemRows
+        of={{ ...executions, data: late }}
+        empty="Nothing has failed."
+        all={allOf(states)}
+        row={item => (
+          <>
+            <div class="title">
+              <span>
+                <State of={item.state} /> <Name of={item} />
+              </span>
+              <span class="hint">
+                <Time at={item.finished_at} />
+              </span>
+            </div>
+            <div>{item.error_message ?? item.reason}</div>
+          </>
+        )}
+      />
+    </Section>
   )
 }
 
 function Next() {
-  const schedules = useLive<Part<ScheduleView>>('/v1/schedules?soonest=true&limit=10', {
-    topics: ['schedule', 'job'],
-  })
+  const key = ({ job, namespace }: ScheduleView) => `${namespace}/${job}`
+  const schedules = useList<ScheduleView>('/v1/schedules?soonest=true&limit=10', key, ['schedule', 'job'])
   return (
-    <section>
-      <h2>Next by schedule</h2>
-      <Loaded of={schedules}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty>
-              <p>No job has a time that comes.</p>
-              <p>
-                <code>runner job put NAME --image IMAGE --cron '30 2 * * *'</code> runs one each night.
-              </p>
-            </Empty>
-          ) : (
-            <ul class="rows">
-              {items.map(({ job, namespace, due_at, text, paused_at }) => (
-                <li key={`${namespace}/${job}`} class="title">
-                  <span>
-                    <a href={jobPath({ name: job, namespace })}>{job}</a> <span class="hint">{text}</span>
-                    {paused_at !== null && <span class="warned"> ❚❚ paused</span>}
-                  </span>
-                  <Time at={due_at} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
+    <Section title="Next by schedule">
+      <ItemRows
+        of={schedules}
+        empty={<NoSchedule text="No job has a time that comes." />}
+        row={schedule => (
+          <div class="title">
+            <Scheduled of={schedule} />
+            <Time at={schedule.due_at} />
+          </div>
+        )}
+      />
       <p>
         <a href="/schedule">Show the next 7 days</a>
       </p>
-    </section>
+    </Section>
   )
 }

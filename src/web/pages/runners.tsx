@@ -1,40 +1,41 @@
 /* All runners by their groups, and how to attach another one. */
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
-import { usePage } from '../context.ts'
+import { useCall, usePage } from '../context.ts'
 import { type List, useList } from '../list.ts'
-import { mayOperate } from '../session.ts'
-import { Command, ConfirmButton, More } from '../ui/confirm.tsx'
+import { runnerPath } from '../paths.ts'
+import { Command } from '../ui/command.tsx'
+import { ConfirmButton } from '../ui/confirm.tsx'
+import { Empty, Items } from '../ui/items.tsx'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Empty, Loaded, Time } from '../ui/show.tsx'
-import { Table } from '../ui/table.tsx'
+import { Time } from '../ui/show.tsx'
+import { type Columns, Table } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 
 export function Runners() {
-  const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, { topics: ['runner', 'group'] })
-  const groups = useList<Group>('/v1/groups?limit=500', ({ name }) => name, { topics: ['runner', 'group'] })
+  const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
+  const groups = useList<Group>('/v1/groups?limit=500', ({ name }) => name, ['runner', 'group'])
+  const none = (
+    <Empty text="No runner is attached, so jobs wait.">
+      <Attach />
+    </Empty>
+  )
   return (
     <>
       <Title text="Runners" />
-      <Loaded of={runners}>
+      <Items of={runners} empty={none}>
         {all =>
-          all.length === 0 ? (
-            <Empty>
-              <p>No runner is attached, so jobs wait.</p>
-              <Attach />
-            </Empty>
-          ) : (
-            <>
-              {groupsOf(all, groups).map(({ group, members }) => (
-                <GroupSection key={group.name} group={group} members={members} />
-              ))}
-              <More more={runners.more} />
-              <h2>Attach another runner</h2>
-              <Attach />
-            </>
-          )
+          groupsOf(all, groups).map(({ group, members }) => (
+            <GroupSection key={group.name} group={group} members={members} />
+          ))
         }
-      </Loaded>
+      </Items>
+      {runners.data !== undefined && runners.data.length > 0 && (
+        <>
+          <h2>Attach another runner</h2>
+          <Attach />
+        </>
+      )}
     </>
   )
 }
@@ -52,67 +53,57 @@ function groupsOf(runners: readonly Runner[], { data = [] }: List<Group>) {
 }
 
 function GroupSection({ group, members }: { group: Group; members: Runner[] }) {
-  const { server, notices, session } = usePage()
-  const path = `/v1/groups/${encodeURIComponent(group.name)}`
-  const isLed = group.mode === 'leader'
-  const setMode = () =>
-    notices.of(
-      server.json('PATCH', path, { body: { mode: isLed ? 'all' : 'leader' } }),
-      isLed
-        ? `Every runner of group ${group.name} takes jobs.`
-        : `One runner of group ${group.name} takes jobs.`,
-    )
   const lives = members.filter(({ deleted }) => !deleted)
+  const slots = lives.reduce((sum, { capacity }) => sum + capacity, 0)
+  const busy = lives.reduce((sum, { running }) => sum + running.length, 0)
   return (
     <section>
       <div class="title">
         <h2>Group {group.name}</h2>
         <p class="hint">
-          {isLed ? 'Only its leader takes jobs.' : 'Every runner of it takes jobs.'} {lives.length} runners
-          with {lives.reduce((sum, { capacity }) => sum + capacity, 0)} slots,{' '}
-          {lives.reduce((sum, { running }) => sum + running.length, 0)} of them busy.
+          {group.mode === 'leader' ? 'Only its leader takes jobs.' : 'Every runner of it takes jobs.'}{' '}
+          {lives.length} runners with {slots} slots, {busy} of them busy.
         </p>
-        {mayOperate(session) && (
-          <ConfirmButton
-            label={isLed ? 'Let all take jobs' : 'Let one take jobs'}
-            question={
-              isLed
-                ? `Every runner of group ${group.name} will take jobs, as its capacity allows.`
-                : `One runner of group ${group.name}, its leader, will take jobs; another one follows when it is gone.`
-            }
-            onConfirm={setMode}
-          />
-        )}
+        <Mode of={group} />
       </div>
-      <Table
-        of={members}
-        keyOf={({ id }) => id}
-        columns={[
-          {
-            title: 'Runner',
-            is: 'name',
-            show: ({ id, name }) => (
-              <>
-                <a href={`/runners/${id}`}>{name}</a>
-                {group.leader_runner_id === id && <div class="hint">leader</div>}
-                {group.pinned_runner_id === id && <div class="hint">pinned</div>}
-              </>
-            ),
-          },
-          { title: 'State', show: runner => <StateAndWhy of={runner} /> },
-          {
-            title: 'Busy',
-            is: 'number',
-            show: ({ running, capacity }) => `${running.length} of ${capacity}`,
-          },
-          { title: 'Capabilities', show: ({ capabilities }) => capabilities.join(', ') || '–' },
-          { title: 'Version', show: ({ version }) => version },
-          { title: 'Last heartbeat', show: ({ last_heartbeat_at }) => <Time at={last_heartbeat_at} /> },
-        ]}
-      />
+      <Table of={members} keyOf={({ id }) => id} names="Runner" columns={columnsOf(group)} />
     </section>
   )
 }
+
+/** Changes whether all runners of a group take jobs, or one. */
+function Mode({ of: { name, mode } }: { of: Group }) {
+  const call = useCall()
+  const path = `/v1/groups/${encodeURIComponent(name)}`
+  return mode === 'leader' ? (
+    <ConfirmButton
+      label="Let all take jobs"
+      question={`Every runner of group ${name} will take jobs, as its capacity allows.`}
+      does={() => call('PATCH', path, `Every runner of group ${name} takes jobs.`, { mode: 'all' })}
+    />
+  ) : (
+    <ConfirmButton
+      label="Let one take jobs"
+      question={`One runner of group ${name}, its leader, will take jobs; another one follows when it is gone.`}
+      does={() => call('PATCH', path, `One runner of group ${name} takes jobs.`, { mode: 'leader' })}
+    />
+  )
+}
+
+const columnsOf = (group: Group): Columns<Runner> => ({
+  Runner: ({ id, name }) => (
+    <>
+      <a href={runnerPath(id)}>{name}</a>
+      {group.leader_runner_id === id && <div class="hint">leader</div>}
+      {group.pinned_runner_id === id && <div class="hint">pinned</div>}
+    </>
+  ),
+  State: runner => <StateAndWhy of={runner} />,
+  Busy: ({ running, capacity }) => `${running.length} of ${capacity}`,
+  Capabilities: ({ capabilities }) => capabilities.join(', ') || '–',
+  Version: ({ version }) => version,
+  'Last heartbeat': ({ last_heartbeat_at }) => <Time at={last_heartbeat_at} />,
+})
 
 /** How to attach a runner to this server. */
 function Attach() {

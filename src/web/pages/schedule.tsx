@@ -1,52 +1,52 @@
 /* What runs in the next 7 days, and what schedules did not fire. */
 import { useLocation } from 'preact-iso/router'
 import type { Missed, ScheduleView } from '../../protocol/messages/schedules.ts'
-import { usePage } from '../context.ts'
+import { useCall } from '../context.ts'
 import { busyHours, type CalendarStart, calendarOf, missedTexts } from '../jobs.ts'
-import { type List, useList } from '../list.ts'
+import { useList } from '../list.ts'
 import { useNow } from '../live/pace.ts'
-import { jobPath } from '../paths.ts'
-import { mayOperate } from '../session.ts'
-import { ConfirmButton, More } from '../ui/confirm.tsx'
-import { Empty, Loaded, Time } from '../ui/show.tsx'
-import { Table } from '../ui/table.tsx'
+import { ConfirmButton } from '../ui/confirm.tsx'
+import { Items, ItemTable } from '../ui/items.tsx'
+import { JobLink } from '../ui/links.tsx'
+import { NoSchedule, Scheduled, WhyNot } from '../ui/schedules.tsx'
+import { Section, Time } from '../ui/show.tsx'
+import type { Columns } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 
 /** Jobs that start more often than this in 7 days are listed apart, since they would fill the calendar. */
 const mostTimes = 50
 
+const keyOf = ({ job, namespace }: ScheduleView) => `${namespace}/${job}`
+
 export function Schedule() {
   const { namespace } = useLocation().query
   const narrowed = namespace === undefined ? '' : `&namespace=${encodeURIComponent(namespace)}`
-  const schedules = useList<ScheduleView>(
-    `/v1/schedules?limit=200&times=${mostTimes}${narrowed}`,
-    ({ job, namespace }) => `${namespace}/${job}`,
-    { topics: ['schedule', 'job'] },
-  )
+  const schedules = useList<ScheduleView>(`/v1/schedules?limit=200&times=${mostTimes}${narrowed}`, keyOf, [
+    'schedule',
+    'job',
+  ])
+  const missed = useList<Missed>(`/v1/missed?limit=50${narrowed}`, ({ id }) => id, ['schedule'])
   return (
     <>
       <Title text="Schedule" />
       {namespace !== undefined && <p class="hint">Only of namespace {namespace}.</p>}
-      <Loaded of={schedules}>
-        {all =>
-          all.length === 0 ? (
-            <Empty>
-              <p>No job has a schedule.</p>
-              <p>
-                <code>runner job put NAME --image IMAGE --cron '30 2 * * *'</code> runs one each night.
-              </p>
-            </Empty>
-          ) : (
-            <>
-              <Pause schedules={all} namespace={namespace} refresh={schedules.refresh} />
-              <Calendar schedules={all} />
-              <Often schedules={all} />
-              <More more={schedules.more} />
-            </>
-          )
-        }
-      </Loaded>
-      <NotFired narrowed={narrowed} />
+      <Items of={schedules} empty={<NoSchedule text="No job has a schedule." />}>
+        {all => (
+          <>
+            <Pause schedules={all} namespace={namespace} refresh={schedules.refresh} />
+            <Calendar schedules={all} />
+            <Often schedules={all} />
+          </>
+        )}
+      </Items>
+      <Section title="Not fired">
+        <ItemTable
+          of={missed}
+          empty="Every time of every schedule was fired."
+          names="Job"
+          columns={missedColumns}
+        />
+      </Section>
     </>
   )
 }
@@ -58,17 +58,12 @@ interface Paused {
 }
 
 function Pause({ schedules, namespace, refresh }: Paused) {
-  const { server, notices, session } = usePage()
+  const call = useCall()
   const paused = schedules.filter(({ paused_at }) => paused_at !== null).length
   const whose = namespace === undefined ? 'all schedules' : `all schedules of namespace ${namespace}`
-  const set = async (what: 'pause' | 'resume') => {
-    const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
-    await notices.of(
-      server.json('POST', `/v1/schedules/${what}${query}`),
-      what === 'pause' ? `Paused ${whose}.` : `Resumed ${whose}, but for those that were paused one by one.`,
-    )
-    refresh()
-  }
+  const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
+  const set = (word: 'pause' | 'resume', done: string) =>
+    call('POST', `/v1/schedules/${word}${query}`, done).finally(refresh)
   return (
     <>
       {paused > 0 && (
@@ -76,24 +71,22 @@ function Pause({ schedules, namespace, refresh }: Paused) {
           ❚❚ {paused} of {schedules.length} schedules are paused: they fire nothing until they are resumed.
         </p>
       )}
-      {mayOperate(session) && (
-        <div class="buttons">
-          {paused < schedules.length && (
-            <ConfirmButton
-              label="Pause all"
-              question={`Nothing of ${whose} fires until they are resumed. What runs now goes on.`}
-              onConfirm={() => set('pause')}
-            />
-          )}
-          {paused > 0 && (
-            <ConfirmButton
-              label="Resume all"
-              question="Schedules fire again. What they have missed is caught up as each says."
-              onConfirm={() => set('resume')}
-            />
-          )}
-        </div>
-      )}
+      <div class="buttons">
+        {paused < schedules.length && (
+          <ConfirmButton
+            label="Pause all"
+            question={`Nothing of ${whose} fires until they are resumed. What runs now goes on.`}
+            does={() => set('pause', `Paused ${whose}.`)}
+          />
+        )}
+        {paused > 0 && (
+          <ConfirmButton
+            label="Resume all"
+            question="Schedules fire again. What they have missed is caught up as each says."
+            does={() => set('resume', `Resumed ${whose}, but for those that were paused one by one.`)}
+          />
+        )}
+      </div>
     </>
   )
 }
@@ -108,8 +101,7 @@ function Calendar({ schedules }: { schedules: readonly ScheduleView[] }) {
   const hours = busyHours(days)
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   return (
-    <section>
-      <h2>The next 7 days</h2>
+    <Section title="The next 7 days">
       {hours.length === 0 ? (
         <p class="hint">Nothing starts at times of the day that the calendar shows.</p>
       ) : (
@@ -140,7 +132,7 @@ function Calendar({ schedules }: { schedules: readonly ScheduleView[] }) {
           </table>
         </div>
       )}
-    </section>
+    </Section>
   )
 }
 
@@ -149,14 +141,14 @@ function Cell({ starts }: { starts: readonly CalendarStart[] }) {
   return (
     <td>
       <ul>
-        {starts.slice(0, mostInCell).map(({ schedule: { job, namespace, paused_at }, times }) => {
+        {starts.slice(0, mostInCell).map(({ schedule, times }) => {
           const at = new Date(times[0]!)
           return (
-            <li key={`${namespace}/${job}`}>
+            <li key={keyOf(schedule)}>
               {two(at.getHours())}:{two(at.getMinutes())}{' '}
-              <a href={jobPath({ name: job, namespace })}>{job}</a>
+              <JobLink name={schedule.job} namespace={schedule.namespace} />
               {times.length > 1 && <span class="hint"> {times.length} times</span>}
-              {paused_at !== null && <span class="warned"> ❚❚ paused</span>}
+              <WhyNot of={schedule} />
             </li>
           )
         })}
@@ -170,63 +162,25 @@ function Often({ schedules }: { schedules: readonly ScheduleView[] }) {
   const often = schedules.filter(({ more, problem }) => more === true || problem !== undefined)
   if (often.length === 0) return null
   return (
-    <section>
-      <h2>Start more than {mostTimes} times in 7 days</h2>
+    <Section title={`Start more than ${mostTimes} times in 7 days`}>
       <ul class="rows">
-        {often.map(({ job, namespace, text, due_at, paused_at, problem }) => (
-          <li key={`${namespace}/${job}`} class="title">
-            <span>
-              <a href={jobPath({ name: job, namespace })}>{job}</a> <span class="hint">{text}</span>
-              {paused_at !== null && <span class="warned"> ❚❚ paused</span>}
-              {problem !== undefined && <span class="wrong"> {problem}</span>}
-            </span>
+        {often.map(schedule => (
+          <li key={keyOf(schedule)} class="title">
+            <Scheduled of={schedule} />
             <span class="hint">
-              next <Time at={due_at} />
+              next <Time at={schedule.due_at} />
             </span>
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   )
 }
 
-function NotFired({ narrowed }: { narrowed: string }) {
-  const missed: List<Missed> = useList<Missed>(`/v1/missed?limit=50${narrowed}`, ({ id }) => id, {
-    topics: ['schedule'],
-  })
-  return (
-    <section>
-      <h2>Not fired</h2>
-      <Loaded of={missed}>
-        {all =>
-          all.length === 0 ? (
-            <p class="hint">Every time of every schedule was fired.</p>
-          ) : (
-            <>
-              <Table
-                of={all}
-                keyOf={({ id }) => id}
-                columns={[
-                  {
-                    title: 'Job',
-                    is: 'name',
-                    show: ({ job, namespace }) => <a href={jobPath({ name: job, namespace })}>{job}</a>,
-                  },
-                  {
-                    title: 'Times',
-                    is: 'number',
-                    show: ({ count, more }) => `${count}${more === true ? ' or more' : ''}`,
-                  },
-                  { title: 'From', show: ({ from }) => <Time at={from} /> },
-                  { title: 'To', show: ({ to }) => <Time at={to} /> },
-                  { title: 'Why', show: ({ problem, reason }) => problem ?? missedTexts[reason] },
-                ]}
-              />
-              <More more={missed.more} />
-            </>
-          )
-        }
-      </Loaded>
-    </section>
-  )
+const missedColumns: Columns<Missed> = {
+  Job: ({ job, namespace }) => <JobLink name={job} namespace={namespace} />,
+  Times: ({ count, more }) => `${count}${more === true ? ' or more' : ''}`,
+  From: ({ from }) => <Time at={from} />,
+  To: ({ to }) => <Time at={to} />,
+  Why: ({ problem, reason }) => problem ?? missedTexts[reason],
 }

@@ -1,50 +1,35 @@
 /* Tokens: who may call the server, and for how long. */
 import { useState } from 'preact/hooks'
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
-import { usePage } from '../context.ts'
+import { useCall, usePage } from '../context.ts'
 import { useList } from '../list.ts'
-import { Command, ConfirmButton, More } from '../ui/confirm.tsx'
-import { Empty, Loaded, Time } from '../ui/show.tsx'
-import { Table } from '../ui/table.tsx'
+import { Command } from '../ui/command.tsx'
+import { ConfirmButton } from '../ui/confirm.tsx'
+import { Button, Choice, Field } from '../ui/form.tsx'
+import { ItemTable } from '../ui/items.tsx'
+import { Time } from '../ui/show.tsx'
+import type { Columns } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
 
-const kinds = [
-  'viewer',
-  'submitter',
-  'operator',
-  'registration',
-  'admin',
-] as const satisfies TokenCreate['kind'][]
+const kinds: TokenCreate['kind'][] = ['viewer', 'submitter', 'operator', 'registration', 'admin']
 
 /** The choices for how long a token is good, in seconds. */
-const lives = [
-  { seconds: 86_400, text: 'a day' },
-  { seconds: 2_592_000, text: '30 days' },
-  { seconds: 31_536_000, text: 'a year' },
-  { seconds: 0, text: 'until it is revoked' },
+const lives: [string, string][] = [
+  ['86400', 'a day'],
+  ['2592000', '30 days'],
+  ['31536000', 'a year'],
+  ['0', 'until it is revoked'],
 ]
 
 export function Tokens() {
-  const { session } = usePage()
-  if (session.role !== 'admin')
-    return (
-      <>
-        <Title text="Tokens" />
-        <Empty>Only administrators see tokens.</Empty>
-      </>
-    )
-  return <AllTokens />
-}
-
-function AllTokens() {
   const { server, notices } = usePage()
-  const tokens = useList<Token>('/v1/tokens?limit=200', ({ id }) => id, { topics: [] })
+  const tokens = useList<Token>('/v1/tokens?limit=200', ({ id }) => id, [])
   const [made, setMade] = useState<string>()
-  const create = async (form: FormData) => {
-    const seconds = Number(form.get('life'))
+  const create = async (fields: FormData) => {
+    const seconds = Number(fields.get('life'))
     const body = {
-      kind: String(form.get('kind')),
-      name: String(form.get('name')),
+      kind: String(fields.get('kind')),
+      name: String(fields.get('name')),
       ...(seconds === 0 ? {} : { expires_in_seconds: seconds }),
     }
     try {
@@ -61,71 +46,42 @@ function AllTokens() {
         <ConfirmButton
           label="Make a token"
           question="The text of the token is shown once. Give each person and program a token of its own."
-          onConfirm={create}
+          does={create}
         >
-          <label>
-            Name <input name="name" required maxLength={128} />
-          </label>
-          <label>
-            Kind
-            <select name="kind">
-              {kinds.map(kind => (
-                <option key={kind}>{kind}</option>
-              ))}
-            </select>
-          </label>
-          <label>
-            Good for
-            <select name="life" defaultValue="2592000">
-              {lives.map(({ seconds, text }) => (
-                <option key={seconds} value={seconds}>
-                  {text}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Field label="Name" name="name" required maxLength={128} />
+          <Choice label="Kind" name="kind" of={kinds.map(kind => [kind, kind])} />
+          <Choice label="Good for" name="life" of={lives} chosen="2592000" />
         </ConfirmButton>
       </Title>
       {made !== undefined && (
         <div class="secret" role="status">
           <p>Keep this text: it is not shown again.</p>
           <Command text={made} />
-          <button type="button" class="quiet" onClick={() => setMade(undefined)}>
-            Hide it
-          </button>
+          <Button does={() => setMade(undefined)}>Hide it</Button>
         </div>
       )}
-      <Loaded of={tokens}>
-        {all => (
-          <Table
-            of={all}
-            keyOf={({ id }) => id}
-            columns={[
-              { title: 'Name', is: 'name', show: ({ name }) => name },
-              { title: 'Kind', show: ({ kind }) => kind },
-              { title: 'Namespaces', show: ({ namespaces }) => namespaces?.join(', ') ?? '–' },
-              { title: 'Made', show: ({ created_at }) => <Time at={created_at} /> },
-              {
-                title: 'Expires',
-                show: ({ expires_at }) => (expires_at === null ? 'never' : <Time at={expires_at} />),
-              },
-              { title: 'Last used', show: ({ last_used_at }) => <Time at={last_used_at} /> },
-              { title: 'Revoke', show: token => <Revoke token={token} refresh={tokens.refresh} /> },
-            ]}
-          />
-        )}
-      </Loaded>
-      <More more={tokens.more} />
+      <ItemTable
+        of={tokens}
+        empty="There is none."
+        names="Name"
+        columns={{ ...columns, Revoke: token => <Revoke token={token} refresh={tokens.refresh} /> }}
+      />
     </>
   )
 }
 
+const columns: Columns<Token> = {
+  Name: ({ name }) => name,
+  Kind: ({ kind }) => kind,
+  Namespaces: ({ namespaces }) => namespaces?.join(', ') ?? '–',
+  Made: ({ created_at }) => <Time at={created_at} />,
+  Expires: ({ expires_at }) => (expires_at === null ? 'never' : <Time at={expires_at} />),
+  'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
+}
+
 function Revoke({ token: { id, name }, refresh }: { token: Token; refresh(): void }) {
-  const { server, notices } = usePage()
-  const revoke = async () => {
-    await notices.of(server.json('DELETE', `/v1/tokens/${id}`), `Token ${name} is revoked.`)
-    refresh()
-  }
+  const call = useCall()
+  const revoke = () => call('DELETE', `/v1/tokens/${id}`, `Token ${name} is revoked.`).finally(refresh)
   const question = `Whoever uses the token ${name} is refused within 5 seconds.`
-  return <ConfirmButton label="Revoke" subject={name} danger question={question} onConfirm={revoke} />
+  return <ConfirmButton label="Revoke" subject={name} danger question={question} does={revoke} />
 }

@@ -1,6 +1,9 @@
 /* Buttons that ask before they do what cannot be undone. */
 import type { ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
+import { usePage } from '../context.ts'
+import { mayOperate } from '../session.ts'
+import { Button, Form } from './form.tsx'
 
 interface Asked {
   /** The text of the button, and of the one that confirms. */
@@ -12,21 +15,16 @@ interface Asked {
   danger?: boolean
   /** More that the dialog shows, such as fields. */
   children?: ComponentChildren
-  onConfirm: (form: FormData) => Promise<unknown>
+  does: (fields: FormData) => Promise<unknown>
 }
 
-/** A button with a dialog behind it. */
-export function ConfirmButton({ label, subject, question, danger = false, children, onConfirm }: Asked) {
+/** A button with a dialog behind it, of something that changes the server: who may only look has no such button. */
+export function ConfirmButton({ label, subject, question, danger = false, children, does }: Asked) {
+  const { session } = usePage()
   const dialog = useRef<HTMLDialogElement>(null)
-  const [isBusy, setBusy] = useState(false)
   const name = subject === undefined ? label : `${label} ${subject}`
-  const confirm = async (event: SubmitEvent) => {
-    event.preventDefault()
-    setBusy(true)
-    await onConfirm(new FormData(event.currentTarget as HTMLFormElement))
-    setBusy(false)
-    dialog.current?.close()
-  }
+  const close = () => dialog.current?.close()
+  if (!mayOperate(session)) return null
   return (
     <>
       <button
@@ -39,50 +37,17 @@ export function ConfirmButton({ label, subject, question, danger = false, childr
         {label}
       </button>
       <dialog ref={dialog} aria-label={name}>
-        <form onSubmit={event => void confirm(event)}>
+        <Form onSend={fields => does(fields).finally(close)}>
           <p>{question}</p>
           {children}
           <div class="buttons">
-            <button type="submit" class={danger ? 'danger' : ''} disabled={isBusy}>
+            <button type="submit" class={danger ? 'danger' : ''}>
               {label}
             </button>
-            <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
-              Cancel
-            </button>
+            <Button does={close}>Cancel</Button>
           </div>
-        </form>
+        </Form>
       </dialog>
     </>
-  )
-}
-
-/** A command to copy into a terminal. */
-export function Command({ text }: { text: string }) {
-  const [isCopied, setCopied] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setCopied(true)
-    setTimeout(() => setCopied(false), 3000)
-  }
-  return (
-    <div class="command">
-      <code>{text}</code>
-      {/* Browsers give pages without TLS a clipboard only on loopback. */}
-      {isSecureContext && (
-        <button type="button" class="quiet" onClick={() => void copy()}>
-          {isCopied ? 'Copied' : 'Copy'}
-        </button>
-      )}
-    </div>
-  )
-}
-
-/** The button below a list that has more. */
-export function More({ more }: { more: (() => Promise<void>) | undefined }) {
-  if (more === undefined) return null
-  return (
-    <button type="button" class="quiet" onClick={() => void more()}>
-      Show more
-    </button>
   )
 }

@@ -1,5 +1,6 @@
 /* Short messages about what somebody has just done. */
 import { type Signal, signal } from '@preact/signals'
+import { Button } from './form.tsx'
 
 export interface Notice {
   id: number
@@ -52,14 +53,9 @@ export function NoticeList({ notices }: { notices: Notices }) {
       {notices.all.value.map(({ id, kind, text }) => (
         <p key={id} class={`notice ${kind}`}>
           <span>{text}</span>
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => notices.close(id)}
-            aria-label="Close this message"
-          >
+          <Button does={() => notices.close(id)} label="Close this message">
             ×
-          </button>
+          </Button>
         </p>
       ))}
     </div>

@@ -5,6 +5,7 @@ import { useLocation } from 'preact-iso/router'
 import { usePage } from '../context.ts'
 import { menu } from '../routes.tsx'
 import { localTime } from '../texts.ts'
+import { Button } from './form.tsx'
 import { NoticeList } from './notices.tsx'
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -28,7 +29,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </a>
         <nav aria-label="Parts of the page">
           {menu
-            .filter(part => !('admin' in part) || session.role === 'admin')
+            .filter(({ isForAdmins }) => !isForAdmins || session.role === 'admin')
             .map(({ path: place, title }) => (
               <a key={place} href={place} aria-current={isWithin(path, place) ? 'page' : undefined}>
                 {title}
@@ -39,9 +40,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <span title={`Signed in with the rights of ${session.role}`}>
             {session.name} ({session.role})
           </span>
-          <button type="button" class="quiet" onClick={() => void notices.of(signOut(), 'Signed out.')}>
-            Sign out
-          </button>
+          <Button does={() => notices.of(signOut(), 'Signed out.')}>Sign out</Button>
         </div>
       </header>
       <ConnectionLine />

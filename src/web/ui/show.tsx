@@ -6,7 +6,7 @@ import { durationText, localTime, utcTime } from '../texts.ts'
 
 /** A time of the server, local with its zone; the title shows it in UTC. */
 export function Time({ at }: { at: string | null | undefined }) {
-  if (at === null || at === undefined) return <span class="none">–</span>
+  if (at === null || at === undefined) return <span class="hint">–</span>
   return (
     <time dateTime={at} title={utcTime(at)}>
       {localTime(at)}
@@ -31,6 +31,8 @@ const marks: Record<Execution['state'], string> = {
   withdrawn: '–',
 }
 
+export const states = Object.keys(marks)
+
 /** A state by its word and its mark: nobody has to tell colours apart. */
 export function State({ of }: { of: Execution['state'] }) {
   return (
@@ -45,17 +47,28 @@ export function Loaded<T>({ of, children }: { of: Shown<T>; children: (data: T) 
   const { data, error } = of
   return (
     <>
-      {error !== undefined && (
-        <p role="alert" class="problem">
-          {error.message}
-        </p>
-      )}
+      <Problem why={error?.message} />
       {data !== undefined ? children(data) : error === undefined && <p class="hint">Asking the server …</p>}
     </>
   )
 }
 
-/** Says that there is nothing, and what to do about it. */
-export function Empty({ children }: { children: ComponentChildren }) {
-  return <div class="empty">{children}</div>
+/** Why something has failed, where it has. */
+export function Problem({ why }: { why: string | undefined }) {
+  if (why === undefined) return null
+  return (
+    <p role="alert" class="problem">
+      {why}
+    </p>
+  )
+}
+
+/** A part of a page, with its heading. */
+export function Section({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  )
 }

@@ -1,21 +1,14 @@
 /* Where somebody signs in. */
 import { useEffect, useState } from 'preact/hooks'
 import type { SignIn } from '../session.ts'
+import { Form } from './form.tsx'
+import { Problem } from './show.tsx'
 
 export function SignInForm({ signIn }: { signIn: SignIn }) {
-  const [isBusy, setBusy] = useState(false)
   const [provider, setProvider] = useState<string>()
   useEffect(() => void signIn.provider().then(setProvider), [signIn])
   const session = signIn.session.value
   const why = session.state === 'out' ? session.why : undefined
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault()
-    const form = event.currentTarget as HTMLFormElement
-    const token = String(new FormData(form).get('token') ?? '').trim()
-    setBusy(true)
-    await signIn.signIn(token)
-    setBusy(false)
-  }
   return (
     <main class="sign-in">
       <h1>runner</h1>
@@ -26,12 +19,8 @@ export function SignInForm({ signIn }: { signIn: SignIn }) {
           </a>
         </p>
       )}
-      <form onSubmit={event => void submit(event)}>
-        {why !== undefined && (
-          <p role="alert" class="problem">
-            {why}
-          </p>
-        )}
+      <Form onSend={fields => signIn.enter({ token: String(fields.get('token')).trim() })}>
+        <Problem why={why} />
         <label for="token">Token</label>
         <input
           id="token"
@@ -42,15 +31,13 @@ export function SignInForm({ signIn }: { signIn: SignIn }) {
           spellcheck={false}
           aria-describedby="token-help"
         />
-        <button type="submit" disabled={isBusy}>
-          Sign in
-        </button>
+        <button type="submit">Sign in</button>
         <p id="token-help" class="hint">
           On the server, <code>runner page</code> prints a link that signs in, good once and for 10 minutes.
           The first start of the server has written a token for administrators into <code>admin.token</code>{' '}
           beside its store. Others are made by <code>runner token create viewer NAME</code>.
         </p>
-      </form>
+      </Form>
     </main>
   )
 }

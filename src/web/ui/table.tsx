@@ -1,26 +1,27 @@
 /* Tables of things, one line for each. */
 import type { ComponentChildren } from 'preact'
 
-/** What a column shows of a thing; `name`: it names the thing, so a screen reader says it with each cell. */
-export interface Column<T> {
-  title: string
-  show: (thing: T) => ComponentChildren
-  is?: 'name' | 'number'
+/** What each column, by its title, shows of a thing. */
+export type Columns<T> = Readonly<Record<string, (thing: T) => ComponentChildren>>
+
+export interface TableOf<T> {
+  columns: Columns<T>
+  /** The title of the column that names the thing, where one does: a screen reader says it with each cell. */
+  names?: string | undefined
 }
 
-interface Shown<T> {
+interface Shown<T> extends TableOf<T> {
   of: readonly T[]
   keyOf: (thing: T) => string | number
-  columns: readonly Column<T>[]
 }
 
-export function Table<T>({ of, keyOf, columns }: Shown<T>) {
+export function Table<T>({ of, keyOf, columns, names }: Shown<T>) {
   return (
     <div class="table">
       <table>
         <thead>
           <tr>
-            {columns.map(({ title }) => (
+            {Object.keys(columns).map(title => (
               <th key={title} scope="col">
                 {title}
               </th>
@@ -30,15 +31,13 @@ export function Table<T>({ of, keyOf, columns }: Shown<T>) {
         <tbody>
           {of.map(thing => (
             <tr key={keyOf(thing)}>
-              {columns.map(({ title, show, is }) =>
-                is === 'name' ? (
+              {Object.entries(columns).map(([title, show]) =>
+                title === names ? (
                   <th key={title} scope="row">
                     {show(thing)}
                   </th>
                 ) : (
-                  <td key={title} class={is}>
-                    {show(thing)}
-                  </td>
+                  <td key={title}>{show(thing)}</td>
                 ),
               )}
             </tr>

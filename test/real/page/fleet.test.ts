@@ -102,7 +102,7 @@ pageTest(t, 'an administrator makes and revokes tokens, and reads who did what',
 
   await page.getByRole('link', { name: 'Audit log' }).click()
   await page.getByLabel('Call').fill('revokeToken')
-  await page.getByRole('button', { name: 'Find' }).click()
+  await page.getByRole('button', { name: 'Filter' }).click()
   await page.getByText('Show it').click()
   t.match(await page.locator('details').textContent(), 'ann')
   t.same(await findings(tab), [])

@@ -36,7 +36,7 @@ pageTest(t, 'a job is found, run, changed, paused and deleted', async (t, browse
   t.equal(await page.locator('.outcomes a').count(), 6)
   t.same(await findings(tab), [])
   await page.getByLabel('Name contains').fill('RE')
-  await page.getByRole('button', { name: 'Search' }).click()
+  await page.getByRole('button', { name: 'Filter' }).click()
   await page.getByRole('link', { name: 'by-hand', exact: true }).waitFor({ state: 'detached' })
   t.equal(new URL(page.url()).search, '?text=RE')
   await page.getByRole('button', { name: 'Run now: report' }).click()
@@ -91,7 +91,7 @@ pageTest(t, 'the calendar has what comes; a viewer cannot pause it', async (t, b
       .waitFor()
     const buttons = await viewer.page.locator('main').getByRole('button').allTextContents()
     t.same(
-      buttons.filter(text => text !== 'Search'),
+      buttons.filter(text => text !== 'Filter'),
       [],
       `${path} has no buttons for a viewer`,
     )
