@@ -4,17 +4,35 @@
  */
 
 const place = 'runner-key'
-const channelName = 'runner-key'
-/** How long another tab may take to answer, in ms. */
+/** How long the page waits for another tab to answer, in ms; an answer that comes later is taken, too. */
 const patience = 400
+
+/** What tabs of one origin say to each other. */
+type Message =
+  | 'wanted'
+  /** For tabs that have none. */
+  | { key: string }
+  /** A tab has signed in, or out. */
+  | { now: string | undefined }
 
 /** The key that calls carry; tabs of one origin give it to each other. */
 export class BrowserKey {
-  readonly #channel = new BroadcastChannel(channelName)
+  /** Called when another tab has signed in or out. */
+  onOther: (isSignedIn: boolean) => void = () => {}
+  readonly #channel = new BroadcastChannel('runner-key')
+  #found: (() => void) | undefined
 
   constructor() {
-    this.#channel.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (data === 'wanted' && this.value !== undefined) this.#channel.postMessage({ key: this.value })
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => {
+      if (data === 'wanted') this.#answer()
+      else if ('now' in data) {
+        this.keep(data.now)
+        this.onOther(data.now !== undefined)
+      } else if (this.value === undefined) {
+        this.keep(data.key)
+        if (this.#found === undefined) this.onOther(true)
+        else this.#found()
+      }
     }
   }
 
@@ -22,26 +40,35 @@ export class BrowserKey {
     return sessionStorage.getItem(place) ?? undefined
   }
 
+  /** Takes the key of a session that this tab has opened, or forgets that of one that is over, in all tabs. */
   set(key: string | undefined): void {
+    this.keep(key)
+    this.#say({ now: key })
+  }
+
+  /** Takes a key that other tabs have or get by themselves. */
+  keep(key: string | undefined): void {
     if (key === undefined) sessionStorage.removeItem(place)
     else sessionStorage.setItem(place, key)
   }
 
-  /** Asks the other tabs, if this one has none; resolves to whether it has one now. */
-  async find(): Promise<boolean> {
-    if (this.value !== undefined) return true
-    const asking = new BroadcastChannel(channelName)
-    const answered = new Promise<void>(resolve => {
-      asking.onmessage = ({ data }: MessageEvent<unknown>) => {
-        if (typeof data !== 'object' || data === null || !('key' in data) || typeof data.key !== 'string')
-          return
-        this.set(data.key)
-        resolve()
-      }
+  /** Asks the other tabs, if this one has none. */
+  async find(): Promise<void> {
+    // Others may have asked while this tab was loading.
+    if (this.value !== undefined) return this.#answer()
+    this.#say('wanted')
+    await new Promise<void>(resolve => {
+      this.#found = resolve
+      setTimeout(resolve, patience)
     })
-    asking.postMessage('wanted')
-    await Promise.race([answered, new Promise(resolve => setTimeout(resolve, patience))])
-    asking.close()
-    return this.value !== undefined
+    this.#found = undefined
+  }
+
+  #answer(): void {
+    if (this.value !== undefined) this.#say({ key: this.value })
+  }
+
+  #say(message: Message): void {
+    this.#channel.postMessage(message)
   }
 }

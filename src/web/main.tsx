@@ -18,6 +18,8 @@ signIn.session.subscribe(({ state }) => {
   if (state === 'in') changes.start(key.value)
 })
 
+changes.onRefused = () => void signIn.look()
+
 const root = document.querySelector('#page')
 if (root === null) throw new Error('index.html has no element for the page')
 render(<Root server={server} changes={changes} signIn={signIn} notices={new Notices()} />, root)

@@ -32,7 +32,8 @@ export function Root({ server, changes, signIn, notices }: Services) {
   if (session.state === 'unknown') return <p class="beginning">Asking the server …</p>
   if (context === undefined) return <SignInForm signIn={signIn} />
   return (
-    <Context.Provider value={context}>
+    // Another session is perhaps another person: nothing that the first one saw stays.
+    <Context.Provider key={context.session.expires_at} value={context}>
       <LocationProvider scope={ofThePage}>
         <Shell>
           <Parts />

@@ -4,20 +4,28 @@ import type { BrowserKey } from './browser-key.ts'
 /** The header that shows that a call comes from a page of this browser session. */
 const keyHeader = 'Runner-Page-Key'
 
+/** A connection may be lost without a word: a call that takes longer, in ms, has failed. */
+const longestCall = 30_000
+
 /** Why a call has failed. */
 export class CallError extends Error {
   /** Of the answer; 0: there was none. */
   readonly status: number
+  /** Of the problem, where the answer has one. */
+  readonly type: string | undefined
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, type?: string) {
     super(message)
     this.status = status
+    this.type = type
   }
 }
 
 export interface CallOptions {
   body?: unknown
   signal?: AbortSignal
+  /** It may take any time. */
+  isLong?: boolean
   headers?: Record<string, string>
 }
 
@@ -35,7 +43,11 @@ export class Server {
   async json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     const answer = await this.raw(method, path, options)
     if (answer.status === 204) return undefined as T
-    return (await answer.json()) as T
+    try {
+      return (await answer.json()) as T
+    } catch (error) {
+      throw unreached(error, options)
+    }
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -43,7 +55,8 @@ export class Server {
   }
 
   /** Makes a call, and resolves to its answer if the call succeeded. */
-  async raw(method: string, path: string, { body, signal, headers }: CallOptions = {}): Promise<Response> {
+  async raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    const { body, signal, isLong = false, headers } = options
     const key = this.#key.value
     let answer: Response
     try {
@@ -56,26 +69,35 @@ export class Server {
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: signal ?? null,
+        signal: AbortSignal.any([
+          ...(signal === undefined ? [] : [signal]),
+          ...(isLong ? [] : [AbortSignal.timeout(longestCall)]),
+        ]),
         redirect: 'error',
       })
     } catch (error) {
-      if (signal?.aborted) throw error
-      throw new CallError(0, 'The server cannot be reached. The page tries again by itself.')
+      throw unreached(error, options)
     }
     if (answer.ok) return answer
     const error = await errorOf(answer)
-    if (answer.status === 401) this.onSignedOut(error.message)
+    if (answer.status === 401 || error.type === 'urn:runner:problem:wrong-page-key')
+      this.onSignedOut(error.message)
     throw error
   }
 }
+
+/** What to reject with where an answer did not come whole; the caller's own end stays what it is. */
+const unreached = (error: unknown, { signal }: CallOptions): unknown =>
+  signal?.aborted ? error : new CallError(0, 'The server cannot be reached. The page tries again by itself.')
 
 async function errorOf(answer: Response): Promise<CallError> {
   const plain = `The server answered with status ${answer.status}.`
   try {
     // An answer of a proxy in between has any form.
-    const { title, detail } = (await answer.json()) as { title?: string; detail?: string }
-    return new CallError(answer.status, detail ?? title ?? plain)
+    const { type, title, detail } = (await answer.json()) as Partial<
+      Record<'type' | 'title' | 'detail', string>
+    >
+    return new CallError(answer.status, detail ?? title ?? plain, type)
   } catch {
     return new CallError(answer.status, plain)
   }

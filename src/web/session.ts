@@ -23,6 +23,10 @@ export class SignIn {
     server.onSignedOut = why => {
       if (this.session.value.state === 'in') this.session.value = { state: 'out', why }
     }
+    key.onOther = isSignedIn => {
+      if (isSignedIn) void this.look()
+      else server.onSignedOut('You have signed out in another tab.')
+    }
   }
 
   /** Takes the code of a printed link, or the session that the browser has already. */
@@ -34,10 +38,16 @@ export class SignIn {
       return this.enter({ code: decodeURIComponent(code) })
     }
     await this.#key.find()
+    return this.look()
+  }
+
+  /** Asks the server who is signed in now. */
+  async look(): Promise<void> {
     try {
       this.#take(await this.#server.get<BrowserSession>(path))
     } catch (error) {
-      this.#out(error, true)
+      // A session that was open and is over is told of by the call itself; any other failure ends none.
+      if (this.session.value.state === 'unknown') this.#out(error, true)
     }
   }
 
@@ -53,7 +63,9 @@ export class SignIn {
   /** Exchanges a token, or the code of a printed link, for a browser session. */
   async enter(body: { token: string } | { code: string }): Promise<void> {
     try {
-      this.#take(await this.#server.json<BrowserSession>('POST', path, { body }))
+      const facts = await this.#server.json<BrowserSession>('POST', path, { body })
+      this.#take(facts)
+      this.#key.set(facts.key ?? undefined)
     } catch (error) {
       this.#out(error, false)
     }
@@ -66,7 +78,7 @@ export class SignIn {
   }
 
   #take(facts: BrowserSession): void {
-    if (facts.key !== null) this.#key.set(facts.key)
+    if (facts.key !== null) this.#key.keep(facts.key)
     this.session.value = { state: 'in', ...facts }
   }
 

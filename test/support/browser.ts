@@ -41,16 +41,21 @@ export class PageBrowser {
     this.server = server
   }
 
-  /** Opens a tab in a profile of its own, which is signed in nowhere. */
-  async tab(options: BrowserContextOptions = {}): Promise<Tab> {
+  /** Opens a tab in a profile of its own, which is signed in nowhere; `script` runs first in every page of the profile. */
+  async tab(options: BrowserContextOptions = {}, script = ''): Promise<Tab> {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
     context.setDefaultTimeout(patience)
+    if (script !== '') await context.addInitScript(script)
     return watched(await context.newPage())
   }
 
   /** Opens a tab that is signed in, by a printed link as `runner page` makes it. */
-  async signedIn(token = this.server.token('admin'), options: BrowserContextOptions = {}): Promise<Tab> {
-    const tab = await this.tab(options)
+  async signedIn(
+    token = this.server.token('admin'),
+    options: BrowserContextOptions = {},
+    script = '',
+  ): Promise<Tab> {
+    const tab = await this.tab(options, script)
     const { json } = await this.server.call('POST', '/v1/browser-codes', { token })
     await tab.page.goto(`${this.server.url}/#code=${json.code}`)
     await tab.page.locator('.shell').waitFor()

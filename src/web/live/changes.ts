@@ -14,6 +14,8 @@ type Listener = { topics: readonly Topic[]; take: (change: Change | undefined) =
 export class Changes {
   readonly connection: Signal<Connection> = signal<Connection>({ state: 'connecting' })
   readonly #listeners = new Set<Listener>()
+  /** Called when the server does not know the browser session any more. */
+  onRefused: () => void = () => {}
   #started: ((key: string | undefined) => void) | undefined
 
   /** Connects, through the one connection that all tabs share. */
@@ -37,6 +39,9 @@ export class Changes {
       case 'lost':
         if (this.connection.value.state !== 'lost')
           this.connection.value = { state: 'lost', since: new Date(), why: message.why }
+        break
+      case 'refused':
+        this.onRefused()
         break
       case 'reset':
         for (const { take } of this.#listeners) take(undefined)

@@ -19,6 +19,8 @@ export type Message =
   | { kind: 'reset' }
   | { kind: 'connected' }
   | { kind: 'lost'; why: string }
+  /** The server does not know the browser session any more; only another start tries again. */
+  | { kind: 'refused' }
 
 /** Seconds to the next try, at first and at most. */
 const firstWait = 1
@@ -55,7 +57,7 @@ export class ChangeStream {
       const began = this.#last
       try {
         await this.#read(over)
-        failures = 0
+        return this.#tell({ kind: 'refused' })
       } catch (error) {
         if (over.aborted) return
         failures = this.#last === began ? failures + 1 : 1
@@ -66,7 +68,7 @@ export class ChangeStream {
     }
   }
 
-  /** Reads one connection to its end. */
+  /** Reads one connection, and rejects at its end; resolves where the server refuses it. */
   async #read(over: AbortSignal): Promise<void> {
     const silence = new AbortController()
     let watchdog = setTimeout(() => silence.abort(), longestSilence)
@@ -79,12 +81,14 @@ export class ChangeStream {
         },
         signal: AbortSignal.any([over, silence.signal]),
       })
+      if (answer.status === 401 || answer.status === 403) return
       if (!answer.ok || answer.body === null) throw new Error(`status ${answer.status}`)
       this.#tell({ kind: 'connected' })
       const parser = createParser({
         onEvent: ({ event, id, data }) => {
+          // Nobody knows what has changed before the first event of all.
+          if (event === 'reset' || this.#last === undefined) this.#tell({ kind: 'reset' })
           if (id !== undefined) this.#last = id
-          if (event === 'reset') this.#tell({ kind: 'reset' })
           const topic = topics.find(known => known === event)
           if (topic === undefined) return
           const { id: subject, namespace = null } = JSON.parse(data) as {

@@ -17,7 +17,7 @@ let key: string | undefined
 let status: Message | undefined
 
 const stream = new ChangeStream(message => {
-  if (message.kind === 'connected' || message.kind === 'lost') status = message
+  if (message.kind !== 'change' && message.kind !== 'reset') status = message
   for (const port of ports) port.postMessage(message)
 })
 
@@ -33,9 +33,9 @@ scope.onconnect = ({ ports: [port] }) => {
         if (ports.size === 0) stream.stop()
       })
       ports.add(port)
-      if (status !== undefined) port.postMessage(status)
+      if (status !== undefined && status.kind !== 'refused') port.postMessage(status)
     }
-    if (ports.size === 1 || data.key !== key) {
+    if (ports.size === 1 || data.key !== key || status?.kind === 'refused') {
       key = data.key
       stream.start(key)
     }

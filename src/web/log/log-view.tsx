@@ -21,7 +21,9 @@ interface Props {
 }
 
 /** Between two looks at a log that grows, in ms. */
-const lookEvery = 1000
+const lookEvery = 300
+/** After a read that has failed, in ms. */
+const retryAfter = 3000
 /** So many pixels before an edge, the next lines are read. */
 const margin = 1500
 
@@ -33,7 +35,9 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const log = useMemo(() => new LogWindow(read), [])
   const box = useRef<HTMLElement>(null)
   const reading = useRef(false)
-  /** Of an `open` that came while something else was read. */
+  /** The timer that repeats a read that has failed. */
+  const failed = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  /** To be done after what is read, or repeated, now. */
   const next = useRef<(() => Promise<unknown>) | undefined>(undefined)
   const following = useRef(at === undefined)
   /** The line that must not move, and where it is; `end`: the last one is kept in sight. */
@@ -45,15 +49,23 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const [top, setTop] = useState(0)
 
   /** Reads, one at a time, and draws what has changed. */
-  const work = async (task: () => Promise<unknown>, isAsked = false) => {
-    if (reading.current && isAsked) next.current = task
-    if (reading.current || over.signal.aborted) return
+  const work = async (task: () => Promise<unknown>, why: 'asked' | 'change' | 'edge') => {
+    if (over.signal.aborted) return
+    if (reading.current || (failed.current !== undefined && why !== 'asked')) {
+      if (why === 'asked') next.current = task
+      else if (why === 'change') next.current ??= task
+      return
+    }
+    clearTimeout(failed.current)
+    failed.current = undefined
     reading.current = true
     try {
       await task()
       setProblem(undefined)
     } catch (error) {
-      if (!over.signal.aborted) setProblem((error as Error).message)
+      if (over.signal.aborted) return
+      setProblem((error as Error).message)
+      failed.current = setTimeout(() => void work(task, 'asked'), retryAfter)
     } finally {
       reading.current = false
     }
@@ -62,8 +74,9 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     if (current !== null) anchor.current ??= firstSeen(current)
     drawn(count => count + 1)
     const waiting = next.current
+    if (waiting === undefined || failed.current !== undefined) return
     next.current = undefined
-    if (waiting !== undefined) void work(waiting, true)
+    void work(waiting, 'asked')
   }
   const follow = (isWanted: boolean) => {
     following.current = isWanted
@@ -74,7 +87,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       await log.open(place)
       anchor.current = place === 'end' ? 'end' : { at: place, top: 60 }
       follow(place === 'end')
-    }, true)
+    }, 'asked')
 
   useEffect(() => () => over.abort(), [])
   useEffect(() => {
@@ -90,22 +103,25 @@ export function LogView({ id, isGrowing, length, at }: Props) {
 
   useEffect(() => {
     const look = () => {
+      timer = undefined
       if (document.hidden) return
       void work(async () => {
         if (following.current) while (await log.after());
         else await log.look()
         if (following.current) anchor.current = 'end'
-      })
+      }, 'change')
     }
+    let timer: ReturnType<typeof setTimeout> | undefined
     look()
     if (!isGrowing) return
-    const timer = setInterval(look, lookEvery)
     const unsubscribe = changes.on(['execution'], change => {
-      if (change === undefined || change.id === id) look()
+      if (change === undefined || change.id === id) timer ??= setTimeout(look, lookEvery)
     })
+    document.addEventListener('visibilitychange', look)
     return () => {
-      clearInterval(timer)
+      clearTimeout(timer)
       unsubscribe()
+      document.removeEventListener('visibilitychange', look)
     }
   }, [isGrowing, length])
 
@@ -127,8 +143,8 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     const { current } = box
     if (current === null || log.lines.length === 0) return
     const below = current.scrollHeight - current.scrollTop - current.clientHeight
-    if (current.scrollTop < margin && log.start > 0) void work(() => log.before())
-    else if (below < margin && !log.isAtEnd) void work(() => log.after())
+    if (current.scrollTop < margin && log.start > 0) void work(() => log.before(), 'edge')
+    else if (below < margin && !log.isAtEnd) void work(() => log.after(), 'edge')
   }
   const onScroll = () => {
     const { current } = box

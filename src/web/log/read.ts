@@ -24,7 +24,7 @@ export const rangesOf =
 
 /** Saves the whole log as a file: a link could not carry the key of the browser session. */
 export async function download(server: Server, id: string): Promise<void> {
-  const answer = await server.raw('GET', pathOf(id), { headers: { accept: 'text/plain' } })
+  const answer = await server.raw('GET', pathOf(id), { headers: { accept: 'text/plain' }, isLong: true })
   const link = document.createElement('a')
   // The browser keeps a large blob on disk.
   link.href = URL.createObjectURL(await answer.blob())
