@@ -24,9 +24,17 @@ const clock = { wall: Date.UTC(2026, 9, 20, 0, 0, 30), monotonic: 0 }
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 
 const settings = {
-  ...{ lease_seconds: 60, confirm_within_seconds: 30, late_result_seconds: 3600, ping_interval_seconds: 15 },
-  ...{ reserve_wait_seconds: 30, log_limit: 1e9, retention_days: 0, credentials_days: 0, audit_days: 0 },
-  ...{ max_output_bytes: 1e6, targets: [] },
+  lease_seconds: 60,
+  confirm_within_seconds: 30,
+  late_result_seconds: 3600,
+  ping_interval_seconds: 15,
+  reserve_wait_seconds: 30,
+  log_limit: 1e9,
+  retention_days: 0,
+  credentials_days: 0,
+  audit_days: 0,
+  max_output_bytes: 1e6,
+  targets: [],
 }
 
 async function open(database: string): Promise<{ store: Store; ctx: Context }> {
@@ -161,8 +169,13 @@ try {
   for (const database of databases) rows.push(await measure(database))
   const table = [
     [
-      ...['store', '1,000 fires ÷ 1,000 submits', 'heap of 100,000'],
-      ...['start with none', 'start with 100,000', 'after a day away', 'until all are caught up'],
+      'store',
+      '1,000 fires ÷ 1,000 submits',
+      'heap of 100,000',
+      'start with none',
+      'start with 100,000',
+      'after a day away',
+      'until all are caught up',
     ],
     Array.from({ length: 7 }, () => '---'),
     ...rows,

@@ -223,7 +223,13 @@ const bundle = (
     plugins: [
       compiledSections,
       compiledAnswers(answersTo),
-      ...[commandBundles, noSubprograms, lightUndici, localEngine, plainCalls, lateWidths, lateProviders],
+      commandBundles,
+      noSubprograms,
+      lightUndici,
+      localEngine,
+      plainCalls,
+      lateWidths,
+      lateProviders,
     ],
   })
 

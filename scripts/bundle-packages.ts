@@ -17,8 +17,18 @@ const folder = resolve('.tap/bundles/node_modules/@tapjs')
  * as they are, for Node.js strips the types.
  */
 const unused = [
-  ...['after-each', 'before', 'before-each', 'chdir', 'filter', 'intercept', 'mock', 'node-serialize'],
-  ...['snapshot', 'stdin', 'typescript', 'worker'],
+  'after-each',
+  'before',
+  'before-each',
+  'chdir',
+  'filter',
+  'intercept',
+  'mock',
+  'node-serialize',
+  'snapshot',
+  'stdin',
+  'typescript',
+  'worker',
 ]
 const fewerPlugins: Plugin = {
   name: 'fewer-plugins',

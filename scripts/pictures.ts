@@ -50,8 +50,18 @@ class Screen {
 }
 
 const colours: Record<string, string> = {
-  ...{ 30: '#073642', 31: '#ff6b68', 32: '#7bd88f', 33: '#f5c451', 34: '#6cb6ff', 35: '#d2a8ff' },
-  ...{ 36: '#67d4e0', 37: '#d7dde4', 90: '#8b949e', 91: '#ff8f8c', 92: '#a5e8b3', 93: '#ffd97a' },
+  30: '#073642',
+  31: '#ff6b68',
+  32: '#7bd88f',
+  33: '#f5c451',
+  34: '#6cb6ff',
+  35: '#d2a8ff',
+  36: '#67d4e0',
+  37: '#d7dde4',
+  90: '#8b949e',
+  91: '#ff8f8c',
+  92: '#a5e8b3',
+  93: '#ffd97a',
 }
 
 /** A screen as a picture, without the empty rows at its end. */

@@ -46,7 +46,9 @@ export function sbomOf(packages: readonly BundledPackage[]): Sbom {
     license: string
   }
   return {
-    ...{ bomFormat: 'CycloneDX', specVersion: '1.6', version: 1 },
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
     metadata: {
       component: { type: 'application', 'bom-ref': name, name, version, licenses: licensesOf(license) },
     },
@@ -62,7 +64,11 @@ export function sbomOf(packages: readonly BundledPackage[]): Sbom {
 function componentOf(path: string, name: string, { version, license, integrity }: Locked): Component {
   const content = integrity && Buffer.from(integrity.replace(/^sha512-/, ''), 'base64').toString('hex')
   return {
-    ...{ type: 'library', 'bom-ref': path, name, version, purl: purlOf(name, version) },
+    type: 'library',
+    'bom-ref': path,
+    name,
+    version,
+    purl: purlOf(name, version),
     ...(license === undefined ? {} : { licenses: licensesOf(license) }),
     // Of the archive in the registry.
     ...(content ? { hashes: [{ alg: 'SHA-512', content }] } : {}),
@@ -89,13 +95,19 @@ function withRuntime(sbom: Sbom, name: string): Sbom {
     (part): part is [string, string] => !interfaces.includes(part[0]) && !!part[1],
   )
   const runtime: Component = {
-    ...{ type: 'platform', 'bom-ref': `runtime/${name}`, name: 'node', version: entry.version },
+    type: 'platform',
+    'bom-ref': `runtime/${name}`,
+    name: 'node',
+    version: entry.version,
     purl: `pkg:generic/node@${entry.version}`,
     licenses: licensesOf('MIT'),
     // Of /usr/lib/runner/lib/node.
     hashes: [{ alg: 'SHA-256', content }],
     components: parts.map(([part, version]) => ({
-      ...{ type: 'library', 'bom-ref': `runtime/${name}/${part}`, name: part, version },
+      type: 'library',
+      'bom-ref': `runtime/${name}/${part}`,
+      name: part,
+      version,
     })),
   }
   return { ...sbom, components: [...sbom.components, runtime] }

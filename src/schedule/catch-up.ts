@@ -99,8 +99,11 @@ class RangeList {
       if (count === mostWalked) {
         const to = lastBetween(this.#plan, one.at, until)?.at
         this.#ranges.push({
-          ...{ reason: restReason, from: one.at, to: to ?? one.at },
-          ...{ count: to === undefined ? 1 : 2, more: true },
+          reason: restReason,
+          from: one.at,
+          to: to ?? one.at,
+          count: to === undefined ? 1 : 2,
+          more: true,
         })
         return
       }

@@ -122,7 +122,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const auditExport =
     options.passOnAudit &&
     new AuditExport({
-      ...{ store, clock, passOn: options.passOnAudit, failed: failed('passing the audit log on') },
+      store,
+      clock,
+      passOn: options.passOnAudit,
+      failed: failed('passing the audit log on'),
       tell: problem =>
         problem === undefined
           ? log('info', 'the audit log is passed on again')
@@ -131,7 +134,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const deliver = makeDeliver(clock, options.notifyPrivate)
   const targets = new Map(options.targets.map(target => [target.name, target]))
   const outbox = new Outbox({
-    ...{ store, context, targets, deliver, clock, log },
+    store,
+    context,
+    targets,
+    deliver,
+    clock,
+    log,
     count: metrics.notified,
     failed: failed('sending notifications'),
   })

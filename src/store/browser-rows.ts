@@ -47,7 +47,13 @@ export interface BrowserSessionRow {
 }
 
 export const browserSessionNeeds = [
-  ...['id', 'hash', 'key_hash', 'created_at', 'watched_at', 'used_at', 'used_watched_at'],
+  'id',
+  'hash',
+  'key_hash',
+  'created_at',
+  'watched_at',
+  'used_at',
+  'used_watched_at',
 ] as (keyof BrowserSessionRow)[]
 export const emptyBrowserSession: Pick<BrowserSessionRow, 'token_id' | 'user' | 'secure'> = {
   token_id: null,

@@ -97,13 +97,32 @@ export const topicChange = (topic: Topic): Change | undefined =>
   topic.about === 'schedules' ? { topic: 'schedule', id: null, namespace: topic.namespace } : undefined
 
 const executionFields = [
-  ...['state', 'waits', 'runner_id', 'started_at', 'finished_at', 'abort_at', 'error_message', 'late_at'],
+  'state',
+  'waits',
+  'runner_id',
+  'started_at',
+  'finished_at',
+  'abort_at',
+  'error_message',
+  'late_at',
   'attempt',
 ] as const satisfies readonly (keyof ExecutionRow)[]
 const runnerFields = [
-  ...['name', 'version', 'said', 'set', 'host', 'session', 'state', 'back_until', 'unable_because'],
+  'name',
+  'version',
+  'said',
+  'set',
+  'host',
+  'session',
+  'state',
+  'back_until',
+  'unable_because',
   // The sweep has looked at it: it is not connected any more, or healthy again.
-  ...['executors', 'unhealthy_until', 'looked_at', 'deleted_at', 'credentials_until'],
+  'executors',
+  'unhealthy_until',
+  'looked_at',
+  'deleted_at',
+  'credentials_until',
 ] as const satisfies readonly (keyof RunnerRow)[]
 
 function hasChanged<Row extends object>(

@@ -104,7 +104,9 @@ export async function copyLogs(
 
 const placeColumns = ['log_id', 'start', 'size', 'hash'].map(name => ({ name }))
 const placeOf = ({ id, start, bytes }: LogPiece): SqlRow => ({
-  ...{ log_id: id, start, size: bytes.length },
+  log_id: id,
+  start,
+  size: bytes.length,
   hash: hash('sha256', bytes),
 })
 

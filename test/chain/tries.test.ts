@@ -45,10 +45,17 @@ rigTest(
     const run = await rig.finish()
     t.equal(run.status, 0)
     t.same(numbered(run), [
-      ...['1-a 1', '2-b 1'],
-      ...['1-a 2', '2-b 2', '3-c 2'],
-      ...['1-a 3', '2-b 3', '3-c 3'],
-      ...['1-a 4', '2-b 4', '3-c 4'],
+      '1-a 1',
+      '2-b 1',
+      '1-a 2',
+      '2-b 2',
+      '3-c 2',
+      '1-a 3',
+      '2-b 3',
+      '3-c 3',
+      '1-a 4',
+      '2-b 4',
+      '3-c 4',
     ])
     t.match(run.all('chain:waiting'), [
       { task: '2-b', next_task: '1-a', try_num: 2, max_tries: 5 },

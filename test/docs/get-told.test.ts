@@ -16,7 +16,9 @@ serverTest(
     const runner = await server.runner({ name: 'build-3' })
     await using _ = runner.alive()
     const ended = {
-      ...{ outcome: 'failed', exit_code: 2, reason: 'exit-status' },
+      outcome: 'failed',
+      exit_code: 2,
+      reason: 'exit-status',
       error_message: 'it ended with exit status 2',
     }
     const shell = new RigShell(server.rig, {

@@ -43,8 +43,12 @@ t.test('each link between documents leads to a file that is there, and to a head
 
 t.test('each path of a document in sources, messages, units and pages is there', async t => {
   const files = globSync([
-    ...['*.{md,cfg,json}', '.ci/*', '{bench,bin,completions,man,systemd,tasks.d}/*', 'debian/**/*'],
-    ...['docs/**/*.md', '{deploy,scripts,src,test}/**/*.{ts,sh,md,json,service,yml}'],
+    '*.{md,cfg,json}',
+    '.ci/*',
+    '{bench,bin,completions,man,systemd,tasks.d}/*',
+    'debian/**/*',
+    'docs/**/*.md',
+    '{deploy,scripts,src,test}/**/*.{ts,sh,md,json,service,yml}',
   ])
   let paths = 0
   for (const file of files) {

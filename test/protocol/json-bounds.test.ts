@@ -25,8 +25,12 @@ t.test('levels and values are counted as they are, whatever stands in strings', 
   const { value } = fc.letrec(tie => ({
     value: fc.oneof(
       { depthSize: 'medium' },
-      ...[text, fc.integer(), fc.boolean(), fc.constant(null)],
-      ...[fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(text, tie('value'), { maxKeys: 4 })],
+      text,
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(text, tie('value'), { maxKeys: 4 }),
     ),
   }))
   fc.assert(

@@ -266,7 +266,7 @@ await packageTest(
     const elsewhere = join(dir, 'elsewhere')
     mkdirSync(elsewhere)
     const on = (bin: string) => ({
-      ...{ cwd: elsewhere },
+      cwd: elsewhere,
       env: { ...plainEnvironment([bin, path].join(delimiter)), npm_config_cache: join(dir, 'cache') },
     })
     const oldest = on(await otherNode(oldestNode))

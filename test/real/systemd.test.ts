@@ -291,7 +291,9 @@ network = none
       writeFileSync(join(exchangeDir!, 'go'), '')
       await sh(`until runner show ${id} --json | grep -q '"state": *"failed"'; do sleep 0.2; done`)
       t.match(JSON.parse(await sh(`runner show ${id} --json`)), {
-        ...{ exit_code: 3, attempt: 1, output: 'began\nwent on\n' },
+        exit_code: 3,
+        attempt: 1,
+        output: 'began\nwent on\n',
         log: { complete: true },
       })
       t.match(
@@ -312,7 +314,9 @@ network = none
     t.same(globSync(join(machine.engine.directory, 'work', '*')), [], 'nothing is left of its containers')
     await sh('dpkg -i /root/runner.deb; systemctl start runner-server')
     t.match(JSON.parse(await sh(`runner show ${id} --json`)), {
-      ...{ state: 'aborted', output: 'began\ngraceful\n', log: { complete: true } },
+      state: 'aborted',
+      output: 'began\ngraceful\n',
+      log: { complete: true },
     })
     await sh('systemctl stop runner-server; rm -r /etc/systemd/system/runner-attach.service.d')
   })

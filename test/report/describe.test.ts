@@ -26,7 +26,12 @@ t.test('an end is described by what says most about it', async t => {
 t.test('processes that outlived SIGKILL are named, also when quiet', async t => {
   const lines = describe(
     {
-      ...{ event: 'try:ended', task: 'a', name: 'a', kind: 'task', try_num: 1, outcome: 'RETRY' },
+      event: 'try:ended',
+      task: 'a',
+      name: 'a',
+      kind: 'task',
+      try_num: 1,
+      outcome: 'RETRY',
       failure: { reason: 'not-ended', message: 'SIGKILL did not end 7 (dd)' },
       killed: [{ pid: 7, command: 'dd' }],
       survivors: [{ pid: 7, command: 'dd' }],

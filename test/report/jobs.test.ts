@@ -4,11 +4,19 @@ import type { ScheduleView } from '../../src/protocol/messages/schedules.ts'
 import { jobsText } from '../../src/report/jobs.ts'
 
 const job = (name: string, more: Partial<Job> = {}): Job => ({
-  ...{ name, namespace: 'default', image: 'img', command: ['make', 'dist'], ...more },
+  name,
+  namespace: 'default',
+  image: 'img',
+  command: ['make', 'dist'],
+  ...more,
 })
 
 const view = (job: string, more: Partial<ScheduleView> = {}): ScheduleView => ({
-  ...{ job, namespace: 'default', text: '30 2 * * * Europe/Berlin', enabled: true, paused_at: null },
+  job,
+  namespace: 'default',
+  text: '30 2 * * * Europe/Berlin',
+  enabled: true,
+  paused_at: null,
   schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' },
   scheduled_for: '2026-12-01T01:30:00.000Z',
   due_at: '2026-12-01T01:30:00.000Z',

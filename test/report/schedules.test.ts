@@ -5,7 +5,11 @@ import { byNextTime, missedText, nextText, nextTimesText, schedulesText } from '
 const now = new Date('2026-11-30T19:00:00Z')
 
 const view = (job: string, more: Partial<ScheduleView> = {}): ScheduleView => ({
-  ...{ job, namespace: 'default', text: '30 2 * * * Europe/Berlin', enabled: true, paused_at: null },
+  job,
+  namespace: 'default',
+  text: '30 2 * * * Europe/Berlin',
+  enabled: true,
+  paused_at: null,
   schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' },
   scheduled_for: '2026-12-01T01:30:00.000Z',
   due_at: '2026-12-01T01:30:00.000Z',
@@ -73,8 +77,13 @@ Sun 25 Oct 2026 02:30  Sun 25 Oct 2026 00:30  in 2 h
 
 t.test('what was not fired is told with the reason', t => {
   const missed = {
-    ...{ id: '1', job: 'nightly', namespace: 'default', reason: 'outage' as const, count: 1 },
-    ...{ from: '2026-11-29T01:30:00.000Z', to: '2026-11-29T01:30:00.000Z' },
+    id: '1',
+    job: 'nightly',
+    namespace: 'default',
+    reason: 'outage' as const,
+    count: 1,
+    from: '2026-11-29T01:30:00.000Z',
+    to: '2026-11-29T01:30:00.000Z',
   }
   const many = { ...missed, job: 'ticks', count: 100_000, more: true, to: '2026-11-30T01:30:00.000Z' }
   const newer = { ...missed, reason: 'full-moon' as 'outage' }

@@ -142,8 +142,16 @@ export async function auditConformance(test: StoreTest): Promise<void> {
     store,
   }) => {
     const whole = facts({
-      ...{ token_id: 'id', token_name: 'ci', token_kind: 'admin', address: '::1', namespace: 'prod' },
-      ...{ object: 'x', reason: 'no', request_id: 'r', before: { a: null }, after: [0] },
+      token_id: 'id',
+      token_name: 'ci',
+      token_kind: 'admin',
+      address: '::1',
+      namespace: 'prod',
+      object: 'x',
+      reason: 'no',
+      request_id: 'r',
+      before: { a: null },
+      after: [0],
     })
     await store.write(async tx => {
       tx.audit(whole)

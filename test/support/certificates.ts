@@ -34,18 +34,22 @@ export class Authority {
     writeFileSync(path('names'), `subjectAltName=${names}\n`)
     const request = this.#make(name, ['-subj', `/CN=${name}`])
     this.#openssl([
-      ...[
-        'ca',
-        '-batch',
-        '-notext',
-        '-config',
-        path('ca.cnf'),
-        '-extfile',
-        path('names'),
-        ...times[validity],
-      ],
-      ...['-cert', this.ca.certFile, '-keyfile', this.ca.keyFile],
-      ...['-in', request.certFile, '-out', request.certFile],
+      'ca',
+      '-batch',
+      '-notext',
+      '-config',
+      path('ca.cnf'),
+      '-extfile',
+      path('names'),
+      ...times[validity],
+      '-cert',
+      this.ca.certFile,
+      '-keyfile',
+      this.ca.keyFile,
+      '-in',
+      request.certFile,
+      '-out',
+      request.certFile,
     ])
     return { ...request, cert: readFileSync(request.certFile) }
   }

@@ -87,7 +87,8 @@ export class EngineRig implements AsyncDisposable {
       workDir: this.workDir,
       runnerId: this.runnerId,
       busybox: this.#busybox,
-      ...{ processors: this.facts.processors, disk: this.facts },
+      processors: this.facts.processors,
+      disk: this.facts,
       edges,
     }
   }
@@ -141,10 +142,18 @@ export class EngineRig implements AsyncDisposable {
   /** A job with all that it needs. */
   job(image: string, job: Partial<AssignedJob>): AssignedJob {
     return {
-      ...{ execution_id: randomUUID(), kind: job.input === undefined ? 'command' : 'plugin', image },
-      ...{ runner_group: 'default', env: {}, secret_env: {}, secrets: [], release_url: 'http://release' },
+      execution_id: randomUUID(),
+      kind: job.input === undefined ? 'command' : 'plugin',
+      image,
+      runner_group: 'default',
+      env: {},
+      secret_env: {},
+      secrets: [],
+      release_url: 'http://release',
       session_key: job.input === undefined ? '' : randomBytes(32).toString('base64'),
-      ...{ max_time_seconds: 60, abort_timeout_seconds: 5, max_output_bytes: 1_000_000 },
+      max_time_seconds: 60,
+      abort_timeout_seconds: 5,
+      max_output_bytes: 1_000_000,
       ...job,
     }
   }
@@ -264,7 +273,11 @@ export function taskInput(type: string, inputs: Record<string, string>, secrets 
   const property =
     (password: boolean) =>
     ([name, value]: [string, unknown]) => ({
-      ...{ name, kind: 'STRING', category: 'input' as const, password, value },
+      name,
+      kind: 'STRING',
+      category: 'input' as const,
+      password,
+      value,
     })
   return {
     release: { id: 'Release1', automatedTaskAsUser: { username: 'me', password: 'run-as-password' } },

@@ -10,5 +10,8 @@ export const faketime: Component = {
 
 /** The clock of a process that is started with these variables: a time in UTC, from which it goes on. */
 export const clockFrom = (at: string): Record<string, string> => ({
-  ...{ LD_PRELOAD: fakeClockLibrary ?? '', FAKETIME: `@${at}`, FAKETIME_DONT_FAKE_MONOTONIC: '1', TZ: 'UTC' },
+  LD_PRELOAD: fakeClockLibrary ?? '',
+  FAKETIME: `@${at}`,
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  TZ: 'UTC',
 })

@@ -28,9 +28,19 @@ export class FakeJobRig {
   execution(command: string[], job: Partial<AssignedJob> = {}): SpooledExecution {
     return this.spool.add(
       {
-        ...{ execution_id: randomUUID(), kind: 'command', image: 'box', runner_group: 'default', command },
-        ...{ env: {}, secret_env: {}, secrets: [], session_key: '', release_url: 'http://release' },
-        ...{ max_time_seconds: 0, abort_timeout_seconds: 5, max_output_bytes: 1000 },
+        execution_id: randomUUID(),
+        kind: 'command',
+        image: 'box',
+        runner_group: 'default',
+        command,
+        env: {},
+        secret_env: {},
+        secrets: [],
+        session_key: '',
+        release_url: 'http://release',
+        max_time_seconds: 0,
+        abort_timeout_seconds: 5,
+        max_output_bytes: 1000,
         ...job,
       },
       { lease_id: randomUUID(), job_name: null },

@@ -6,9 +6,16 @@ import type { Registration } from '../../src/protocol/messages/registration.ts'
 import { seal, sealFor } from '../../src/protocol/seal.ts'
 
 export const settings = {
-  ...{ enabled: true, capacity: 4, eviction_time_seconds: 60, abort_timeout_seconds: 30 },
-  ...{ ping_interval_seconds: 10, reserve_wait_seconds: 50, confirm_within_seconds: 30, lease_seconds: 3 },
-  ...{ late_result_seconds: 86_400, max_output_bytes: 1_000_000 },
+  enabled: true,
+  capacity: 4,
+  eviction_time_seconds: 60,
+  abort_timeout_seconds: 30,
+  ping_interval_seconds: 10,
+  reserve_wait_seconds: 50,
+  confirm_within_seconds: 30,
+  lease_seconds: 3,
+  late_result_seconds: 86_400,
+  max_output_bytes: 1_000_000,
 }
 
 /** A call that was made to it. */
@@ -85,9 +92,19 @@ export class HostileServer implements AsyncDisposable {
   reservation(more: object = {}): Record<string, unknown> {
     const [execution_id, lease_id] = [uuid(), uuid()]
     return {
-      ...{ execution_id, lease_id, kind: 'script', job_name: null, group: execution_id, attempt: 1 },
-      ...{ image: 'box', command: ['true'], input: null, secret_values: null },
-      ...{ abort_timeout_seconds: 1, confirm_within_seconds: 30, ...more },
+      execution_id,
+      lease_id,
+      kind: 'script',
+      job_name: null,
+      group: execution_id,
+      attempt: 1,
+      image: 'box',
+      command: ['true'],
+      input: null,
+      secret_values: null,
+      abort_timeout_seconds: 1,
+      confirm_within_seconds: 30,
+      ...more,
     }
   }
 
@@ -135,7 +152,10 @@ export class HostileServer implements AsyncDisposable {
   registered({ uuid, public_key }: Registration): Record<string, unknown> {
     const credentials = { token: 'rnr_runner_x', data_key: this.dataKey.toString('base64') }
     return {
-      ...{ runner_id: uuid, session: 1, created_at: '2026-01-01T00:00:00.000Z', settings: this.settings },
+      runner_id: uuid,
+      session: 1,
+      created_at: '2026-01-01T00:00:00.000Z',
+      settings: this.settings,
       credentials: sealFor(public_key, JSON.stringify(credentials)),
     }
   }

@@ -55,7 +55,10 @@ export class Movable {
       path: null,
     }
     const moved = await moveStore({
-      ...{ file: this.file, keyFile: this.keyFile, to, edges },
+      file: this.file,
+      keyFile: this.keyFile,
+      to,
+      edges,
       factsOf: () => ({ ...facts, ...none, namespace: null, status: null, reason: null, request_id: null }),
       tell: () => {},
       ...more,
@@ -124,8 +127,12 @@ export async function fill({ store, keys }: OpenedStore, count: number): Promise
     tx.putBucket({ key: 'ünï', value: '{}' })
     const notice = {
       ...emptyNotice,
-      ...{ target: 'ünï', event: 'late' as const, body: '{}', state: 'waiting' as const },
-      ...{ created_at: 1, give_up_at: 1e13 },
+      target: 'ünï',
+      event: 'late' as const,
+      body: '{}',
+      state: 'waiting' as const,
+      created_at: 1,
+      give_up_at: 1e13,
     }
     for (let n = 0; n < 3; n++)
       tx.putNotice({ ...notice, id: testId(2001 + n), next_at: n === 0 ? null : 1e12 + n / 3 })

@@ -18,7 +18,10 @@ export const taken: Sent = ok(null)
 export const refused: Sent = notTaken('it says no')
 
 const target = (name: string): Target => ({
-  ...{ name, type: 'webhook', url: 'http://127.0.0.1/', namespaces: undefined },
+  name,
+  type: 'webhook',
+  url: 'http://127.0.0.1/',
+  namespaces: undefined,
 })
 
 /** The part of a server that sends; a new one is a new process. */

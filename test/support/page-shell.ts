@@ -66,8 +66,13 @@ export class RigShell implements PageShell {
     this.#env = { PATH: `${bin}:${process.env.PATH}`, ...env }
     const stdio = ['pipe', 'pipe', 'pipe'] as const
     this.#shell = rig.start(['-c', loop], {
-      ...{ program: 'bash', before: this.#before, env: this.#env, cwd: this.#dir },
-      ...{ lasting: true, stdio: [...stdio], ...this.#timeout },
+      program: 'bash',
+      before: this.#before,
+      env: this.#env,
+      cwd: this.#dir,
+      lasting: true,
+      stdio: [...stdio],
+      ...this.#timeout,
     })
   }
 

@@ -145,7 +145,12 @@ export class PostgresServer implements AsyncDisposable {
     const options = [`unix_socket_directories=${this.#dir}`, ...settings].map(setting => `-c ${setting}`)
     const log = ['-l', join(this.#dir, 'log')]
     await this.#runWith(env, 'pg_ctl', [
-      ...['-w', '-D', this.#data, ...log, '-o', `-p ${this.port} ${options.join(' ')}`],
+      '-w',
+      '-D',
+      this.#data,
+      ...log,
+      '-o',
+      `-p ${this.port} ${options.join(' ')}`,
       'start',
     ])
   }
@@ -195,7 +200,12 @@ export class PostgresServer implements AsyncDisposable {
     const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`)
     const [first, ...words] = [
       ...(this.disk?.before ?? []),
-      ...['setpriv', ...user, 'env', ...variables, postgresProgram(name), ...args],
+      'setpriv',
+      ...user,
+      'env',
+      ...variables,
+      postgresProgram(name),
+      ...args,
     ]
     await command(first!, words)
   }

@@ -298,9 +298,15 @@ export class TestRunner {
     const now = new Date().toISOString()
     const body = {
       lease_id,
-      ...{ outcome: 'succeeded', exit_code: 0, reason: null, error_message: null, output: null },
-      ...{ started_at: now, finished_at: now },
-      ...{ log_length: 0, log_sha256: emptySha256 },
+      outcome: 'succeeded',
+      exit_code: 0,
+      reason: null,
+      error_message: null,
+      output: null,
+      started_at: now,
+      finished_at: now,
+      log_length: 0,
+      log_sha256: emptySha256,
       ...given,
     }
     return this.call('PUT', `/v1/executions/${execution_id}/result`, { body })

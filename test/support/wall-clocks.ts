@@ -8,9 +8,19 @@ const minute = 60_000
 const hour = 60 * minute
 
 export const zones = [
-  ...['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/Sao_Paulo'],
-  ...['Asia/Kathmandu', 'Africa/Casablanca', 'Pacific/Apia', 'America/Havana', 'Asia/Tehran'],
-  ...['Europe/Dublin', 'Antarctica/Troll', 'Pacific/Chatham'],
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'Australia/Lord_Howe',
+  'America/Sao_Paulo',
+  'Asia/Kathmandu',
+  'Africa/Casablanca',
+  'Pacific/Apia',
+  'America/Havana',
+  'Asia/Tehran',
+  'Europe/Dublin',
+  'Antarctica/Troll',
+  'Pacific/Chatham',
 ]
 
 /** A minute on the clocks of a wall. */
@@ -182,8 +192,12 @@ export class WallClocks {
   /** When a pattern is due from `begin` to before `end`, in this order, by the rules. */
   fires({ fields }: DrawnPattern, { gap, overlap }: DrawnRules): number[] {
     const [seconds, minutes, hours, days, months, weekdays] = fields as [
-      ...[DrawnField, DrawnField, DrawnField],
-      ...[DrawnField, DrawnField, DrawnField],
+      DrawnField,
+      DrawnField,
+      DrawnField,
+      DrawnField,
+      DrawnField,
+      DrawnField,
     ]
     const isFixed = ![seconds, minutes, hours].some(({ text }) => /[*/]/.test(text))
     const milliseconds = Array.from({ length: 60 }, (_, n) => n).filter(n =>

@@ -15,8 +15,20 @@ import {
 const hostile = [
   ...Array.from({ length: 0x20 }, (_, code) => code),
   ...Array.from({ length: 0x21 }, (_, index) => 0x7f + index),
-  ...[0x61c, 0x200e, 0x200f, 0x2028, 0x2029],
-  ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069],
+  0x61c,
+  0x200e,
+  0x200f,
+  0x2028,
+  0x2029,
+  0x202a,
+  0x202b,
+  0x202c,
+  0x202d,
+  0x202e,
+  0x2066,
+  0x2067,
+  0x2068,
+  0x2069,
 ].map(code => String.fromCharCode(code))
 const isHostile = (text: string, allowed: string) =>
   hostile.some(character => !allowed.includes(character) && text.includes(character))

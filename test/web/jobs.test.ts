@@ -34,9 +34,17 @@ t.test('the progress of a run is known where its usual duration is', async t => 
 })
 
 const schedule = (job: string, times: Date[], more = false): ScheduleView => ({
-  ...{ job, namespace: 'default', schedule: null, text: '', enabled: true, paused_at: null },
-  ...{ scheduled_for: null, due_at: null, last_scheduled_for: null },
-  ...{ times: times.map(time => time.toISOString()), more },
+  job,
+  namespace: 'default',
+  schedule: null,
+  text: '',
+  enabled: true,
+  paused_at: null,
+  scheduled_for: null,
+  due_at: null,
+  last_scheduled_for: null,
+  times: times.map(time => time.toISOString()),
+  more,
 })
 
 t.test('the calendar has what starts at each hour of seven local days', async t => {

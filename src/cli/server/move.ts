@@ -42,7 +42,9 @@ export async function move(options: Options, env: NodeJS.ProcessEnv): Promise<nu
   if (options.undo) return undo(source, options, env)
   const progress = progressLine(!options.quiet)
   const done = await moveStore({
-    ...{ ...source, keyFile, to: to.value },
+    ...source,
+    keyFile,
+    to: to.value,
     factsOf: ends => factsOfMove(ends, env),
     tell: how => progress.show(progressText(how), false),
   })

@@ -151,7 +151,11 @@ type Sessional = 'commands' | 'reserve' | 'confirm' | 'heartbeat' | 'appendLog' 
 
 /** The fields of messages that release 0.1.0 does not know. */
 const newFields = [
-  ...['host', 'features', 'unable_because', 'image_digests', 'image_digest'],
+  'host',
+  'features',
+  'unable_because',
+  'image_digests',
+  'image_digest',
   ...serverFeatures,
 ] as const
 
@@ -245,8 +249,12 @@ export class ServerApi implements AsyncDisposable {
         ? undefined
         : this.#clock.monotonic() + Math.max(1, credentials_seconds * renewAfter)
     this.#signed = {
-      ...{ runner_id, session, token: own, data_key: Buffer.from(data_key, 'base64') },
-      ...{ renewAt, features },
+      runner_id,
+      session,
+      token: own,
+      data_key: Buffer.from(data_key, 'base64'),
+      renewAt,
+      features,
     }
     return ok({ signed: this.#signed, settings, refused })
   }

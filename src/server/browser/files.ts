@@ -69,7 +69,8 @@ export async function readPage(directory: string): Promise<Files> {
       type: types[extname(name)] ?? 'application/octet-stream',
       immutable: name.startsWith('assets/'),
       hash: hash('sha256', bytes).slice(0, 32),
-      ...{ bytes, compressed },
+      bytes,
+      compressed,
     })
   }
   return files

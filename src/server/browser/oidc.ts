@@ -69,7 +69,8 @@ export class Oidc {
     const location = client.buildAuthorizationUrl(found.value, {
       redirect_uri: this.#callback,
       scope: this.settings.scopes.join(' '),
-      ...{ state, nonce },
+      state,
+      nonce,
       code_challenge: await client.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
     })

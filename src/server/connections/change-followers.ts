@@ -244,7 +244,10 @@ function textFor({ knows, sees }: Follower, changes: readonly NumberedChange[]):
 function dataOf({ topic, id, namespace, state, job_name, log_length }: Change): object {
   if (topic !== 'execution') return { id, namespace }
   return {
-    ...{ id, namespace, state, job_name: job_name ?? null },
+    id,
+    namespace,
+    state,
+    job_name: job_name ?? null,
     ...(log_length === undefined ? {} : { log_length }),
   }
 }

@@ -50,7 +50,11 @@ export async function sendMail(
     socket = await connected(connect({ host, port, lookup: checkedLookup(anywhere, lookUp) }))
     if (signal.aborted) throw new Error('too late')
     const connection = new Connection({
-      ...{ host, port, connection: socket, maxResponseSize: longestAnswer, socketCloseTimeout: 0 },
+      host,
+      port,
+      connection: socket,
+      maxResponseSize: longestAnswer,
+      socketCloseTimeout: 0,
       secure: target.tls === 'tls',
       requireTLS: target.tls === 'starttls',
       ignoreTLS: target.tls === 'none',

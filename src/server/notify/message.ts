@@ -36,7 +36,11 @@ export function listOf(id: string, rows: readonly NoticeRow[]): Message {
   const left = notifications.length - lines.length
   const text = [subject, ...lines, ...(left > 0 ? [`- and ${left} more`] : [])].join('\n')
   const short = notifications.map(({ id, event, job, namespace, execution }) => ({
-    ...{ id, event, job, namespace, execution },
+    id,
+    event,
+    job,
+    namespace,
+    execution,
   }))
   return { id, subject, text, body: { text, id, event: 'list', notifications: short } }
 }

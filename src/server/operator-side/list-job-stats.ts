@@ -48,6 +48,15 @@ const keyOf = (row: JobRow | UnreadableRow): string => ('unreadable' in row ? ro
 /** What is shown of a job whose definition cannot be read. */
 const unknown = (row: JobRow | UnreadableRow, problem: string): JobSummary => ({
   ...nameOfKey(keyOf(row)),
-  ...{ runs: 0, succeeded: 0, success_rate: null, p50_seconds: null, p95_seconds: null, last: [] },
-  ...{ image: '', runner_group: 'default', schedule: null, active: 0, problem },
+  runs: 0,
+  succeeded: 0,
+  success_rate: null,
+  p50_seconds: null,
+  p95_seconds: null,
+  last: [],
+  image: '',
+  runner_group: 'default',
+  schedule: null,
+  active: 0,
+  problem,
 })

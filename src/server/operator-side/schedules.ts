@@ -111,7 +111,10 @@ export async function jobTimes(
   const times = nextTimes(plan, blackouts, await serverBlackouts(tx, ctx), firstShown(tx, row), count)
   return ok({
     items: times.map(({ at, due, local, notes }) => ({
-      ...{ scheduled_for: time(at), due_at: time(due), local, notes },
+      scheduled_for: time(at),
+      due_at: time(due),
+      local,
+      notes,
     })),
   })
 }

@@ -48,8 +48,14 @@ export async function serverStats(
   const spans = spansOf(tx, { ...asked, step })
   if (!spans.ok) return spans
   const items = spans.value.map(at => ({
-    ...{ at: time(at), watched_minutes: 0, succeeded: 0, failed: 0, aborted: 0, lost: 0 },
-    ...{ queue_depth: 0, queue_age_seconds: 0 },
+    at: time(at),
+    watched_minutes: 0,
+    succeeded: 0,
+    failed: 0,
+    aborted: 0,
+    lost: 0,
+    queue_depth: 0,
+    queue_age_seconds: 0,
   }))
   const [first, last] = [spans.value[0], spans.value.at(-1)]
   if (first === undefined || last === undefined) return ok({ step_seconds: step, items })

@@ -231,7 +231,11 @@ class Decision {
     tx.putDefinition({ group: row.group, ...withoutSchedule(job) })
     await put(tx, ctx, {
       ...row,
-      ...{ state: 'failed', deadline: null, finished_at: tx.now, reason, error_message: detail },
+      state: 'failed',
+      deadline: null,
+      finished_at: tx.now,
+      reason,
+      error_message: detail,
     })
     this.#row = { ...this.#row, ...fired }
     this.decided.push({ fired: scheduled_for })

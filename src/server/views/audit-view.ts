@@ -78,8 +78,15 @@ export function stateChange(before: ExecutionRow | undefined, after: { id: strin
 
 /** The fields of a runner that operators set, and its name. */
 const runnerFields = [
-  ...['name', 'enabled', 'runner_group', 'capabilities', 'taints', 'capacity'],
-  ...['eviction_time_seconds', 'abort_timeout_seconds', 'deleted'],
+  'name',
+  'enabled',
+  'runner_group',
+  'capabilities',
+  'taints',
+  'capacity',
+  'eviction_time_seconds',
+  'abort_timeout_seconds',
+  'deleted',
 ] as const satisfies (keyof Runner)[]
 
 export const runnerSettings = (runner: Runner) =>

@@ -12,8 +12,12 @@ export function shownGroup(tx: Reader, row: GroupRow | UnreadableRow): Promise<G
     row,
     row => groupView(tx, row),
     problem => ({
-      ...{ name: groupName(row), mode: 'all', leader_runner_id: null, pinned_runner_id: null },
-      ...{ runners: 0, problem },
+      name: groupName(row),
+      mode: 'all',
+      leader_runner_id: null,
+      pinned_runner_id: null,
+      runners: 0,
+      problem,
     }),
   )
 }

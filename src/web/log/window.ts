@@ -170,14 +170,12 @@ export class LogWindow {
 }
 
 const droppedLine = (at: number, end: number): Line => ({
-  ...{
-    at,
-    end,
-    begins: true,
-    isWhole: true,
-    breaks: true,
-    number: undefined,
-    segments: [],
-    dropped: end - at,
-  },
+  at,
+  end,
+  begins: true,
+  isWhole: true,
+  breaks: true,
+  number: undefined,
+  segments: [],
+  dropped: end - at,
 })

@@ -18,8 +18,20 @@ import { asked, filterNames } from './filters.ts'
 import { isOver } from './spans.ts'
 
 const fields = [
-  ...['job_name', 'namespace', 'attempt', 'image', 'state', 'created_at', 'started_at', 'finished_at'],
-  ...['node_name', 'runner_id', 'exit_code', 'reason', 'waiting_because', 'usual_seconds'],
+  'job_name',
+  'namespace',
+  'attempt',
+  'image',
+  'state',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'node_name',
+  'runner_id',
+  'exit_code',
+  'reason',
+  'waiting_because',
+  'usual_seconds',
 ].join(',')
 
 export function Executions() {

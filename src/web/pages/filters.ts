@@ -1,7 +1,15 @@
 /* The filters of executions, as the address and the API have them. */
 
 export const filterNames = [
-  ...['state', 'job_name', 'runner_id', 'runner_group', 'namespace', 'since', 'until', 'text', 'after'],
+  'state',
+  'job_name',
+  'runner_id',
+  'runner_group',
+  'namespace',
+  'since',
+  'until',
+  'text',
+  'after',
 ]
 
 /** The query of the call. Times in the address are local, as the fields of the form have them: `2026-11-30T14:03`. */

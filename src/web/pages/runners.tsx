@@ -46,7 +46,11 @@ function groupsOf(runners: readonly Runner[], { data = [] }: List<Group>) {
   const known = new Map(data.map(group => [group.name, group]))
   return [...byGroup].map(([name, members]) => {
     const unread: Group = {
-      ...{ name, mode: 'all', leader_runner_id: null, pinned_runner_id: null, runners: members.length },
+      name,
+      mode: 'all',
+      leader_runner_id: null,
+      pinned_runner_id: null,
+      runners: members.length,
     }
     return { group: known.get(name) ?? unread, members }
   })

@@ -24,7 +24,9 @@ serverTest(t, 'jobs are defined, shown, run and removed', {}, async (t, server) 
   t.same([put.status, put.out], [0, ''])
   t.match(put.err, 'job hello is defined')
   t.match(await json<Job>(server, ['job', 'show', 'hello']), {
-    ...{ command: ['echo', '-n', 'x'], priority: 5, reuse: 'job' },
+    command: ['echo', '-n', 'x'],
+    priority: 5,
+    reuse: 'job',
   })
   t.match(
     (await say(server, ['job', 'list'])).out,
@@ -56,7 +58,10 @@ serverTest(t, 'a plugin gets its inputs and secrets as its SDK needs them', {}, 
   const context = opened(runner, input)
   const property = (name: string, value: string, password: boolean) => ({
     name,
-    ...{ kind: 'STRING', category: 'input', password, value },
+    kind: 'STRING',
+    category: 'input',
+    password,
+    value,
   })
   t.same(context.task, {
     type: 'acme.Deploy',

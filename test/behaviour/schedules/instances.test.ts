@@ -157,7 +157,9 @@ function outOf({ clocks, out }: Drawn): {
   const first = Math.max(begin, ...out.map(({ minutes }) => begin + minutes * 60_000))
   const compiled = blackouts(
     ...out.map(({ pattern, minutes }) => ({
-      ...{ cron: pattern.text, duration_seconds: minutes * 60, time_zone: zone },
+      cron: pattern.text,
+      duration_seconds: minutes * 60,
+      time_zone: zone,
     })),
   )
   const isOut = (at: number) =>

@@ -151,7 +151,12 @@ serverTest(
     await server.restart()
     const entries = (await auditOf(server)).slice(3)
     const short = entries.map(({ call, status, reason, count, object, token_name }) => ({
-      ...{ call, status, reason, count, object, token_name },
+      call,
+      status,
+      reason,
+      count,
+      object,
+      token_name,
     }))
     const admin = 'made at the start of the server'
     t.same(short.slice(0, 7), [

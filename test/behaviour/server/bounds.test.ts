@@ -45,7 +45,10 @@ serverTest(t, 'an output that nobody could show is a failure that says so', { st
   const output = seal(`{"exitCode":0,"outputProperties":{"deep":${nested(3000)}}}`, runner.dataKey)
   for (let count = 0; count < 2; count++) t.equal((await runner.result(reservation, { output })).status, 204)
   t.match(await server.execution(id), {
-    ...{ state: 'failed', success: false, reason: 'output-invalid', output_properties: null },
+    state: 'failed',
+    success: false,
+    reason: 'output-invalid',
+    output_properties: null,
     error_message: 'its output has more than 100 levels, so that the server has not kept it',
   })
   t.equal((await server.call('GET', '/v1/executions')).status, 200)

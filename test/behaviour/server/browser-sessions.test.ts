@@ -40,8 +40,12 @@ part('a token signs a browser in, whose calls have its rights until it signs out
   const answer = await open(server, { token })
   t.equal(answer.status, 200)
   t.match(answer.json, {
-    ...{ name: 'dashboard', role: 'viewer', namespaces: ['own'] },
-    ...{ key: /^[\w-]{43}$/, expires_at: /^\d{4}-.*Z$/, secure: false },
+    name: 'dashboard',
+    role: 'viewer',
+    namespaces: ['own'],
+    key: /^[\w-]{43}$/,
+    expires_at: /^\d{4}-.*Z$/,
+    secure: false,
   })
   const port = new URL(server.url).port
   t.match(
@@ -109,7 +113,9 @@ part('a page of another site makes no call', async (t, server) => {
     )
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   const posted = await server.call('POST', '/v1/browser-session', {
-    ...{ token: null, headers: form, body: `token=${body.token}` },
+    token: null,
+    headers: form,
+    body: `token=${body.token}`,
   })
   t.equal(refusal(posted), '415 unsupported-media-type', 'no form signs anybody in')
   const asked = await server.call('OPTIONS', '/v1/browser-session', {

@@ -22,7 +22,9 @@ serverTest(
       await runner.call('POST', `/v1/runners/${runner.id}/reserve`, { body: {}, headers: asked }),
     ]
     const stream = await server.open('GET', `/v1/runners/${runner.id}/commands`, {
-      ...{ token: runner.token, session: runner.session, headers: asked },
+      token: runner.token,
+      session: runner.session,
+      headers: asked,
     })
     await stream.body!.cancel()
     t.same(
@@ -73,8 +75,15 @@ serverTest(
     const at = (ms: number) => new Date(Date.now() + 3_600_400 + ms).toISOString()
     const { execution_id, lease_id } = job
     const body = {
-      ...{ lease_id, outcome: 'succeeded', exit_code: 0, reason: null, error_message: null, output: null },
-      ...{ started_at: at(-1), finished_at: at(1022), log_length: 0 },
+      lease_id,
+      outcome: 'succeeded',
+      exit_code: 0,
+      reason: null,
+      error_message: null,
+      output: null,
+      started_at: at(-1),
+      finished_at: at(1022),
+      log_length: 0,
       log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     }
     const headers = { 'runner-clock': '3600400,1' }

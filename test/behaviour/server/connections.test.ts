@@ -80,9 +80,15 @@ serverTest(t, 'a NUL in a path or a query is refused', { stores }, async (t, ser
   const id = '01a1feb4-e201-72bf-b819-ff304e3e3bd9'
   const paths = [
     ...['executions', 'runners', 'groups', 'tokens'].map(list => `/v1/${list}?after=a%00b`),
-    ...['/v1/executions?group=%00', '/v1/executions?job_name=a%00', '/v1/executions?state=queued%00'],
-    ...[`/v1/jobs/a%00`, `/v1/groups/%00`, `/v1/executions/${id}%00`, `/v1/executions/${id}/log?offset=1%00`],
-    ...['/v1/executions?a%00=1', '/health?pretty=%00'],
+    '/v1/executions?group=%00',
+    '/v1/executions?job_name=a%00',
+    '/v1/executions?state=queued%00',
+    `/v1/jobs/a%00`,
+    `/v1/groups/%00`,
+    `/v1/executions/${id}%00`,
+    `/v1/executions/${id}/log?offset=1%00`,
+    '/v1/executions?a%00=1',
+    '/health?pretty=%00',
   ]
   for (const path of paths) {
     const answer = await server.call('GET', path)

@@ -65,13 +65,11 @@ serverTest(
       const one = await about(await end('nightly', failed), 'failure')
       t.match(one.json, {
         text: 'Job nightly has failed on one: exit status 3; no ‹!channel› disk',
-        ...{
-          job: 'nightly',
-          namespace: 'default',
-          exit_code: 3,
-          error_message: 'no <!channel> disk',
-          attempt: 1,
-        },
+        job: 'nightly',
+        namespace: 'default',
+        exit_code: 3,
+        error_message: 'no <!channel> disk',
+        attempt: 1,
       })
       const [, time, signature] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(one.headers['runner-signature']))!
       t.equal(signature, createHmac('sha256', secret).update(`${time}.${one.text}`).digest('hex'))

@@ -81,9 +81,14 @@ serverTest(t, 'people sign in by an identity provider', { stores, settings, conf
     )
     const asked = new URL(start.headers.get('location')!).searchParams
     t.match(Object.fromEntries(asked), {
-      ...{ response_type: 'code', client_id: clientId, code_challenge_method: 'S256' },
-      ...{ scope: 'openid profile email', redirect_uri: `${publicUrl}/v1/oidc/callback` },
-      ...{ state: /./, nonce: /./, code_challenge: /./ },
+      response_type: 'code',
+      client_id: clientId,
+      code_challenge_method: 'S256',
+      scope: 'openid profile email',
+      redirect_uri: `${publicUrl}/v1/oidc/callback`,
+      state: /./,
+      nonce: /./,
+      code_challenge: /./,
     })
     t.equal(back.origin + back.pathname, `${publicUrl}/v1/oidc/callback`)
     t.notMatch(cookie, new RegExp(asked.get('state')!), 'the cookie is sealed')
@@ -142,7 +147,9 @@ serverTest(t, 'people sign in by an identity provider', { stores, settings, conf
         browser_session: /./,
       })
       t.match(items.at(-1), {
-        ...{ call: 'finishOidc', token_name: 'nested', browser_session: /./ },
+        call: 'finishOidc',
+        token_name: 'nested',
+        browser_session: /./,
         after: { issuer: provider.issuer, subject: 'nested', role: 'submitter' },
       })
       t.equal((await one!.call('DELETE', '/v1/browser-session')).status, 204)

@@ -56,7 +56,10 @@ serverTest(
       reportingRecords: [{ type: 'udm.BuildRecord', build: 'correct horse', duration: '5' }],
     }
     await runner.result(reservation, {
-      ...{ outcome: 'failed', exit_code: 1, reason: 'plugin-failed', error_message: 'no correct horse' },
+      outcome: 'failed',
+      exit_code: 1,
+      reason: 'plugin-failed',
+      error_message: 'no correct horse',
       output: seal(JSON.stringify(output), runner.dataKey),
       log_length: Buffer.byteLength(log),
       log_sha256: createHash('sha256').update(log).digest('hex'),

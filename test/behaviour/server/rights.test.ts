@@ -202,9 +202,15 @@ serverTest(
 
 const resultBody = {
   lease_id: randomUUID(),
-  ...{ outcome: 'succeeded', exit_code: 0, reason: null, error_message: null, output: null },
-  ...{ started_at: new Date(0).toISOString(), finished_at: new Date(0).toISOString() },
-  ...{ log_length: 0, log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+  outcome: 'succeeded',
+  exit_code: 0,
+  reason: null,
+  error_message: null,
+  output: null,
+  started_at: new Date(0).toISOString(),
+  finished_at: new Date(0).toISOString(),
+  log_length: 0,
+  log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
 }
 
 serverTest(

@@ -111,7 +111,9 @@ serverTest(
     for (const [method, path, type, text] of calls) {
       const { id, token } = await make(server, { kind: 'operator', name: 'leaver' })
       const sent = request({
-        ...{ port, method, path },
+        port,
+        method,
+        path,
         headers: {
           authorization: `Bearer ${token}`,
           'content-type': type,

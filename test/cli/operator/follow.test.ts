@@ -69,7 +69,10 @@ serverTest(t, 'attempts that have ended before the first look are shown too', {}
   await play(runner, 'two\n', { outcome: 'failed', exit_code: 3 })
   const { execution_id } = await play(runner, 'three\n', {})
   await using client = new Client({
-    ...{ server: new URL(server.url), token: () => server.token('admin'), clock: systemClock, env: {} },
+    server: new URL(server.url),
+    token: () => server.token('admin'),
+    clock: systemClock,
+    env: {},
   })
   let text = ''
   const take = (bytes: Uint8Array) => {
@@ -90,7 +93,10 @@ serverTest(t, 'a run that is replaced before it begins is shown as withdrawn', {
   const { id, group } = await server.submit(job)
   const newer = await server.submit(job)
   await using client = new Client({
-    ...{ server: new URL(server.url), token: () => server.token('admin'), clock: systemClock, env: {} },
+    server: new URL(server.url),
+    token: () => server.token('admin'),
+    clock: systemClock,
+    env: {},
   })
   const ended = await followRun(client, group, () => undefined, new AbortController().signal)
   const error_message = `Execution ${newer.id} of the job has taken its place`

@@ -22,17 +22,22 @@ function made(args: string[], body: Partial<JobBody> = {}) {
 t.test('options make a schedule', t => {
   t.same(made([]), { image })
   t.same(made(['--cron', '30 2 * * *', '--time-zone', 'Europe/Berlin']), {
-    ...{ image, schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' } },
+    image,
+    schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' },
   })
   t.same(made(['--cron', '0 6 * * 1-5', '--cron', '@daily', '--jitter', '5m']), {
-    ...{ image, schedule: { cron: ['0 6 * * 1-5', '@daily'], jitter_seconds: 300 } },
+    image,
+    schedule: { cron: ['0 6 * * 1-5', '@daily'], jitter_seconds: 300 },
   })
   const more = ['--catch-up', 'all', '--catch-up-window', 'forever', '--dst-gap', 'skip']
   t.same(made(['--every', '15m', ...more, '--dst-overlap', 'both', '--disable-schedule']), {
     image,
     schedule: {
       every: { seconds: 900 },
-      ...{ catch_up: 'all', catch_up_window_seconds: null, dst_gap: 'skip', dst_overlap: 'both' },
+      catch_up: 'all',
+      catch_up_window_seconds: null,
+      dst_gap: 'skip',
+      dst_overlap: 'both',
       enabled: false,
     },
   })
@@ -63,7 +68,8 @@ t.test('options change the schedule of a file', t => {
   const own = { schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin', catch_up: 'none' as const } }
   t.match(made(['--jitter', '60'], own), { schedule: { ...own.schedule, jitter_seconds: 60 } })
   t.same(made(['--every', '1h'], own), {
-    ...{ image, schedule: { every: { seconds: 3600 }, time_zone: 'Europe/Berlin', catch_up: 'none' } },
+    image,
+    schedule: { every: { seconds: 3600 }, time_zone: 'Europe/Berlin', catch_up: 'none' },
   })
   t.same(made(['--no-schedule'], { ...own, blackouts: [] }), { image })
   t.same(made([], own), { image, ...own })

@@ -29,8 +29,13 @@ to = one@example.org, two@example.org
   t.same(findings, [])
   t.match(targets, [
     {
-      ...{ name: 'mail', type: 'email', host: 'mail.example', port: 587, tls: 'starttls' },
-      ...{ to: ['one@example.org', 'two@example.org'], namespaces: undefined },
+      name: 'mail',
+      type: 'email',
+      host: 'mail.example',
+      port: 587,
+      tls: 'starttls',
+      to: ['one@example.org', 'two@example.org'],
+      namespaces: undefined,
     },
     { name: 'team.ops', type: 'webhook', url_file: join(dir, 'hook'), namespaces: ['a', 'b'] },
   ])

@@ -13,26 +13,29 @@ const token = 'rnr_admin_c2VjcmV0'
 const id = '00000000-0000-4000-8000-000000000000'
 const health = { status: 'ok', store: 'ok', version: '1' }
 const execution = {
-  ...{
-    id,
-    job_name: null,
-    group: id,
-    attempt: 1,
-    kind: 'command',
-    image: 'a',
-    state: 'queued',
-    success: null,
-  },
-  ...{ created_at: '2026-01-01T00:00:00.000Z', started_at: null, finished_at: null, output: '' },
-  ...{
-    node_name: null,
-    runner_id: null,
-    runner_group: 'default',
-    priority: 0,
-    exit_code: null,
-    reason: null,
-  },
-  ...{ error_message: null, output_properties: null, comments: [], status_line: null, waiting_because: null },
+  id,
+  job_name: null,
+  group: id,
+  attempt: 1,
+  kind: 'command',
+  image: 'a',
+  state: 'queued',
+  success: null,
+  created_at: '2026-01-01T00:00:00.000Z',
+  started_at: null,
+  finished_at: null,
+  output: '',
+  node_name: null,
+  runner_id: null,
+  runner_group: 'default',
+  priority: 0,
+  exit_code: null,
+  reason: null,
+  error_message: null,
+  output_properties: null,
+  comments: [],
+  status_line: null,
+  waiting_because: null,
   log: { length: 0, sha256: null, truncated: false, complete: false },
 }
 
@@ -239,8 +242,17 @@ t.test('events come one after the other, and the end of the stream ends them', a
 })
 
 const reservation = {
-  ...{ execution_id: id, lease_id: id, kind: 'command', job_name: null, group: id, attempt: 1, image: 'a' },
-  ...{ input: null, secret_values: null, abort_timeout_seconds: 1, confirm_within_seconds: 30 },
+  execution_id: id,
+  lease_id: id,
+  kind: 'command',
+  job_name: null,
+  group: id,
+  attempt: 1,
+  image: 'a',
+  input: null,
+  secret_values: null,
+  abort_timeout_seconds: 1,
+  confirm_within_seconds: 30,
 }
 const reserve = { params: { id }, body: { slots: 3, wait_seconds: 0 }, session: 1 }
 

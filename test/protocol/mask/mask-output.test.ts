@@ -68,11 +68,17 @@ t.test('keys that are masked alike keep their values', async t => {
 t.test('an output that is a password is hidden, at any depth, and never where it is kept', async t => {
   const passwords = new Set(['token', 'none', 'pin'])
   const given = {
-    ...{ token: 'abc', none: null, pin: 1234, other: 'xabcx' },
+    token: 'abc',
+    none: null,
+    pin: 1234,
+    other: 'xabcx',
     server: { properties: [{ name: 'p', password: true, value: { deep: 'abc' } }] },
   }
   t.same(await shown(given, ['abc'], passwords), {
-    ...{ token: hidden, none: null, pin: hidden, other: 'x***x' },
+    token: hidden,
+    none: null,
+    pin: hidden,
+    other: 'x***x',
     server: { properties: [{ name: 'p', password: true, value: hidden }] },
   })
   const kept = await maskOutput({ outputProperties: json(given) }, passwords, makeMask(['abc']))
@@ -85,7 +91,9 @@ t.test('an output that is a password is hidden, at any depth, and never where it
 t.test('error message and reporting records are masked too', async t => {
   const output = { exitCode: 1, jobErrorMessage: 'no abc', reportingRecords: [{ id: 'abc', abc: [] }] }
   t.same(await showOutput(json(output), none, makeMask(['abc'])), {
-    ...{ exitCode: 1, jobErrorMessage: 'no ***', reportingRecords: [{ id: '***', '***': [] }] },
+    exitCode: 1,
+    jobErrorMessage: 'no ***',
+    reportingRecords: [{ id: '***', '***': [] }],
   })
   t.equal(maskText('is abc', makeMask(['abc'])), 'is ***')
 })

@@ -6,8 +6,13 @@ import { readHostFacts } from '../../../src/system/host-facts.ts'
 
 const check = checkOf('body', Registration)
 const registration = (host: unknown) => ({
-  ...{ uuid: '00000000-0000-4000-8000-000000000001', name: 'one', version: '1', public_key: 'a key' },
-  ...{ capabilities: [], runner_group: 'default', host },
+  uuid: '00000000-0000-4000-8000-000000000001',
+  name: 'one',
+  version: '1',
+  public_key: 'a key',
+  capabilities: [],
+  runner_group: 'default',
+  host,
 })
 
 t.test('whatever a host tells of itself, a server takes it', async t => {

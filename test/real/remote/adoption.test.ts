@@ -41,9 +41,19 @@ async function closeAll(backend: ExecutorBackend): Promise<void> {
 /** A process that hands over a job, and lives on; it may be killed at a step. */
 function handOver(rig: EngineRig, job: object, killAt = '') {
   const whole = {
-    ...{ execution_id: randomUUID(), kind: 'command', image: 'box', runner_group: 'default', env: {} },
-    ...{ secret_env: {}, secrets: ['geheim'], session_key: '', release_url: '', max_time_seconds: 60 },
-    ...{ abort_timeout_seconds: 1, max_output_bytes: 1000, ...job },
+    execution_id: randomUUID(),
+    kind: 'command',
+    image: 'box',
+    runner_group: 'default',
+    env: {},
+    secret_env: {},
+    secrets: ['geheim'],
+    session_key: '',
+    release_url: '',
+    max_time_seconds: 60,
+    abort_timeout_seconds: 1,
+    max_output_bytes: 1000,
+    ...job,
   }
   const { runnerId, workDir, engine } = rig
   const spool = join(engine.directory, 'spool')
@@ -194,16 +204,19 @@ testWith(t, 'adoption', executorNeeds, async t => {
   await test('an order that never got there is a job that was not started', async t => {
     const executor = await rig.launch('box')
     const execution = rig.spool.add({
-      ...{
-        execution_id: randomUUID(),
-        kind: 'command',
-        command: ['true'],
-        image: 'box',
-        runner_group: 'default',
-        env: {},
-      },
-      ...{ secret_env: {}, secrets: [], session_key: '', release_url: '', max_time_seconds: 60 },
-      ...{ abort_timeout_seconds: 1, max_output_bytes: 1000 },
+      execution_id: randomUUID(),
+      kind: 'command',
+      command: ['true'],
+      image: 'box',
+      runner_group: 'default',
+      env: {},
+      secret_env: {},
+      secrets: [],
+      session_key: '',
+      release_url: '',
+      max_time_seconds: 60,
+      abort_timeout_seconds: 1,
+      max_output_bytes: 1000,
     })
     value(await placeJob(execution, await rig.slot(executor, 'box')))
     await executor.engineSide.kill()

@@ -149,7 +149,10 @@ testWith(t, 'outages', executorNeeds, async t => {
       const { id, group } = await begin({ command: ['sh', '-c', script], retries: 1 })
       cut.close()
       t.match(await three.event('job:ended'), {
-        ...{ execution_id: id, outcome: 'failed', exit_code: 5, reason: 'lease-lost' },
+        execution_id: id,
+        outcome: 'failed',
+        exit_code: 5,
+        reason: 'lease-lost',
         error_message: /had not answered .* on_lost = abort/,
       })
       await fleet.state(id, 'lost')

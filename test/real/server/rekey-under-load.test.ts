@@ -29,7 +29,9 @@ const credentials_days = 0.00005
 const atOnce = 6
 const settings = {
   credentials_days,
-  ...{ lease_seconds: 20, confirm_within_seconds: 5, ping_interval_seconds: 0.5 },
+  lease_seconds: 20,
+  confirm_within_seconds: 5,
+  ping_interval_seconds: 0.5,
 }
 
 /** A job, and what must become of it. */
@@ -91,7 +93,9 @@ class Fleet {
       const code = number(3)
       const job = `echo ${key} >>"$DIR/ran"; echo began; sleep 0.${number(5)}; echo ${key}; exit ${code}`
       const body = {
-        ...{ command: ['sh', '-c', job], capabilities: ['host'], env: { DIR: this.server.rig.dir } },
+        command: ['sh', '-c', job],
+        capabilities: ['host'],
+        env: { DIR: this.server.rig.dir },
         secret_env: { SECRET: `hush-${key}` },
       }
       const made = await this.#ask(() =>

@@ -43,9 +43,14 @@ serverTest(
     const ids: string[] = []
     for (const name of names) {
       const body = {
-        ...{ image: 'none', command: ['sh', '-c', script], capabilities: ['host'] },
-        ...{ env: { DIR: rig.dir, NAME: name }, retries: 2, retry: { delay_seconds: 0.1 } },
-        ...{ concurrency_key: 'disk', concurrency_limit: 1 },
+        image: 'none',
+        command: ['sh', '-c', script],
+        capabilities: ['host'],
+        env: { DIR: rig.dir, NAME: name },
+        retries: 2,
+        retry: { delay_seconds: 0.1 },
+        concurrency_key: 'disk',
+        concurrency_limit: 1,
       }
       t.equal((await server.call('PUT', `/v1/jobs/${name}`, { body })).status, 201)
       ids.push((await server.call('POST', `/v1/jobs/${name}/run`)).json.id)

@@ -88,8 +88,11 @@ scheduleTest(
     )
     t.match(await morning.missed(), [
       {
-        ...{ job: 'nightly', reason: 'outage', count: 2 },
-        ...{ from: '2026-12-01T01:30:00.000Z', to: '2026-12-02T01:30:00.000Z' },
+        job: 'nightly',
+        reason: 'outage',
+        count: 2,
+        from: '2026-12-01T01:30:00.000Z',
+        to: '2026-12-02T01:30:00.000Z',
       },
     ])
     t.match(

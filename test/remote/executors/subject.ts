@@ -120,8 +120,13 @@ export class Bench {
 
   job(steps: readonly Step[], given: Partial<ExecutorJob> = {}): ExecutorJob {
     return {
-      ...{ id: randomUUID(), command: this.subject.words(steps), env: {}, secretEnv: {} },
-      ...{ limit: 60, grace: 5, ...given },
+      id: randomUUID(),
+      command: this.subject.words(steps),
+      env: {},
+      secretEnv: {},
+      limit: 60,
+      grace: 5,
+      ...given,
     }
   }
 

@@ -6,8 +6,17 @@ import { Spool } from '../../../src/remote/job/spool.ts'
 
 const one = '00000000-0000-4000-8000-000000000001'
 const job: AssignedJob = {
-  ...{ execution_id: one, kind: 'command', image: 'box', runner_group: 'default', env: {}, secret_env: {} },
-  ...{ secrets: [], session_key: '', release_url: '', max_time_seconds: 0, abort_timeout_seconds: 1 },
+  execution_id: one,
+  kind: 'command',
+  image: 'box',
+  runner_group: 'default',
+  env: {},
+  secret_env: {},
+  secrets: [],
+  session_key: '',
+  release_url: '',
+  max_time_seconds: 0,
+  abort_timeout_seconds: 1,
   max_output_bytes: 1000,
 }
 const place = { backend: 'docker', version: 1, data: { here: 1 } }

@@ -149,9 +149,16 @@ test('without a server to attach to, it says what to write', async (t, rig) => {
 })
 
 const settings: AttachedSettings = {
-  ...{ enabled: true, capacity: 4, eviction_time_seconds: 60, abort_timeout_seconds: 30 },
-  ...{ ping_interval_seconds: 10, reserve_wait_seconds: 50, confirm_within_seconds: 10, lease_seconds: 60 },
-  ...{ late_result_seconds: 3600, max_output_bytes: 1000 },
+  enabled: true,
+  capacity: 4,
+  eviction_time_seconds: 60,
+  abort_timeout_seconds: 30,
+  ping_interval_seconds: 10,
+  reserve_wait_seconds: 50,
+  confirm_within_seconds: 10,
+  lease_seconds: 60,
+  late_result_seconds: 3600,
+  max_output_bytes: 1000,
 }
 
 /** A server that gives each token for so many seconds, and how long a runner has waited between two registrations. */

@@ -8,8 +8,12 @@ import { rsaKeys } from '../../support/keys.ts'
 
 const key = rsaKeys('runner')
 const message: Registration = {
-  ...{ uuid: '00000000-0000-4000-8000-000000000001', name: 'one', version: '1' },
-  ...{ public_key: key.publicKey, capabilities: [], runner_group: 'default' },
+  uuid: '00000000-0000-4000-8000-000000000001',
+  name: 'one',
+  version: '1',
+  public_key: key.publicKey,
+  capabilities: [],
+  runner_group: 'default',
   host: { os: 'Debian GNU/Linux', kernel: '6.12' },
 }
 
@@ -17,10 +21,15 @@ const message: Registration = {
 async function registerAt(say: Say, body: Registration) {
   await using server = await HostileServer.start(say)
   await using api = new ServerApi({
-    ...{ server: new URL(`${server.url}/`), transport: {}, clock: systemClock, env: {} },
+    server: new URL(`${server.url}/`),
+    transport: {},
+    clock: systemClock,
+    env: {},
     readTransport: () => ok({}),
     clockReport: () => undefined,
-    ...{ onClock() {}, onRefused() {}, onBack() {} },
+    onClock() {},
+    onRefused() {},
+    onBack() {},
   })
   const done = await api.register(body, 'rnr_registration_x', key.privateKey, new AbortController().signal)
   return {

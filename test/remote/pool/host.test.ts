@@ -28,7 +28,8 @@ function hostTest(title: string, body: (t: Test, parts: Parts) => Promise<void>,
     const over = new AbortController()
     const host = new ExecutorHost({
       backend: new FakeBackend(machine),
-      ...{ maxJobsPerSlot: 10, wantsReuse: true },
+      maxJobsPerSlot: 10,
+      wantsReuse: true,
       edges: { clock, chance: systemChance },
       emit: event => events.push(event),
       changed: new Notifier(),

@@ -14,8 +14,14 @@ import {
 
 const settings = { capacity: 2, eviction_time_seconds: 60, max_jobs_per_executor: 100 }
 const slot = (slot_id: string, state: SlotState, more: Partial<PooledSlot> = {}): PooledSlot => ({
-  ...{ slot_id, key: 'a', domain: 'k', state, jobs: 1, idle_since: 0 },
-  ...{ checking_since: 0, awaited: false },
+  slot_id,
+  key: 'a',
+  domain: 'k',
+  state,
+  jobs: 1,
+  idle_since: 0,
+  checking_since: 0,
+  awaited: false,
   ...more,
 })
 const wanted = { key: 'a', domain: 'k' }
@@ -75,7 +81,8 @@ t.test(
         if (choice.seconds <= 0) throw new Error('it would ask again at once')
         if (taken + choice.seconds > Math.max(start, look_over) + 1e-9) throw new Error('it waits too long')
         const then = chooseAt([slot('1', 'checking')], wanted, settings, taken + choice.seconds + 1e-9, {
-          ...{ start, look_over },
+          start,
+          look_over,
         })
         if (!('launch' in then)) throw new Error('it waits again')
       }),

@@ -32,7 +32,9 @@ function poolTest(title: string, body: (t: Test, parts: Parts) => Promise<void>,
     const backend = new FakeBackend(machine)
     const edges = { clock, chance: systemChance }
     const pool = new SlotPool({
-      ...{ backend, settings: { ...settings, ...changes }, edges },
+      backend,
+      settings: { ...settings, ...changes },
+      edges,
       onLeft: message => left.push(message),
     })
     const count = (verb: string) => machine.calls.filter(call => call === verb).length

@@ -12,7 +12,9 @@ async function checksOf(home: RunnerHome, minFree = 0) {
   const all: DoctorCheck[] = []
   for await (const check of examine({
     ...options,
-    ...{ server: ok(server), transport: ok({}), token: options.registrationToken() },
+    server: ok(server),
+    transport: ok({}),
+    token: options.registrationToken(),
   }))
     all.push(check)
   return new Map(all.map(({ check, ...found }) => [check, found]))

@@ -26,16 +26,19 @@ rigTest(
     const times = run.events.map(event => event.at)
     t.same(times, times.toSorted(), 'in order')
     const kinds = [
-      ...[
-        'chain:waiting',
-        'hook:ended',
-        'hook:output',
-        'hook:running',
-        'hook:started',
-        'run:ended',
-        'run:started',
-      ],
-      ...['task:given-up', 'try:ended', 'try:limit', 'try:output', 'try:running', 'try:started'],
+      'chain:waiting',
+      'hook:ended',
+      'hook:output',
+      'hook:running',
+      'hook:started',
+      'run:ended',
+      'run:started',
+      'task:given-up',
+      'try:ended',
+      'try:limit',
+      'try:output',
+      'try:running',
+      'try:started',
     ]
     t.same([...new Set(run.events.map(event => event.event))].sort(), kinds)
     t.equal(run.events[0]?.event, 'run:started')

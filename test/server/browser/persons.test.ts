@@ -3,7 +3,10 @@ import type { OidcRole } from '../../../src/config/oidc-roles.ts'
 import { personOf } from '../../../src/server/browser/persons.ts'
 
 const role = (claim: string, value: string, more: Partial<OidcRole> = {}): OidcRole => ({
-  ...{ claim, value, role: 'viewer', namespaces: ['default'] },
+  claim,
+  value,
+  role: 'viewer',
+  namespaces: ['default'],
   ...more,
 })
 const fits = (claims: Record<string, unknown>, ...roles: OidcRole[]) =>

@@ -17,7 +17,10 @@ const token = (rig: ServerRig) =>
   rig.write(async tx => newToken(tx, rig.ctx, { kind: 'viewer', name: 'eyes', namespaces: ['*'] }).row)
 
 const user: BrowserUser = {
-  ...{ id: '00000000-0000-8000-8000-000000000001', subject: 's', name: 'ada', role: 'operator' },
+  id: '00000000-0000-8000-8000-000000000001',
+  subject: 's',
+  name: 'ada',
+  role: 'operator',
   namespaces: ['default'],
 }
 

@@ -27,8 +27,14 @@ async function fail(rig: ServerRig, count: number, to = 'ops'): Promise<string[]
 t.test('a notification is tried ever more rarely, for a day, and fails then', async t => {
   let row: NoticeRow = {
     ...emptyNotice,
-    ...{ id: testId(1), target: 'ops', event: 'failure', body: '{}', state: 'waiting', created_at: 0 },
-    ...{ give_up_at: day, next_at: 0 },
+    id: testId(1),
+    target: 'ops',
+    event: 'failure',
+    body: '{}',
+    state: 'waiting',
+    created_at: 0,
+    give_up_at: day,
+    next_at: 0,
   }
   const times: number[] = []
   while (row.next_at !== null) {

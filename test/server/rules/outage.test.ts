@@ -8,7 +8,10 @@ const lease = 60_000
 const day = 86_400_000
 const at = (now: number, monotonic = now) => ({ now, monotonic })
 const times = (tick: number, more: Partial<SweepMark> = {}): SweepMark => ({
-  ...{ tick, watched: tick, keep: 0, jumps: [] },
+  tick,
+  watched: tick,
+  keep: 0,
+  jumps: [],
   ...more,
 })
 const isOutage = (tick: number | undefined, last: Sighting | undefined, now: Sighting, lease: number) =>

@@ -64,7 +64,10 @@ onEachStore(t, 'a run counts once, with its last attempt', async (t, rig) => {
   rig.pass(9)
   await rig.result(runner, again, { started_at })
   t.match(await rig.read(tx => statsOfJob(tx, job)), {
-    ...{ runs: 1, succeeded: 1, success_rate: 1, p50_seconds: 9 },
+    runs: 1,
+    succeeded: 1,
+    success_rate: 1,
+    p50_seconds: 9,
     last: [{ id: again.execution_id, group: first, attempt: 2, state: 'succeeded' }],
   })
 })

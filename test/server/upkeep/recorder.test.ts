@@ -41,7 +41,10 @@ onEachStore(t, 'what has ended and what was queued is counted by span and namesp
   t.match(first, { watched_minutes: 1, succeeded: 2, failed: 1, aborted: 0, lost: 0 })
   t.match(first, { queue_depth: 2, queue_age_seconds: 120 })
   t.match((await statsOf(rig, {}, { namespaces: ['other'] })).items.at(-1), {
-    ...{ succeeded: 0, failed: 0, queue_depth: 1, queue_age_seconds: 0 },
+    succeeded: 0,
+    failed: 0,
+    queue_depth: 1,
+    queue_age_seconds: 0,
   })
   rig.pass(60)
   // The next process of the server goes on with the same span.

@@ -3,8 +3,14 @@ import { whySentence } from '../../../src/web/pages/why.ts'
 
 const of = (more: Partial<Parameters<typeof whySentence>[0]>) =>
   whySentence({
-    ...{ state: 'failed', reason: null, exit_code: null, error_message: null, node_name: 'n1' },
-    ...{ waiting_because: null, started_at: '2026-11-30T10:00:00Z', finished_at: '2026-11-30T10:02:05Z' },
+    state: 'failed',
+    reason: null,
+    exit_code: null,
+    error_message: null,
+    node_name: 'n1',
+    waiting_because: null,
+    started_at: '2026-11-30T10:00:00Z',
+    finished_at: '2026-11-30T10:02:05Z',
     ...more,
   })
 

@@ -23,7 +23,11 @@ const shared = `${tmpfs},uid=${strangerId}`
 
 /** Paths that engines make read-only by default, and the one that they leave writable with control groups of version 1. */
 const readonlyPaths = [
-  ...['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
   '/sys/fs/cgroup',
 ]
 

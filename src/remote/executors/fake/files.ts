@@ -26,7 +26,9 @@ export const fakeName = 'fake'
 export const fakeVersion = 1
 
 export const failure = (reason: FailureReason, message: string, retry: Retry): Failure => ({
-  ...{ reason, message, retry },
+  reason,
+  message,
+  retry,
 })
 
 /** What `slot.json` has. */
@@ -36,7 +38,10 @@ export interface SlotRecord extends SlotRef {
 }
 
 export const recordOf = (key: string, { slotId, group, ephemeral }: SlotOptions): SlotRecord => ({
-  ...{ id: slotId, key, group, ephemeral },
+  id: slotId,
+  key,
+  group,
+  ephemeral,
 })
 
 /** What `JobState.data` has. */

@@ -69,11 +69,21 @@ export class FakeMachine {
     this.directory = directory
     this.clock = clock
     this.facts = {
-      ...{ id: 'fake', system: 'fake', address: directory, disks: [], capabilities: [], once: undefined },
-      ...{ outlives: 'runner', timeLimit: 'job', tells: { oom: true, disk: true, neverStarted: true } },
+      id: 'fake',
+      system: 'fake',
+      address: directory,
+      disks: [],
+      capabilities: [],
+      once: undefined,
+      outlives: 'runner',
+      timeLimit: 'job',
+      tells: { oom: true, disk: true, neverStarted: true },
       measures: true,
-      ...{ logWithoutRunner: true, diskLimit: undefined, notes: [] },
-      ...{ makeRoom: undefined, slot: 'directory' },
+      logWithoutRunner: true,
+      diskLimit: undefined,
+      notes: [],
+      makeRoom: undefined,
+      slot: 'directory',
       ...facts,
     }
     mkdirSync(this.slots, { recursive: true })

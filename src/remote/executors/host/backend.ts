@@ -53,12 +53,18 @@ export class HostBackend implements ExecutorBackend {
     const { workDir, launcher } = this.#options
     const { usesSystemd } = launcher
     return ok({
-      ...{ id: machineId(), system: `${systemName()} ${release()}`, address: 'this host' },
+      id: machineId(),
+      system: `${systemName()} ${release()}`,
+      address: 'this host',
       disks: [{ path: workDir, free: freeBytes(workDir) }],
-      ...{ makeRoom: undefined, slot: 'directory' },
-      ...{ capabilities: ['host'], once: undefined },
+      makeRoom: undefined,
+      slot: 'directory',
+      capabilities: ['host'],
+      once: undefined,
       // Without systemd a supervisor outlives runner's process, but the end of runner's service may kill it.
-      ...{ outlives: usesSystemd ? 'runner' : 'nothing', timeLimit: 'job', logWithoutRunner: true },
+      outlives: usesSystemd ? 'runner' : 'nothing',
+      timeLimit: 'job',
+      logWithoutRunner: true,
       tells: { oom: false, disk: true, neverStarted: true },
       measures: usesSystemd && countsUnits(),
       diskLimit: undefined,
@@ -105,7 +111,8 @@ export class HostBackend implements ExecutorBackend {
   async recover(state: JobState, keptDir: string): Promise<Result<JobHandle, Failure>> {
     if (state.backend !== hostName || state.version > hostVersion)
       return fail({
-        ...{ reason: 'state-unknown', retry: 'never' },
+        reason: 'state-unknown',
+        retry: 'never',
         message: 'another backend, or a newer release of runner, has written the state of the job',
       })
     if (new JobPlaces(this.#paths, placeOf(state), keptDir).directory === undefined)

@@ -32,7 +32,8 @@ export async function closeJobs(
     const left = await killAll(tree, undefined, edges.clock)
     if (left > 0)
       return fail({
-        ...{ reason: 'executor-lost', retry: 'soon' },
+        reason: 'executor-lost',
+        retry: 'soon',
         message: `${left} processes of a job outlive SIGKILL`,
       })
   }

@@ -109,8 +109,14 @@ export class HostHandle extends HostKept implements JobHandle {
     const left = await killAll(tree, undefined, this.clock)
     const message = rebooted ? 'the host was started anew while it ran' : 'its supervisor ended while it ran'
     const exit: HostExit = {
-      ...{ code: 0, why: 'lost', message, killed: true, refused: false, left },
-      ...{ started_at: at, at: this.clock.now().toISOString() },
+      code: 0,
+      why: 'lost',
+      message,
+      killed: true,
+      refused: false,
+      left,
+      started_at: at,
+      at: this.clock.now().toISOString(),
     }
     try {
       directory.writeExit(exit)
@@ -205,7 +211,8 @@ function giveUp(directory: JobDirectory): boolean {
 function exitOf(exit: HostExit): JobExit {
   const { code, why } = exit
   const times = {
-    ...{ startedAt: new Date(exit.started_at), at: new Date(exit.at) },
+    startedAt: new Date(exit.started_at),
+    at: new Date(exit.at),
     ...defined({ resources: exit.used }),
   }
   if (exit.refused) return { by: 'not-startable', code, ...times }

@@ -20,7 +20,8 @@ export function orderOf(
   if (program === undefined || program === '')
     return fail({ reason: 'no-command', message: 'a job on a host needs a command', retry: 'never' })
   const env = {
-    ...{ PATH: path, HOME: files },
+    PATH: path,
+    HOME: files,
     ...job.env,
     ...job.secretEnv,
     ...(job.plugin === undefined ? {} : pluginVariables(job.plugin, files)),
@@ -31,7 +32,13 @@ export function orderOf(
   if (signal === undefined) return invalid(`its abort_signal ${job.signal} is not a signal; SIGTERM is one`)
   const { limit, grace } = job
   return ok({
-    ...{ format: 1, nonce, words: [program, ...args], env, limit, grace, signal },
+    format: 1,
+    nonce,
+    words: [program, ...args],
+    env,
+    limit,
+    grace,
+    signal,
     ...defined({ user, unit }),
   })
 }
@@ -41,7 +48,8 @@ function pluginVariables(
   files: string,
 ): Record<string, string> {
   return {
-    ...{ INPUT_LOCATION: join(files, 'input'), OUTPUT_LOCATION: join(files, 'output') },
+    INPUT_LOCATION: join(files, 'input'),
+    OUTPUT_LOCATION: join(files, 'output'),
     SESSION_KEY: sessionKey,
     RELEASE_URL: releaseUrl,
   }

@@ -37,8 +37,11 @@ export const systemd: Launcher = {
   unitOf: nonce => `runner-job-${nonce}.service`,
   async launch({ words, unit, grace }) {
     const properties = [
-      ...['Type=exec', 'KillMode=mixed', `TimeoutStopSec=${Math.ceil(grace) + stopSlack}s`],
-      ...['CPUAccounting=yes', 'MemoryAccounting=yes'],
+      'Type=exec',
+      'KillMode=mixed',
+      `TimeoutStopSec=${Math.ceil(grace) + stopSlack}s`,
+      'CPUAccounting=yes',
+      'MemoryAccounting=yes',
     ]
     const options = ['--quiet', '--collect', '--no-ask-password', `--unit=${unit}`]
     return call('systemd-run', [...options, ...properties.map(text => `--property=${text}`), '--', ...words])

@@ -36,8 +36,13 @@ async function runJob(
   signal: AbortSignal,
 ): Promise<Result<void, Failure>> {
   const job = {
-    ...{ id: slot.ref.id, command: ['/bin/sh', '-c', 'cat "$INPUT_LOCATION"'], env: {}, secretEnv: {} },
-    ...{ plugin: { input: secret, sessionKey: '', releaseUrl: '' }, limit, grace: 1 },
+    id: slot.ref.id,
+    command: ['/bin/sh', '-c', 'cat "$INPUT_LOCATION"'],
+    env: {},
+    secretEnv: {},
+    plugin: { input: secret, sessionKey: '', releaseUrl: '' },
+    limit,
+    grace: 1,
   }
   const placed = await slot.place(job, kept)
   if (!placed.ok) return placed
@@ -51,6 +56,7 @@ async function runJob(
 }
 
 const unable = (why: string): Failure => ({
-  ...{ reason: 'hand-over-failed', retry: 'when-back' },
+  reason: 'hand-over-failed',
+  retry: 'when-back',
   message: `a job could not be run on this host: ${why}`,
 })

@@ -41,7 +41,9 @@ export class HostSlot implements Slot {
     const unit = launcher.unitOf(nonce)
     const directory = new JobDirectory(this.#paths.job(this.ref.id, job.id))
     const order = orderOf(job, {
-      ...{ nonce, files: directory.files, unit },
+      nonce,
+      files: directory.files,
+      unit,
       user: user === 'own' ? undefined : user,
     })
     if (!order.ok) return order

@@ -36,7 +36,10 @@ export async function supervise(job: JobDirectory, { clock }: Edges, signalled: 
   const capture = outputs.open(bytes => log.write(bytes))
   const [command, ...args] = order.words
   const started = startProcess({
-    ...{ command, args, cwd: job.files, output: capture.output },
+    command,
+    args,
+    cwd: job.files,
+    output: capture.output,
     env: { ...order.env, RUNNER_TRY_ID: order.nonce },
     ...order.user,
   })
@@ -58,7 +61,12 @@ export async function supervise(job: JobDirectory, { clock }: Edges, signalled: 
   const finished = clock.now()
   const seconds = clock.monotonic() - began
   await keepExit(job, clock, {
-    ...{ code: codeOf(end.exit), why, killed: end.killed, refused, left, used },
+    code: codeOf(end.exit),
+    why,
+    killed: end.killed,
+    refused,
+    left,
+    used,
     // Computed from the time that the job ran, since the wall clock may have been set meanwhile.
     started_at: new Date(finished.getTime() - seconds * 1000).toISOString(),
     at: finished.toISOString(),

@@ -79,10 +79,14 @@ rigTest(
 
 /** Mounts a small disk there, with so many bytes left on it, and goes on with what comes behind. */
 const onFullDisk = (place: string, left: number) => [
-  ...['unshare', '-m', 'sh', '-c'],
+  'unshare',
+  '-m',
+  'sh',
+  '-c',
   `mkdir -p "$1" && mount -t tmpfs -o size=4m,mode=755 none "$1" && cat /dev/zero > "$1/filling" 2>/dev/null
    truncate -s -${left} "$1/filling"; shift; exec "$@"`,
-  ...['sh', place],
+  'sh',
+  place,
 ]
 
 for (const left of [0, 16_384, 81_920, 245_760])

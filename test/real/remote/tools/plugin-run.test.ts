@@ -124,7 +124,9 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.equal(status, 0)
     t.same([...new Set(events.map(({ event }) => event))], ['job:started', 'job:log', 'job:ended'])
     t.match(events.at(-1), {
-      ...{ outcome: 'succeeded', comments: ['Hello\nx'], status_line: 'greeting' },
+      outcome: 'succeeded',
+      comments: ['Hello\nx'],
+      status_line: 'greeting',
       output: { outputProperties: { greeting: 'Hello x', token: '********' } },
     })
   })

@@ -53,6 +53,8 @@ t.test('what du may not read, or has no time for, is missing; what has gone mean
   t.match(await namedUse(closed, ['/a']), { bytes: 4096, missing: /may not look/ })
   t.match(await namedUse(box('kill -9 $$'), ['/a']), { bytes: 0, missing: /not counted/ })
   t.same(together({ bytes: 1 }, { bytes: 2, missing: 'x' }, { bytes: 3, unseen: 'files without a name' }), {
-    ...{ bytes: 6, missing: 'x', unseen: 'files without a name' },
+    bytes: 6,
+    missing: 'x',
+    unseen: 'files without a name',
   })
 })

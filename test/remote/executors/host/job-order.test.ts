@@ -3,8 +3,12 @@ import type { ExecutorJob } from '../../../../src/remote/executors/executor.ts'
 import { orderOf, signalNumber } from '../../../../src/remote/executors/host/job-order.ts'
 
 const job: ExecutorJob = {
-  ...{ id: 'a', command: ['echo', 'one'], env: { A: '1', HOME: '/srv' }, secretEnv: { B: '2' } },
-  ...{ limit: 10, grace: 2 },
+  id: 'a',
+  command: ['echo', 'one'],
+  env: { A: '1', HOME: '/srv' },
+  secretEnv: { B: '2' },
+  limit: 10,
+  grace: 2,
 }
 const place = { nonce: 'n', unit: undefined, user: undefined, files: '/var/files' }
 

@@ -43,7 +43,8 @@ while :; do sleep 0.05; done`
     t.match(polite, { outcome: 'failed', reason: 'timed-out', log: 'asked\n' })
     const deaf = await rig.run(executor, 'box', {
       command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'],
-      ...{ max_time_seconds: 0.2, abort_timeout_seconds: 0.2 },
+      max_time_seconds: 0.2,
+      abort_timeout_seconds: 0.2,
     })
     t.match(deaf, { outcome: 'failed', reason: 'timed-out', error_message: 'it had not ended after 0.2 s' })
     await executor.remove()
@@ -89,7 +90,10 @@ while :; do sleep 0.05; done`
     await job.says('here\n')
     await executor.engineSide.kill()
     t.match(await job.finished(), {
-      ...{ outcome: 'failed', reason: 'executor-lost', exit_code: null, log: 'here\n' },
+      outcome: 'failed',
+      reason: 'executor-lost',
+      exit_code: null,
+      log: 'here\n',
       error_message: /^its container ended while it ran/,
     })
     const again = await rig.start(executor, 'box', { command: ['true'] }).catch(error => error as Error)

@@ -15,7 +15,9 @@ testWith(t, 'hostile jobs', executorNeeds, async t => {
   const test = rig.testsOf(t)
   /** A plugin that is a script. */
   const plugin = (script: string, more = {}) => ({
-    ...{ command: ['sh', '-c', script], input: taskInput('test.Hostile', {}), ...more },
+    command: ['sh', '-c', script],
+    input: taskInput('test.Hostile', {}),
+    ...more,
   })
 
   await test('links, pipes and devices in its exchange directory are not followed', async t => {
@@ -75,7 +77,8 @@ sleep 0.2`
         continue
       }
       const next = await rig.run(executor, 'box', {
-        ...{ command: ['sh', '-c', 'echo ran; exit 3'], secret_env: { PASSWORD: 'geheim' } },
+        command: ['sh', '-c', 'echo ran; exit 3'],
+        secret_env: { PASSWORD: 'geheim' },
       })
       t.match(next, { outcome: 'failed', exit_code: 3, log: 'ran\n' })
       await executor.remove()
@@ -187,7 +190,8 @@ echo end`
   await test('a fork bomb ends with its job', async t => {
     const executor = await rig.launch('box')
     const end = await rig.run(executor, 'box', {
-      ...{ command: ['sh', '-c', 'echo on; b() { b & b & wait; }; b 2>/dev/null'], max_time_seconds: 1 },
+      command: ['sh', '-c', 'echo on; b() { b & b & wait; }; b 2>/dev/null'],
+      max_time_seconds: 1,
       abort_timeout_seconds: 0.5,
     })
     t.match(end.log, /^on\n/)
@@ -195,7 +199,9 @@ echo end`
     t.match(await rig.run(executor, 'box', { command: ['ps', '-o', 'args'] }), { log: /^COMMAND\n/ })
     const bomb = 'trap "" TERM; b() { trap "" TERM; b & b & wait; }; b 2>/dev/null'
     const limited = await rig.run(executor, 'box', {
-      ...{ command: ['sh', '-c', bomb], max_time_seconds: 0.5, abort_timeout_seconds: 0.5 },
+      command: ['sh', '-c', bomb],
+      max_time_seconds: 0.5,
+      abort_timeout_seconds: 0.5,
     })
     t.ok(limited.exit_code !== null, 'it ended')
     t.ok(await executor.sweep(), 'after a bomb that ignores TERM too')
@@ -211,7 +217,8 @@ echo end`
     t.ok(await executor.sweep(), 'the executor can be used again')
     const stopped = await rig.run(executor, 'box', {
       command: ['sh', '-c', 'echo before; kill -STOP -1; kill -STOP $$'],
-      ...{ max_time_seconds: 0.5, abort_timeout_seconds: 0.3 },
+      max_time_seconds: 0.5,
+      abort_timeout_seconds: 0.3,
     })
     t.match(stopped, { outcome: 'failed', reason: 'timed-out', log: 'before\n' })
     await executor.remove()

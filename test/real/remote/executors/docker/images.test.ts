@@ -166,7 +166,11 @@ testWith(t, 'images', needs, async t => {
     const removed: string[] = []
     const start = (engineId = rig.facts.id) => {
       const collector = new ImageCollector({
-        ...{ engine: rig.client, engineId, root: data, path: join(engine.directory, 'images.json'), clock },
+        engine: rig.client,
+        engineId,
+        root: data,
+        path: join(engine.directory, 'images.json'),
+        clock,
         onRemoved: reference => removed.push(reference),
       })
       return {

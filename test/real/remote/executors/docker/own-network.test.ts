@@ -70,7 +70,13 @@ testWith(t, 'network = job', needs, async t => {
   await test('networks without a container go, whatever network is now; those of others stay', async t => {
     const make = (name: string, uuid: string, id: string) =>
       engine.docker(
-        ...['network', 'create', '--label', `runner.uuid=${uuid}`, '--label', `runner.executor=${id}`, name],
+        'network',
+        'create',
+        '--label',
+        `runner.uuid=${uuid}`,
+        '--label',
+        `runner.executor=${id}`,
+        name,
       )
     const [bare, misnamed, foreign] = ['b', 'c', 'd'].map(letter => letter.repeat(32)) as [
       string,

@@ -38,11 +38,15 @@ testWith(t, 'plugins in containers', executorNeeds, async t => {
       rig.run(executor, 'plugin', { input: taskInput(type, {}, { password: 'geheim' }) })
     t.match(await run('test.crash'), { outcome: 'succeeded', exit_code: 0, output: { exitCode: 0 } })
     t.match(await run('test.fail'), {
-      ...{ outcome: 'failed', exit_code: 3, reason: 'plugin-failed' },
+      outcome: 'failed',
+      exit_code: 3,
+      reason: 'plugin-failed',
       error_message: 'it did not work with ******',
     })
     t.match(await run('test.nothing'), {
-      ...{ outcome: 'failed', exit_code: 0, reason: 'no-output' },
+      outcome: 'failed',
+      exit_code: 0,
+      reason: 'no-output',
       error_message: 'it ended with exit status 0 and left no output at OUTPUT_LOCATION',
     })
     t.match(await run('test.unknown'), { outcome: 'failed', exit_code: 1, reason: 'no-output' })
@@ -75,7 +79,10 @@ exit 4
     job.watch.abort()
     job.watch.abort()
     t.match(await job.finished(), {
-      ...{ outcome: 'aborted', exit_code: 1, reason: 'aborted', log: 'waiting\nasked to end\n' },
+      outcome: 'aborted',
+      exit_code: 1,
+      reason: 'aborted',
+      log: 'waiting\nasked to end\n',
       error_message: 'aborted by its handler',
     })
     const script = 'trap "" TERM; sleep 1000 & echo deaf; while :; do sleep 0.1; done'

@@ -164,7 +164,9 @@ testWith(t, 'programs in containers', executorNeeds, async t => {
   await test('words that the system does not take, and signals that there are not, are failures that say so', async t => {
     const executor = await rig.launch('box')
     t.match(await rig.run(executor, 'box', { command: ['true', 'x'.repeat(200_000)] }), {
-      ...{ outcome: 'failed', reason: 'not-startable', exit_code: 127 },
+      outcome: 'failed',
+      reason: 'not-startable',
+      exit_code: 127,
       log: /the job cannot be started: the system does not execute it\n$/,
     })
     await t.rejects(rig.start(executor, 'box', { command: ['true'], abort_signal: 'SIGFOO' }), {

@@ -56,7 +56,9 @@ echo a >/tmp/a; mkdir -p /tmp/b/c; chmod 0 /tmp/b; echo d >/dev/shm/d; mkdir /tm
 setsid sleep 1000 & sleep 1000 &
 echo done`
     const first = await rig.run(executor, 'box', {
-      ...{ command: ['sh', '-c', messy], env: { SECRET: 'x1y2z3' }, secret_env: { MORE: 'geheim' } },
+      command: ['sh', '-c', messy],
+      env: { SECRET: 'x1y2z3' },
+      secret_env: { MORE: 'geheim' },
     })
     t.equal(first.log, 'done\n')
     t.ok(await executor.sweep(), 'it can be used again')
