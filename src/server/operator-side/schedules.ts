@@ -21,7 +21,7 @@ import type { Rights } from '../rules/rights.ts'
 import { time } from '../rules/times.ts'
 import { type Listed, listed } from '../state/pages.ts'
 import { planOf, serverBlackouts } from '../state/plans.ts'
-import { pausedIn, pausedSince, putPaused, withNext } from '../state/schedules.ts'
+import { type PausedAt, pausedIn, pausedSince, putPaused, withNext } from '../state/schedules.ts'
 import { ifReadable, unreadable } from '../state/unreadable.ts'
 import { scheduleView, shownMissed, shownSchedule } from '../views/schedule-view.ts'
 
@@ -141,47 +141,63 @@ export async function listMissed(
   return { items: await Promise.all(items.map(shownMissed)), next }
 }
 
+/** What a call has changed, as it was and as it is. */
+interface Changed<T> {
+  before: T
+  after: T
+}
+
 /** Pauses the schedule of a job, or ends that; what is so already stays so. */
 export async function pauseJob(
   tx: Writer,
   ctx: Context,
   name: JobName,
   isToPause: boolean,
-): Promise<Result<ScheduleView, Refusal>> {
+): Promise<Result<Changed<ScheduleView>, Refusal>> {
   const found = await scheduled(tx, name)
   if (!found.ok) return found
   const { job, row } = found.value
   const planned = planOf(ctx, job)
   if (!planned.ok || row === undefined) return refuse('malformed', planned.ok ? undefined : planned.failure)
   const paused = await pausedIn(tx)
+  const before = scheduleView(ctx, row, job, paused)
   const isPaused = row.paused_at !== null
-  if (isPaused === isToPause) return ok(scheduleView(ctx, row, job, paused))
+  if (isPaused === isToPause) return ok({ before, after: before })
   const missed = { until: tx.now, reason: 'paused' as const }
-  const after = isToPause ? { ...row, paused_at: tx.now } : { ...row, paused_at: null, missed }
-  const next = withNext(after, planned.value)
+  const changed = isToPause ? { ...row, paused_at: tx.now } : { ...row, paused_at: null, missed }
+  const next = withNext(changed, planned.value)
   tx.putSchedule(next)
-  return ok(scheduleView(ctx, next, job, paused))
+  return ok({ before, after: scheduleView(ctx, next, job, paused) })
 }
 
 /**
  * Pauses all schedules that the caller reaches, or ends that; those of a namespace that are paused with all others stay
  * paused until all are resumed.
  */
-export async function pauseAll(tx: Writer, { namespaces }: Rights, isToPause: boolean): Promise<Paused> {
+export async function pauseAll(
+  tx: Writer,
+  { namespaces }: Rights,
+  isToPause: boolean,
+): Promise<Changed<Paused>> {
   const paused = await pausedIn(tx)
   const named = namespaces ?? ['*']
-  const resumed = namespaces ?? Object.keys(paused)
+  const before = pausedOf(named, paused)
+  const resumed = namespaces ?? [...paused.keys()]
   for (const name of isToPause ? named : resumed)
-    if (isToPause) paused[name] ??= tx.now
-    else delete paused[name]
+    if (isToPause) paused.set(name, paused.get(name) ?? tx.now)
+    else paused.delete(name)
   putPaused(tx, paused)
   for (const namespace of namespaces ?? [null]) tx.notify({ about: 'schedules', namespace })
   // Those that were due meanwhile are looked at again.
   if (!isToPause)
     for (const namespace of namespaces ?? [undefined])
       await tx.staleAll({ parked: true, ...(namespace === undefined ? {} : { namespace }) })
-  const first = Math.min(...named.map(name => pausedSince(paused, name) ?? Infinity))
-  return { namespaces: [...named], paused_at: first === Infinity ? null : time(first) }
+  return { before, after: pausedOf(named, paused) }
+}
+
+function pausedOf(namespaces: readonly string[], paused: PausedAt): Paused {
+  const first = Math.min(...namespaces.map(name => pausedSince(paused, name) ?? Infinity))
+  return { namespaces: [...namespaces], paused_at: first === Infinity ? null : time(first) }
 }
 
 /** A job with a schedule, and where that stands. */

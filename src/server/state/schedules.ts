@@ -99,17 +99,18 @@ export function withNext(row: ScheduleRow, { plan }: JobPlan): ScheduleRow {
 /** The row in `meta` of the namespaces whose schedules are paused, `*` being all, and since when. */
 const pausedKey = 'schedules.paused'
 
-export type PausedAt = Record<string, number>
+/** A namespace may be called `constructor`, so this is a map and no object. */
+export type PausedAt = ReadonlyMap<string, number>
 
-export async function pausedIn(tx: Reader): Promise<PausedAt> {
+export async function pausedIn(tx: Reader): Promise<Map<string, number>> {
   const text = await tx.meta(pausedKey)
-  return text === undefined ? {} : (JSON.parse(text) as PausedAt)
+  return new Map(text === undefined ? [] : Object.entries(JSON.parse(text) as Record<string, number>))
 }
 
 export function putPaused(tx: Writer, paused: PausedAt): void {
-  tx.setMeta(pausedKey, JSON.stringify(paused))
+  tx.setMeta(pausedKey, JSON.stringify(Object.fromEntries(paused)))
 }
 
 /** Since when all schedules of a namespace are paused; undefined: they are not. */
 export const pausedSince = (paused: PausedAt, namespace: string): number | undefined =>
-  paused['*'] ?? paused[namespace]
+  paused.get('*') ?? paused.get(namespace)

@@ -64,6 +64,8 @@ serverTest(
     await server.call('PUT', '/v1/jobs/yearly', { body: { image: 'i', schedule } })
     for (const path of ['/v1/jobs/yearly/schedule', '/v1/schedules'])
       for (const word of ['pause', 'resume']) await server.call('POST', `${path}/${word}`)
+    for (const word of ['pause', 'resume'])
+      await server.call('POST', `/v1/schedules/${word}`, asked(operator.token))
     await server.call('POST', '/v1/notify/ops/test')
     const runner = await server.runner({ metadata: { rack: '7' } })
     await server.call('POST', '/v1/scripts', { body: { image: 'i', command: ['true'], wait_seconds: 0 } })
@@ -88,10 +90,17 @@ serverTest(
     t.match(second, { status: 200, before: { image: 'one' }, after: { image: 'two' } })
     const { before, after } = second as { before: { secret_env: unknown }; after: { secret_env: unknown } }
     t.same(before.secret_env, after.secret_env, 'a secret that has stayed the same is seen to have')
-    t.match(of('pauseJob'), [{ object: 'yearly', after: { paused_at: /Z$/ } }])
-    t.match(of('resumeJob'), [{ object: 'yearly', after: { paused_at: null } }])
-    t.match(of('pauseAll'), [{ object: null, after: { namespaces: ['*'], paused_at: /Z$/ } }])
-    t.match(of('resumeAll'), [{ object: null, after: { paused_at: null } }])
+    const [isPaused, isNot] = [{ paused_at: /Z$/ }, { paused_at: null }]
+    t.match(of('pauseJob'), [{ object: 'yearly', before: isNot, after: isPaused }])
+    t.match(of('resumeJob'), [{ object: 'yearly', before: isPaused, after: isNot }])
+    t.match(of('pauseAll'), [
+      { namespace: null, before: isNot, after: { ...isPaused, namespaces: ['*'] } },
+      { namespace: 'team', before: isNot, after: { ...isPaused, namespaces: ['team'] } },
+    ])
+    t.match(of('resumeAll'), [
+      { before: isPaused, after: isNot },
+      { namespace: 'team', before: isPaused, after: isNot },
+    ])
     t.match(of('testNotify'), [{ object: 'ops', after: { sent: false } }])
     t.match(of('postJob'), [{ object: 'b', status: 201, after: { name: 'b' } }])
     t.match(of('runJob'), [

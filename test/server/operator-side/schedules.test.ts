@@ -1,6 +1,7 @@
 import t from 'tap'
 import { listJobStats } from '../../../src/server/operator-side/list-job-stats.ts'
-import { listSchedules } from '../../../src/server/operator-side/schedules.ts'
+import { putJob } from '../../../src/server/operator-side/put-job.ts'
+import { listSchedules, pauseAll } from '../../../src/server/operator-side/schedules.ts'
 import { ScheduleRig } from '../../support/schedule-rig.ts'
 import { everything } from '../../support/server-caller.ts'
 import { onEachStore } from '../../support/server-rig.ts'
@@ -67,4 +68,19 @@ onEachStore(t, 'jobs are listed with their schedules in pages, narrowed by a tex
   const named = await rig.read(tx => listJobStats(tx, rig.ctx, everything, { job: 'backup' }, page))
   t.match(named.items, [{ name: 'backup' }])
   t.same(await list('', {}, only('other')), { items: [], next: null })
+})
+
+onEachStore(t, 'a namespace with the name of what each object has is paused as any other', async (t, rig) => {
+  const namespace = 'constructor'
+  const body = { image: 'busybox', schedule: { every: { seconds: 60 } } }
+  await rig.write(tx => putJob(tx, rig.ctx, { namespace, name: 'j' }, body))
+  const paused = async () => {
+    const listed = await rig.read(tx => listSchedules(tx, rig.ctx, only(namespace), page))
+    return listed.ok && listed.value.items.map(({ paused_at }) => paused_at !== null)
+  }
+  t.same(await paused(), [false])
+  await rig.write(tx => pauseAll(tx, only(namespace), true))
+  t.same(await paused(), [true])
+  await rig.write(tx => pauseAll(tx, only(namespace), false))
+  t.same(await paused(), [false])
 })

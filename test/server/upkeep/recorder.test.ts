@@ -32,17 +32,20 @@ onEachStore(t, 'what has ended and what was queued is counted by span and namesp
   await rig.submit({ runner_group: 'nobody' })
   rig.pass(120)
   const elsewhere = await rig.execution(await rig.submit({ runner_group: 'nobody' }))
+  // A namespace may have the name of what each object has.
+  const other = 'constructor'
   await rig.write(async tx => {
     await tx.execution(elsewhere.id)
-    tx.putExecution({ ...elsewhere, namespace: 'other' })
+    tx.putExecution({ ...elsewhere, namespace: other })
+    tx.notify({ about: 'end', id: elsewhere.id, namespace: other, state: 'failed' })
   })
   await recorder.record()
   const first = (await statsOf(rig)).items.at(-1)
-  t.match(first, { watched_minutes: 1, succeeded: 2, failed: 1, aborted: 0, lost: 0 })
+  t.match(first, { watched_minutes: 1, succeeded: 2, failed: 2, aborted: 0, lost: 0 })
   t.match(first, { queue_depth: 2, queue_age_seconds: 120 })
-  t.match((await statsOf(rig, {}, { namespaces: ['other'] })).items.at(-1), {
+  t.match((await statsOf(rig, {}, { namespaces: [other] })).items.at(-1), {
     succeeded: 0,
-    failed: 0,
+    failed: 1,
     queue_depth: 1,
     queue_age_seconds: 0,
   })
@@ -50,12 +53,12 @@ onEachStore(t, 'what has ended and what was queued is counted by span and namesp
   // The next process of the server goes on with the same span.
   const next = recorderOf(rig)
   await next.record()
-  t.match((await statsOf(rig)).items.at(-1), { watched_minutes: 2, succeeded: 2, failed: 1 })
+  t.match((await statsOf(rig)).items.at(-1), { watched_minutes: 2, succeeded: 2, failed: 2 })
   rig.pass(300)
   await next.record()
   t.equal((await statsOf(rig)).items.at(-1)?.succeeded, 0)
   const hours = await statsOf(rig, { step: 3600 })
-  t.match(hours.items.at(-1), { succeeded: 2, failed: 1, watched_minutes: 3, queue_depth: 2 })
+  t.match(hours.items.at(-1), { succeeded: 2, failed: 2, watched_minutes: 3, queue_depth: 2 })
   t.equal(hours.step_seconds, 3600)
 })
 

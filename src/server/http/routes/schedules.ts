@@ -1,3 +1,4 @@
+import { everyNamespace } from '../../../protocol/messages/token-kinds.ts'
 import { ok } from '../../../result.ts'
 import { jobTimes, listMissed, listSchedules, pauseAll, pauseJob } from '../../operator-side/schedules.ts'
 import type { ChangeStore } from '../audit.ts'
@@ -36,8 +37,14 @@ async function pausingJob(
   const job = { namespace: rights.namespace, name: params.name }
   const paused = await change(async (tx, note) => {
     const result = await pauseJob(tx, context, job, isToPause)
-    if (result.ok) note({ object: job.name, after: { paused_at: result.value.paused_at } })
-    return result
+    if (!result.ok) return result
+    const { before, after } = result.value
+    note({
+      object: job.name,
+      before: { paused_at: before.paused_at },
+      after: { paused_at: after.paused_at },
+    })
+    return ok(after)
   })
   return jsonOf(paused)
 }
@@ -48,8 +55,10 @@ async function pausingAll(
   isToPause: boolean,
 ) {
   const paused = await change(async (tx, note) => {
-    const after = await pauseAll(tx, rights, isToPause)
-    note({ object: null, after })
+    const { before, after } = await pauseAll(tx, rights, isToPause)
+    const [namespace, ...others] = after.namespaces
+    const isOne = namespace !== undefined && namespace !== everyNamespace && others.length === 0
+    note({ object: null, before, after, ...(isOne ? { namespace } : {}) })
     return ok(after)
   })
   return jsonOf(paused)
