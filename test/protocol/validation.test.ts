@@ -25,3 +25,14 @@ t.test('texts become numbers and booleans in a query and a path, and nowhere els
   t.match(checkOf('body', schema)({ count: '3' }), { failure: 'count in the body must be integer' })
   t.match(checkOf('query', schema)({ other: 1 }), { failure: 'the query has an unknown field "other"' })
 })
+
+t.test(
+  'a text of the wrong form is told the form, also where its field describes something else',
+  async t => {
+    const { query } = specOf('listAudit')
+    const check = checkOf('query', query!)
+    const name = 'letters, digits, dot, underscore and dash; at most 128'
+    t.match(check({ namespace: '*' }), { failure: `namespace in the query must be ${name}` })
+    t.match(check({ since: 'today' }), { failure: 'since in the query must be RFC 3339' })
+  },
+)

@@ -56,7 +56,7 @@ export class Recorder {
       for (const [state, number] of Object.entries(states))
         count(this.#load.ended, namespace, state as keyof typeof states, number)
     for (const { namespace, count: depth, since } of seen.queued.slice(0, mostNamespaces)) {
-      const known = valueOf(this.#load.queued, namespace) ?? { depth: 0, age: 0 }
+      const known = countedIn(this.#load.queued, namespace) ?? { depth: 0, age: 0 }
       const age = Math.max(0, Math.round((now - since) / 1000))
       this.#load.queued[namespace] = { depth: Math.max(known.depth, depth), age: Math.max(known.age, age) }
     }
@@ -118,7 +118,7 @@ function count<S extends string>(
   state: S,
   number: number,
 ): void {
-  const known = valueOf(counts, namespace)
+  const known = countedIn(counts, namespace)
   if (known === undefined && Object.keys(counts).length >= mostNamespaces) return
   const states: Partial<Record<S, number>> = known ?? {}
   states[state] = (states[state] ?? 0) + number
@@ -126,5 +126,5 @@ function count<S extends string>(
 }
 
 /** The value of a namespace, which may be called `constructor`. */
-const valueOf = <T>(all: Readonly<Record<string, T>>, namespace: string): T | undefined =>
+const countedIn = <T>(all: Readonly<Record<string, T>>, namespace: string): T | undefined =>
   Object.hasOwn(all, namespace) ? all[namespace] : undefined
