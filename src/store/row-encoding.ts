@@ -41,8 +41,9 @@ function searchable(table: TableName, name: string, value: SqlValue): SqlValue {
  */
 export function decode<T extends TableName>(table: T, answer: SqlRow): Rows[T] {
   const row = checked(table, answer)
-  for (const name of tables[table].kept) Object.assign(row, { [name]: answer[name] })
-  return row
+  const { kept, over } = tables[table]
+  for (const name of kept) Object.assign(row, { [name]: answer[name] })
+  return over === undefined ? row : Object.assign(row, over.fields(answer))
 }
 
 /**

@@ -57,7 +57,7 @@ import {
   type ScheduleRow,
   scheduleNeeds,
 } from './schedule-rows.ts'
-import type { SqlValue } from './values.ts'
+import type { SqlRow, SqlValue } from './values.ts'
 
 /** The rows of each table. */
 export interface Rows {
@@ -101,6 +101,8 @@ interface Table<Row> {
   kept: readonly (keyof Row & string)[]
   /** Those of them that `body` leaves out. */
   elsewhere?: readonly (keyof Row & string)[]
+  /** More columns that stand over `body`, in fields of other names. */
+  over?: { columns: readonly string[]; fields(answer: SqlRow): Partial<Row> }
 }
 
 /** When an execution ended for good. */
@@ -218,6 +220,11 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
     ],
     kept: auditColumns,
     elsewhere: auditColumns,
+    // Entries are searched by these: whoever changes them to hide an entry has changed the entry.
+    over: {
+      columns: ['at', 'call_name'],
+      fields: ({ at, call_name }) => ({ at: isoTime(Number(at)), call: String(call_name) }),
+    },
   },
   schedules: {
     id: row => row.job,
@@ -288,10 +295,15 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
   },
 }
 
+/** A time as JavaScript writes it; of a number that is none, the first of all. */
+const isoTime = (time: number): string => new Date(Math.abs(time) <= 8.64e15 ? time : 0).toISOString()
+
 export const tableNames = Object.keys(tables) as TableName[]
 
 /** What is selected where rows are to be decoded. */
-export const columnsOf = eachTable(name => ['id', ...tables[name].kept, 'body'].join(', '))
+export const columnsOf = eachTable(name =>
+  ['id', ...tables[name].kept, ...(tables[name].over?.columns ?? []), 'body'].join(', '),
+)
 
 /** A statement that gives rows that can be decoded; `rest` stands behind the name of the table. */
 export function selectFrom(table: TableName, rest: string): string {

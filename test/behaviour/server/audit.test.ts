@@ -201,22 +201,25 @@ serverTest(
   '`audit verify` finds an entry that was changed, and its status says so',
   {},
   async (t, server) => {
-    for (const name of ['a', 'b']) await server.call('PUT', `/v1/jobs/${name}`, { body: { image: 'i' } })
+    for (const name of ['a', 'b', 'c']) await server.call('PUT', `/v1/jobs/${name}`, { body: { image: 'i' } })
     t.match(await say(server, ['audit', 'verify']), {
       status: 0,
       out: /^\d+ entries, up to \d+: the chain is whole\n$/,
     })
     await server.stop()
     const database = new DatabaseSync(server.rig.path('state', 'server', 'server.db'))
-    database.exec("UPDATE audit SET body = replace(body, 'putJob', 'getJob') WHERE object = 'a'")
+    database.exec("UPDATE audit SET body = replace(body, '127.0.0.1', '127.0.0.2') WHERE object = 'a'")
+    // No search by time or call is to find the two.
+    database.exec("UPDATE audit SET at = at - 1000000 WHERE object = 'b'")
+    database.exec("UPDATE audit SET call_name = 'getJob' WHERE object = 'c'")
     database.close()
     await server.restart()
     t.match(await say(server, ['audit', 'verify']), {
       status: 1,
-      err: /broken: entry 3 is not what was written\n$/,
+      err: /broken: entry 3 is not what was written; 3 breaks in all, of which this is the oldest\n$/,
     })
     t.match(await json<AuditEntry[]>(server, ['audit', 'list', '--object', 'a']), [
-      { number: 3, call: 'getJob' },
+      { number: 3, address: '127.0.0.2' },
     ])
   },
 )
