@@ -80,7 +80,7 @@ _runner() {
     'get') options="$options --origin --require --json" kinds='keys' ;;
     'status') options="$options --wait --json --task-dir" ;;
     'history') options="$options --json --task-dir" ;;
-    'logs') options="$options --hook -f --follow --verify --offset --task-dir --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='logs tasks' ;;
+    'logs') options="$options --hook -f --follow --verify -t --timestamps --offset --task-dir --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='logs tasks' ;;
     'explain') options="$options --json --task-dir" kinds='runs' ;;
     'submit') options="$options --wait --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='jobs' ;;
     'job put') options="$options --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --namespace --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --no-schedule --disable-schedule --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='jobs other*' ;;
@@ -158,7 +158,7 @@ _runner() {
     --node) kind='nodes' ;;
     --series) kind='executions' ;;
     --token) kind='tokens' ;;
-    --call) kind='=register,commands,reserve,confirm,heartbeat,appendLog,result,leave,putJob,postJob,listJobs,getJob,jobStats,listJobStats,deleteJob,restore,runJob,submit,listExecutions,getExecution,readLog,abort,rerun,busy,script,listSchedules,nextTimes,listMissed,pauseJob,resumeJob,pauseAll,resumeAll,listRunners,getRunner,availability,stats,patchRunner,deleteRunner,listGroups,getGroup,patchGroup,createToken,listTokens,revokeToken,getSettings,putSettings,listAudit,listNotifications,listNotifyTargets,testNotify,openBrowserSession,getBrowserSession,endBrowserSession,createBrowserCode,signInWays,startOidc,finishOidc,whoami,events,health,metrics,openapi' ;;
+    --call) kind='=register,commands,reserve,confirm,heartbeat,appendLog,result,leave,putJob,postJob,listJobs,getJob,jobStats,listJobStats,deleteJob,restore,runJob,submit,listExecutions,getExecution,readLog,logTimes,abort,rerun,busy,script,listSchedules,nextTimes,listMissed,pauseJob,resumeJob,pauseAll,resumeAll,listRunners,getRunner,availability,stats,patchRunner,deleteRunner,listGroups,getGroup,patchGroup,createToken,listTokens,revokeToken,getSettings,putSettings,listAudit,listNotifications,listNotifyTargets,testNotify,openBrowserSession,getBrowserSession,endBrowserSession,createBrowserCode,signInWays,startOidc,finishOidc,whoami,events,health,metrics,openapi' ;;
     --pull) kind='=missing,always,never' ;;
     *)
         kind=${kinds[position]:-}

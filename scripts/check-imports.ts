@@ -252,7 +252,7 @@ const folders: Record<string, readonly string[]> = {
   ],
 
   web: ['web/live', 'web/pages', 'web/ui', 'protocol/messages'],
-  'web/log': ['web', 'web/ui'],
+  'web/log': ['web', 'web/ui', 'protocol/messages'],
   'web/live': ['web'],
   'web/ui': ['web', 'web/live', 'protocol/messages'],
   'web/pages': ['web', 'web/live', 'web/log', 'web/ui', 'protocol/messages'],

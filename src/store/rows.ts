@@ -16,6 +16,7 @@ import type { Phases, Resources } from '../protocol/messages/measures.ts'
 import type { TokenKind } from '../protocol/messages/token-kinds.ts'
 import type { Scope } from '../protocol/messages/tokens.ts'
 import type { ExecutionState } from '../protocol/states.ts'
+import type { LogTimes } from './log-times.ts'
 
 /** The namespace of whatever names none, and of all that release 0.1.0 has written. */
 export const defaultNamespace = 'default'
@@ -285,6 +286,8 @@ export interface LogRow {
   /** The server had to mask something itself, so the hash cannot be compared. */
   masked: boolean
   complete: boolean
+  /** When its bytes came; null: it began with a release that did not keep that. */
+  times: LogTimes | null
 }
 
 export const logNeeds = ['execution_id', 'length'] as const
@@ -298,6 +301,7 @@ export const emptyLog: Omit<LogRow, (typeof logNeeds)[number]> = {
   final_sha256: null,
   masked: false,
   complete: false,
+  times: null,
 }
 
 export interface IdempotencyRow {

@@ -25,6 +25,7 @@ const options = (command: NewCommand) =>
     .option('--hook', 'print what the hooks wrote, instead of the tasks', false)
     .option('-f, --follow', 'print more as it comes, until the run or the execution has ended', false)
     .option('--verify', 'check whether each log is whole', false)
+    .option('-t, --timestamps', 'print before each line of an execution when the server got it', false)
     .option('--offset <bytes>', 'begin at this byte of the log of an execution', wholeNumber(0, 999_999_999))
 
 interface Options extends RecordOptions, OptionsOf<typeof options> {
@@ -166,7 +167,7 @@ export const command = defineLogsCommand({
   description: 'print what the tasks of a run wrote, or an execution of the server',
   options,
   notes: `A number is a run of this host; 8 hexadecimal digits or more are an execution, and so is JOB@latest.
---offset and the options that say which server are for executions; --hook, --verify and --task-dir for runs.
+--offset, --timestamps and the options that say which server are for executions; --hook, --verify and --task-dir for runs.
 
 Exit status: 0; 1 a log is not there, or with --verify not whole; 7 no such run, task or execution; 64 usage;
 69 the server cannot be reached; 77 it refuses; 78 no usable configuration, or no token.`,
@@ -185,11 +186,16 @@ Exit status: 0; 1 a log is not there, or with --verify not whole; 7 no such run,
         sayError(`runner: ${first} is an execution, which has no tasks, no hooks and nothing to verify\n`)
         return exitStatus.usage
       }
+      if (options.timestamps && options.json) {
+        sayError('runner: --timestamps is not for --json\n')
+        return exitStatus.usage
+      }
       const { printExecutionLog } = await import('../operator/log.ts')
       return printExecutionLog({ ...options, offset: options.offset ?? 0 }, first, env)
     }
-    if (options.offset !== undefined) {
-      sayError('runner: --offset is for the log of an execution\n')
+    if (options.offset !== undefined || options.timestamps) {
+      const option = options.timestamps ? '--timestamps' : '--offset'
+      sayError(`runner: ${option} is for the log of an execution\n`)
       return exitStatus.usage
     }
     // A single word that is not a number is a task.

@@ -1,11 +1,23 @@
 import { Type } from 'typebox'
 import type { CallSpec } from '../call.ts'
 import { AnyTime, Id, Name } from '../messages/common.ts'
-import { Execution, ExecutionList } from '../messages/executions.ts'
+import { Execution, ExecutionList, LogTimeList } from '../messages/executions.ts'
 import { Submit } from '../messages/jobs.ts'
 import { logEvents } from '../messages/results.ts'
 import { Script, ScriptPending } from '../messages/scripts.ts'
-import { follower, id, inEach, inOne, narrowed, operator, page, plain, pretty, strict } from './parts.ts'
+import {
+  follower,
+  id,
+  inEach,
+  inOne,
+  narrowed,
+  operator,
+  page,
+  paged,
+  plain,
+  pretty,
+  strict,
+} from './parts.ts'
 
 /** Executions, their logs, and scripts. */
 export const executionCalls = {
@@ -104,6 +116,16 @@ export const executionCalls = {
     ),
     answers: { 200: ['text/plain', 'text/event-stream'] },
     events: logEvents,
+  },
+  logTimes: {
+    method: 'GET',
+    path: '/v1/executions/{id}/log/times',
+    summary: 'When the parts of the log came to the server',
+    access: follower,
+    reach: 'execution',
+    params: id,
+    query: paged,
+    answers: { 200: LogTimeList },
   },
   abort: {
     method: 'POST',

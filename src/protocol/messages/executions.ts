@@ -103,5 +103,15 @@ export type ListedExecution = Static<typeof ListedExecution>
 
 export const ExecutionList = list('ExecutionList', ListedExecution)
 
+export const LogTime = Type.Object({
+  offset: Type.Integer({ description: 'the first byte that came then' }),
+  at: { ...Time, description: 'the bytes up to the next item came then or later' },
+})
+export type LogTime = Static<typeof LogTime>
+
+/** A log has some hundred items at most; the part that came before the server kept times has none. */
+export const LogTimeList = list('LogTimeList', LogTime)
+export type LogTimeList = Static<typeof LogTimeList>
+
 export const ExecutionOutcome = choice(['succeeded', 'failed', 'aborted'])
 export type ExecutionOutcome = Static<typeof ExecutionOutcome>

@@ -2,6 +2,7 @@
 
 import { maskBytes } from '../../protocol/mask/mask.ts'
 import { ok, type Result } from '../../result.ts'
+import { withTime } from '../../store/log-times.ts'
 import type { Reader } from '../../store/reader.ts'
 import type { ExecutionRow, LogRow } from '../../store/rows.ts'
 import type { Writer } from '../../store/writer.ts'
@@ -81,6 +82,7 @@ async function append(
   if (now.masked || now.head !== null) hashNoMore(ctx, id)
   else hashBytes(ctx, id, from, masked)
   if (now.head !== null) await tx.dropLog(id, now.head, now.tail!)
+  now = { ...now, times: withTime(log.times, log.length, tx.now) }
   if (hasWholeLog(now)) now = { ...now, complete: await isAsSaid(tx, ctx, now) }
   tx.putLog(now)
   tx.notify({ about: 'log', id })

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode } from '../../result.ts'
+import { cutTimes } from '../log-times.ts'
 import { decodeOr, encode } from '../row-encoding.ts'
 import type { LogRow } from '../rows.ts'
 import type { SqliteConnection } from './engine.ts'
@@ -36,6 +37,7 @@ export function keptOf(row: LogRow, sizes: ReadonlyMap<number, number>): LogRow 
     ...rest,
     length,
     scanned: Math.min(row.scanned, length),
+    times: cutTimes(row.times, length),
   })
   if (row.head === null || row.tail === null) return end < row.length ? shorter(end, {}) : row
   if (end < row.head) return shorter(end, { head: null, tail: null })

@@ -1,20 +1,24 @@
 /* One line of a log. */
 import { Component } from 'preact'
 import { sizeText } from '../texts.ts'
+import type { Stamp } from './times.ts'
 import type { Line } from './window.ts'
 
 interface Props {
   line: Line
   isMarked: boolean
+  /** When it came; undefined: not known. */
+  stamp?: Stamp | undefined
+  hasStamps: boolean
 }
 
 /** Drawn once: of thousands of lines few change at once. */
 export class LogLine extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    return next.line !== this.props.line || next.isMarked !== this.props.isMarked
+    return (Object.keys(next) as (keyof Props)[]).some(name => next[name] !== this.props[name])
   }
 
-  override render({ line, isMarked }: Props) {
+  override render({ line, isMarked, stamp, hasStamps }: Props) {
     const { at, number, begins, segments, dropped } = line
     if (dropped !== undefined)
       return (
@@ -35,6 +39,11 @@ export class LogLine extends Component<Props> {
         >
           {begins ? (number ?? `@${at}`) : ''}
         </a>
+        {hasStamps && (
+          <time class="stamp" dateTime={stamp?.at} title={stamp?.utc}>
+            {begins ? (stamp?.local ?? '–') : ''}
+          </time>
+        )}
         <span class="text">
           {segments.map(({ text, classes }, index) =>
             classes === '' ? (

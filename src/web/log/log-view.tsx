@@ -8,6 +8,7 @@ import { Problem } from '../ui/show.tsx'
 import { LogLine } from './log-line.tsx'
 import { download, rangesOf } from './read.ts'
 import { SearchBar } from './search-bar.tsx'
+import { timesOf } from './times.ts'
 import { LogWindow } from './window.ts'
 
 interface Props {
@@ -33,6 +34,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const over = useMemo(() => new AbortController(), [])
   const read = useMemo(() => rangesOf(server, id, over.signal), [])
   const log = useMemo(() => new LogWindow(read), [])
+  const times = useMemo(() => timesOf(server, id, over.signal), [])
   const box = useRef<HTMLElement>(null)
   const reading = useRef(false)
   /** The timer that repeats a read that has failed. */
@@ -44,6 +46,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const anchor = useRef<{ at: number; top: number } | 'end' | undefined>('end')
   const [isFollowing, setFollowing] = useState(at === undefined)
   const [wraps, setWraps] = useState(true)
+  const [hasStamps, setStamps] = useState(false)
   const [, drawn] = useState(0)
   const [problem, setProblem] = useState<string>()
   const [top, setTop] = useState(0)
@@ -70,13 +73,17 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       reading.current = false
     }
     if (over.signal.aborted) return
-    const { current } = box
-    if (current !== null) anchor.current ??= firstSeen(current)
-    drawn(count => count + 1)
+    draw()
     const waiting = next.current
     if (waiting === undefined || failed.current !== undefined) return
     next.current = undefined
     void work(waiting, 'asked')
+  }
+  /** Draws what has changed; the line that is seen first stays where it is. */
+  const draw = () => {
+    const { current } = box
+    if (current !== null) anchor.current ??= firstSeen(current)
+    drawn(count => count + 1)
   }
   const follow = (isWanted: boolean) => {
     following.current = isWanted
@@ -125,6 +132,11 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     }
   }, [isGrowing, length])
 
+  useEffect(() => {
+    if (!hasStamps) return draw()
+    times.more().then(draw, error => over.signal.aborted || setProblem((error as Error).message))
+  }, [hasStamps, log.length])
+
   // What somebody reads stays where it is, whatever comes before or behind it.
   useLayoutEffect(() => {
     const { current } = box
@@ -167,10 +179,18 @@ export function LogView({ id, isGrowing, length, at }: Props) {
         <label>
           <input type="checkbox" checked={wraps} onChange={() => setWraps(!wraps)} /> Wrap lines
         </label>
+        <label>
+          <input type="checkbox" checked={hasStamps} onChange={() => setStamps(!hasStamps)} /> Times
+        </label>
         <Button does={() => notices.of(download(server, id), 'The log is saved.')}>Download</Button>
         <span class="hint number">{sizeText(Math.max(log.length, length))}</span>
       </div>
       <Problem why={problem} />
+      {hasStamps && times.isMissing && log.lines.length > 0 && (
+        <p class="hint">
+          The server kept no times of this log: its release was an earlier one when the log began.
+        </p>
+      )}
       {log.lines.length === 0 ? (
         <p class="hint">{isGrowing ? 'Nothing was written yet.' : 'Nothing was written.'}</p>
       ) : (
@@ -187,6 +207,8 @@ export function LogView({ id, isGrowing, length, at }: Props) {
             <LogLine
               key={line.at}
               line={line}
+              hasStamps={hasStamps}
+              stamp={hasStamps ? times.of(line.at) : undefined}
               isMarked={at !== undefined && line.at <= at && at < line.end}
             />
           ))}

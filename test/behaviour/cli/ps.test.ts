@@ -114,6 +114,12 @@ serverTest(t, 'logs prints a run, a task of it, or an execution', {}, async (t, 
   ])
     t.match(await say(server, args), { status: 0, out: 'of the job\n', err: '' }, args.join(' '))
   t.equal((await say(server, ['logs', id, '--offset', '3'])).out, 'the job\n')
+  const at = String.raw`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`
+  for (const args of [
+    ['logs', '-t', id],
+    ['logs', '-f', '--timestamps', id],
+  ])
+    t.match(await say(server, args), { status: 0, out: new RegExp(`${at} of the job\n$`), err: '' })
   server.rig.task('10-one', 'echo of the task')
   t.equal((await say(server, ['run'])).status, 0)
   for (const args of [['logs'], ['logs', '1'], ['logs', '1', '10-one'], ['logs', '10-one']])
@@ -121,6 +127,8 @@ serverTest(t, 'logs prints a run, a task of it, or an execution', {}, async (t, 
   for (const args of [
     ['logs', id, 'task'],
     ['logs', id, '--verify'],
+    ['logs', id, '--timestamps', '--json'],
+    ['logs', '--timestamps'],
     ['logs', '--offset', '3'],
   ])
     t.equal((await say(server, args)).status, 64, args.join(' '))

@@ -115,3 +115,24 @@ serverTest(
     socket.destroy()
   },
 )
+
+serverTest(
+  t,
+  'the times of a log are a list in pages, which goes on behind an offset',
+  { stores },
+  async (t, server) => {
+    const runner = await server.runner()
+    await using _alive = runner.alive()
+    const { id } = await server.submit()
+    const times = async (query = '') =>
+      (await server.call('GET', `/v1/executions/${id}/log/times${query}`)).json
+    t.same(await times(), { items: [], next: null })
+    const reservation = await runner.begin()
+    const before = Math.floor(Date.now() / 1000) * 1000
+    await runner.log(reservation, 0, 'first\n')
+    const { items, next } = await times()
+    t.same([items.length, items[0].offset, next], [1, 0, null])
+    t.ok(Date.parse(items[0].at) >= before && Date.parse(items[0].at) <= Date.now(), items[0].at)
+    t.same(await times('?limit=1&after=0'), { items: [], next: null })
+  },
+)

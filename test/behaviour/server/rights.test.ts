@@ -72,6 +72,7 @@ const requests: Record<CallName, { path?: string; body?: unknown }> = {
   listExecutions: {},
   getExecution: {},
   readLog: {},
+  logTimes: {},
   abort: {},
   rerun: {},
   busy: {},

@@ -104,6 +104,11 @@ pageTest(
     await page.getByText(sizeText(job.length + 9 + 160_000)).waitFor()
     t.same(await firstSeen(page), before, 'nothing moves while somebody reads')
 
+    await page.getByLabel('Times').check()
+    await page.locator('.stamp[datetime]').first().waitFor()
+    t.match(await page.locator('.stamp').first().getAttribute('title'), / UTC$/)
+    t.same(await firstSeen(page), before, 'nothing moves while times come')
+
     await page.getByLabel('Search the log').fill('LINE 10000 of')
     await page.getByRole('button', { name: 'Search', exact: true }).click()
     await page.locator('.marked').waitFor()

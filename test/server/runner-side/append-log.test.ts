@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { grown, newLog } from '../../../src/server/rules/log-row.ts'
 import { longestChunk } from '../../../src/server/runner-side/append-log.ts'
+import { logTimes } from '../../../src/store/log-times.ts'
 import { testId } from '../../support/rows.ts'
 import { onEachStore, type ServerRig, sha256 } from '../../support/server-rig.ts'
 
@@ -22,6 +23,30 @@ onEachStore(t, 'chunks are appended in order, and one that comes twice changes n
   t.same(await send(4, 'two'), { ok: true, value: { length: 7 } })
   t.equal(await kept(rig, reservation.execution_id), 'one two')
 })
+
+onEachStore(
+  t,
+  'chunks keep the time at which they came first, also when they are sent again',
+  async (t, rig) => {
+    const runner = await rig.addRunner()
+    const reservation = await rig.start(runner)
+    const times = async () => logTimes((await row(rig, reservation.execution_id)).times!)
+    const began = Math.floor(rig.clock.wall / 1000)
+    await rig.log(runner, reservation, 0, 'one ')
+    rig.pass(0.5)
+    await rig.log(runner, reservation, 4, 'two ')
+    rig.pass(10)
+    rig.restart()
+    for (const offset of [0, 4]) t.notOk((await rig.log(runner, reservation, offset, 'one ')).ok)
+    await rig.log(runner, reservation, 8, '')
+    t.same(await times(), [{ offset: 0, at: began }])
+    await rig.log(runner, reservation, 8, 'three')
+    t.same(await times(), [
+      { offset: 0, at: began },
+      { offset: 8, at: Math.floor(rig.clock.wall / 1000) },
+    ])
+  },
+)
 
 onEachStore(t, 'what is lost may still log, what is not theirs may not', async (t, rig) => {
   const runner = await rig.addRunner()

@@ -1,8 +1,11 @@
 import { ok } from '../../../result.ts'
+import { readLogTimes } from '../../operator-side/read-log-times.ts'
 import { refuse } from '../../rules/refusal.ts'
 import { logRange, logText } from '../../state/read-log.ts'
 import { seenExecution } from '../../state/seen-execution.ts'
 import type { Handlers } from '../handler.ts'
+import { jsonOf } from './answers.ts'
+import { pageOf } from './page.ts'
 
 /** Logs, as operators read them. */
 export const logHandlers = {
@@ -31,5 +34,9 @@ export const logHandlers = {
     const from = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : offset
     followers.follow(id, credential, response, from)
     return ok('taken')
+  },
+
+  async logTimes({ params, query, rights }, { store }) {
+    return jsonOf(await store.read(tx => readLogTimes(tx, rights, params.id, pageOf(query))))
   },
 } satisfies Partial<Handlers>
