@@ -1,5 +1,7 @@
 /* Which part of the page an address shows. */
+import type { JSX } from 'preact'
 import { Route, Router } from 'preact-iso/router'
+import type { BrowserSession } from '../protocol/messages/browser.ts'
 import { usePage } from './context.ts'
 import { About } from './pages/about.tsx'
 import { Audit } from './pages/audit.tsx'
@@ -10,45 +12,67 @@ import { Jobs } from './pages/jobs.tsx'
 import { NotFound } from './pages/not-found.tsx'
 import { Notifications } from './pages/notifications.tsx'
 import { Overview } from './pages/overview.tsx'
+import { RunJob } from './pages/run-job.tsx'
 import { Runner } from './pages/runner.tsx'
 import { Runners } from './pages/runners.tsx'
 import { Schedule } from './pages/schedule.tsx'
 import { Tokens } from './pages/tokens.tsx'
+import { mayRead } from './session.ts'
 import { Empty } from './ui/items.tsx'
 import { Title } from './ui/title.tsx'
 
+interface Part {
+  path: string
+  title: string
+  component: () => JSX.Element
+  /** Who sees it, where not everybody does. */
+  isFor?: 'administrators' | 'readers'
+}
+
 /** The parts that the menu names, in its order. */
-export const menu = [
+export const menu: readonly Part[] = [
   { path: '/', title: 'Overview', component: Overview },
   { path: '/executions', title: 'Executions', component: Executions },
   { path: '/jobs', title: 'Jobs', component: Jobs },
-  { path: '/schedule', title: 'Schedule', component: Schedule },
-  { path: '/runners', title: 'Runners', component: Runners },
-  { path: '/notifications', title: 'Notifications', component: Notifications },
-  { path: '/tokens', title: 'Tokens', component: Tokens, isForAdmins: true },
-  { path: '/audit', title: 'Audit log', component: Audit, isForAdmins: true },
+  { path: '/schedule', title: 'Schedule', component: Schedule, isFor: 'readers' },
+  { path: '/runners', title: 'Runners', component: Runners, isFor: 'readers' },
+  { path: '/notifications', title: 'Notifications', component: Notifications, isFor: 'readers' },
+  { path: '/tokens', title: 'Tokens', component: Tokens, isFor: 'administrators' },
+  { path: '/audit', title: 'Audit log', component: Audit, isFor: 'administrators' },
   { path: '/about', title: 'About', component: About },
 ]
 
+export const isShownTo = (session: BrowserSession, { isFor }: Pick<Part, 'isFor'>): boolean =>
+  isFor === undefined || (isFor === 'readers' ? mayRead(session) : session.role === 'admin')
+
 function Forbidden() {
+  const { session } = usePage()
+  const text = mayRead(session)
+    ? 'Only administrators see this part of the page.'
+    : 'A token of a submitter sees only the executions that it has asked for.'
   return (
     <>
       <Title text="Not for you" />
-      <Empty text="Only administrators see this part of the page." />
+      <Empty text={text} />
     </>
   )
 }
 
 /** The part that the address names. */
 export function Parts() {
-  const isAdmin = usePage().session.role === 'admin'
+  const { session } = usePage()
+  const reads = mayRead(session)
   return (
     <Router>
-      {menu.map(({ path, component, isForAdmins = false }) => (
-        <Route key={path} path={path} component={isForAdmins && !isAdmin ? Forbidden : component} />
+      {menu.map(part => (
+        <Route
+          key={part.path}
+          path={part.path}
+          component={isShownTo(session, part) ? part.component : Forbidden}
+        />
       ))}
-      <Route path="/jobs/:name" component={Job} />
-      <Route path="/runners/:id" component={Runner} />
+      <Route path="/jobs/:name" component={reads ? Job : RunJob} />
+      <Route path="/runners/:id" component={reads ? Runner : Forbidden} />
       <Route path="/executions/:id" component={Execution} />
       <Route default component={NotFound} />
     </Router>

@@ -90,5 +90,8 @@ export class SignIn {
   }
 }
 
+/** Whether a role sees jobs, schedules and runners; a submitter sees only the executions that it has asked for. */
+export const mayRead = ({ role }: BrowserSession): boolean => role !== 'submitter'
+
 /** Whether a role may change executions, jobs and schedules. */
 export const mayOperate = ({ role }: BrowserSession): boolean => role === 'admin' || role === 'operator'

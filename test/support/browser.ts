@@ -54,15 +54,15 @@ export class PageBrowser {
     return watched(await context.newPage())
   }
 
-  /** Opens a tab that is signed in, by a printed link as `runner page` makes it. */
+  /** Opens a tab that is signed in, by a printed link as `runner page` makes it; `url`: another way to the server. */
   async signedIn(
     token = this.server.token('admin'),
     options: BrowserContextOptions = {},
-    script = '',
+    { script = '', url = this.server.url }: { script?: string; url?: string } = {},
   ): Promise<Tab> {
     const tab = await this.tab(options, script)
     const { json } = await this.server.call('POST', '/v1/browser-codes', { token })
-    await tab.page.goto(`${this.server.url}/#code=${json.code}`)
+    await tab.page.goto(`${url}/#code=${json.code}`)
     await tab.page.locator('.shell').waitFor()
     return tab
   }

@@ -2,11 +2,12 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
-import { useLive } from '../context.ts'
+import { useLive, usePage } from '../context.ts'
 import type { Part } from '../list.ts'
 import { useNow } from '../live/pace.ts'
 import { executionPath } from '../paths.ts'
 import { valuesOf } from '../query.ts'
+import { mayRead } from '../session.ts'
 import { secondsBetween } from '../texts.ts'
 import { Empty } from '../ui/items.tsx'
 import { InNamespace, JobLink, RunnerLink } from '../ui/links.tsx'
@@ -75,11 +76,18 @@ export function Executions() {
 }
 
 function NoExecution({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: boolean }) {
+  const { session } = usePage()
   if (hasMore) return <Empty text="None of the executions that were looked at fits. Older ones may." />
   if (isFiltered)
     return (
       <Empty text="No execution fits.">
         <a href="/executions">Show all executions.</a>
+      </Empty>
+    )
+  if (!mayRead(session))
+    return (
+      <Empty text="This token has asked for no execution yet.">
+        <a href="/jobs">Run a job.</a>
       </Empty>
     )
   const command = 'runner submit --image busybox --wait -- echo hello'

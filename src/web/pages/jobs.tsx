@@ -6,7 +6,7 @@ import { jobCall, shareText } from '../jobs.ts'
 import { useList } from '../list.ts'
 import { usePaced } from '../live/pace.ts'
 import { valuesOf } from '../query.ts'
-import { mayOperate } from '../session.ts'
+import { mayOperate, mayRead } from '../session.ts'
 import { Button, Field, Filters } from '../ui/form.tsx'
 import { Empty, ItemTable } from '../ui/items.tsx'
 import { JobLink } from '../ui/links.tsx'
@@ -15,11 +15,16 @@ import { WhyNot } from '../ui/schedules.tsx'
 import { Duration, Time } from '../ui/show.tsx'
 import type { Columns } from '../ui/table.tsx'
 import { Title } from '../ui/title.tsx'
+import { RunJob } from './run-job.tsx'
 
 /** Between two reads for the sake of executions, in ms: each reads 60 executions of each job. */
 const pause = 10_000
 
 export function Jobs() {
+  return mayRead(usePage().session) ? <AllJobs /> : <RunJob />
+}
+
+function AllJobs() {
   const asked = valuesOf(useLocation().query, ['text', 'namespace'])
   const query = new URLSearchParams({ limit: '50', ...asked })
   const keyOf = ({ name, namespace }: JobSummary) => `${namespace}/${name}`

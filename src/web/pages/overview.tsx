@@ -7,6 +7,7 @@ import { progressOf } from '../jobs.ts'
 import { useList } from '../list.ts'
 import { useNow } from '../live/pace.ts'
 import { executionPath } from '../paths.ts'
+import { mayRead } from '../session.ts'
 import { durationText, secondsBetween } from '../texts.ts'
 import { ItemRows } from '../ui/items.tsx'
 import { InNamespace } from '../ui/links.tsx'
@@ -23,7 +24,7 @@ const fields =
 
 export function Overview() {
   const { session } = usePage()
-  const reads = session.role !== 'submitter'
+  const reads = mayRead(session)
   return (
     <>
       <Title text="Overview" />

@@ -1,6 +1,8 @@
 /* Links to jobs and runners by their names. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
+import { usePage } from '../context.ts'
 import { jobPath, runnerPath } from '../paths.ts'
+import { mayRead } from '../session.ts'
 
 /** The namespace of a thing, where it is not the default one. */
 export function InNamespace({ of }: { of: string | undefined }) {
@@ -18,6 +20,7 @@ export function JobLink({ name, namespace }: { name: string; namespace: string |
 
 /** The runner that has or had an execution. */
 export function RunnerLink({ of: { runner_id: id, node_name } }: { of: ListedExecution }) {
-  if (id === null) return node_name ?? '–'
+  const { session } = usePage()
+  if (id === null || !mayRead(session)) return node_name ?? '–'
   return <a href={runnerPath(id)}>{node_name ?? id}</a>
 }

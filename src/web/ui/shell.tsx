@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { usePage } from '../context.ts'
-import { menu } from '../routes.tsx'
+import { isShownTo, menu } from '../routes.tsx'
 import { localTime } from '../texts.ts'
 import { Button } from './form.tsx'
 import { NoticeList } from './notices.tsx'
@@ -29,7 +29,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </a>
         <nav aria-label="Parts of the page">
           {menu
-            .filter(({ isForAdmins }) => !isForAdmins || session.role === 'admin')
+            .filter(part => isShownTo(session, part))
             .map(({ path: place, title }) => (
               <a key={place} href={place} aria-current={isWithin(path, place) ? 'page' : undefined}>
                 {title}

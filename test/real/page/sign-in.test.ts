@@ -45,13 +45,35 @@ pageTest(t, 'a printed link signs in once, and leaves no code behind', async (t,
   t.same([...tab.problems, ...other.problems], [])
 })
 
-pageTest(t, 'a session that the server has ended asks for a token again', async (t, browser) => {
-  const { server } = browser
-  const made = await server.call('POST', '/v1/tokens', { body: { kind: 'viewer', name: 'tom' } })
-  const tab = await browser.signedIn(made.json.token)
-  t.match(await tab.page.locator('.who').textContent(), 'tom (viewer)')
-  await server.call('DELETE', `/v1/tokens/${made.json.id}`)
-  await tab.page.goto(`${server.url}/executions`)
-  await tab.page.getByLabel('Token').waitFor()
-  t.same(tab.problems, [])
-})
+pageTest(
+  t,
+  'a session that the server has ended asks for a token again, in every open tab',
+  async (t, browser) => {
+    const { server } = browser
+    const made = await server.call('POST', '/v1/tokens', { body: { kind: 'viewer', name: 'tom' } })
+    const first = await browser.signedIn(made.json.token)
+    t.match(await first.page.locator('.who').textContent(), 'tom (viewer)')
+    const second = await another(first)
+    await second.page.goto(`${server.url}/executions?state=failed`)
+    await second.page.getByText('No execution fits').waitFor()
+    const tabs = [first, second]
+    await server.call('DELETE', `/v1/tokens/${made.json.id}`)
+    // Nobody touches the page.
+    for (const { page } of tabs) t.match(await page.getByRole('alert').textContent(), /sign in again/)
+    t.same(await findings(first), [])
+    await first.page.getByLabel('Token').fill(server.token('admin'))
+    await first.page.getByRole('button', { name: 'Sign in' }).click()
+    for (const { page } of tabs) await page.locator('.who').getByText('(admin)').waitFor()
+    t.equal(new URL(second.page.url()).search, '?state=failed', 'each where it was')
+    await second.page.getByRole('link', { name: 'Clear' }).click()
+    await server.submit({ job_name: 'late', runner_group: 'nobody' })
+    await second.page.getByRole('row', { name: /late/ }).waitFor()
+
+    await second.page.getByRole('button', { name: 'Sign out' }).click()
+    await first.page.getByText('You have signed out in another tab').waitFor()
+    t.same(
+      tabs.flatMap(({ problems }) => problems),
+      [],
+    )
+  },
+)

@@ -90,7 +90,7 @@ pageTest(
   'without shared workers one tab reads for all, and another one follows it',
   async (t, browser) => {
     await using jobs = await talking(browser)
-    const first = await browser.signedIn(undefined, {}, 'delete globalThis.SharedWorker')
+    const first = await browser.signedIn(undefined, {}, { script: 'delete globalThis.SharedWorker' })
     const tabs = await tabsOf(browser, first, jobs.ids)
     t.equal(await first.page.evaluate('typeof SharedWorker'), 'undefined')
     await heard(tabs, 'begun')
