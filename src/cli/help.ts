@@ -59,10 +59,18 @@ export function addHelpCommand(
     })
 }
 
+/** The commands below a title of the help of the program; undefined where a word is not a title. */
+function namesIn(word: string): readonly string[] | undefined {
+  const group = Object.entries(commandGroups).find(([title]) => title.toLowerCase() === word.toLowerCase())
+  return group?.[1]
+}
+
 /** What a word may have been meant for, among the topics and the commands of the program or of a group. */
 function hintFor(word: string, group: CommandUnknownOpts): string {
   const names = group.commands.map(one => one.name())
   const guess = guessOf(word, group.parent === null ? [...Object.keys(topics), ...names] : names)
+  const inGroup = group.parent === null ? namesIn(word) : undefined
+  if (inGroup !== undefined) return `; ${inGroup.join(', ')} are its commands: \`runner help ${inGroup[0]}\``
   if (guess !== undefined) return `; did you mean ${commandOf(guess) ?? guess}?`
   return `; \`runner${group.parent === null ? '' : ` ${group.name()}`} --help\` lists them`
 }

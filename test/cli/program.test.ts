@@ -73,6 +73,7 @@ t.test('a word that is neither a command nor a directory is not taken for either
     64,
     /^runner: there is no help for 'nothing'.*; `runner --help` lists them$/,
   ])
+  t.match(said('help', 'services'), [64, /; server, attach, .* are its commands: `runner help server`$/])
   t.match(said('help', 'jbos'), [64, /; did you mean jobs\?$/])
   t.match(said('help', 'node', 'lst'), [64, /; did you mean list\?$/])
   t.same(said('node', 'build-3'), [

@@ -12,8 +12,9 @@ import { type Out, streamOut } from '../../report/stream.ts'
 import { errorCode } from '../../result.ts'
 import { counted } from '../../system/counted.ts'
 import { jsonText, shown } from '../../system/printable.ts'
+import { shellQuote } from '../../system/shell-quote.ts'
 import { definesCommandsWith, type NewCommand, type OptionsOf } from '../define-command.ts'
-import { namesExecution } from '../operator/ids.ts'
+import { latestOf, namesExecution } from '../operator/ids.ts'
 import { serverOptions } from '../operator/server-options.ts'
 import { wholeNumber } from '../options.ts'
 import { findRecords, findRun, isRunNumber, type RecordOptions, recordOptions } from './records.ts'
@@ -46,14 +47,16 @@ async function logs(options: Options, env: NodeJS.ProcessEnv): Promise<number> {
   const records = findRecords(options, env)
   const run = records.ok ? findRun(records.value, options.run) : records
   if (!run.ok) {
-    sayError(`runner: ${run.failure}\n`)
+    const isJob = records.ok && options.run === undefined && options.task !== undefined
+    const job = !isJob ? '' : `; \`runner logs ${shellQuote(latestOf(options.task!))}\` is for a job`
+    sayError(`runner: ${run.failure}${job}\n`)
     return records.ok ? exitStatus.noRun : exitStatus.config
   }
   const comes = options.follow && runStateOf(run.value) === 'running'
   if (options.task !== undefined && chosen(run.value, options).length === 0 && !comes) {
     const what = options.hook ? 'hook' : 'try'
     sayError(
-      `runner: run ${run.value.started.run_id} has no ${what} of ${shown(options.task)}; \`runner list\` shows the tasks, and an execution goes by 8 characters of its id or more\n`,
+      `runner: run ${run.value.started.run_id} has no ${what} of ${shown(options.task)}; \`runner list\` shows the tasks; the log of a job goes by 8 characters of the id of its execution or more, or by JOB@latest\n`,
     )
     return exitStatus.noRun
   }

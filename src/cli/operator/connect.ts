@@ -75,7 +75,7 @@ export function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Res
     return fail({ message: local!.ok ? '' : local!.failure, status: exitStatus.config })
   const token =
     tokenFile === undefined
-      ? localToken(server, local!)
+      ? localToken(server, local!, named !== undefined)
       : readTokenFile(tokenFile, 'name another by --token-file')
   if (!token.ok) return fail({ message: token.failure, status: exitStatus.config })
   const exposed = tokenFile === undefined || options.quiet ? undefined : exposedToken(tokenFile)
@@ -130,7 +130,11 @@ export function localServer(options: ConnectOptions, env: NodeJS.ProcessEnv): Re
  * The token that the server of this host made for its administrator. It is sent only to the address in
  * `listen` of that server's configuration.
  */
-function localToken(server: URL, local: Result<LocalServer, string>): Result<string, string> {
+function localToken(
+  server: URL,
+  local: Result<LocalServer, string>,
+  isNamed: boolean,
+): Result<string, string> {
   const how = `name a token file by --token-file or ${variables.tokenFile}; an administrator makes one by \`runner token create\``
   if (!local.ok) return local
   const { url, tokenFile } = local.value
@@ -138,10 +142,23 @@ function localToken(server: URL, local: Result<LocalServer, string>): Result<str
     return fail(
       `${server.origin} wants a token, and that of this host is for ${url.origin} alone (listen in [server]): ${how}`,
     )
+  if (!isNamed && hasNoFile(tokenFile))
+    return fail(
+      `no server is named, and there is none on this host, or not of this user (no ${tokenFile}): start one by \`runner server\`, be the user that it runs as, or name one by --server or ${variables.server}, and a token file by --token-file or ${variables.tokenFile}`,
+    )
   return readTokenFile(
     tokenFile,
     `start a server by \`runner server\`, be the user that it runs as, or ${how}`,
   )
+}
+
+/** Whether a file is surely not there: one in a directory of others may be. */
+function hasNoFile(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+  } catch {
+    return false
+  }
 }
 
 /** Whether two addresses reach one server: all loopback addresses are the same host. */
@@ -165,7 +182,7 @@ function strangerAt(url: URL, tokenFile: string): ClientFailure | undefined {
   if (users.length === 0)
     return {
       reason: 'server-refused',
-      message: `nothing listens at ${url.origin}; is \`runner server\` running there, and is the port right?`,
+      message: `nothing listens at ${url.origin}; start \`runner server\` there, or correct the address and its port`,
     }
   const trusted = [0, statSync(tokenFile, { throwIfNoEntry: false })?.uid]
   const stranger = users.find(user => !trusted.includes(user))

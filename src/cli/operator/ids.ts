@@ -30,7 +30,9 @@ export async function findExecution(client: Client, text: string): Promise<Resul
     const list = await client.call('listExecutions', { query: { job_name, limit: 1 } })
     if (!list.ok) return list
     const [execution] = list.value.items
-    return execution === undefined ? notFound(`no execution of a job ${job_name}`) : ok(execution.id)
+    return execution === undefined
+      ? notFound(`no execution of a job ${job_name} (\`runner job put\` gives a job its name)`)
+      : ok(execution.id)
   }
   if (!beginning.test(text))
     return notFound(`no execution ${text}: it goes by 8 characters of its id or more, or by JOB@latest`)
@@ -70,7 +72,7 @@ const notFound = (what: string): Result<never, ClientFailure> =>
   fail({
     reason: 'not-found',
     status: 404,
-    message: `there is ${what}; \`runner ps --all\` lists them with their ids`,
+    message: `there is ${what}; \`runner ps --all\` lists executions with their ids`,
   })
 
 /** Makes a call about the execution that a text stands for. */

@@ -102,7 +102,7 @@ function listMissed(
       if (!known.ok) return sayFailure(await wayOn(client, job, namespace, known.failure))
     }
     if (options.json) printJson(missed.value)
-    else print(missed.value.length === 0 ? 'nothing is on record\n' : missedText(missed.value))
+    else print(missed.value.length === 0 ? 'no missed time is on record\n' : missedText(missed.value))
     if (missed.value.length === limit && !options.quiet && !options.json)
       sayError(`runner: these are the latest ${limit}; --limit lists more\n`)
     return exitStatus.ok

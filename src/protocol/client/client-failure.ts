@@ -95,7 +95,7 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   )
     return {
       reason: 'timed-out',
-      message: `${at} does not answer in time; is it up, and does a firewall let you through?`,
+      message: `${at} does not answer in time; see whether it is up, and whether a firewall lets you through`,
     }
   if (through !== undefined && any(code => refused.has(code) || names.has(code) || unreachable.has(code)))
     return {
@@ -105,12 +105,12 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   if (any(code => refused.has(code)))
     return {
       reason: 'server-refused',
-      message: `nothing listens at ${at}; is \`runner server\` running there, and is the port right?`,
+      message: `nothing listens at ${at}; start \`runner server\` there, or correct the address and its port`,
     }
   if (any(code => names.has(code)))
     return {
       reason: 'name-unknown',
-      message: `the name ${server.hostname} cannot be resolved (${code}); is the address right, and does this host reach its name server?`,
+      message: `the name ${server.hostname} cannot be resolved (${code}); correct the address, or see whether this host reaches its name server`,
     }
   if (any(code => unreachable.has(code)))
     return { reason: 'unreachable', message: `there is no way to ${at} from here (${code})` }
@@ -197,7 +197,7 @@ export function answerFailure(
 
 /** The failure for an answer of a program that is not a runner server. */
 export function notAServer(server: URL, said: string): ClientFailure {
-  const message = `the program at ${server.origin} is not a runner server (${escaped(said)}); is the address right?`
+  const message = `the program at ${server.origin} is not a runner server (${escaped(said)}); correct the address`
   return { reason: 'not-a-server', message }
 }
 

@@ -16,13 +16,13 @@ export const seedOf = ({ namespace, name }: Pick<JobRow, 'namespace' | 'name'>):
   `${namespace}/${name}`
 
 /**
- * Compiles the schedule of a job; fails with a sentence for the person who has put it, whose first word is the wrong field.
+ * Compiles the schedule of a job; fails with a sentence for the person who has put it, which begins with the wrong field.
  */
 export function planFor(job: JobRow, cache: ScheduleCache): Result<JobPlan, string> {
   const { schedule, blackouts: rules = [] } = job.body
   const plan = compile(schedule ?? {}, seedOf(job), cache)
-  if (!plan.ok) return fail(`/schedule ${plan.failure}`)
+  if (!plan.ok) return fail(`schedule in the body: ${plan.failure}`)
   const blackouts = compileBlackouts(rules, seedOf(job), cache)
-  if (!blackouts.ok) return fail(`/blackouts ${blackouts.failure}`)
+  if (!blackouts.ok) return fail(`blackouts in the body: ${blackouts.failure}`)
   return ok({ plan: plan.value, blackouts: blackouts.value })
 }

@@ -38,7 +38,7 @@ export async function putSchedule(
   const changed = isNew || !isDeepStrictEqual(before?.body.blackouts ?? [], after.body.blackouts ?? [])
   const problem =
     from === 'put' && changed ? putProblem(plan, blackouts, tx.now, before?.body.schedule) : undefined
-  if (problem !== undefined) return refuse('malformed', `/schedule ${problem}`)
+  if (problem !== undefined) return refuse('malformed', `schedule in the body: ${problem}`)
   // A row that cannot be read gives way to a new one.
   const known = await ifReadable(tx.schedule(key))
   if (known !== undefined && !isNew) return ok(undefined)

@@ -29,7 +29,7 @@ export function putSettings(
   { memory }: Pick<Context, 'memory'>,
 ): Result<void, Refusal> {
   const blackouts = compileBlackouts(settings.blackouts ?? [], 'server', memory.schedules)
-  if (!blackouts.ok) return refuse('malformed', `/blackouts ${blackouts.failure}`)
+  if (!blackouts.ok) return refuse('malformed', `blackouts in the body: ${blackouts.failure}`)
   tx.setMeta(settingsKey, JSON.stringify(settings))
   return ok(undefined)
 }

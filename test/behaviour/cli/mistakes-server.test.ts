@@ -81,13 +81,13 @@ const toAServer = (url: string, ids: { shared: string; latest: string }): Record
     args: ['ps', '--server', 'http://127.0.0.1:1'],
     status: 69,
     says: [
-      /nothing listens at http:\/\/127\.0\.0\.1:1; is `runner server` running there, and is the port right\?/,
+      /nothing listens at http:\/\/127\.0\.0\.1:1; start `runner server` there, or correct the address and its port\n/,
     ],
   },
   'the name of the server is wrong': {
     args: ['ps', '--server', 'http://server.invalid'],
     status: 69,
-    says: [/the name server\.invalid cannot be resolved .*is the address right/],
+    says: [/the name server\.invalid cannot be resolved .*correct the address/],
   },
   'the address has a path': {
     args: ['ps', '--server', `${url}/api`],

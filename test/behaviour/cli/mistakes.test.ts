@@ -148,6 +148,11 @@ const onTheChain: Record<string, Mistake> = {
     status: 7,
     says: [/no run of \S+tasks\.d is on record in \S+state; `runner run` makes the first one/],
   },
+  'the log of a job is asked for by its name': {
+    args: ['logs', 'nightly'],
+    status: 7,
+    says: [/no run of .*; `runner logs nightly@latest` is for a job/],
+  },
   'a key is not there': {
     args: ['get', 'runner.max_tires', '--require'],
     status: 1,
@@ -179,7 +184,7 @@ rigTest(t, 'mistakes on the chain of a host', { tasks: { '10-a.sh': 'exit 0' } }
     'a task has not run': {
       args: ['logs', '1', 'b'],
       status: 7,
-      says: [/run 1 has no try of b; `runner list` /],
+      says: [/run 1 has no try of b; `runner list` .*by JOB@latest/],
     },
   })
   rig.task('10-a.sh', 'exit 0')

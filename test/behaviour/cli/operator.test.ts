@@ -74,7 +74,7 @@ rigTest(t, 'without a server, what is missing is said', {}, async (t, rig) => {
   const run = await said(rig.start(['busy']))
   t.match(run, {
     status: 78,
-    err: /admin\.token cannot be read: the file does not exist; start a server by `runner server`, be the user.*--token-file/,
+    err: /no server is named, and there is none on this host, .*admin\.token\): start one by `runner server`, .*--token-file/,
   })
   for (const args of [
     ['submit'],

@@ -42,7 +42,7 @@ serverTest(t, 'what runs by itself is put, listed and paused', {}, async (t, ser
     (await say('schedule', 'next', 'nightly', '--count', '2')).out,
     /^Europe\/Berlin +UTC\n\w{3} .* 02:30 +\w{3} .* 0[01]:30 +in .*\n\w{3} .* 02:30 .*\n$/,
   )
-  t.match(await say('schedule', 'missed', 'nightly'), { status: 0, out: 'nothing is on record\n' })
+  t.match(await say('schedule', 'missed', 'nightly'), { status: 0, out: 'no missed time is on record\n' })
 
   t.match(await say('schedule', 'pause', 'nightly'), {
     err: 'runner: the schedule of nightly is paused; `runner schedule resume nightly` ends that\n',

@@ -126,7 +126,7 @@ const answers: [title: string, listener: RequestListener, reason: string, messag
   ],
   ['a newer problem', problem(400, 'urn:runner:problem:of-tomorrow'), 'unknown-problem', /It is so/],
   ['a proxy without its server', plain(502, 'text/html', '<h1>'), 'gateway-failed', /proxy before .*502/],
-  ['a web site', plain(200, 'text/html', '<h1>'), 'not-a-server', /text\/html.*address right/],
+  ['a web site', plain(200, 'text/html', '<h1>'), 'not-a-server', /text\/html.*correct the address/],
   ['another API', plain(404, 'application/json', '{}'), 'not-a-server', /status 404/],
   ['invalid JSON', plain(200, 'application/json', '{'), 'not-a-server', /JSON cannot be parsed/],
   ['a redirection', plain(301, ''), 'not-a-server', /status 301/],
