@@ -19,7 +19,7 @@ export function commandsPage({ program, commands }: CommandLine): string {
   return `# Commands
 
 All commands with their options, in the groups of \`runner --help\`. This page has what \`runner COMMAND --help\` prints.
-\`runner help chain\`, \`runner help jobs\` and \`runner help fleet\` are short introductions. The exit statuses of
+\`runner help chain\`, \`jobs\`, \`schedules\` and \`fleet\` are short introductions. The exit statuses of
 \`runner run\` are in [Configuration](configuration.md#exit-status), those of commands to a server in
 [The server](server.md#commands-to-a-server). [JSON of the commands](json.md) says what each prints with \`--json\`.
 

@@ -55,6 +55,22 @@ export interface DefinedCommand {
   addTo(command: NewCommand, finish: Finish): void
 }
 
+/** Columns of prose at most, however wide the terminal is. */
+const widestProse = 120
+/** Columns of help that no terminal shows. */
+const offTerminal = 80
+
+/** Paragraphs in lines as wide as the help of the command, for standard error or standard output. */
+function filled(paragraphs: string, command: NewCommand, isError: boolean): string {
+  const { getErrHelpWidth, getOutHelpWidth } = command.configureOutput()
+  const width = (isError ? getErrHelpWidth : getOutHelpWidth)?.() ?? offTerminal
+  const help = command.createHelp()
+  return paragraphs
+    .split('\n\n')
+    .map(text => help.boxWrap(text.replaceAll('\n', ' '), Math.min(width, widestProse)))
+    .join('\n\n')
+}
+
 /** Makes a `defineCommand` whose commands take these options too, behind their own. */
 export const definesCommandsWith =
   <Shared extends OptionValues>(addShared: (command: NewCommand) => Command<[], Shared, GlobalOptions>) =>
@@ -63,14 +79,16 @@ export const definesCommandsWith =
   ): DefinedCommand => {
     const { description, notes, examples } = definition
     const lines = ['Examples:', ...examples.map(example => `  ${example}`)].join('\n')
-    const after = notes === undefined ? lines : `${notes}\n\n${lines}`
     return {
       description,
       hasOwn: true,
       addTo(command, finish) {
         const own = definition.options(command.description(description))
         const shared = addShared(command)
-        command.addHelpText('after', `\n${after}`)
+        command.addHelpText('after', ({ error }) => {
+          const prose = notes === undefined ? '' : `${filled(notes, command, error)}\n\n`
+          return `\n${prose}${lines}`
+        })
         command.showHelpAfterError(`runner: \`runner ${pathOf(command)} --help\` shows what it takes`)
         own.action(() => {
           // An option that a group has, too, is the group's, wherever it stands on the line.
