@@ -58,6 +58,12 @@ export function beyondScope(
   return beyond
 }
 
+/** A blank at an end, two in a row, one that is no space, and what leaves no mark at all. */
+const unseen = /^ | $| {2}|[[\p{Zs}\p{Cf}\p{Default_Ignorable_Code_Point}]--[ ]]/v
+
+/** Whether a name can be told from each other one by looking at it, as far as blanks go: jobs are aimed by names. */
+export const isSeenWhole = (name: string): boolean => !unseen.test(name)
+
 /** Runner groups that one registration token may be the first to name, where its scope names none. */
 export const mostGroups = 50
 

@@ -13,6 +13,7 @@ import {
   beyondScope,
   type FixedField,
   hasMadeItsGroups,
+  isSeenWhole,
   isUsedUp,
   keepFixed,
   mostGroups,
@@ -149,6 +150,11 @@ async function ofToken(
     return refuse(
       'out-of-scope',
       `the registration token ${token.name} does not allow this: ${beyond.join('; ')}; change [remote], or register with another token, which an administrator makes by \`runner token create registration\``,
+    )
+  if (message.name !== known?.name && !isSeenWhole(message.name))
+    return refuse(
+      'malformed',
+      `/name ${JSON.stringify(message.name)} has a blank at an end, or a character that nobody sees, and would be taken for another name: set another one by --name or in [remote]`,
     )
   const holder = await holderOf(tx, message.name, known)
   if (holder !== undefined)

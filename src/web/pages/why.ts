@@ -63,7 +63,8 @@ export function whySentence(execution: Facts): string {
 
 function cause(execution: Facts): string | undefined {
   const { state, reason, exit_code, error_message } = execution
-  const known = reason === null ? undefined : reasons[reason]
+  // A runner says what it likes, `constructor` too.
+  const known = reason !== null && Object.hasOwn(reasons, reason) ? reasons[reason] : undefined
   if (known !== undefined) return error_message === null ? known : `${known} ${sentence(error_message)}`
   if (error_message !== null && error_message.trim() !== '')
     return `${sentence(error_message)}${reason === null ? '' : ` (${reason})`}`

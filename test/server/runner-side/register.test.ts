@@ -265,6 +265,18 @@ onEachStore(t, 'a name has one living runner', async (t, rig) => {
   t.match(await undelete(), { ok: true })
 })
 
+onEachStore(t, 'no runner gets a name that looks like that of another one', async (t, rig) => {
+  const attempt = (name: string) =>
+    rig.write(tx => register(tx, rig.ctx, registration({ uuid: uuid(2), name }), byRegistrationToken))
+  await connected(rig, { name: 'rack 7' })
+  for (const name of ['rack 7 ', ' rack 7', 'rack  7', 'rack\u00a07', 'rack 7\u200b', 'rack 7\u{e0041}'])
+    t.match(await attempt(name), { failure: { reason: 'malformed', detail: /that nobody sees/ } })
+  t.match(await attempt('Gestell 7ä'), { ok: true })
+  // A server of an earlier release took it.
+  await rig.write(async tx => tx.putRunner({ ...(await tx.runner(uuid(2)))!, name: 'rack 7 ' }))
+  t.match(await attempt('rack 7 '), { ok: true })
+})
+
 onEachStore(t, 'runners of release 0.1.0 that share a name keep it', async (t, rig) => {
   await connected(rig)
   await rig.write(async tx => tx.putRunner({ ...(await tx.runner(uuid(1)))!, id: uuid(2) }))

@@ -28,6 +28,7 @@ t.test('the end of an execution is told in a sentence', t => {
     'Its container ended while it ran. It was killed.',
   )
   t.equal(of({ reason: 'new-one' }), 'The reason is new-one.')
+  t.equal(of({ reason: 'constructor' }), 'The reason is constructor.')
   t.equal(of({ state: 'aborted' }), 'It was aborted after 2 min 5 s.')
   t.equal(of({ state: 'withdrawn', reason: 'replaced' }), 'The reason is replaced.')
   t.match(of({ state: 'lost' }), /nobody knows how it ended/)
