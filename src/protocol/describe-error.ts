@@ -1,13 +1,5 @@
 import type { ErrorObject } from 'ajv'
-import { AnyTime, Id, Name, Time } from './messages/common.ts'
-
-/** The forms of texts in words, by their patterns: a field that has one of them may describe something else. */
-const forms = new Map(
-  ([AnyTime, Id, Name, Time] as { pattern?: string; description?: string }[]).map(form => [
-    form.pattern,
-    form.description,
-  ]),
-)
+import { formOf } from './messages/forms.ts'
 
 /** Says in words why a value does not fit; `whole` is the name of the value for a person. */
 export function describeError(error: ErrorObject | undefined, whole: string): string {
@@ -27,7 +19,7 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
     case 'enum':
       return `${place} must be one of ${error.params.allowedValues.join(', ')}`
     case 'pattern':
-      return `${place} must be ${formOf(error)}`
+      return `${place} must be ${formIn(error)}`
     case 'minLength':
       return `${place} is ${error.params.limit === 1 ? 'empty' : 'too short'}`
     case 'maxLength':
@@ -39,8 +31,8 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
   }
 }
 
-const formOf = ({ params, parentSchema }: ErrorObject): string =>
-  forms.get(params.pattern) ?? parentSchema?.description ?? `like ${params.pattern}`
+const formIn = ({ params, parentSchema }: ErrorObject): string =>
+  formOf(params.pattern) ?? parentSchema?.description ?? `like ${params.pattern}`
 
 /** The size of a value that is too large; only `verbose` validators know it. */
 function sizeOf({ keyword, data, params }: ErrorObject): string {

@@ -3,6 +3,7 @@
 import { type TSchema, type TString, Type } from 'typebox'
 import { defined } from '../../result.ts'
 import { asciiWord, harmlessCharacter } from '../../system/printable.ts'
+import * as forms from './forms.ts'
 
 export const strict = { additionalProperties: false }
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
@@ -15,21 +16,10 @@ export const inParts = <S extends TSchema>(schema: S): S & { inParts: true } =>
 export const choice = <const T extends string>(values: readonly T[], description?: string) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], ...defined({ description }) })
 
-/** RFC 3339, UTC, milliseconds. */
-export const Time = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$',
-  description: 'RFC 3339 in UTC with milliseconds',
-})
-/** As clients may send it: fractions and offsets of any RFC 3339 form. */
-export const AnyTime = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?([Zz]|[+-]\\d{2}:\\d{2})$',
-  description: 'RFC 3339',
-})
-export const Id = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'UUID' })
-export const Name = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
-  description: 'letters, digits, dot, underscore and dash; at most 128',
-})
+export const Time = Type.String(forms.time)
+export const AnyTime = Type.String(forms.anyTime)
+export const Id = Type.String(forms.id)
+export const Name = Type.String(forms.name)
 const Capability = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$',
   description: 'letters, digits and . _ : / -, at most 64',
