@@ -52,8 +52,8 @@ const options =
 t.register()
 t.resume()
 reportOn(t)
-// More than there are processors, for files wait as much as they compute, and those of the real tier, for engines, longer.
-t.jobs = availableParallelism() + (real ? 4 : 2)
+// More than there are processors: a file computes for less than half of its time, and waits for the rest.
+t.jobs = availableParallelism() + 4
 t.plan(files.length)
 // Ended when this process ends, with all that it has started.
 const postgres =
