@@ -21,6 +21,7 @@ import { makeListener } from './http/listener.ts'
 import { OpenApiText } from './http/openapi-text.ts'
 import { handlers } from './http/routes/index.ts'
 import type { Services } from './http/services.ts'
+import { SharedAnswers } from './http/shared-answers.ts'
 import { StoreCheck } from './http/store-check.ts'
 import type { TlsOptions } from './http/tls.ts'
 import {
@@ -156,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     outages,
     clock,
     version: options.version,
+    lists: new SharedAnswers(),
     storeCheck: new StoreCheck(store, clock),
     openApi: new OpenApiText(),
     oidc: oidcOf(options),

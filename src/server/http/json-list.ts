@@ -44,6 +44,13 @@ export async function* listText(
   yield isPage ? `${text}],${line}${outer}"next":${space}${JSON.stringify(next)}${line}}\n` : `${text}]\n`
 }
 
+/** A short list as one text. */
+export async function wholeText(list: JsonList<unknown>): Promise<Buffer> {
+  const pieces: string[] = []
+  for await (const piece of listText(list)) pieces.push(piece)
+  return Buffer.from(pieces.join(''))
+}
+
 function withFields(item: unknown, fields: ReadonlySet<string>): unknown {
   return Object.fromEntries(Object.entries(item ?? {}).filter(([name]) => fields.has(name)))
 }

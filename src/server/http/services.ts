@@ -15,6 +15,7 @@ import type { Audit } from './audit.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { OpenApiText } from './openapi-text.ts'
+import type { SharedAnswers } from './shared-answers.ts'
 import type { StoreCheck } from './store-check.ts'
 import type { UnauthenticatedConnections } from './unauthenticated.ts'
 
@@ -30,6 +31,8 @@ export interface Services {
   channels: CommandChannels
   followers: LogFollowers
   changes: ChangeFollowers
+  /** The texts of short lists. */
+  lists: SharedAnswers<Buffer>
   unauthenticated: UnauthenticatedConnections
   log: Log
   outages: OutageLog

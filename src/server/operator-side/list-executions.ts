@@ -25,8 +25,18 @@ const latestTime = 2 ** 48 - 1
 const executionFields = Object.keys(ListedExecution.properties)
 /** The fields of a plugin's output, which may be large. */
 const leftFields = ['output_properties', 'reporting_records']
+/** The fields that are in the row of its log. */
+const logFields = ['log', 'output', 'comments', 'status_line']
 /** Fields that every item has. */
 const shownAlways = ['id', 'problem']
+
+/** The most items of a list that is held in memory as a whole, and the fields without which it is small. */
+const mostHeld = 100
+const largeFields = [...leftFields, 'output', 'comments']
+
+/** Whether a list is so short that its text may be held in memory as a whole. */
+export const isShort = (limit: number, fields: ReadonlySet<string>): boolean =>
+  limit <= mostHeld && !largeFields.some(name => fields.has(name))
 
 /** The rows of a page of a list, the latest first. */
 export function executionRows(
@@ -155,6 +165,7 @@ export function listedExecutions(
 ): AsyncGenerator<Execution> {
   const left = leftFields.some(name => fields.has(name))
   const detail = {
+    log: logFields.some(name => fields.has(name)),
     output: fields.has('output') ? shownInList : 0,
     left,
     usual: { of: 'active' as const, left: fields.has('usual_seconds') ? mostUsual : 0 },

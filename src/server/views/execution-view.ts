@@ -24,6 +24,8 @@ export const largeAtOnce = 4
 
 /** The parts of executions that are shown. */
 interface Detail {
+  /** Whether its log is looked at, which has comments and the status line. */
+  log: boolean
   /** Bytes of the end of the log. */
   output: number
   /** The output of a plugin. */
@@ -34,6 +36,7 @@ interface Detail {
 }
 
 export const fullDetail = (): Detail => ({
+  log: true,
   output: shownOfLog,
   left: true,
   usual: { of: 'all', left: 100 },
@@ -67,7 +70,7 @@ export async function executionViews(
         return otherwise
       }
     }
-    const log = await part('its log', undefined, () => logOf(tx, row))
+    const log = await part('its log', undefined, async () => (detail.log ? logOf(tx, row) : undefined))
     const definition = definitions.get(row.group)
     const view = {
       ...viewOf(row, log, tx),

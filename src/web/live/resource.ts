@@ -15,8 +15,15 @@ export interface Shown<T> {
 /** Which things of a topic matter, by their ids; all where it is left out. */
 export type Fits = (id: string) => boolean
 
-/** Between two reads of one answer, in ms: a busy fleet changes all the time. */
-const shortestPause = 1000
+/**
+ * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the tenth part of its
+ * pause at most, so many pages that make the server slow read less often.
+ */
+const shortestPause = 200
+const longestPause = 5000
+const pauseOfRead = 10
+/** After a read that has failed, in ms. */
+const retryPause = 5000
 
 /** One answer, read again when it is old, but never while nobody looks at the tab. */
 export class Resource<T> {
@@ -25,6 +32,7 @@ export class Resource<T> {
   #reading: AbortController | undefined
   #isOld = false
   #readAt = Number.NEGATIVE_INFINITY
+  #pause = shortestPause
   #timer: ReturnType<typeof setTimeout> | undefined
   #stop: (() => void) | undefined
 
@@ -57,7 +65,7 @@ export class Resource<T> {
   refresh(): void {
     this.#isOld = true
     if (this.#timer !== undefined || this.#reading !== undefined || document.hidden) return
-    const wait = Math.max(0, this.#readAt + shortestPause - performance.now())
+    const wait = Math.max(0, this.#readAt + this.#pause - performance.now())
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       void this.#readOnce()
@@ -78,9 +86,11 @@ export class Resource<T> {
       this.#timer = setTimeout(() => {
         this.#timer = undefined
         this.refresh()
-      }, 5 * shortestPause)
+      }, retryPause)
     } finally {
       this.#reading = undefined
+      const took = performance.now() - this.#readAt
+      this.#pause = Math.min(longestPause, Math.max(shortestPause, pauseOfRead * took))
     }
     if (this.#isOld) this.refresh()
   }

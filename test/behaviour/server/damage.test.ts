@@ -156,12 +156,14 @@ serverTest(
       t.equal(answer.status, 200, path)
       return answer.json
     }
-    const { items } = await get('/v1/executions?fields=output_properties,state')
+    const { items } = await get('/v1/executions?fields=output_properties,state,status_line')
     const problems = [broken, logless, deep, running]
     for (const { id, problem } of items)
       t.equal(problem !== undefined, problems.includes(id), `${id} ${problem}`)
     const whole = items.find(({ id }: { id: string }) => id === good)
-    t.same(whole, { id: good, state: 'succeeded', output_properties: { a: 1 } })
+    t.same(whole, { id: good, state: 'succeeded', output_properties: { a: 1 }, status_line: null })
+    // Of what is not asked for nothing is read, so nothing is missed.
+    t.match((await get(`/v1/executions?fields=state&id_prefix=${logless}`)).items, [{ problem: undefined }])
     for (const id of problems) t.match(await get(`/v1/executions/${id}`), { id, problem: String })
     t.match(await get(`/v1/executions/${logless}`), { state: 'succeeded', output_properties: { a: 1 } })
     // A page that has one on it is as long as any other, and leads to the next.

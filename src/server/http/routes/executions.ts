@@ -11,6 +11,7 @@ import {
   executionRows,
   fieldsOf,
   idsOf,
+  isShort,
   listedExecutions,
   searchedRows,
   statesOf,
@@ -26,6 +27,7 @@ import { madeChange, stateChange } from '../../views/audit-view.ts'
 import { executionView } from '../../views/execution-view.ts'
 import type { ChangeStore } from '../audit.ts'
 import type { HandlerCall, Handlers } from '../handler.ts'
+import { wholeText } from '../json-list.ts'
 import { createdOf, jsonOf, listOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
@@ -61,7 +63,7 @@ export const executionHandlers = {
     return jsonOf(aborted)
   },
 
-  async listExecutions({ query, rights }, { store, context }) {
+  async listExecutions({ query, rights }, { store, context, lists }) {
     const states = statesOf(query.state)
     if (!states.ok) return states
     const fields = fieldsOf(query.fields)
@@ -74,13 +76,15 @@ export const executionHandlers = {
       ...filterOf(rights),
     }
     const search = defined({ runner_group: query.runner_group, text: query.text })
+    const page = pageOf(query)
     const rows = Object.keys(search).length === 0 ? executionRows : searchedRows
-    const { items, next } = await store.read(tx => rows(tx, filter, pageOf(query), search))
-    return listOf({
-      items: listedExecutions(store, context, items, fields.value),
-      next,
-      fields: fields.value,
-    })
+    const listNow = async () => {
+      const { items, next } = await store.read(tx => rows(tx, filter, page, search))
+      return { items: listedExecutions(store, context, items, fields.value), next, fields: fields.value }
+    }
+    if (query.pretty !== undefined || !isShort(page.limit, fields.value)) return listOf(await listNow())
+    const text = await lists.get(JSON.stringify([query, rights]), async () => wholeText(await listNow()))
+    return ok({ status: 200, text, type: 'application/json; charset=utf-8' })
   },
 
   async getExecution({ params, rights }, { store, context }) {
