@@ -5,19 +5,18 @@
  * queues, which `npm ci --prefix bench` installs. Build first: npm run build.
  */
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa, execaSync } from 'execa'
 import { median, percentile, replacePart } from './figures.ts'
 import { freePort } from './port.ts'
+import { environment, type Running, residentKilobytes, runServer } from './running-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const node = process.execPath
 const programs = resolve('bench')
 const bin = '/usr/lib/postgresql/15/bin'
-const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
-for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
 
 // ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -66,57 +65,12 @@ function database(): string {
 
 // ── the server ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface Running {
-  url: string
-  tokens: string
-  pid: number
-  /** Milliseconds from the start of the launcher to the first answer. */
-  startUp: number
-  stop(): Promise<void>
-}
-
 let servers = 0
 
-async function startServer(engine: 'sqlite' | 'postgres'): Promise<Running> {
+function startServer(engine: 'sqlite' | 'postgres'): Promise<Running> {
   const dir = join(folder, `server${++servers}`)
   mkdirSync(dir)
-  const port = await freePort()
-  const place = engine === 'sqlite' ? `sqlite:${join(dir, 'server.db')}` : database()
-  const keys = [
-    `listen = 127.0.0.1:${port}`,
-    `database = ${place}`,
-    `data_dir = ${dir}`,
-    `key_file = ${join(dir, 'server.key')}`,
-  ]
-  writeFileSync(join(dir, 'runner.cfg'), `[server]\n${keys.join('\n')}\n`)
-  const start = performance.now()
-  const child = execa(resolve('bin/runner'), ['server', '-c', join(dir, 'runner.cfg')], {
-    env: environment,
-    extendEnv: false,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    forceKillAfterDelay: false,
-    reject: false,
-  })
-  let ended: string | undefined
-  const end = child.then(({ message = 'status 0' }) => {
-    ended = message
-  })
-  const url = `http://127.0.0.1:${port}`
-  for (;;) {
-    if (ended !== undefined) throw new Error(`runner server has ended: ${ended}`)
-    const answered = await fetch(`${url}/health`).then(
-      answer => answer.ok,
-      () => false,
-    )
-    if (answered) break
-    await new Promise(resolve => setTimeout(resolve, 2))
-  }
-  const startUp = performance.now() - start
-  const stop = async () => {
-    child.kill()
-    await end
-  }
-  return { url, tokens: dir, pid: child.pid!, startUp, stop }
+  return runServer(dir, engine === 'sqlite' ? `sqlite:${join(dir, 'server.db')}` : database())
 }
 
 const load = (script: string, ...args: string[]) =>
@@ -256,9 +210,6 @@ async function latency(): Promise<string> {
     `Target: p50 ahead of graphile-worker: **${reached}**.`,
   ].join('\n')
 }
-
-const residentKilobytes = (pid: number) =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
 
 async function memory(): Promise<string> {
   console.error('Memory …')

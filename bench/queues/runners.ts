@@ -14,6 +14,12 @@ export interface Attached {
   connection?: Connection
 }
 
+/** An execution that was handed out. */
+export interface Reserved {
+  execution_id: string
+  lease_id: string
+}
+
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
 const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
 
@@ -62,7 +68,7 @@ export class Server {
   }
 
   /** Registers one more runner, and calls once, so that its session is in force. */
-  async attach(registration: string): Promise<Attached> {
+  async attach(registration: string, runner_group = 'default'): Promise<Attached> {
     const uuid = randomUUID()
     const answer = await this.send(
       'POST',
@@ -74,7 +80,7 @@ export class Server {
         version: '0',
         public_key: pem,
         capabilities: [],
-        runner_group: 'default',
+        runner_group,
       },
     )
     const opened = privateDecrypt(
@@ -104,27 +110,46 @@ export class Server {
   }
 
   /** The ids of what was handed out; waits up to so many seconds. */
-  async reserve(runner: Attached, wait: number): Promise<{ execution_id: string; lease_id: string }[]> {
+  async reserve(runner: Attached, wait: number): Promise<Reserved[]> {
     const asked = { slots: 1, wait_seconds: wait }
     return (await this.#call(runner, 'POST', `/v1/runners/${runner.id}/reserve`, asked))?.executions ?? []
   }
 
   /** Confirms, sends a log where there is one, and says that it succeeded. */
-  async finish(
+  async finish(runner: Attached, execution: Reserved, log = ''): Promise<void> {
+    await this.confirm(runner, execution)
+    if (log !== '') await this.sendLog(runner, execution, 0, log)
+    await this.result(runner, execution, 'succeeded', log)
+  }
+
+  confirm(runner: Attached, { execution_id, lease_id }: Reserved): Promise<void> {
+    return this.#call(runner, 'POST', `/v1/executions/${execution_id}/confirm`, { lease_id })
+  }
+
+  sendLog(
     runner: Attached,
-    { execution_id, lease_id }: { execution_id: string; lease_id: string },
+    { execution_id, lease_id }: Reserved,
+    offset: number,
+    text: string,
+  ): Promise<void> {
+    const path = `/v1/executions/${execution_id}/log?offset=${offset}&lease=${lease_id}`
+    return this.#call(runner, 'POST', path, text)
+  }
+
+  /** Says how it ended; `log` is all that was sent. */
+  async result(
+    runner: Attached,
+    { execution_id, lease_id }: Reserved,
+    outcome: 'succeeded' | 'failed',
     log = '',
   ): Promise<void> {
-    const path = `/v1/executions/${execution_id}`
-    await this.#call(runner, 'POST', `${path}/confirm`, { lease_id })
-    if (log !== '') await this.#call(runner, 'POST', `${path}/log?offset=0&lease=${lease_id}`, log)
     const now = new Date().toISOString()
-    await this.#call(runner, 'PUT', `${path}/result`, {
+    await this.#call(runner, 'PUT', `/v1/executions/${execution_id}/result`, {
       lease_id,
-      outcome: 'succeeded',
-      exit_code: 0,
-      reason: null,
-      error_message: null,
+      outcome,
+      exit_code: outcome === 'failed' ? 1 : 0,
+      reason: outcome === 'failed' ? 'exit-code' : null,
+      error_message: outcome === 'failed' ? 'It ended with status 1.' : null,
       output: null,
       started_at: now,
       finished_at: now,
