@@ -62,7 +62,7 @@ _runner() {
     done
     case $command in
     '') names='run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion help' ;;
-    help) names='run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion' ;;
+    help) names='chain jobs schedules fleet run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion' ;;
     job) names='put list show stats delete run help' ;;
     schedule) names='list next missed pause resume help' ;;
     node) names='list enable disable delete undelete set taint untaint capacity help' ;;

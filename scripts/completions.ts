@@ -1,6 +1,7 @@
 /*
  * Completions of the command line, for three shells.
  */
+import { topics } from '../src/cli/topics.ts'
 import {
   type ArgumentFacts,
   type CommandFacts,
@@ -19,6 +20,8 @@ const allOptions = ({ program, commands }: CommandLine) => [
   ...program.options,
   ...commands.flatMap(({ options }) => options),
 ]
+/** The introductions that `runner help` has beside the help of commands. */
+const topicNames = Object.keys(topics).join(' ')
 /** The names of all options that take a value. */
 const withValue = (line: CommandLine) => [
   ...new Set(
@@ -112,7 +115,7 @@ _runner() {
     done
     case $command in
     '') names='${words.map(({ name }) => name).join(' ')} help' ;;
-    help) names='${words.map(({ name }) => name).join(' ')}' ;;
+    help) names='${topicNames} ${words.map(({ name }) => name).join(' ')}' ;;
 ${[...subcommands, ...cases].join('\n')}
     esac
     read -ra kinds <<<"$kinds"
@@ -211,7 +214,7 @@ _runner() {
   local curcontext=$curcontext state line
   local -a _runner_line=("\${(@Q)words[1,CURRENT-1]}" "\${(Q)words[CURRENT]}")
   typeset -A opt_args
-  local -a globals commands
+  local -a globals commands topics
   globals=(
     ${help}
 ${program.options
@@ -221,7 +224,12 @@ ${program.options
   )
   commands=(
 ${words.map(({ name, description }) => `    ${described(name, description)}`).join('\n')}
-    'help:show the help of a command'
+    'help:show the help of a command or a topic'
+  )
+  topics=(
+${Object.entries(topics)
+  .map(([name, { summary }]) => `    ${described(name, summary)}`)
+  .join('\n')}
   )
   _arguments -s -C $globals '1: :->command' '*:: :->rest' && return
   case $state in
@@ -230,7 +238,7 @@ ${words.map(({ name, description }) => `    ${described(name, description)}`).jo
     curcontext="\${curcontext%:*:*}:runner-$line[1]:"
     case $line[1] in
 ${cases.join('\n')}
-    help) _describe -t commands command commands ;;
+    help) _describe -t commands command commands -- topics ;;
     esac ;;
   esac
 }
@@ -311,7 +319,8 @@ ${[
   "complete -c runner -s h -l help -d 'show the help'",
   ...program.options.map(facts => option(facts, '')),
   ...words.map(({ name, description }) => word(name, description, '')),
-  word('help', 'show the help of a command', ''),
+  word('help', 'show the help of a command or a topic', ''),
+  ...Object.entries(topics).map(([name, { summary }]) => word(name, summary, 'help')),
   `complete -c runner -n ${quoted(is('help'))} -a ${quoted(words.map(({ name }) => name).join(' '))}`,
   ...words.flatMap(of => {
     if (!isGroup(of)) return command(of)

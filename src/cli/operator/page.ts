@@ -23,8 +23,9 @@ function page(options: ConnectOptions, env: NodeJS.ProcessEnv): Promise<number> 
 export const command = defineServerCommand({
   description: 'print a link to the page of the server that signs a browser in',
   options: command => command,
-  notes: `Whoever opens the link first has the rights of the token that the command uses. It is good once, for 10 minutes, and the
-browser stays signed in for 30 days at most, or for 8 hours without a page of the server in it.`,
+  notes: `The first person to open the link has the rights of the token that the command uses. The link is good once, for 10 minutes. The
+browser stays signed in until somebody signs out or closes it, until it has had no page of the server in it for 8 hours, or until 30
+days are over.`,
   examples: ['runner page', 'runner page --server https://runner.example --token-file viewer.token'],
   action: (options, _, env) => page(options, env),
 })
