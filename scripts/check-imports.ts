@@ -110,7 +110,6 @@ const folders: Record<string, readonly string[]> = {
   ],
   server: [
     'server/browser',
-    'server/operator-side',
     'server/http',
     'server/http/routes',
     'server/connections',

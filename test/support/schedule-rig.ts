@@ -1,7 +1,8 @@
 /* The scheduler of a server on a real store, with clocks that a test moves. */
 import type { JobBody } from '../../src/protocol/messages/jobs.ts'
+import { pauseAll } from '../../src/server/operator-side/pause-all.ts'
+import { pauseJob } from '../../src/server/operator-side/pause-job.ts'
 import { putJob } from '../../src/server/operator-side/put-job.ts'
-import { pauseAll, pauseJob } from '../../src/server/operator-side/schedules.ts'
 import { type Round, Scheduler } from '../../src/server/upkeep/scheduler.ts'
 import { type ExecutionRow, jobKey } from '../../src/store/rows.ts'
 import type { MissedRow, ScheduleRow } from '../../src/store/schedule-rows.ts'

@@ -1,10 +1,8 @@
-import type { Notification, NotifyTarget } from '../../protocol/messages/notifications.ts'
+import type { Notification } from '../../protocol/messages/notifications.ts'
 import type { NoticeState } from '../../protocol/states.ts'
 import { defined } from '../../result.ts'
 import type { Page } from '../../store/filters.ts'
 import type { Reader } from '../../store/reader.ts'
-import type { Context } from '../rules/context.ts'
-import { mayTell } from '../rules/notify-targets.ts'
 import type { Rights } from '../rules/rights.ts'
 import { type Listed, listed } from '../state/pages.ts'
 import { unreadable } from '../state/unreadable.ts'
@@ -24,19 +22,4 @@ export async function listNotifications(
     row => row.id,
   )
   return { items: await Promise.all(items.map(row => shownNotification(row, tx))), next }
-}
-
-/** The targets that jobs in one of the caller's namespaces may name, by name. */
-export function listNotifyTargets(
-  { settings }: Pick<Context, 'settings'>,
-  { namespaces }: Rights,
-  { limit, after }: Page,
-): Listed<NotifyTarget> {
-  const usable = settings.targets.filter(
-    target =>
-      (namespaces?.some(namespace => mayTell(target, namespace)) ?? true) &&
-      (after === undefined || target.name > after),
-  )
-  const items = usable.slice(0, limit)
-  return { items, next: usable.length > limit ? items.at(-1)!.name : null }
 }

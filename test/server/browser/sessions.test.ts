@@ -1,11 +1,11 @@
 import t from 'tap'
 import { BrowserSessions, hashOf } from '../../../src/server/browser/sessions.ts'
+import { revokeToken } from '../../../src/server/operator-side/revoke-token.ts'
 import {
   createBrowserCode,
   openBrowserSession,
   useBrowserCode,
-} from '../../../src/server/operator-side/browser-session.ts'
-import { revokeToken } from '../../../src/server/operator-side/revoke-token.ts'
+} from '../../../src/server/state/browser-sessions.ts'
 import { newToken } from '../../../src/server/state/new-token.ts'
 import type { BrowserUser } from '../../../src/store/browser-rows.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'

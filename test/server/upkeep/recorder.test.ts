@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Availability, Stats } from '../../../src/protocol/messages/stats.ts'
 import type { Result } from '../../../src/result.ts'
-import { availability, serverStats } from '../../../src/server/operator-side/stats.ts'
+import { availability } from '../../../src/server/operator-side/availability.ts'
+import { serverStats } from '../../../src/server/operator-side/server-stats.ts'
 import { Recorder } from '../../../src/server/upkeep/recorder.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
 

@@ -15,14 +15,14 @@ import {
   sameSite,
   withUser,
 } from '../../browser/sessions.ts'
+import { refuse } from '../../rules/refusal.ts'
+import { time } from '../../rules/times.ts'
 import {
   createBrowserCode,
   endBrowserSession,
   openBrowserSession,
   useBrowserCode,
-} from '../../operator-side/browser-session.ts'
-import { refuse } from '../../rules/refusal.ts'
-import { time } from '../../rules/times.ts'
+} from '../../state/browser-sessions.ts'
 import type { Handlers } from '../handler.ts'
 import { pageType, smallPage } from '../page-headers.ts'
 import { createdOf } from './answers.ts'

@@ -1,4 +1,5 @@
-import { listNotifications, listNotifyTargets } from '../../operator-side/list-notifications.ts'
+import { listNotifications } from '../../operator-side/list-notifications.ts'
+import { listNotifyTargets } from '../../operator-side/list-notify-targets.ts'
 import type { Handlers } from '../handler.ts'
 import { jsonOf, listOf } from './answers.ts'
 import { pageOf } from './page.ts'
