@@ -58,6 +58,7 @@ const lines = [
   ['runner token create subm\t', 'token create submitter'],
   ['runner logs 10-\t', 'logs 10-mount.sh'],
   ['runner node unta\t', 'node untaint'],
+  ['runner help flee\t', 'help fleet'],
 ] as const
 
 /** What a shell on a terminal makes of these lines, by which keys they are completed. */
