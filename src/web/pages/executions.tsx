@@ -53,7 +53,7 @@ export function Executions() {
   return (
     <div ref={top}>
       <Title text="Executions" />
-      <ExecutionFilters key={JSON.stringify(others)} filters={others} />
+      <ExecutionFilters filters={others} />
       <Loaded of={shown}>
         {({ items, next }) => (
           <>

@@ -1,6 +1,6 @@
 /* Forms, their fields, and buttons. */
 import type { ComponentChildren, InputHTMLAttributes } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { valuesOf } from '../query.ts'
 
@@ -53,7 +53,7 @@ export function Choice({
       {label}{' '}
       <select name={name}>
         {of.map(([value, text]) => (
-          <option key={value} value={value} selected={value === chosen}>
+          <option key={value} value={value} {...{ defaultSelected: value === chosen }}>
             {text}
           </option>
         ))}
@@ -64,14 +64,17 @@ export function Choice({
 
 /** Fields by which a list is filtered: when they are sent, the address has them as its query. */
 export function Filters({ children }: { children: ComponentChildren }) {
-  const { route, path, query } = useLocation()
+  const { route, path, query, url } = useLocation()
+  const form = useRef<HTMLElement>(null)
+  // The fields have what the address has, also after a step back; the focus stays where it is.
+  useEffect(() => form.current?.querySelector('form')?.reset(), [url])
   const find = (fields: FormData) => {
     const all = new URLSearchParams([...fields].map(([name, value]) => [name, String(value)]))
     const wanted = new URLSearchParams(valuesOf(all, new Set(all.keys())))
     route(wanted.size === 0 ? path : `${path}?${wanted}`)
   }
   return (
-    <search>
+    <search ref={form}>
       <Form class="filters" onSend={find}>
         {children}
         <button type="submit">Filter</button>
