@@ -270,7 +270,8 @@ bundles.push(...(await buildWeb('dist/web', { release: true })))
 
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/ini/lookup.sh', 'dist/lookup.sh')
-copyFileSync('src/remote/executors/handover/supervisor.sh', 'dist/supervisor.sh')
+for (const name of ['supervisor.sh', 'api.sh'])
+  copyFileSync(`src/remote/executors/handover/${name}`, `dist/${name}`)
 // What was read and then left out is not inside.
 const inside = bundles
   .flatMap(({ outputs }) => Object.values(outputs))

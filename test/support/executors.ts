@@ -14,6 +14,7 @@ import { Engine as Client, type EngineFacts } from '../../src/remote/executors/d
 import { Images } from '../../src/remote/executors/docker/images.ts'
 import type { DockerOptions } from '../../src/remote/executors/docker/options.ts'
 import { DockerSlot } from '../../src/remote/executors/docker/slot.ts'
+import { StayingPlugins } from '../../src/remote/executors/docker/staying-plugins.ts'
 import type { ExecutorBackend, JobHandle, Slot } from '../../src/remote/executors/executor.ts'
 import { keepBusybox } from '../../src/remote/executors/handover/busybox.ts'
 import type { ImageFacts } from '../../src/remote/executors/image.ts'
@@ -33,6 +34,7 @@ export const edges: Edges = { clock: systemClock, chance: systemChance }
 /** What no test gets; it is the engine of a test that has no network. */
 export const settings: ExecutorConfiguration = {
   image_mappings: [],
+  sdk_daemon: 'auto',
   images: ['*'],
   reuse: 'domain',
   max_jobs_per_executor: 100,
@@ -60,6 +62,7 @@ export class EngineRig implements AsyncDisposable {
   readonly spool: Spool
   readonly runnerId: string = randomUUID()
   readonly #busybox: string
+  readonly #plugins = new StayingPlugins(settings)
 
   private constructor(engine: Engine, client: Client, facts: EngineFacts, busybox: string) {
     this.engine = engine
@@ -84,6 +87,7 @@ export class EngineRig implements AsyncDisposable {
     return {
       engine: this.client,
       settings: { ...settings, ...changes },
+      plugins: changes.sdk_daemon === 'no' ? new StayingPlugins({ ...settings, ...changes }) : this.#plugins,
       workDir: this.workDir,
       runnerId: this.runnerId,
       busybox: this.#busybox,

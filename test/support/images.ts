@@ -120,6 +120,22 @@ export function pluginImage(engine: Engine, name: string, ...changes: string[]):
   })
 }
 
+/** The same, of a plugin that can stay for further jobs. */
+export function stayingPluginImage(engine: Engine, name: string, ...changes: string[]): Promise<void> {
+  return makeImage(engine, name, {
+    fill(root) {
+      withBusybox(root)
+      withProgram(root, process.execPath, '/usr/bin/node')
+      copyFileSync(join(fixtures, 'images', 'staying-plugin.mjs'), join(root, 'app', 'plugin.mjs'))
+    },
+    changes: [
+      'ENTRYPOINT ["node", "plugin.mjs", "digitalai.release.integration"]',
+      'WORKDIR /app',
+      ...changes,
+    ],
+  })
+}
+
 /** A program of one file in C, without libraries. */
 export function withStaticProgram(root: string, path: string, source: string): void {
   const file = join(root, `${basename(path)}.c`)

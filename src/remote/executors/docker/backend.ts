@@ -41,6 +41,7 @@ import { onceBecause } from './reuse.ts'
 import { runtimeProblem, unknownRuntime } from './runtime.ts'
 import { DockerSlot } from './slot.ts'
 import { dockerName, placeOf } from './state.ts'
+import { StayingPlugins } from './staying-plugins.ts'
 
 export interface DockerBackendOptions {
   settings: ExecutorConfiguration
@@ -77,6 +78,7 @@ interface Parts {
 export class DockerBackend implements ExecutorBackend {
   readonly name = dockerName
   readonly #options: DockerBackendOptions
+  readonly #plugins: StayingPlugins
   #parts: Parts | undefined
   /** What the probe has found; undefined before it has succeeded. */
   #probed: Probed | undefined
@@ -85,6 +87,7 @@ export class DockerBackend implements ExecutorBackend {
 
   constructor(options: DockerBackendOptions) {
     this.#options = options
+    this.#plugins = new StayingPlugins(options.settings)
   }
 
   get slotsText(): string {
@@ -257,6 +260,7 @@ export class DockerBackend implements ExecutorBackend {
       processors: facts.value.processors,
       disk: facts.value,
       once: onceBecause(facts.value, settings),
+      plugins: this.#plugins,
     }
     return ok({ options, engineFacts: facts.value })
   }

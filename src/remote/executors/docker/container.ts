@@ -38,6 +38,10 @@ export class Container {
   readonly key: string
   readonly #options: DockerOptions
   unfit: string | undefined
+  /** Whether a plugin can stay in it for further jobs. */
+  hasGuests = false
+  /** Jobs that it has had. */
+  served = 0
   /** Whether it has a network of its own; an earlier process may have had another value of `network`. */
   hasNetwork: boolean
 
@@ -121,6 +125,12 @@ export class Container {
     } catch {
       return false
     }
+  }
+
+  /** The plugin that could have stayed in it did not. */
+  guestLeft(): void {
+    this.#options.plugins.leave(this.imageId)
+    this.hasGuests = false
   }
 
   /** Removes the container, its network and its files; succeeds if they are gone already. */

@@ -29,7 +29,7 @@ import { runProgram } from '../../../system/program.ts'
 import { isPathPart } from '../../path-part.ts'
 import type { Failure, SlotOptions } from '../executor.ts'
 import { shareBusybox } from '../handover/busybox.ts'
-import { supervisorFile } from '../handover/supervisor.ts'
+import { apiFile, supervisorFile } from '../handover/supervisor.ts'
 import type { ImageFacts } from '../image.ts'
 import { Container } from './container.ts'
 import type { EngineFailure } from './engine.ts'
@@ -39,6 +39,7 @@ import { labels } from './labels.ts'
 import type { DockerOptions } from './options.ts'
 import { createNetwork, networksOf, ownNetwork } from './own-network.ts'
 import { containerSettings, strangerId } from './settings.ts'
+import { kubeconfig } from './staying-plugins.ts'
 
 /** Seconds that a container may take to start. */
 const startTimeout = 60
@@ -56,6 +57,7 @@ export class Containers {
   #enforcesDisk: boolean
   /** The supervisor of this release, read at once: an upgrade may replace the file. */
   readonly #supervisor = readFileSync(supervisorFile)
+  readonly #api = readFileSync(apiFile)
 
   constructor(options: DockerOptions) {
     this.#options = options
@@ -76,6 +78,7 @@ export class Containers {
       onUnfit: (imageId: string, why: string) => void this.#unfit.set(imageId, why),
     }
     const container = new Container(options, slotId, image.id, group)
+    container.hasGuests = options.once === undefined && options.plugins.areIn(image)
     try {
       await this.#makeFiles(container)
     } catch (error) {
@@ -139,7 +142,7 @@ export class Containers {
     return container.hasNetwork ? createNetwork(engine, container, runnerId) : ok(undefined)
   }
 
-  async #makeFiles({ directory, key }: Container): Promise<void> {
+  async #makeFiles({ directory, key, jobs: directories, hasGuests }: Container): Promise<void> {
     const control = join(directory, 'control')
     const jobs = join(directory, 'jobs')
     makeDirectory(directory)
@@ -159,7 +162,15 @@ export class Containers {
     for (const name of ['supervise.sh', 'key']) chmodSync(join(control, name), 0o644)
     const folder = this.#options.ownKernel ? join(directory, 'pipes') : control
     if (folder !== control) makePipesFolder(folder)
-    const pipes = ['orders', 'go', 'output'].map(name => join(folder, name))
+    if (hasGuests) {
+      directories.makeForPlugins()
+      writeFileSync(join(control, 'api.sh'), this.#api)
+      chmodSync(join(control, 'api.sh'), 0o755)
+      writeFileSync(join(control, 'kubeconfig'), kubeconfig)
+      chmodSync(join(control, 'kubeconfig'), 0o644)
+    }
+    const names = ['orders', 'go', 'output', ...(hasGuests ? ['wake'] : [])]
+    const pipes = names.map(name => join(folder, name))
     const made = await runProgram(this.#options.busybox, ['mkfifo', ...pipes])
     if (!made.ok) throw new Error(made.failure.message)
     for (const pipe of pipes) chmodSync(pipe, 0o666)

@@ -1,5 +1,15 @@
 /* The exchange directories of the jobs of one container, and their logs beside them. */
-import { constants, existsSync, linkSync, lstatSync, openSync, readdirSync, renameSync } from 'node:fs'
+import {
+  chmodSync,
+  constants,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Chance } from '../../../edges.ts'
 import { fail, ok, type Result } from '../../../result.ts'
@@ -11,11 +21,12 @@ import { toFailure } from './failure.ts'
 import { parkedName } from './kept-files.ts'
 import type { Order } from './orders.ts'
 import type { DockerPlace } from './state.ts'
+import { pluginFolder } from './staying-plugins.ts'
 
 /** The mode of the directory with the exchange directories: a job can read it and not write to it. */
 export const jobsMode = 0o755
 /** The size of the blanks in `exit`, in bytes: more than an exit needs. */
-const roomForExit = 100
+const roomForExit = 120
 
 export class JobDirectories {
   readonly #directory: string
@@ -59,12 +70,23 @@ export class JobDirectories {
     const exchange = ExchangeDir.make(this.#jobs, order.id)
     exchange.write('order', order.program, 0o644)
     if (order.input !== undefined) exchange.write('input', order.input, 0o644)
+    if (order.invitation !== undefined) {
+      exchange.write('secret', order.invitation.secret, 0o644)
+      exchange.write('key', order.invitation.key, 0o644)
+    }
     // The supervisor opens the log and removes this name before the job starts.
     exchange.write('log', '', 0o666)
     linkSync(join(exchange.path, 'log'), this.#logOf(order.id))
     // The blanks reserve the space of the exit on a disk that fills up.
     exchange.write('exit', `${' '.repeat(roomForExit)}\n`, 0o666)
     return exchange
+  }
+
+  /** Makes the folder of plugins that stay. Throws system errors. */
+  makeForPlugins(): void {
+    const path = join(this.#jobs, pluginFolder)
+    mkdirSync(path)
+    chmodSync(path, 0o777)
   }
 
   /** Makes the directory through which a sweep is answered. Throws system errors. */
@@ -135,6 +157,8 @@ export class JobDirectories {
     const { mode } = lstatSync(this.#jobs)
     if ((mode & 0o7777) !== jobsMode) return false
     // A job may have moved its own directory to another name.
-    return this.paths.every(folder => readdirSync(folder).length === 0)
+    const plugins = join(this.#jobs, pluginFolder)
+    const left = this.paths.flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
+    return left.every(path => path === plugins && readdirSync(plugins).length === 0)
   }
 }

@@ -2,6 +2,7 @@ import type { ExecutorConfiguration } from '../../../config/sections/executor.ts
 import type { Edges } from '../../../edges.ts'
 import type { Engine, EngineFacts } from './engine.ts'
 import type { ImageCollector } from './image-gc.ts'
+import type { StayingPlugins } from './staying-plugins.ts'
 
 export interface DockerOptions {
   engine: Engine
@@ -23,6 +24,8 @@ export interface DockerOptions {
   ownKernel?: boolean | undefined
   /** Called when an image turns out to be one whose containers can have no second job. */
   onUnfit?: ((imageId: string, why: string) => void) | undefined
+  /** Which plugins can stay for further jobs. */
+  plugins: StayingPlugins
   /** The storage driver of the engine, and the directory in which it keeps containers. */
   disk: Pick<EngineFacts, 'storage' | 'root'>
   /** Is told which images are pulled and used; without it no image is ever removed. */

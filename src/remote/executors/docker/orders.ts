@@ -5,6 +5,7 @@ import { errorText, fail, ok, type Result } from '../../../result.ts'
 import type { Failure } from '../executor.ts'
 import { halfOf } from '../handover/order.ts'
 import { toFailure } from './failure.ts'
+import type { Invitation } from './staying-plugins.ts'
 
 /** The order for one job, as the supervisor gets it. */
 export interface Order {
@@ -22,6 +23,8 @@ export interface Order {
   grace: number
   /** `TERM`. */
   signal: string
+  /** How it is given to a plugin that stays for further jobs; absent: it is started as any other program. */
+  invitation?: Invitation | undefined
 }
 
 export class Orders {
@@ -60,11 +63,12 @@ export class Orders {
   }
 
   /** Gives the order to start a job. Must be called once at the most. */
-  start({ id, nonce, limit, grace, signal }: Order): Result<void, Failure> {
+  start({ id, nonce, limit, grace, signal, invitation }: Order): Result<void, Failure> {
     const hundredths = (seconds: number) => Math.min(Math.ceil(seconds * 100), 2 ** 40)
     const open = process.geteuid?.() === 0 ? 0 : 1
-    const line = ['run', this.#key, id, nonce, hundredths(limit), hundredths(grace), signal, open].join(' ')
-    return this.#say(line)
+    const words = [this.#key, id, nonce, hundredths(limit), hundredths(grace), signal, open]
+    const line = invitation === undefined ? ['run', ...words] : ['serve', ...words, invitation.sign]
+    return this.#say(line.join(' '))
       ? ok(undefined)
       : fail(toFailure('executor-lost', 'the supervisor of the container is gone'))
   }

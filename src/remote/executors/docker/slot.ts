@@ -15,6 +15,7 @@ import { DockerJob } from './job-handle.ts'
 import { DockerKeptFiles } from './kept-files.ts'
 import type { Order } from './orders.ts'
 import { type DockerPlace, stateOf } from './state.ts'
+import { invitationFor } from './staying-plugins.ts'
 
 /** What all jobs of a backend share. */
 export interface JobSurroundings {
@@ -49,6 +50,9 @@ export class DockerSlot implements Slot {
   async place(job: ExecutorJob, keptDir: string): Promise<Result<Placed, Failure>> {
     const order = orderOf(job, this.#image, this.#around.edges.chance.id())
     if (!order.ok) return order
+    const { hasGuests, unfit, served } = this.#container
+    if (hasGuests && unfit === undefined) order.value.invitation = invitationFor(job, served)
+    this.#container.served++
     try {
       const exchange = this.#container.jobs.make(order.value)
       return ok(new DockerPlaced(this.#container, order.value, exchange, keptDir, this.#around))

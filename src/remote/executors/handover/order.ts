@@ -71,16 +71,18 @@ export interface ExitFacts {
   left: number
   /** Absent: a supervisor of an earlier release has written it, or the control groups did not tell. */
   used?: JobResources
+  /** The plugin could have stayed for further jobs, and does not: it did not ask for its input, or left after its job. */
+  leaves?: true
 }
 
 /** Reads the text of `exit`; undefined if it is incomplete, or does not have the nonce of the order. */
 export function parseExit(text: string, nonce: string): ExitFacts | undefined {
   // After these lines comes the rest of the blanks that reserved the space.
   const match = text.match(
-    /^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n(?:used (-|\d{1,15}) (-|\d{1,15})\n)?/,
+    /^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n(?:used (-|\d{1,15}) (-|\d{1,15})\n(?:(unused|left)\n)?)?/,
   )
   if (match?.[1] !== nonce) return undefined
-  const [, , code, why, killed, refused, left, microseconds, bytes] = match
+  const [, , code, why, killed, refused, left, microseconds, bytes, note] = match
   const used = {
     ...(isNumber(microseconds) && { cpuSeconds: Number(microseconds) / 1e6 }),
     ...(isNumber(bytes) && { peakMemoryBytes: Number(bytes) }),
@@ -92,6 +94,7 @@ export function parseExit(text: string, nonce: string): ExitFacts | undefined {
     refused: refused === '1',
     left: Number(left),
     ...(Object.keys(used).length > 0 && { used }),
+    ...(note !== undefined && { leaves: true as const }),
   }
 }
 

@@ -5,6 +5,9 @@
 #
 #   run KEY ID NONCE LIMIT GRACE SIGNAL OPEN   start the program of jobs/ID/order. LIMIT and GRACE are in 1/100 s; LIMIT 0
 #                                              is no limit. With OPEN 1 any user may read and remove the job's files.
+#   serve KEY ID NONCE LIMIT GRACE SIGNAL OPEN SIGN
+#                                              the same for a plugin that can stay for further jobs (see below): give the job
+#                                              to the plugin that stays and has the same SIGN, else start one
 #   abort HALF                                 end the job: SIGNAL to the program alone, then after GRACE SIGKILL to every
 #                                              process that is left
 #   sweep KEY ID NONCE                         empty the directories that jobs share, and write to jobs/ID/exit whether the
@@ -30,19 +33,31 @@
 # them the id of the job. `read` takes a system call or two for each byte, a fork takes a third of a millisecond, and
 # another program takes a whole one.
 #
+# A plugin made with an SDK can stay for further jobs, so that its imports are paid for once. It gets each input by the API of
+# Kubernetes, of which api.sh beside this file answers two calls: GET of one Secret, and WATCH of it. The Secret is a file,
+# sdk/secret, which the first GET takes away, so no input is given out twice. A WATCH after the GET says that the job is over
+# and that the plugin waits for the next one: then all processes are stopped by SIGSTOP, all but the plugin's are killed, the
+# rest of the output goes to the log, and the output file moves to jobs/ID. `serve` puts the next Secret there and lets them
+# go on. Where no GET comes in time the job has not begun: it starts in a new plugin, and at last as `run` does it.
+#
 # A job may be hostile. It can signal every process but PID 1, and it can use up all processes so that no fork succeeds:
 # so everything that must happen happens in this process, by shell builtins. Names begin with rnr_ so that no variable of
 # an image is overwritten.
 
 # The shell is busybox's: it has `read -t`, `read -n` and `exec -a`. The file `order` sets the variables that this file
 # does not set.
-# shellcheck shell=dash disable=SC3045,SC3038,SC2119,SC2120,SC2154,SC1091,SC2034,SC2086,SC2094
+# shellcheck shell=dash disable=SC2030,SC2031,SC3045,SC3038,SC2119,SC2120,SC2154,SC1091,SC2034,SC2086,SC2094
 
 rnr_control=/.runner/control
 rnr_box=$rnr_control/busybox
 rnr_pipes=$rnr_control
 [ ! -d /.runner/pipes ] || rnr_pipes=/.runner/pipes
 rnr_jobs=/.runner/jobs
+rnr_sdk=$rnr_jobs/sdk
+# The port of the API, on the loopback of the container; the second form is that of /proc/net/tcp.
+rnr_port=6443 rnr_port_hex=192B
+# Hundredths of a second in which a plugin must take its input.
+rnr_patience=1000
 
 # Sets rnr_now: hundredths of a second since the boot of the host, a clock that never goes back. The shell would read 089 as
 # an octal number: with gVisor the clock begins at 0.00.
@@ -84,13 +99,13 @@ rnr_account() {
 
 # Waits at most $1 seconds for a line of the FIFO; the end of a child ends the wait early.
 rnr_listen() {
-  rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6='' rnr_7=''
-  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 rnr_7 <&3
+  rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6='' rnr_7='' rnr_8=''
+  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 rnr_7 rnr_8 <&3
 }
 
-# Whether process $1 lives; a zombie does not. In `stat` the state follows the name: 15 characters, or 30 when escaped.
+# Whether process $1 lives; a zombie does not, and no process does not. In `stat` the state follows the name: 15 characters, or 30 when escaped.
 rnr_alive() {
-  read -r -n 64 rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
+  [ -n "$1" ] && read -r -n 64 rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
   case ${rnr_stat##*) } in Z* | X* | '') return 1 ;; esac
 }
 
@@ -99,6 +114,7 @@ rnr_alive() {
 rnr_become() {
   rnr_odd=''
   . ./order
+  [ "$rnr_way" != serve ] || rnr_invite
   unset OLDPWD SHLVL PWD
   cd -- "$rnr_workdir" 2>/dev/null || rnr_refuse "its working directory $rnr_workdir is not there"
   unset OLDPWD PWD
@@ -131,6 +147,16 @@ rnr_become() {
   exec -a "$rnr_program" "$rnr_found" "$@" 3>&-
 }
 
+# Sets the environment of a plugin that can stay.
+rnr_invite() {
+  unset INPUT_LOCATION SESSION_KEY CALLBACK_URL RESULT_SECRET_NAME KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
+  export EXECUTOR_EXECUTION_MODE=daemon INPUT_CONTEXT_SECRET=input RUNNER_NAMESPACE=runner
+  export OUTPUT_LOCATION=$rnr_sdk/output KUBECONFIG=$rnr_control/kubeconfig
+  export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1${no_proxy:+,$no_proxy}"
+  # What a job prints must be out when the job ends: the plugin does not.
+  export PYTHONUNBUFFERED="${PYTHONUNBUFFERED:-1}"
+}
+
 rnr_refuse() {
   echo "runner: the job cannot be started: $1" >&2
   echo "refused $rnr_token" 1>&3
@@ -156,7 +182,7 @@ rnr_prepare() {
       kill -PIPE "$rnr_parent"
       umask 022
       (
-        read -r rnr_id <&8
+        read -r rnr_id rnr_way <&8
         exec >>"$rnr_pipes/output" 2>&1 8<&-
         read -r -n 40 rnr_self rnr_rest </proc/self/stat
         echo "program $rnr_token $rnr_self" >&3
@@ -203,25 +229,152 @@ rnr_kill_all() {
   jobs -p >/dev/null
 }
 
+# Whether the plugin that stays can have another job, of the sign $1.
+rnr_waits() {
+  [ -n "$rnr_guest" ] && [ "$1" = "$rnr_sign" ] || return 1
+  for rnr_pid in "$rnr_guest" "$rnr_waiter" "$rnr_relay" "$rnr_watch"; do rnr_alive "$rnr_pid" || return 1; done
+}
+
+# Ends the plugin that stays, and every other process.
+rnr_dismiss() {
+  rnr_pump=''
+  rnr_kill_all
+  exec 5<&- 6>&-
+  rnr_guest='' rnr_relay='' rnr_watch=''
+  [ $rnr_left -eq 0 ]
+}
+
+# Starts what answers the calls of plugins, unless it is there.
+rnr_answer() {
+  rnr_alive "$rnr_relay" && return
+  rnr_key=$rnr_key rnr_pipes=$rnr_pipes \
+    "$rnr_box" nc -ll -p $rnr_port 127.0.0.1 -e "$rnr_control/api.sh" </dev/null >/dev/null 2>&1 5<&- 6>&- 7>&- 8>&- 9>&- &
+  rnr_relay=$!
+  until "$rnr_box" grep -q " 0100007F:$rnr_port_hex 00000000:0000 0A " /proc/net/tcp; do
+    rnr_alive "$rnr_relay" || return
+    rnr_listen 0.002
+  done
+}
+
+# The pump of the job: from the pipe of its output to its log.
+rnr_pour() {
+  "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- 8>&- 9>&- &
+  rnr_pump=$!
+}
+
+# Hands the job over, as rnr_way says: to the plugin that stays, to a new one that can stay, or to a program.
+rnr_hand_over() {
+  rnr_taken='' rnr_take=0
+  if [ "$rnr_way" != serve ] || ! "$rnr_box" mv key secret "$rnr_sdk/"; then
+    rnr_way=run
+    [ -z "$rnr_guest" ] || { rnr_dismiss && rnr_prepare; }
+    echo "$rnr_id run" >&8
+    rnr_pour
+    return
+  fi
+  rnr_clock
+  rnr_take=$((rnr_now + rnr_patience))
+  if [ -n "$rnr_guest" ]; then
+    rnr_main=$rnr_guest
+    kill -CONT -1 2>/dev/null
+    echo next 1<>"$rnr_pipes/wake"
+  else
+    rnr_answer
+    echo "$rnr_id serve" >&8
+  fi
+}
+
+# The plugin has not taken its input, because it ended or its time is up. Takes the input back: then the job has not begun,
+# and is handed over anew.
+rnr_take_back() {
+  rnr_take=0
+  if ! "$rnr_box" mv "$rnr_sdk/secret" secret 2>/dev/null; then
+    # It has taken it just now.
+    rnr_taken=1
+    rnr_pour
+    return
+  fi
+  "$rnr_box" mv "$rnr_sdk/key" key
+  if [ $rnr_why != exit ]; then
+    rnr_way=run rnr_code=${rnr_code:-137}
+    rnr_pour
+    return
+  fi
+  [ -n "$rnr_guest" ] || rnr_way=run rnr_note=unused
+  rnr_dismiss || return
+  rnr_code='' rnr_main='' rnr_refused=0
+  rnr_prepare
+  rnr_hand_over
+}
+
+# The job is over, and its plugin waits for the next one in the process $rnr_watch of api.sh. Stops both, ends every other
+# process but the pump, and waits until all of the output is in the log. Fails where that is not certain within 10 s.
+rnr_rest() {
+  kill -STOP -1 2>/dev/null
+  rnr_clock
+  rnr_until=$((rnr_now + 1000))
+  rnr_left=1
+  while :; do
+    jobs -p >/dev/null
+    rnr_left=0
+    for rnr_pid in /proc/[0-9]*; do
+      rnr_pid=${rnr_pid#/proc/}
+      case $rnr_pid in 1 | "$rnr_pump" | "$rnr_waiter" | "$rnr_main" | "$rnr_relay" | "$rnr_watch") continue ;; esac
+      rnr_alive "$rnr_pid" || continue
+      rnr_left=$((rnr_left + 1))
+      kill -KILL "$rnr_pid" 2>/dev/null
+    done
+    # A thread that writes is stopped behind its write.
+    for rnr_thread in /proc/"$rnr_main"/task/[0-9]*; do
+      read -r -n 64 rnr_stat 2>/dev/null <"$rnr_thread/stat" || continue
+      case ${rnr_stat##*) } in T* | t*) ;; *) rnr_left=$((rnr_left + 1)) ;; esac
+    done
+    [ $rnr_left -eq 0 ] && break
+    rnr_clock
+    [ $rnr_now -lt $rnr_until ] || return 1
+    rnr_listen 0.002
+  done
+  # The pump sleeps only when it waits for more, so then the pipe is empty.
+  kill -CONT "$rnr_pump" 2>/dev/null
+  while :; do
+    read -r -n 64 rnr_stat 2>/dev/null <"/proc/$rnr_pump/stat" || return 1
+    case ${rnr_stat##*) } in S*) break ;; Z* | X*) return 1 ;; esac
+    rnr_clock
+    [ $rnr_now -lt $rnr_until ] || return 1
+    rnr_listen 0.002
+  done
+  kill -KILL "$rnr_pump"
+  wait "$rnr_pump"
+  rnr_pump='' rnr_guest=$rnr_main
+  rnr_alive "$rnr_guest" && rnr_alive "$rnr_watch"
+}
+
 rnr_run() {
-  rnr_id=$rnr_2 rnr_nonce=$rnr_3 rnr_limit=$rnr_4 rnr_grace=$rnr_5 rnr_signal=$rnr_6 rnr_open=$rnr_7
+  rnr_way=$rnr_verb rnr_id=$rnr_2 rnr_nonce=$rnr_3 rnr_limit=$rnr_4 rnr_grace=$rnr_5 rnr_signal=$rnr_6 rnr_open=$rnr_7
   rnr_half=${rnr_nonce%????????????????}
+  rnr_asked=$rnr_8
   cd "$rnr_jobs/$rnr_id" || return 1
   exec 7>>log 9<>./exit || return 1
   # The runner has linked the log under another name. A file that the job makes under this one is not the log.
   "$rnr_box" rm -f log || return 1
   jobs -p >/dev/null
-  kill -0 "$rnr_waiter" 2>/dev/null || rnr_prepare
-  rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_sent='' rnr_refused=0 rnr_hard=0
+  if [ -n "$rnr_guest" ] && { [ "$rnr_way" = run ] || ! rnr_waits "$rnr_asked"; }; then rnr_dismiss || return 1; fi
+  rnr_sign=$rnr_asked
+  if [ -n "$rnr_guest" ]; then
+    rnr_measure
+    rnr_cpu_before=$rnr_cpu rnr_peak_before=$rnr_peak
+  else
+    kill -0 "$rnr_waiter" 2>/dev/null || rnr_prepare
+  fi
+  rnr_end=0 rnr_kill=0 rnr_why=exit rnr_code='' rnr_main='' rnr_sent='' rnr_refused=0 rnr_hard=0 rnr_note=''
   [ "$rnr_limit" -gt 0 ] && rnr_clock && rnr_end=$((rnr_now + rnr_limit))
   echo "$rnr_half" >started || return 1
-  echo "$rnr_id" >&8
-  "$rnr_box" cat <&5 >&7 3>&- 5<&- 6>&- 7>&- 8>&- 9>&- &
-  rnr_pump=$!
+  rnr_pump='' rnr_rests=''
+  rnr_hand_over
 
   while [ -z "$rnr_code" ]; do
     rnr_wait=50
-    for rnr_time in $rnr_end $rnr_kill; do
+    for rnr_time in $rnr_end $rnr_kill $rnr_take; do
       [ "$rnr_time" -gt 0 ] || continue
       rnr_clock
       [ $((rnr_time - rnr_now)) -lt $rnr_wait ] && rnr_wait=$((rnr_time - rnr_now))
@@ -243,8 +396,12 @@ rnr_run() {
         rnr_code=${rnr_code:-137}
       fi
     fi
+    if [ "$rnr_take" -gt 0 ]; then
+      rnr_clock
+      { [ -n "$rnr_code" ] || [ "$rnr_now" -ge "$rnr_take" ] || [ $rnr_why != exit ]; } && rnr_take_back
+    fi
     [ -z "$rnr_code" ] || break
-    [ -n "$rnr_verb" ] || rnr_alive "$rnr_pump" || rnr_lost
+    [ -n "$rnr_verb" ] || [ -z "$rnr_pump" ] || rnr_alive "$rnr_pump" || rnr_lost
     [ "$rnr_end$rnr_why" = 0exit ] && continue
     rnr_clock
     [ "$rnr_end" -gt 0 ] && [ "$rnr_now" -ge "$rnr_end" ] && [ $rnr_why = exit ] && rnr_why=limit
@@ -256,22 +413,38 @@ rnr_run() {
   done
 
   exec 6>&-
-  rnr_kill_all
-  if [ $rnr_left -eq 0 ]; then
-    # All writers are gone. If the job has killed the pump, the rest of the output is still in the pipe.
-    while wait "$rnr_pump"; rnr_status=$?; [ $rnr_status -gt 128 ] && rnr_alive "$rnr_pump"; do :; done
-    [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_status=1
-    [ $rnr_status -ne 1 ] || [ $rnr_why != exit ] || rnr_why=disk
+  if [ -z "$rnr_rests" ] || [ $rnr_why != exit ] || ! rnr_rest; then
+    rnr_guest='' rnr_relay=''
+    rnr_kill_all
+    [ $rnr_left -ne 0 ] || rnr_empty_pipe
+    exec 5<&-
   fi
-  exec 5<&- 7>&- 8>&-
+  exec 7>&- 8>&-
+  if [ -n "$rnr_asked" ]; then
+    [ "$rnr_way" = run ] || [ -n "$rnr_guest" ] || [ "$rnr_why $rnr_code" != 'exit 0' ] || rnr_note=left
+    [ "$rnr_way" = run ] || "$rnr_box" mv "$rnr_sdk/output" output 2>/dev/null
+    "$rnr_box" find "$rnr_sdk" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} +
+  fi
   [ "$rnr_open" = 1 ] && rnr_open_up . a+rwX
   rnr_account
   rnr_end_with "$rnr_nonce $rnr_code $rnr_why $rnr_hard $rnr_refused $rnr_left
-$rnr_used" || return 1
+$rnr_used
+$rnr_note" || return 1
   # The secrets of the job are removed here, since a runner that would remove them may not be running.
-  "$rnr_box" rm -f input order
+  "$rnr_box" rm -f input order secret key
   cd /
   [ $rnr_left -eq 0 ]
+}
+
+# Puts the rest of the output into the log when all writers are gone. If the job has killed the pump, it is still in the pipe.
+rnr_empty_pipe() {
+  rnr_status=137
+  if [ -n "$rnr_pump" ]; then
+    while wait "$rnr_pump"; rnr_status=$?; [ $rnr_status -gt 128 ] && rnr_alive "$rnr_pump"; do :; done
+  fi
+  [ $rnr_status -eq 0 ] || "$rnr_box" cat <&5 >&7 || rnr_status=1
+  [ $rnr_status -ne 1 ] || [ $rnr_why != exit ] || rnr_why=disk
+  rnr_pump=''
 }
 
 # Writes $1 over the blanks in `exit`. If `exit` is no longer the file of the runner, the job has put another one in its
@@ -301,6 +474,8 @@ rnr_hear() {
       ;;
     "refused $rnr_token") rnr_refused=1 ;;
     "ended $rnr_token") rnr_code=$rnr_2 ;;
+    "taken $rnr_key") [ -n "$rnr_taken" ] || { rnr_taken=1 rnr_take=0 && rnr_pour; } ;;
+    "watch $rnr_key") [ -z "$rnr_taken" ] || rnr_code=0 rnr_rests=1 rnr_watch=$rnr_2 ;;
     "abort $rnr_half") [ $rnr_why = exit ] && rnr_why=abort ;;
   esac
 }
@@ -420,12 +595,12 @@ if [ -z "$rnr_unfit" ]; then
   [ $((rnr_now - rnr_began)) -lt 1000 ] || rnr_unfit='it takes more than 10 s to look over its files'
 fi
 exec 3<>"$rnr_pipes/orders"
-rnr_count=0
+rnr_count=0 rnr_guest='' rnr_relay='' rnr_watch=''
 rnr_prepare
 while :; do
   rnr_listen 3600
   case "$rnr_verb $rnr_1" in
-    "run $rnr_key") rnr_run || exit 1 ;;
-    "sweep $rnr_key") rnr_sweep && rnr_prepare || exit 1 ;;
+    "run $rnr_key" | "serve $rnr_key") rnr_run || exit 1 ;;
+    "sweep $rnr_key") rnr_sweep && { [ -n "$rnr_guest" ] || rnr_prepare; } || exit 1 ;;
   esac
 done

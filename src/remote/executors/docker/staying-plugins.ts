@@ -1,0 +1,94 @@
+/*
+ * Plugins that stay for further jobs, as the SDK of Python can: a plugin pays for its imports once. supervisor.sh and api.sh
+ * give such a plugin its jobs; here is which jobs go to one, and the files that it finds.
+ */
+import { createHash } from 'node:crypto'
+import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
+import type { ExecutorJob } from '../executor.ts'
+import type { ImageFacts } from '../image.ts'
+
+/** The folder of such plugins, in that of the jobs of a container. */
+export const pluginFolder = 'sdk'
+
+/** By which the SDK knows the Secret with its input; api.sh answers these names. */
+const secretName = { name: 'input', namespace: 'runner' }
+
+/** The words of a command that starts a plugin of the SDK of Python. */
+const sdk = /\bdigitalai[./]release[./]integration\b/
+
+/** How a plugin with KUBECONFIG finds api.sh. YAML takes JSON. */
+export const kubeconfig = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Config',
+  clusters: [{ name: 'runner', cluster: { server: 'http://127.0.0.1:6443' } }],
+  users: [{ name: 'runner', user: {} }],
+  contexts: [{ name: 'runner', context: { cluster: 'runner', user: 'runner' } }],
+  'current-context': 'runner',
+})
+
+/** What `serve` of supervisor.sh needs of a job, beside what `run` needs. */
+export interface Invitation {
+  /** Jobs of the same sign can have the same process. */
+  sign: string
+  /** The files `secret` and `key` of the exchange directory. */
+  secret: string
+  key: string
+}
+
+/** The images of a runner whose plugins can stay. */
+export class StayingPlugins {
+  readonly #settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>
+  /** Images whose plugins left all the same, by id. */
+  readonly #leaving = new Set<string>()
+
+  constructor(settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>) {
+    this.#settings = settings
+  }
+
+  /** Whether the plugins of an image can stay. A network that is not the container's own is not for their calls. */
+  areIn({ id, entrypoint, command }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): boolean {
+    const { sdk_daemon, network } = this.#settings
+    if (sdk_daemon === 'no' || network === 'host' || network.startsWith('container:')) return false
+    return sdk.test([...entrypoint, ...command].join(' ')) && !this.#leaving.has(id)
+  }
+
+  /** The plugin of an image did not stay: the next jobs are started as any others are. */
+  leave(imageId: string): void {
+    this.#leaving.add(imageId)
+  }
+}
+
+/**
+ * How a job is given to a plugin that stays; undefined: it is not for one. `served`: jobs that the container has had. The
+ * SDK of Python fails at about its 320th job in one process, so a new process begins long before.
+ */
+export function invitationFor(job: ExecutorJob, served: number): Invitation | undefined {
+  const { plugin, command, args, env, secretEnv } = job
+  // Without a key the SDK would not see that there is another job.
+  if (plugin === undefined || plugin.sessionKey === '' || command !== undefined || args !== undefined)
+    return undefined
+  const same = [
+    plugin.releaseUrl,
+    Object.entries(env),
+    Object.entries(secretEnv),
+    Math.floor(served / mostJobs),
+  ]
+  const key = encoded(plugin.sessionKey)
+  const about = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...secretName, uid: secretName.name, resourceVersion: String(served + 1) },
+    type: 'Opaque',
+  }
+  return {
+    sign: createHash('sha256').update(JSON.stringify(same)).digest('hex').slice(0, 16),
+    secret: JSON.stringify({
+      ...about,
+      data: { 'session-key': key, input: encoded(plugin.input), url: '', fetchUrl: '' },
+    }),
+    key: JSON.stringify({ ...about, data: { 'session-key': key } }),
+  }
+}
+
+const mostJobs = 300
+const encoded = (text: string) => Buffer.from(text).toString('base64')
