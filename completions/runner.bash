@@ -158,7 +158,7 @@ _runner() {
     --node) kind='nodes' ;;
     --series) kind='executions' ;;
     --token) kind='tokens' ;;
-    --call) kind='=register,commands,reserve,confirm,heartbeat,appendLog,result,leave,putJob,postJob,listJobs,getJob,jobStats,listJobStats,deleteJob,restore,runJob,submit,listExecutions,getExecution,readLog,logTimes,abort,rerun,busy,script,listSchedules,nextTimes,listMissed,pauseJob,resumeJob,pauseAll,resumeAll,listRunners,getRunner,availability,stats,patchRunner,deleteRunner,listGroups,getGroup,patchGroup,createToken,listTokens,revokeToken,getSettings,putSettings,listAudit,listNotifications,listNotifyTargets,testNotify,openBrowserSession,getBrowserSession,endBrowserSession,createBrowserCode,signInWays,startOidc,finishOidc,whoami,events,health,metrics,openapi' ;;
+    --call) kind='=register,commands,reserve,confirm,heartbeat,appendLog,result,leave,putJob,postJob,listJobs,getJob,jobStats,listJobStats,deleteJob,restore,runJob,submit,listExecutions,getExecution,readLog,logTimes,abort,rerun,busy,script,listSchedules,nextTimes,listMissed,pauseJob,resumeJob,pauseAll,resumeAll,listRunners,getRunner,availability,stats,patchRunner,deleteRunner,listGroups,getGroup,patchGroup,createToken,listTokens,revokeToken,getSettings,putSettings,listAudit,listNotifications,listNotifyTargets,testNotify,openBrowserSession,getBrowserSession,endBrowserSession,listBrowserSessions,revokeBrowserSession,createBrowserCode,signInWays,startOidc,finishOidc,whoami,events,health,metrics,openapi' ;;
     --pull) kind='=missing,always,never' ;;
     *)
         kind=${kinds[position]:-}

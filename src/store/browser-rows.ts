@@ -42,6 +42,8 @@ export interface BrowserSessionRow {
   /** The token that it has the rights of; null: it has those of `user`. */
   token_id: string | null
   user: BrowserUser | null
+  /** What the identity provider has said of `user`, sealed: it is sent back at the sign-out; null: nothing of use. */
+  id_token: string | null
   /** Its cookie goes over TLS alone. */
   secure: boolean
 }
@@ -55,9 +57,10 @@ export const browserSessionNeeds = [
   'used_at',
   'used_watched_at',
 ] as (keyof BrowserSessionRow)[]
-export const emptyBrowserSession: Pick<BrowserSessionRow, 'token_id' | 'user' | 'secure'> = {
+export const emptyBrowserSession: Pick<BrowserSessionRow, 'token_id' | 'user' | 'id_token' | 'secure'> = {
   token_id: null,
   user: null,
+  id_token: null,
   secure: false,
 }
 

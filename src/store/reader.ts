@@ -114,6 +114,8 @@ export interface Reader {
   browserSessionByHash(hash: string): Promise<BrowserSessionRow | undefined>
   /** Many at once, by id; those that are not there are left out. */
   browserSessions(ids: readonly string[]): Promise<BrowserSessionRow[]>
+  /** The latest first, those that are over among them. */
+  listBrowserSessions(page: Page): Promise<BrowserSessionRow[]>
   browserCodeByHash(hash: string): Promise<BrowserCodeRow | undefined>
   log(executionId: string): Promise<LogRow | undefined>
   /** Bytes of a log; fewer where they end or where some were dropped, none at the end. */

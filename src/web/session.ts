@@ -1,6 +1,6 @@
 /* Who is signed in, and how somebody signs in and out. */
 import { type Signal, signal } from '@preact/signals'
-import type { BrowserSession, SignInWays } from '../protocol/messages/browser.ts'
+import type { BrowserSession, BrowserSessionEnd, SignInWays } from '../protocol/messages/browser.ts'
 import type { BrowserKey } from './browser-key.ts'
 import { CallError, type Server } from './server.ts'
 
@@ -72,9 +72,11 @@ export class SignIn {
   }
 
   async signOut(): Promise<void> {
-    await this.#server.json('DELETE', path)
+    const { end_session_url } = await this.#server.json<BrowserSessionEnd>('DELETE', path)
     this.#key.set(undefined)
     this.session.value = { state: 'out', why: undefined }
+    // Else the next person at this browser would be signed in as this one.
+    if (end_session_url !== null) location.assign(end_session_url)
   }
 
   #take(facts: BrowserSession): void {

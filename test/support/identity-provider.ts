@@ -98,8 +98,11 @@ export class IdentityProvider implements AsyncDisposable {
  * Goes where a browser would, from one redirect to the next, with the cookies of the provider; gives the first address that
  * is not the provider's.
  */
-export async function followTo(start: string, { issuer }: IdentityProvider): Promise<URL> {
-  const cookies = new Map<string, string>()
+export async function followTo(
+  start: string,
+  { issuer }: IdentityProvider,
+  cookies = new Map<string, string>(),
+): Promise<URL> {
   let url = new URL(start)
   for (let steps = 0; steps < 20; steps++) {
     if (url.origin !== issuer) return url
@@ -115,4 +118,20 @@ export async function followTo(start: string, { issuer }: IdentityProvider): Pro
     url = new URL(next, url)
   }
   throw new Error('too many redirects')
+}
+
+/** Signs out at the provider, as a person who says yes to its question; gives the provider's last words. */
+export async function signOutAt(url: string, cookies: Map<string, string>): Promise<string> {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const asked = await fetch(url, { headers: { cookie } })
+  const text = await asked.text()
+  const [, action] = /action="([^"]+)"/.exec(text) ?? []
+  const [, xsrf] = /name="xsrf" value="([^"]+)"/.exec(text) ?? []
+  if (action === undefined || xsrf === undefined) throw new Error(`${asked.status}: ${text.slice(0, 500)}`)
+  const answer = await fetch(action, {
+    method: 'POST',
+    headers: { cookie },
+    body: new URLSearchParams({ xsrf, logout: 'yes' }),
+  })
+  return `${answer.status} ${new URL(answer.url).pathname}`
 }

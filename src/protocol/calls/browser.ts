@@ -2,12 +2,14 @@ import type { CallSpec } from '../call.ts'
 import {
   BrowserCode,
   BrowserSession,
+  BrowserSessionEnd,
+  BrowserSessionList,
   BrowserSessionOpen,
   OidcAnswer,
   SignInWays,
 } from '../messages/browser.ts'
 import { browserRoles } from '../messages/token-kinds.ts'
-import { plain } from './parts.ts'
+import { admin, id, paged, plain } from './parts.ts'
 
 /** The sessions of browsers. */
 export const browserCalls = {
@@ -36,6 +38,24 @@ export const browserCalls = {
     summary: 'Sign the calling browser out: its open calls end within 5 s',
     access: browserRoles,
     reach: 'own',
+    answers: { 200: BrowserSessionEnd },
+  },
+  listBrowserSessions: {
+    method: 'GET',
+    path: '/v1/browser-sessions',
+    summary: 'The sessions of all browsers that are signed in, the latest first',
+    access: admin,
+    reach: 'all',
+    query: paged,
+    answers: { 200: BrowserSessionList },
+  },
+  revokeBrowserSession: {
+    method: 'DELETE',
+    path: '/v1/browser-sessions/{id}',
+    summary: 'Sign a browser out: its open calls end within 5 s',
+    access: admin,
+    reach: 'all',
+    params: id,
     answers: { 204: null },
   },
   createBrowserCode: {

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox'
 import { tokenPattern } from '../../system/token-file.ts'
-import { choice, nullable, strict, Time } from './common.ts'
+import { choice, Id, list, nullable, strict, Time } from './common.ts'
 import { browserRoles } from './token-kinds.ts'
 
 const Secret = Type.String({ pattern: tokenPattern })
@@ -43,6 +43,36 @@ export const BrowserSession = Type.Object(
   { $id: 'BrowserSession' },
 )
 export type BrowserSession = Static<typeof BrowserSession>
+
+export const BrowserSessionEnd = Type.Object(
+  {
+    end_session_url: nullable(
+      Type.String({
+        description:
+          'where the browser signs the person out at the identity provider, too; null: there is none for this session, or it cannot',
+      }),
+    ),
+  },
+  { $id: 'BrowserSessionEnd' },
+)
+export type BrowserSessionEnd = Static<typeof BrowserSessionEnd>
+
+export const ListedBrowserSession = Type.Object(
+  {
+    ...Type.Omit(BrowserSession, ['key']).properties,
+    id: Id,
+    token_id: nullable(
+      Type.Unsafe<string>({ ...Id, description: 'null: a person of the identity provider' }),
+    ),
+    created_at: Time,
+    last_used_at: Time,
+    is_own: Type.Boolean({ description: 'it is the session of the calling browser' }),
+  },
+  { $id: 'ListedBrowserSession' },
+)
+export type ListedBrowserSession = Static<typeof ListedBrowserSession>
+
+export const BrowserSessionList = list('BrowserSessionList', ListedBrowserSession)
 
 export const BrowserCode = Type.Object(
   {

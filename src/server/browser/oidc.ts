@@ -41,6 +41,15 @@ interface Away {
   until: number
 }
 
+/** A person who has come back, and what the provider has said of that person, sealed (`BrowserSessionRow`). */
+export interface SignedInPerson {
+  user: BrowserUser
+  id_token: string | null
+}
+
+/** Characters of the words of the provider that fit into an address. */
+const longestHint = 4096
+
 /** The way to sign in by an identity provider. */
 export class Oidc {
   readonly settings: OidcSettings
@@ -79,8 +88,8 @@ export class Oidc {
     return ok({ location: location.href, cookie: this.#cookie(headers, sealed) })
   }
 
-  /** The person whom the provider has sent back to this path. */
-  async finish(headers: IncomingHttpHeaders, path: string): Promise<Result<BrowserUser, Refusal>> {
+  /** The person whom the provider has sent back to this path, and the sealed words of the provider. */
+  async finish(headers: IncomingHttpHeaders, path: string): Promise<Result<SignedInPerson, Refusal>> {
     const away = this.#away(headers)
     if (away === undefined)
       return refuse('bad-token', 'this browser has not begun to sign in here, or more than 10 minutes ago')
@@ -103,9 +112,29 @@ export class Oidc {
         found.value.serverMetadata().userinfo_endpoint === undefined
           ? {}
           : await client.fetchUserInfo(found.value, tokens.access_token, claims.sub)
-      return this.#person({ ...claims, ...more })
+      const user = this.#person({ ...claims, ...more })
+      if (!user.ok) return user
+      const { id_token } = tokens
+      const isOfUse = id_token !== undefined && id_token.length <= longestHint
+      return ok({ user: user.value, id_token: isOfUse ? this.#keys.sealAtRest(id_token) : null })
     } catch (error) {
       return refuse('bad-token', `the identity provider has not signed this person in: ${failureText(error)}`)
+    }
+  }
+
+  /** Where a browser ends the session of a person at the provider, too; null: it cannot. */
+  async endUrl(id_token: string | null): Promise<string | null> {
+    const found = await this.#configuration()
+    const endpoint = found.ok ? found.value.serverMetadata().end_session_endpoint : undefined
+    // A page goes to this address: it must not be a script.
+    if (!found.ok || endpoint === undefined || !/^https?:/i.test(endpoint)) return null
+    const client = await import('openid-client')
+    try {
+      const hint = id_token === null ? {} : { id_token_hint: this.#keys.openAtRest(id_token) }
+      return client.buildEndSessionUrl(found.value, hint).href
+    } catch {
+      // Without TLS at the provider, or with a key of before.
+      return null
     }
   }
 

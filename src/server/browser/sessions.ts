@@ -146,9 +146,24 @@ export class BrowserSessions {
 
   /** The ids of those of these sessions that are not over. */
   async validOf(tx: Reader, ids: readonly string[]): Promise<string[]> {
-    const sessions = await tx.browserSessions(ids)
+    return (await this.found(tx, ids)).map(({ session }) => session.id)
+  }
+
+  /** Those of these sessions that are not over. */
+  async found(tx: Reader, ids: readonly string[]): Promise<FoundSession[]> {
+    return this.valid(tx, await tx.browserSessions(ids))
+  }
+
+  /** Those of these sessions that are not over, with their last use. */
+  async valid(tx: Reader, sessions: readonly BrowserSessionRow[]): Promise<FoundSession[]> {
     const found = await Promise.all(sessions.map(session => this.#withToken(tx, session)))
-    return found.flatMap(one => (one === undefined || this.#isOver(one) ? [] : one.session.id))
+    return found.flatMap(one =>
+      one === undefined || this.#isOver(one) ? [] : { ...one, session: this.#withUse(one.session) },
+    )
+  }
+
+  #withUse(session: BrowserSessionRow): BrowserSessionRow {
+    return { ...session, ...this.#used.get(session.id) }
   }
 
   /** Writes down when sessions were last used. */
@@ -193,7 +208,7 @@ export class BrowserSessions {
 
   #isOver({ session, token }: FoundSession): boolean {
     const { watch } = this.#store
-    const { used_at, used_watched_at } = this.#used.get(session.id) ?? session
+    const { used_at, used_watched_at } = this.#withUse(session)
     return (
       watch.isExpired(token) ||
       watch.isExpired({ expires_at: used_at + idleLimit, watched_at: used_watched_at }) ||

@@ -1,5 +1,4 @@
 /* Browsers sign in and out, and get codes for that. */
-import { ok, type Result } from '../../result.ts'
 import {
   type BrowserSessionRow,
   type BrowserUser,
@@ -22,7 +21,7 @@ export type SessionHashes = Pick<BrowserSessionRow, 'hash' | 'key_hash' | 'secur
 export async function openBrowserSession(
   tx: Writer,
   ctx: Context,
-  of: { token: TokenRow } | { user: BrowserUser },
+  of: { token: TokenRow } | { user: BrowserUser; id_token: string | null },
   hashes: SessionHashes,
 ): Promise<BrowserSessionRow> {
   const session: BrowserSessionRow = {
@@ -33,7 +32,7 @@ export async function openBrowserSession(
     watched_at: tx.watched,
     used_at: tx.now,
     used_watched_at: tx.watched,
-    ...('token' in of ? { token_id: of.token.id } : { user: of.user }),
+    ...('token' in of ? { token_id: of.token.id } : { user: of.user, id_token: of.id_token }),
   }
   tx.putBrowserSession(session)
   await tx.keepBrowsers('token' in of ? of.token.id : of.user.id, mostOfOne)
@@ -68,8 +67,9 @@ export async function createBrowserCode(
   return { expires_at: time(created_at + codeLasts) }
 }
 
-/** Ends a session; the notice of that closes its open calls. */
-export async function endBrowserSession(tx: Writer, id: string): Promise<Result<void, never>> {
-  if (await tx.deleteBrowserSession(id)) tx.notify({ about: 'browsers' })
-  return ok(undefined)
+/** Ends a session, if it is there; the notice of that closes its open calls. */
+export async function endBrowserSession(tx: Writer, id: string): Promise<boolean> {
+  const isThere = await tx.deleteBrowserSession(id)
+  if (isThere) tx.notify({ about: 'browsers' })
+  return isThere
 }

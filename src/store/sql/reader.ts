@@ -117,6 +117,12 @@ export abstract class SqlReader extends AuditReader implements Reader {
     return this.getAll('browser_sessions', ids)
   }
 
+  listBrowserSessions({ limit, after }: Page): Promise<BrowserSessionRow[]> {
+    return after === undefined
+      ? this.select('browser_sessions', 'ORDER BY id DESC LIMIT $1', limit)
+      : this.select('browser_sessions', 'WHERE id < $2 ORDER BY id DESC LIMIT $1', limit, after)
+  }
+
   async browserCodeByHash(hash: string): Promise<BrowserCodeRow | undefined> {
     return (await this.select('browser_codes', 'WHERE hash = $1', hash))[0]
   }

@@ -1,5 +1,6 @@
 /* Tokens: who may call the server, and for how long. */
 import { useState } from 'preact/hooks'
+import type { ListedBrowserSession } from '../../protocol/messages/browser.ts'
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
 import { useCall, usePage } from '../context.ts'
 import { useList } from '../list.ts'
@@ -65,6 +66,42 @@ export function Tokens() {
         empty="There is none."
         names="Name"
         columns={{ ...columns, Revoke: token => <Revoke token={token} refresh={tokens.refresh} /> }}
+      />
+      <Browsers />
+    </>
+  )
+}
+
+function Browsers() {
+  const sessions = useList<ListedBrowserSession>('/v1/browser-sessions?limit=200', ({ id }) => id, [])
+  const call = useCall()
+  const end = ({ id, name }: ListedBrowserSession) =>
+    call('DELETE', `/v1/browser-sessions/${id}`, `A browser of ${name} is signed out.`).finally(
+      sessions.refresh,
+    )
+  return (
+    <>
+      <h2>Browsers that are signed in</h2>
+      <ItemTable
+        of={sessions}
+        empty="There is none."
+        names="Name"
+        columns={{
+          Name: ({ name, is_own }) => (is_own ? `${name} (this browser)` : name),
+          Role: ({ role }) => role,
+          By: ({ token_id }) => (token_id === null ? 'identity provider' : 'token'),
+          'Signed in': ({ created_at }) => <Time at={created_at} />,
+          'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
+          'Sign out': session => (
+            <ConfirmButton
+              label="Sign out"
+              subject={session.name}
+              danger
+              question={`The browser of ${session.name} is refused within 5 seconds.`}
+              does={() => end(session)}
+            />
+          ),
+        }}
       />
     </>
   )

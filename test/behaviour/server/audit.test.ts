@@ -76,6 +76,10 @@ serverTest(
     await server.call('POST', '/v1/browser-codes')
     const browser = await SignedIn.with(server, { token: operator.token })
     await browser.call('DELETE', '/v1/browser-session')
+    const other = await SignedIn.with(server, { token: operator.token })
+    const { items } = (await server.call('GET', '/v1/browser-sessions')).json
+    await server.call('DELETE', `/v1/browser-sessions/${items[0].id}`)
+    t.equal((await other.call('GET', '/v1/jobs')).status, 401)
     await server.call('DELETE', `/v1/tokens/${submitter.id}`)
 
     const entries = await auditOf(server)

@@ -62,7 +62,7 @@ part('a token signs a browser in, whose calls have its rights until it signs out
   )
   t.same((await browser.call('GET', '/v1/browser-session')).json, { ...answer.json, key: null })
   const over = await browser.call('DELETE', '/v1/browser-session')
-  t.equal(over.status, 204)
+  t.same([over.status, over.json], [200, { end_session_url: null }])
   t.match(over.headers.get('set-cookie'), /=; Path=\/; .*Max-Age=0/)
   t.equal(refusal(await browser.call('GET', '/v1/whoami')), '401 bad-token')
 })
@@ -157,7 +157,7 @@ serverTest(
 
     const third = await SignedIn.with(server, { token: server.token('admin') })
     const followed = await server.events(path, { token: null, headers: third.headers })
-    t.equal((await third.call('DELETE', '/v1/browser-session')).status, 204)
+    t.equal((await third.call('DELETE', '/v1/browser-session')).status, 200)
     await followed.rest()
     t.equal((await server.call('GET', '/v1/jobs')).status, 200, 'the token itself stays')
   },
@@ -195,6 +195,29 @@ part('the audit log names the token and the session', async (t, server) => {
     t.match(item, { token_id: id, token_name: 'ops', token_kind: 'operator', browser_session: session })
   const verified = await server.call('GET', '/v1/audit?limit=1000')
   t.notOk(verified.json.items.some((item: { problem?: string }) => item.problem !== undefined))
+})
+
+part('an administrator sees and ends the sessions of all', async (t, server) => {
+  const { token, id } = await make(server, { kind: 'viewer', name: 'lost phone' })
+  const phone = await SignedIn.with(server, { token })
+  const own = await SignedIn.with(server, { token: server.token('admin') })
+  t.equal(refusal(await phone.call('GET', '/v1/browser-sessions')), '403 wrong-token-kind')
+  const first = (await own.call('GET', '/v1/browser-sessions?limit=1')).json
+  t.match(first, { items: [{ name: /./, role: 'admin', is_own: true }], next: first.items[0].id })
+  const second = await own.call('GET', `/v1/browser-sessions?limit=1&after=${first.next}`)
+  const [listed] = second.json.items
+  t.match(listed, { name: 'lost phone', role: 'viewer', token_id: id, last_used_at: /Z$/, is_own: false })
+  t.notOk('key' in listed)
+  const log = await server.events('/v1/events', { token: null, headers: phone.headers })
+  t.equal((await own.call('DELETE', `/v1/browser-sessions/${listed.id}`)).status, 204)
+  await log.rest()
+  t.equal(refusal(await phone.call('GET', '/v1/jobs')), '401 bad-token')
+  t.equal(refusal(await own.call('DELETE', `/v1/browser-sessions/${listed.id}`)), '404 not-found')
+  const { items } = (await server.call('GET', '/v1/audit?call=revokeBrowserSession')).json
+  // The refused one is written down later, at any time.
+  const done = items.filter(({ status }: { status: number }) => status === 204)
+  t.match(done, [{ object: listed.id, before: { name: 'lost phone', token_id: id } }])
+  t.equal((await server.call('GET', '/v1/jobs', { token })).status, 200, 'the token itself stays')
 })
 
 part('cookies that no browser would send do no harm', async (t, server) => {

@@ -1,6 +1,12 @@
 import t from 'tap'
 import { SignedIn } from '../../support/browser-session.ts'
-import { clientId, clientSecret, followTo, IdentityProvider } from '../../support/identity-provider.ts'
+import {
+  clientId,
+  clientSecret,
+  followTo,
+  IdentityProvider,
+  signOutAt,
+} from '../../support/identity-provider.ts'
 import type { Rig } from '../../support/rig.ts'
 import { type Answered, serverTest, type TestServer } from '../../support/server.ts'
 import { stores } from '../../support/stores.ts'
@@ -51,16 +57,20 @@ const visit = (server: TestServer, path: string, cookie = '') =>
 const cookiesOf = (response: Response) => response.headers.getSetCookie().map(set => set.split(';')[0]!)
 
 /** Goes to the provider as a person; gives the way back, and the cookie that the browser has to bring. */
-async function comeBack(server: TestServer, person: keyof typeof people) {
+async function comeBack(server: TestServer, person: keyof typeof people, cookies?: Map<string, string>) {
   provider.person = person
   const start = await visit(server, '/v1/oidc/start')
   const [cookie = ''] = cookiesOf(start)
-  const back = await followTo(start.headers.get('location')!, provider)
+  const back = await followTo(start.headers.get('location')!, provider, cookies)
   return { back, cookie, start }
 }
 
-async function signIn(server: TestServer, person: keyof typeof people): Promise<Answered | SignedIn> {
-  const { back, cookie } = await comeBack(server, person)
+async function signIn(
+  server: TestServer,
+  person: keyof typeof people,
+  cookies?: Map<string, string>,
+): Promise<Answered | SignedIn> {
+  const { back, cookie } = await comeBack(server, person, cookies)
   const response = await visit(server, back.pathname + back.search, cookie)
   const text = await response.text()
   if (response.status !== 200)
@@ -152,11 +162,26 @@ serverTest(t, 'people sign in by an identity provider', { stores, settings, conf
         browser_session: /./,
         after: { issuer: provider.issuer, subject: 'nested', role: 'submitter' },
       })
-      t.equal((await one!.call('DELETE', '/v1/browser-session')).status, 204)
+      t.equal((await one!.call('DELETE', '/v1/browser-session')).status, 200)
       t.equal((await one!.call('GET', '/v1/jobs')).status, 401)
       t.equal((await other!.call('POST', '/v1/browser-codes')).status, 403)
     },
   )
+
+  await t.test('a person who signs out is signed out at the provider, too', async t => {
+    const cookies = new Map<string, string>()
+    const ada = (await signIn(server, 'ada', cookies)) as SignedIn
+    const same = (await signIn(server, 'bob', cookies)) as SignedIn
+    t.equal(same.session.name, 'ada', 'the provider knows this browser still')
+    const { end_session_url } = (await same.call('DELETE', '/v1/browser-session')).json
+    t.match(
+      end_session_url,
+      new RegExp(`^${provider.issuer}/session/end\\?id_token_hint=.+&client_id=${clientId}$`),
+    )
+    t.equal(await signOutAt(end_session_url, cookies), '200 /session/end/success')
+    t.equal(((await signIn(server, 'bob', cookies)) as SignedIn).session.name, 'Bob <b>')
+    t.equal((await ada.call('GET', '/v1/jobs')).status, 200, 'another browser session is another one')
+  })
 
   await t.test('an open call of a person ends when the person signs out', async t => {
     const who = (await signIn(server, 'bob')) as SignedIn

@@ -105,6 +105,8 @@ const requests: Record<CallName, { path?: string; body?: unknown }> = {
   openBrowserSession: { body: {} },
   getBrowserSession: {},
   endBrowserSession: {},
+  listBrowserSessions: {},
+  revokeBrowserSession: { path: `/v1/browser-sessions/${randomUUID()}` },
   createBrowserCode: {},
   signInWays: {},
   startOidc: {},

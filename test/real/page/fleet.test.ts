@@ -95,6 +95,16 @@ pageTest(t, 'an administrator makes and revokes tokens, and reads who did what',
   await viewer.page.getByRole('link', { name: 'Runners' }).waitFor()
   t.equal(await viewer.page.getByRole('link', { name: 'Audit log' }).count(), 0)
 
+  await viewer.page.close()
+
+  await page.reload()
+  await page.getByText('(this browser)').waitFor()
+  t.same(await findings(tab), [])
+  await page.getByRole('button', { name: 'Sign out ann' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
+  await page.getByText('A browser of ann is signed out.').waitFor()
+  t.equal((await server.call('GET', '/v1/browser-sessions')).json.items.length, 1)
+
   await page.getByRole('button', { name: 'Revoke ann' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
   await page.getByText('Token ann is revoked.').waitFor()

@@ -60,7 +60,7 @@ onEachStore(t, 'a session ends when it is not used, and at its limit', async (t,
   sessions.use([id])
   t.notOk(await found('a'), 'for 30 days at most')
 
-  const person = await open(rig, 'c', { user })
+  const person = await open(rig, 'c', { user, id_token: null })
   t.match(await sessions.find(hashOf('c')), {
     token: { id: user.id, kind: 'operator', name: 'ada', namespaces: ['default'] },
   })

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { BrowserSession } from '../../../protocol/messages/browser.ts'
+import type { BrowserSession, ListedBrowserSession } from '../../../protocol/messages/browser.ts'
 import { browserRoles, everyNamespace } from '../../../protocol/messages/token-kinds.ts'
 import { ok } from '../../../result.ts'
 import { limitOf } from '../../../store/browser-rows.ts'
@@ -23,9 +23,11 @@ import {
   openBrowserSession,
   useBrowserCode,
 } from '../../state/browser-sessions.ts'
+import { listed } from '../../state/pages.ts'
 import type { Handlers } from '../handler.ts'
 import { pageType, smallPage } from '../page-headers.ts'
-import { createdOf } from './answers.ts'
+import { createdOf, listOf, nothingOf } from './answers.ts'
+import { pageOf } from './page.ts'
 
 /** Browsers sign in and out. */
 export const browserHandlers = {
@@ -69,16 +71,42 @@ export const browserHandlers = {
     return ok({ status: 200, json: shown(browser, key) })
   },
 
-  async endBrowserSession({ browser, request, change }, { auth: { browsers } }) {
+  async endBrowserSession({ browser, request, change }, { auth: { browsers }, oidc }) {
     if (browser === undefined) return notOfBrowser
-    const { id } = browser.session
+    const { id, user, id_token } = browser.session
     const ended = await change(async (tx, note) => {
       note({ object: id })
-      return endBrowserSession(tx, id)
+      return ok(await endBrowserSession(tx, id))
     })
     if (!ended.ok) return ended
     const { secure } = browsers
-    return ok({ status: 204, cookie: setCookie(cookieName(request.headers, secure), '', { secure }) })
+    const cookie = setCookie(cookieName(request.headers, secure), '', { secure })
+    const end_session_url = user === null || oidc === undefined ? null : await oidc.endUrl(id_token)
+    return ok({ status: 200, json: { end_session_url }, cookie })
+  },
+
+  async listBrowserSessions({ browser, query }, { auth: { browsers }, store }) {
+    const page = await store.read(async tx => {
+      const rows = await listed(
+        pageOf(query),
+        page => tx.listBrowserSessions(page),
+        ({ id }) => id,
+      )
+      return { ...rows, items: await browsers.valid(tx, rows.items) }
+    })
+    return listOf({ ...page, items: page.items.map(found => listedSession(found, browser)) })
+  },
+
+  async revokeBrowserSession({ params, change }, { auth: { browsers } }) {
+    const ended = await change(async (tx, note) => {
+      const [found] = await browsers.found(tx, [params.id])
+      const before = found && { ...factsOf(found), token_id: found.session.token_id }
+      note({ object: params.id, before: before ?? null })
+      return (await endBrowserSession(tx, params.id))
+        ? ok(undefined)
+        : refuse('not-found', 'there is no session of a browser with this id')
+    })
+    return nothingOf(ended)
   },
 
   async createBrowserCode({ browser, token, change }, { context, auth: { browsers } }) {
@@ -110,16 +138,16 @@ export const browserHandlers = {
     if (oidc === undefined) return noProvider
     const { browsers } = auth
     const { headers, url = '' } = request
-    const user = await oidc.finish(headers, url)
-    if (!user.ok)
-      return user.failure.reason === 'bad-token'
-        ? auth.failed(address, 'oidc', user.failure.detail ?? '')
-        : user
+    const person = await oidc.finish(headers, url)
+    if (!person.ok)
+      return person.failure.reason === 'bad-token'
+        ? auth.failed(address, 'oidc', person.failure.detail ?? '')
+        : person
     const fresh = freshSession(headers, browsers)
     const opened = await change(async (tx, note) => {
       await endFormer(tx, headers, browsers)
-      const session = await openBrowserSession(tx, context, { user: user.value }, fresh.hashes)
-      const { subject, name, role, namespaces } = user.value
+      const session = await openBrowserSession(tx, context, person.value, fresh.hashes)
+      const { subject, name, role, namespaces } = person.value.user
       const { token } = withUser(session)!
       const after = { issuer: oidc.settings.issuer, subject, name, role, namespaces }
       note({ object: session.id, after, by: { token, browser_session: session.id } })
@@ -157,14 +185,25 @@ const noPage = refuse('not-found', 'this server has no page: its configuration s
 const notOfBrowser = refuse('not-found', 'this call was not made by a browser that has signed in')
 
 /** A session as its browser sees it. */
-function shown({ session, token }: FoundSession, key: string | null): BrowserSession {
+const shown = (found: FoundSession, key: string | null): BrowserSession => ({ ...factsOf(found), key })
+
+/** A session as an administrator sees it. */
+const listedSession = (found: FoundSession, caller: FoundSession | undefined): ListedBrowserSession => ({
+  ...factsOf(found),
+  id: found.session.id,
+  token_id: found.session.token_id,
+  created_at: time(found.session.created_at),
+  last_used_at: time(found.session.used_at),
+  is_own: found.session.id === caller?.session.id,
+})
+
+function factsOf({ session, token }: FoundSession): Omit<BrowserSession, 'key'> {
   const ends = Math.min(session.created_at + limitOf(session), token.expires_at ?? Number.POSITIVE_INFINITY)
   const everywhere = token.namespaces === null || token.namespaces.includes(everyNamespace)
   return {
     name: token.name,
     role: token.kind,
     namespaces: everywhere ? null : token.namespaces,
-    key,
     expires_at: time(ends),
     secure: session.secure,
   }
