@@ -169,7 +169,7 @@ function refusedText(message: Registration, refused: readonly string[]): string 
   ].join('')
   const which = refused.includes('name') ? uuid : shellQuote(name)
   const orSet = set === '' ? '' : `; or sets it by \`runner node set ${which}${set}\``
-  return `the server keeps the former ${refused.join(', ')} of this runner: an administrator allows what is in [remote] by \`runner token create registration ${shellQuote(name)} --group ${runner_group}${allowed} --uses 1 --out FILE\`; name FILE as token_file in [remote], and restart${orSet}`
+  return `the server keeps the former ${refused.join(', ')} of this runner: an administrator allows what is in [remote] by \`runner token create registration ${shellQuote(name)} --names ${shellQuote(name)} --group ${runner_group}${allowed} --uses 1 --expires-in 1h --out FILE\`; name FILE as token_file in [remote], and restart${orSet}`
 }
 
 const isFinal = ({ meaning }: ApiFailure) => meaning === 'deleted' || meaning === 'superseded'

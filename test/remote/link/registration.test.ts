@@ -76,7 +76,7 @@ test('settings that its own token does not change are told, and taken with a tok
     fields: ['runner_group'],
     level: 'warning',
     message:
-      /keeps the former runner_group .*`runner token create registration web1 --group prod .*token_file.*; or sets it by `runner node set web1 --group prod`$/,
+      /keeps the former runner_group .*`runner token create registration web1 --names web1 --group prod .*--expires-in 1h .*token_file.*; or sets it by `runner node set web1 --group prod`$/,
   })
   t.match(await seen(), [{ name: 'web1', runner_group: 'dev', taints: ['new'] }])
   rig.file('token', prod!)
