@@ -2,13 +2,13 @@
 import { outputs as ofChain } from '../src/cli/chain/outputs.ts'
 import { commandGroups } from '../src/cli/commands.ts'
 import { outputs as ofHost } from '../src/cli/host/outputs.ts'
-import type { Outputs } from '../src/cli/json-schema.ts'
+import type { CommandOutputs } from '../src/cli/json-schema.ts'
 import { outputs as ofOperator } from '../src/cli/operator/outputs.ts'
 import { outputs as ofServer } from '../src/cli/server/outputs.ts'
 import { lift } from '../src/protocol/openapi.ts'
 
 /** By the words of the command. */
-export const outputs: Outputs = { ...ofChain, ...ofOperator, ...ofServer, ...ofHost }
+export const outputs: CommandOutputs = { ...ofChain, ...ofOperator, ...ofServer, ...ofHost }
 
 /** The name of the definition of a command. */
 export const definitionOf = (command: string): string => `runner ${command}`

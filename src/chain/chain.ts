@@ -45,7 +45,7 @@ export interface ChainOptions {
  * How a chain ended: the reason, how many of its tasks were done, and the task that decided it with the end
  * of its try.
  */
-export interface ChainEnd {
+export interface EndOfChain {
   reason: RunEnd
   done: number
   task?: string
@@ -56,7 +56,7 @@ export interface ChainEnd {
 export async function runChain(
   { tasks, retry_from, resume }: ChainOptions,
   deps: ChainDeps,
-): Promise<ChainEnd> {
+): Promise<EndOfChain> {
   const done = new Set(resume?.done)
   let position = tasks.findIndex(task => !done.has(task.file))
   if (position === -1) position = tasks.length

@@ -3,7 +3,7 @@ import { exitStatus } from '../exit-status.ts'
 import { removeOldRuns } from '../journal/files.ts'
 import type { Journal } from '../journal/writer.ts'
 import { defined } from '../result.ts'
-import type { ChainEnd } from './chain.ts'
+import type { EndOfChain } from './chain.ts'
 import type { RunPlan } from './plan-run.ts'
 import type { RunOptions } from './run-options.ts'
 
@@ -19,7 +19,7 @@ export interface RunInProgress {
  * status.
  */
 export async function finishRun(
-  end: ChainEnd,
+  end: EndOfChain,
   { taskDir }: RunPlan,
   { configuration, edges, emit, state, stop }: RunOptions,
   { runId, begun, journal }: RunInProgress,
@@ -60,7 +60,7 @@ function statusOf(reason: RunEnd, stop: AbortSignal): number {
 type Failure = Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
 
 /** The end of the try that decided the run, where that is a failure. */
-function failureOf({ reason, end }: ChainEnd): Failure | undefined {
+function failureOf({ reason, end }: EndOfChain): Failure | undefined {
   if (end === undefined || reason === 'reboot') return undefined
   const { exit_code, signal, failure, last_lines } = end
   return { ...defined({ exit_code, signal, failure }), last_lines }

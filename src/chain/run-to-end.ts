@@ -1,11 +1,11 @@
 import type { ResumePoint } from '../journal/resume.ts'
-import { type ChainEnd, runChain } from './chain.ts'
+import { type EndOfChain, runChain } from './chain.ts'
 import type { RunPlan } from './plan-run.ts'
 import type { RunOptions } from './run-options.ts'
 import type { Tries } from './tries.ts'
 
 /** Runs the chain, and then the reboot that a task has asked for, and the halt task where it is asked for. */
-export async function runToEnd(options: RunOptions, tries: Tries, plan: RunPlan): Promise<ChainEnd> {
+export async function runToEnd(options: RunOptions, tries: Tries, plan: RunPlan): Promise<EndOfChain> {
   const { configuration, emit, stop } = options
   const end = await runTasks(options, tries, plan.resumes)
   if (end.reason === 'succeeded' && options.haltAfter) {
@@ -29,7 +29,7 @@ async function runTasks(
   { chain, configuration, edges, emit, stop }: RunOptions,
   tries: Tries,
   resume: ResumePoint | undefined,
-): Promise<ChainEnd> {
+): Promise<EndOfChain> {
   if (resume?.reboot !== undefined) return { reason: 'reboot', done: resume.done.length, task: resume.reboot }
   const { retry_from } = configuration.runner
   return await runChain(

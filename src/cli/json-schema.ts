@@ -14,7 +14,7 @@ export interface Output {
 }
 
 /** By the words of the command. */
-export type Outputs = Readonly<Record<string, Output>>
+export type CommandOutputs = Readonly<Record<string, Output>>
 
 export const text: JsonSchema = { type: 'string' }
 export const number: JsonSchema = { type: 'number' }

@@ -9,7 +9,7 @@ export type Verbosity = 'quiet' | 'normal' | 'verbose'
 export type Priority = 'err' | 'warning' | 'notice' | 'info' | 'debug'
 
 /** One line for a person. */
-export interface Line {
+export interface DescribedLine {
   priority: Priority
   text: string
 }
@@ -25,14 +25,14 @@ export function describe(
   verbosity: Verbosity,
   /** Whether people see the output of tasks beside the lines. */
   outputShown = verbosity !== 'quiet',
-): Line[] {
+): DescribedLine[] {
   const least = verbosity === 'quiet' ? 1 : verbosity === 'normal' ? 3 : 4
   return linesOf(event, outputShown).filter(({ priority }) => ranks[priority] <= least)
 }
 
 const ranks: Record<Priority, number> = { err: 0, warning: 1, notice: 2, info: 3, debug: 4 }
 
-function linesOf(event: Event, outputShown: boolean): Line[] {
+function linesOf(event: Event, outputShown: boolean): DescribedLine[] {
   switch (event.event) {
     case 'run:started': {
       const lines = [
@@ -108,13 +108,13 @@ function linesOf(event: Event, outputShown: boolean): Line[] {
   }
 }
 
-function resumed({ run_id, done }: ResumeFact): Line {
+function resumed({ run_id, done }: ResumeFact): DescribedLine {
   const names = done.map(shown).join(', ')
   const text = done.length === 0 ? 'nothing of it was done' : `done, and not run again: ${names}`
   return line('notice', `resuming run ${run_id}; ${text}`)
 }
 
-function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): Line[] {
+function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): DescribedLine[] {
   const good = event.outcome === 'OK'
   const subject = `${event.kind === 'halt' ? 'halt task ' : ''}${shown(event.task)}: ${event.outcome}`
   const facts = [...(good ? [] : [describeEnding(event)]), durationText(event.duration_seconds)]
@@ -130,14 +130,14 @@ function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): 
   return lines
 }
 
-function endedWithIt({ killed, survivors }: Pick<TryEnd, 'killed' | 'survivors'>): Line[] {
+function endedWithIt({ killed, survivors }: Pick<TryEnd, 'killed' | 'survivors'>): DescribedLine[] {
   return [
     ...(killed.length > 0 ? [line('warning', `  ended with it: ${processes(killed)}`)] : []),
     ...(survivors.length > 0 ? [line('err', `  still alive: ${processes(survivors)}`)] : []),
   ]
 }
 
-function runEnded(event: Event & { event: 'run:ended' }): Line[] {
+function runEnded(event: Event & { event: 'run:ended' }): DescribedLine[] {
   const run = `run ${event.run_id}`
   const time = durationText(event.duration_seconds)
   const by = event.task === undefined ? '' : ` ${shown(event.task)}`
@@ -168,11 +168,11 @@ export function describeEnding({ exit_code, signal, failure }: Ending): string {
   return `exit status ${exit_code}`
 }
 
-function line(priority: Priority, text: string): Line {
+function line(priority: Priority, text: string): DescribedLine {
   return { priority, text: escaped(text) }
 }
 
-function quoted(priority: Priority, lines: readonly string[]): Line[] {
+function quoted(priority: Priority, lines: readonly string[]): DescribedLine[] {
   return lines.map(text => line(priority, `  | ${text}`))
 }
 

@@ -1,4 +1,4 @@
-import { type ChainEnd, runChain } from '../../src/chain/chain.ts'
+import { type EndOfChain, runChain } from '../../src/chain/chain.ts'
 import type { PlannedTask } from '../../src/chain/planned-task.ts'
 import type { Clock } from '../../src/edges.ts'
 import type { Event, Outcome, TryEnd } from '../../src/event.ts'
@@ -32,7 +32,7 @@ export async function runScript({
   retry_from,
   stopAt,
   unkillable,
-}: ChainScript): Promise<{ end: ChainEnd; steps: Step[] }> {
+}: ChainScript): Promise<{ end: EndOfChain; steps: Step[] }> {
   const steps: Step[] = []
   const tried = scripts.map(() => 0)
   const stop = new AbortController()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { ok } from '../../src/result.ts'
 import { acceptResult } from '../../src/server/runner-side/accept-result.ts'
 import { confirm } from '../../src/server/runner-side/confirm.ts'
-import { type Asking, dispatch } from '../../src/server/runner-side/dispatch.ts'
+import { type AskingRunner, dispatch } from '../../src/server/runner-side/dispatch.ts'
 import { heartbeat } from '../../src/server/runner-side/heartbeat.ts'
 import { leave } from '../../src/server/runner-side/leave.ts'
 import { testId } from './rows.ts'
@@ -47,7 +47,7 @@ export const registers = step('register', fc.nat(runnerCount - 1), async (model,
 
 /** Runners ask for work: who, for how much, and whether the call has waited for a while. */
 async function poll(model: Model, rig: ServerRig, asked: [AnyRunner, number, boolean][]): Promise<void> {
-  const asking: (Asking & { runner: ModelRunner })[] = []
+  const asking: (AskingRunner & { runner: ModelRunner })[] = []
   for (const [any, slots, again] of asked) {
     const { runner, session } = callerIn(model, any)
     const heard = await rig.call(runner.id, session, async () => ok(null))

@@ -1,10 +1,10 @@
 import {
+  type CommandOutputs,
   either,
   flag,
   list,
   nothing,
   number,
-  type Outputs,
   object,
   oneOf,
   table,
@@ -34,7 +34,7 @@ const owner = { task: text, kind: oneOf('task', 'halt'), try_num: whole }
 const hook = { hook: oneOf('pre', 'post') }
 
 /** What the commands of the chain print with `--json`, by their words. */
-export const outputs: Outputs = {
+export const outputs: CommandOutputs = {
   run: {
     about: 'Every event of the run; events.md describes them.',
     schema: { $ref: 'events.schema.json' },

@@ -1,11 +1,11 @@
 import {
+  type CommandOutputs,
   either,
   flag,
   type JsonSchema,
   list,
   nothing,
   number,
-  type Outputs,
   object,
   oneOf,
   text,
@@ -86,7 +86,7 @@ const plugin: Events = {
 }
 
 /** What the commands of a host that takes jobs print with `--json`, by their words. */
-export const outputs: Outputs = {
+export const outputs: CommandOutputs = {
   attach: {
     about: 'Every event of the attached runner; readers pass over events that they do not know.',
     schema: events(attached, { at: time, level: oneOf('debug', 'info', 'warning', 'error'), message: text }),

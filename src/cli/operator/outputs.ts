@@ -8,7 +8,16 @@ import { Missed, NextTimes, Paused, ScheduleView } from '../../protocol/messages
 import { Settings } from '../../protocol/messages/settings.ts'
 import { JobStats } from '../../protocol/messages/stats.ts'
 import { Token, TokenCreated } from '../../protocol/messages/tokens.ts'
-import { either, list, nothing, type Output, type Outputs, object, text, whole } from '../json-schema.ts'
+import {
+  type CommandOutputs,
+  either,
+  list,
+  nothing,
+  type Output,
+  object,
+  text,
+  whole,
+} from '../json-schema.ts'
 
 const execution: Output = {
   about: 'The execution: as it was made, or with `--wait` as it ended.',
@@ -22,7 +31,7 @@ const paused: Output = {
 const group: Output = { about: 'The group as it is now.', schema: Group }
 
 /** What the commands to a server print with `--json`, by their words. */
-export const outputs: Outputs = {
+export const outputs: CommandOutputs = {
   submit: execution,
   'job put': { about: 'The definition, its secrets sealed.', schema: ShownJob },
   'job list': { about: 'The definitions of all jobs, their secrets sealed.', schema: list(ShownJob) },

@@ -1,7 +1,17 @@
-import { either, flag, nothing, type Outputs, object, oneOf, text, time, whole } from '../json-schema.ts'
+import {
+  type CommandOutputs,
+  either,
+  flag,
+  nothing,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+} from '../json-schema.ts'
 
 /** What the commands of the server print with `--json`, by their words. */
-export const outputs: Outputs = {
+export const outputs: CommandOutputs = {
   server: {
     about:
       'Where it listens, what kind of store it has, and the files with the first tokens, once it has started. Its log on standard error is one object a line: `at`, `level`, `message`, and facts.',

@@ -1,10 +1,10 @@
 import type { Event } from '../../event.ts'
 import { shown } from '../../system/printable.ts'
 import { shellQuote } from '../../system/shell-quote.ts'
-import type { Line } from '../describe.ts'
+import type { DescribedLine } from '../describe.ts'
 
 /** Gives the lines behind an event that say what a person can do next. */
-export type Advise = (event: Event) => Line[]
+export type Advise = (event: Event) => DescribedLine[]
 
 /** The options of a command line that another command needs too, to mean the same chain. */
 export interface SameChain {

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import type { Clock } from '../../edges.ts'
 import type { Emit, Event } from '../../event.ts'
 import { shown } from '../../system/printable.ts'
-import { describe, type Line, type Verbosity } from '../describe.ts'
+import { type DescribedLine, describe, type Verbosity } from '../describe.ts'
 import { feed } from '../feed.ts'
 import { severities } from './syslog.ts'
 
@@ -73,7 +73,7 @@ export function journaldReporter(
 }
 
 /** One entry as logger(1) reads it: several MESSAGE lines are the lines of one message. */
-function entry(lines: readonly Line[], fields: Record<string, string>): string {
+function entry(lines: readonly DescribedLine[], fields: Record<string, string>): string {
   const priority = Math.min(...lines.map(line => severities[line.priority]))
   const messages = lines.map(({ text }) => `MESSAGE=${text}\n`).join('')
   // An entry's sender is logger, which is gone when the journal looks for its unit: OBJECT_PID names runner,

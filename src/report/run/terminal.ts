@@ -1,11 +1,11 @@
 import type { Emit } from '../../event.ts'
-import { describe, type Line, type Verbosity } from '../describe.ts'
+import { type DescribedLine, describe, type Verbosity } from '../describe.ts'
 import type { Out } from '../stream.ts'
 import type { Advise } from './advice.ts'
 import { OutputLines } from './output-lines.ts'
 
 /** Puts colour on a line's text, and makes `runner:` before it stand out. */
-export type Paint = (line: Line) => string
+export type Paint = (line: DescribedLine) => string
 
 /** Without colour. */
 export const plain: Paint = ({ text }) => `runner: ${text}`
@@ -35,7 +35,7 @@ export const plainColours: Colours = {
 export async function colours(): Promise<Colours> {
   const { Chalk } = await import('chalk')
   const chalk = new Chalk({ level: 1 })
-  const paint = ({ priority, text }: Line) => {
+  const paint = ({ priority, text }: DescribedLine) => {
     if (priority === 'err') return chalk.red(text)
     if (priority === 'warning') return chalk.yellow(text)
     if (priority === 'debug') return chalk.dim(text)

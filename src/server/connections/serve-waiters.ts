@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { channelState } from '../runner-side/commands.ts'
-import { type Asking, dispatch } from '../runner-side/dispatch.ts'
+import { type AskingRunner, dispatch } from '../runner-side/dispatch.ts'
 import { callerOf } from '../state/caller.ts'
 import type { ChannelEnd, StatesOf } from './command-channels.ts'
 import type { Serve, Waiter } from './long-polls.ts'
@@ -28,7 +28,7 @@ export function serveWaiters(store: Store, context: Context, metrics: Metrics): 
     const { given, ...served } = await store.write(
       async tx => {
         const answers = new Map<Waiter, Result<Reservation[], Refusal>>()
-        const asking: Asking[] = []
+        const asking: AskingRunner[] = []
         for (const { waiter, again, changed } of turns) {
           const { runner_id, token, slots } = waiter
           const session = token.session ?? 0

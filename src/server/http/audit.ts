@@ -13,13 +13,13 @@ import type { Store, WriteOptions } from '../../store/store.ts'
 import type { Writer } from '../../store/writer.ts'
 import type { Log } from '../log.ts'
 import type { OutageLog } from '../outage-log.ts'
-import { bounded, type Change } from '../rules/audit-facts.ts'
+import { type AuditedChange, bounded } from '../rules/audit-facts.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import { statusOf } from '../wire/problems.ts'
 import { AuditTally, type TalliedKind } from './audit-tally.ts'
 
 /** Adds an entry for what a writer has changed. */
-export type Note = (change: Change) => void
+export type Note = (change: AuditedChange) => void
 
 /**
  * Runs a writer, and puts an entry into the audit log with what it has changed, in its transaction; one
@@ -57,7 +57,7 @@ export class Audit {
   changesBy(request: FastifyRequest, call: CallName, namespace: string | null): ChangeStore {
     return (writer, options) =>
       this.#parts.store.write(async tx => {
-        const changes: Change[] = []
+        const changes: AuditedChange[] = []
         const result = await writer(tx, change => changes.push(change))
         if (!result.ok) return result
         const facts = { ...callFacts(request, call), namespace, status: successOf[call] }
@@ -68,7 +68,7 @@ export class Audit {
       }, options)
   }
 
-  #put(tx: Writer, facts: AuditFacts, change: Change): void {
+  #put(tx: Writer, facts: AuditFacts, change: AuditedChange): void {
     const { object, namespace = facts.namespace, status = facts.status, confidential, by } = change
     const [before, after] = [bounded(change.before ?? null), bounded(change.after ?? null)]
     const sealed = confidential ? this.#parts.keys.sealAtRest(JSON.stringify({ before, after })) : undefined

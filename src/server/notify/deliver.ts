@@ -1,5 +1,5 @@
 import type { Clock } from '../../edges.ts'
-import type { Deliver, Delivery } from './delivery.ts'
+import type { Deliver, NoticeDelivery } from './delivery.ts'
 
 /** Seconds that one try may take. */
 const longestTry = 15
@@ -13,7 +13,7 @@ export function makeDeliver(clock: Clock, anywhere: boolean): Deliver {
     stop.addEventListener('abort', end, { once: true })
     if (stop.aborted) end()
     void clock.sleep(longestTry, done.signal).then(() => done.signal.aborted || end())
-    const delivery: Delivery = { anywhere, now: () => clock.now(), signal: over.signal }
+    const delivery: NoticeDelivery = { anywhere, now: () => clock.now(), signal: over.signal }
     try {
       const sent =
         target.type === 'webhook'

@@ -7,7 +7,7 @@ import type { Message, NotTaken } from './message.ts'
 export type Target = NotifySettings & { name: string }
 
 /** What a try needs beside its target and its message. */
-export interface Delivery {
+export interface NoticeDelivery {
   /** Private addresses too. */
   anywhere: boolean
   now: () => Date

@@ -5,7 +5,7 @@ import { ok } from '../../result.ts'
 import { blanked } from '../../system/printable.ts'
 import { readSecretFile } from '../../system/secret-file.ts'
 import { checkedLookup, notAllowed } from './checked-lookup.ts'
-import type { Delivery, Sent } from './delivery.ts'
+import type { NoticeDelivery, Sent } from './delivery.ts'
 import { caOf, failureText } from './failure-text.ts'
 import { type Message, notTaken } from './message.ts'
 
@@ -18,7 +18,7 @@ const longestAnswer = 64 * 1024
 export async function sendMail(
   target: EmailSettings,
   message: Message,
-  { anywhere, now, signal, lookUp }: Delivery,
+  { anywhere, now, signal, lookUp }: NoticeDelivery,
 ): Promise<Sent> {
   const { host, port, user, password_file, from, to } = target
   const password = password_file === undefined ? undefined : readSecretFile('password_file', password_file)

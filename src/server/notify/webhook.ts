@@ -4,7 +4,7 @@ import type { WebhookSettings } from '../../config/sections/notify.ts'
 import { fail, ok, type Result } from '../../result.ts'
 import { readSecretFile } from '../../system/secret-file.ts'
 import { checkedLookup, notAllowed } from './checked-lookup.ts'
-import type { Delivery, Sent } from './delivery.ts'
+import type { NoticeDelivery, Sent } from './delivery.ts'
 import { caOf, failureText } from './failure-text.ts'
 import { type Message, notTaken } from './message.ts'
 
@@ -19,7 +19,7 @@ const longestHeaders = 16 * 1024
 export async function postWebhook(
   target: WebhookSettings,
   message: Message,
-  { anywhere, now, signal, lookUp }: Delivery,
+  { anywhere, now, signal, lookUp }: NoticeDelivery,
 ): Promise<Sent> {
   const url = urlOf(target)
   if (!url.ok) return notTaken(url.failure)

@@ -2,7 +2,7 @@ import type { AuditFacts } from '../../protocol/audit-chain.ts'
 import type { TokenRow } from '../../store/rows.ts'
 
 /** What a call has changed, as the audit log has it. */
-export interface Change {
+export interface AuditedChange {
   /** The id of an execution, a runner or a token; the name of a job or a group; null: no single one. */
   object: string | null
   /** Absent: the namespace of the call, if it is about one. */
@@ -19,7 +19,10 @@ export interface Change {
 }
 
 /** An entry of the audit log about something that no call has done. */
-export const factsOf = (call: string, { object, before = null, after = null }: Change): AuditFacts => ({
+export const factsOf = (
+  call: string,
+  { object, before = null, after = null }: AuditedChange,
+): AuditFacts => ({
   token_id: null,
   token_name: null,
   token_kind: null,

@@ -21,7 +21,7 @@ export interface NoticeBody {
 }
 
 /** Times of a schedule that were not fired. */
-export interface NotFired {
+export interface NotFiredNotice {
   reason: MissedReason
   /** The first and the last of them. */
   from: number
@@ -54,7 +54,7 @@ export function bodyOfRun(event: NotifyEvent, row: ExecutionRow, attempts: numbe
 /** The body about times of the schedule of a job. */
 export function bodyOfNotFired(
   { namespace, name }: { namespace: string; name: string },
-  { reason, from, to, count }: NotFired,
+  { reason, from, to, count }: NotFiredNotice,
 ): NoticeBody {
   const when = from === to ? `at ${time(from)}` : `between ${time(from)} and ${time(to)}`
   return {

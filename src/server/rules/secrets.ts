@@ -4,10 +4,10 @@ import { isObject } from '../../protocol/mask/secrets.ts'
 import type { InputContext } from '../../protocol/messages/jobs.ts'
 
 /** Gives a secret another form; `where` names it for a person. */
-export type Change = (secret: unknown, where: string) => unknown
+export type SecretChange = (secret: unknown, where: string) => unknown
 
 /** A copy of any JSON value in which every password that is not null has another form. */
-export function changePasswords(value: unknown, change: Change): unknown {
+export function changePasswords(value: unknown, change: SecretChange): unknown {
   if (Array.isArray(value)) return value.map(item => changePasswords(item, change))
   if (!isObject(value)) return value
   const secret = value.password === true
@@ -18,7 +18,7 @@ export function changePasswords(value: unknown, change: Change): unknown {
 }
 
 /** A copy of an input in which every secret has another form. */
-export function changeSecrets(input: InputContext, change: Change): InputContext {
+export function changeSecrets(input: InputContext, change: SecretChange): InputContext {
   const changed = changePasswords(input, change) as InputContext
   const user = changed.release?.automatedTaskAsUser
   if (typeof user?.password !== 'string') return changed

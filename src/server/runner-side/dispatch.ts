@@ -16,7 +16,7 @@ import { reservationFor } from '../state/reservation.ts'
 import { readable } from '../state/unreadable.ts'
 
 /** A reserve that waits. */
-export interface Asking {
+export interface AskingRunner {
   runner_id: string
   session: number
   /** How many executions it takes, at most. */
@@ -55,7 +55,7 @@ const atOnce = 128
  * over gets nothing. The front of the list comes first. Nothing here needs an fsync: a reservation that is
  * forgotten was never confirmed.
  */
-export async function dispatch(tx: Writer, ctx: Context, asking: readonly Asking[]): Promise<Given> {
+export async function dispatch(tx: Writer, ctx: Context, asking: readonly AskingRunner[]): Promise<Given> {
   const given: Given = new Map()
   for (let from = 0; from < asking.length; from += atOnce) {
     const some = asking.slice(from, from + atOnce)
@@ -69,7 +69,12 @@ export async function dispatch(tx: Writer, ctx: Context, asking: readonly Asking
 }
 
 /** Looks at each reserve: the executions that its session has already, and how many more it may get. */
-async function placesOf(tx: Writer, ctx: Context, asking: readonly Asking[], given: Given): Promise<Place[]> {
+async function placesOf(
+  tx: Writer,
+  ctx: Context,
+  asking: readonly AskingRunner[],
+  given: Given,
+): Promise<Place[]> {
   const ids = asking.map(one => one.runner_id)
   const held = Map.groupBy(await tx.heldBy(ids), row => row.runner_id)
   const places: Place[] = []
@@ -106,12 +111,12 @@ async function mayWork(tx: Reader, runner: RunnerRow): Promise<boolean> {
 async function present(
   tx: Writer,
   ctx: Context,
-  asking: readonly Asking[],
-): Promise<(Asking & { runner: RunnerRow })[]> {
+  asking: readonly AskingRunner[],
+): Promise<(AskingRunner & { runner: RunnerRow })[]> {
   const runners = new Map((await tx.runners(asking.map(one => one.runner_id))).map(row => [row.id, row]))
   const lease = ctx.settings.lease_seconds * 1000
   const reserve_until = tx.watched + lease
-  const found: (Asking & { runner: RunnerRow })[] = []
+  const found: (AskingRunner & { runner: RunnerRow })[] = []
   for (const one of asking) {
     const before = runners.get(one.runner_id)
     if (before === undefined || before.session !== one.session) continue

@@ -10,7 +10,7 @@ import { put, unlink } from './attempts.ts'
 import type { Stored } from './definitions.ts'
 import { endByAbort } from './end-by-abort.ts'
 import { turnOf } from './lines.ts'
-import type { Origin } from './new-execution.ts'
+import type { ExecutionOrigin } from './new-execution.ts'
 
 /** Runs of a job that one run replaces at most; others end by themselves, and it waits for them. */
 const mostReplaced = 1000
@@ -23,7 +23,11 @@ const mostReplaced = 1000
 export async function prospectOf(
   tx: Reader,
   { concurrency, queue_limit = 1 }: Pick<Stored['body'], 'concurrency' | 'queue_limit'>,
-  { namespace, job_name: name, catch_up = null }: Pick<Origin, 'namespace' | 'job_name' | 'catch_up'>,
+  {
+    namespace,
+    job_name: name,
+    catch_up = null,
+  }: Pick<ExecutionOrigin, 'namespace' | 'job_name' | 'catch_up'>,
 ): Promise<Result<ExecutionRow[], 'overlap' | 'queue-full'>> {
   if (name === null) return ok([])
   const job = { namespace, name }

@@ -13,7 +13,13 @@ import { defined, ok, type Result } from '../../result.ts'
 import type { DefinitionRow } from '../../store/rows.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
-import { type Change, changePasswords, changeSecrets, isDeeperThan, mapObject } from '../rules/secrets.ts'
+import {
+  changePasswords,
+  changeSecrets,
+  isDeeperThan,
+  mapObject,
+  type SecretChange,
+} from '../rules/secrets.ts'
 
 /** A definition as the store has it. */
 export type Stored = Pick<DefinitionRow, 'body' | 'sealed'>
@@ -146,7 +152,7 @@ function openSecrets(parts: Confidential, keys: SealKeys, namespace: string): Re
   return refuse('unknown-key', `${closed.join(', ')}: sealed under another key; give it in clear`)
 }
 
-function changeConfidential(parts: Confidential, change: Change): Confidential {
+function changeConfidential(parts: Confidential, change: SecretChange): Confidential {
   const { input, secret_env } = parts
   return {
     ...parts,

@@ -9,7 +9,7 @@ import { prospectOf, replaceOthers } from './concurrency.ts'
 import type { Stored } from './definitions.ts'
 import type { AskedBy } from './idempotency.ts'
 import { join } from './lines.ts'
-import { newExecution, type Origin } from './new-execution.ts'
+import { type ExecutionOrigin, newExecution } from './new-execution.ts'
 
 /**
  * Queues a new execution that a token has asked for, where the rules of its namespace and its concurrency allow it. It
@@ -19,7 +19,7 @@ export async function enqueue(
   tx: Writer,
   ctx: Context,
   definition: Stored,
-  origin: Origin,
+  origin: ExecutionOrigin,
   by: Pick<AskedBy, 'token_id'>,
 ): Promise<Result<ExecutionRow, Refusal>> {
   const { body, sealed } = withoutSchedule(definition)

@@ -4,7 +4,7 @@ import { type Context, newId } from '../rules/context.ts'
 import type { Stored } from './definitions.ts'
 
 /** For whom an execution is made. */
-export interface Origin {
+export interface ExecutionOrigin {
   job_name: string | null
   namespace: string
   /** The token that answers for it: of a named job, the one that defined the job. */
@@ -18,7 +18,12 @@ export interface Origin {
 }
 
 /** The first execution of a new run, queued; the caller puts it. */
-export function newExecution(tx: Writer, ctx: Context, { body }: Stored, origin: Origin): ExecutionRow {
+export function newExecution(
+  tx: Writer,
+  ctx: Context,
+  { body }: Stored,
+  origin: ExecutionOrigin,
+): ExecutionRow {
   const id = newId(ctx.chance, tx.now)
   const { max_queue_seconds } = body
   const queue_until =

@@ -6,7 +6,7 @@ import { emptyNotice } from '../../store/schedule-rows.ts'
 import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { rulesFor } from '../rules/namespace-rules.ts'
-import { bodyOfNotFired, bodyOfRun, type NotFired, type NoticeBody } from '../rules/notice-text.ts'
+import { bodyOfNotFired, bodyOfRun, type NotFiredNotice, type NoticeBody } from '../rules/notice-text.ts'
 import { eventsOfEnd, hadFailed, isNewlyEnded, isNewlyLost, outcomeOf } from '../rules/run-outcome.ts'
 import { settingsIn } from './settings.ts'
 import { ifReadable } from './unreadable.ts'
@@ -48,7 +48,12 @@ export async function noteLate(tx: Writer, ctx: Context, row: ExecutionRow): Pro
 }
 
 /** Writes down who is to be told that the schedule of a job did not fire when it should have. */
-export async function noteNotFired(tx: Writer, ctx: Context, job: JobRow, missed: NotFired): Promise<void> {
+export async function noteNotFired(
+  tx: Writer,
+  ctx: Context,
+  job: JobRow,
+  missed: NotFiredNotice,
+): Promise<void> {
   const told = await toldOf(tx, ctx, { notify: job.body.notify ?? null, namespace: job.namespace })
   const about = { namespace: job.namespace, job_name: job.name, execution_id: null }
   for (const target of told.keys())

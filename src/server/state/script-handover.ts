@@ -17,7 +17,7 @@ import { reserve } from '../rules/transitions.ts'
 import { admit } from './admission.ts'
 import type { Stored } from './definitions.ts'
 import type { AskedBy } from './idempotency.ts'
-import { newExecution, type Origin } from './new-execution.ts'
+import { type ExecutionOrigin, newExecution } from './new-execution.ts'
 import { all } from './pages.ts'
 
 /** The capability that a runner of scripts must have. */
@@ -43,7 +43,7 @@ export async function handOver(
   ctx: Context,
   { body, sealed }: Stored,
   runnerId: string | undefined,
-  { namespace, owner }: Pick<Origin, 'namespace' | 'owner'>,
+  { namespace, owner }: Pick<ExecutionOrigin, 'namespace' | 'owner'>,
   by: Pick<AskedBy, 'token_id'>,
 ): Promise<Result<ExecutionRow, Refusal>> {
   const admitted = await admit(tx, ctx, { namespace, image: body.image }, by.token_id)

@@ -9,7 +9,7 @@ import type { Runner } from '../../protocol/messages/runners.ts'
 import type { Reader } from '../../store/reader.ts'
 import type { AuditRow, ExecutionRow, JobRow } from '../../store/rows.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
-import { type Change, factsOf } from '../rules/audit-facts.ts'
+import { type AuditedChange, factsOf } from '../rules/audit-facts.ts'
 import type { Context } from '../rules/context.ts'
 import { time } from '../rules/times.ts'
 import { rememberingKeys, type Stored, showDefinition } from '../state/definitions.ts'
@@ -21,7 +21,7 @@ export function jobChange(
   before: JobRow | UnreadableRow | undefined,
   after: JobRow | undefined,
   { keys }: Context,
-): Change {
+): AuditedChange {
   const same = rememberingKeys(keys)
   const show = (row: JobRow | UnreadableRow | undefined) => {
     if (row === undefined) return null
@@ -59,7 +59,7 @@ export async function madeChange(
   { keys }: Context,
   id: string,
   withDefinition: boolean,
-): Promise<Change> {
+): Promise<AuditedChange> {
   const row = await tx.execution(id)
   if (row === undefined) return { object: id }
   const { namespace, job_name, group, kind, image, runner_group } = row
@@ -71,7 +71,10 @@ export async function madeChange(
 }
 
 /** An execution whose state has changed. */
-export function stateChange(before: ExecutionRow | undefined, after: { id: string; state: string }): Change {
+export function stateChange(
+  before: ExecutionRow | undefined,
+  after: { id: string; state: string },
+): AuditedChange {
   const { namespace = null, state } = before ?? {}
   return { object: after.id, namespace, before: { state: state ?? null }, after: { state: after.state } }
 }
@@ -99,7 +102,7 @@ export const groupSettings = ({ mode, pinned_runner_id }: Group) => ({ mode, pin
 export function registrationChange(
   { uuid, name, version, capabilities, runner_group, taints, metadata }: Registration,
   answer: object,
-): Change {
+): AuditedChange {
   const asked = { name, version, capabilities, runner_group, taints: taints ?? [], metadata: metadata ?? {} }
   const refused = 'refused' in answer ? answer.refused : []
   return { object: uuid, after: { ...asked, refused } }

@@ -102,7 +102,7 @@ export async function backupStore(
   }
 }
 
-export interface Restored {
+export interface RestoredStore {
   /** The next start of the server makes an administrator's token and one for registrations. */
   makesTokens: boolean
 }
@@ -115,7 +115,7 @@ export async function restoreStore(
   file: string,
   places: Places,
   identity?: KeyObject,
-): Promise<Result<Restored, string>> {
+): Promise<Result<RestoredStore, string>> {
   const target = pathOf(places.database)
   if (target === undefined) return fail('a database of PostgreSQL is restored by pg_restore')
   const draft = `${target}.${process.pid}.new`

@@ -7,7 +7,7 @@ import { runJob } from '../../../src/server/operator-side/run-job.ts'
 import { submit } from '../../../src/server/operator-side/submit.ts'
 import { prospectOf } from '../../../src/server/state/concurrency.ts'
 import { enqueue } from '../../../src/server/state/enqueue.ts'
-import type { Origin } from '../../../src/server/state/new-execution.ts'
+import type { ExecutionOrigin } from '../../../src/server/state/new-execution.ts'
 import type { RunnerRow } from '../../../src/store/runner-row.ts'
 import { askedBy, named } from '../../support/server-caller.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
@@ -25,7 +25,7 @@ async function run(rig: ServerRig, name = 'a'): Promise<string> {
 }
 
 /** What a run of this definition would meet. */
-const prospect = (rig: ServerRig, body: Partial<JobBody>, origin: Partial<Origin> = {}) =>
+const prospect = (rig: ServerRig, body: Partial<JobBody>, origin: Partial<ExecutionOrigin> = {}) =>
   rig.read(tx => prospectOf(tx, body, { namespace: 'default', job_name: 'a', ...origin }))
 
 /** The state of executions, and what they wait for. */
@@ -233,7 +233,7 @@ onEachStore(
 
 onEachStore(t, 'a writer can queue a run for a time of its schedule', async (t, rig) => {
   await define(rig, { concurrency: 'queue' })
-  const origin: Origin = {
+  const origin: ExecutionOrigin = {
     job_name: 'a',
     namespace: 'default',
     owner: null,

@@ -11,7 +11,7 @@ import type { ImageFacts, PullProgress } from '../image.ts'
 import type { Engine, EngineFailure } from './engine.ts'
 import type { ImageCollector } from './image-gc.ts'
 import { canonical, digestIn, isAllowed, mapped, withDigest } from './image-reference.ts'
-import { type ProgressLine, PullSum } from './pull-progress.ts'
+import { type PullLine, PullSum } from './pull-progress.ts'
 import { authFor } from './registry-auth.ts'
 
 export interface ImageFailure {
@@ -191,7 +191,7 @@ export class Images {
           docker.modem.followProgress(
             stream,
             error => (error ? reject(error) : resolve()),
-            (line: ProgressLine) => {
+            (line: PullLine) => {
               heard = this.#clock.monotonic()
               // Errors of a pull that has begun come as lines of its progress.
               if (line.error !== undefined) reject(new Error(line.error))

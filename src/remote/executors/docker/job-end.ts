@@ -2,14 +2,14 @@ import type { JobExit } from '../executor.ts'
 import type { ExitFacts } from '../handover/order.ts'
 import type { EngineContainer } from './engine-container.ts'
 
-export type How = JobExit extends infer One
+export type HowEnded = JobExit extends infer One
   ? One extends unknown
     ? Omit<One, 'startedAt' | 'at' | 'resources'>
     : never
   : never
 
 /** What is known of the end of a job. */
-export interface Evidence {
+export interface EndEvidence {
   /** What `exit` says; undefined: its container ended before it was written. */
   facts: ExitFacts | undefined
   /** When the job started. */
@@ -21,7 +21,7 @@ export interface Evidence {
 }
 
 /** How a job ended. The engine is asked only if the files do not say it. */
-export async function howItEnded({ facts, since, diskExceeded, engineSide }: Evidence): Promise<How> {
+export async function howItEnded({ facts, since, diskExceeded, engineSide }: EndEvidence): Promise<HowEnded> {
   const code = facts?.code
   const { why, refused } = facts ?? { why: undefined, refused: false }
   if (facts !== undefined && why === 'exit' && code === 0) return { by: 'status', code }

@@ -4,7 +4,7 @@ import type { ExchangeDir } from '../handover/exchange-dir.ts'
 import { type ExitFacts, halfOf, parseExit } from '../handover/order.ts'
 
 /** How a job ended, and when by its file. */
-export interface Exit {
+export interface ExitFile {
   facts: ExitFacts
   at: Date
 }
@@ -26,7 +26,7 @@ export class JobFiles {
   }
 
   /** The exit of the job; undefined if it has not ended. */
-  exit(): Exit | undefined {
+  exit(): ExitFile | undefined {
     const file = this.#exchange.readHead('exit', 200)
     if (!file.ok) return undefined
     const facts = parseExit(file.value.bytes.toString(), this.#nonce)

@@ -17,9 +17,9 @@ import type { Failure, JobExit, JobHandle, JobState, SlotRef } from '../executor
 import { type ExchangeDir, fileFailureText } from '../handover/exchange-dir.ts'
 import type { Container } from './container.ts'
 import { howItEnded } from './job-end.ts'
-import { type Exit, JobFiles } from './job-files.ts'
+import { type ExitFile, JobFiles } from './job-files.ts'
 import { JobGuard } from './job-guard.ts'
-import { type Span, type Start, timesOf } from './job-times.ts'
+import { type JobStart, type Span, timesOf } from './job-times.ts'
 import { type DockerKeptFiles, reopen } from './kept-files.ts'
 import { readLog, sizeOf } from './read-log.ts'
 import { type DockerPlace, stateOf } from './state.ts'
@@ -48,7 +48,7 @@ export interface DockerJobOptions {
 
 type Life =
   | { state: 'ordered' }
-  | ({ state: 'running' } & Start)
+  | ({ state: 'running' } & JobStart)
   /** No process writes to the files of the job any more. */
   | { state: 'over' }
   | { state: 'kept' }
@@ -227,7 +227,7 @@ export class DockerJob implements JobHandle {
   }
 
   /** The exit of the job, if it has ended. Notes its start, which had not been seen at the time `before`. */
-  #look(before: number): Exit | undefined {
+  #look(before: number): ExitFile | undefined {
     // `exit` is read first: a job that has ended has certainly a `started`.
     const exit = this.#files.exit()
     if (this.#life.state !== 'ordered') return exit
@@ -241,7 +241,7 @@ export class DockerJob implements JobHandle {
     return exit
   }
 
-  async #end(exit: Exit | undefined, end: Span): Promise<void> {
+  async #end(exit: ExitFile | undefined, end: Span): Promise<void> {
     const start = this.#life.state === 'running' ? this.#life : undefined
     const times = timesOf(start, exit?.at ?? this.#options.edges.clock.now(), end)
     this.#start.resolve(times.startedAt)

@@ -2,7 +2,7 @@
 const slack = 0.1
 
 /** When the job started by its files, and when that was first seen. */
-export interface Start {
+export interface JobStart {
   at: Date
   seen: Span
 }
@@ -14,7 +14,7 @@ export interface Span {
 }
 
 /** The start and the end of a job that ended at `at` by the wall clock, within a span of the monotonic clock. */
-export function timesOf(start: Start | undefined, at: Date, end: Span): { startedAt: Date; at: Date } {
+export function timesOf(start: JobStart | undefined, at: Date, end: Span): { startedAt: Date; at: Date } {
   if (start === undefined) return { startedAt: at, at }
   // The times of the files are exact to a tick of the kernel, unless the clock was set meanwhile.
   const said = (at.getTime() - start.at.getTime()) / 1000

@@ -1,7 +1,7 @@
 import type { PullProgress } from '../image.ts'
 
 /** One line of the engine's progress of a pull. */
-export interface ProgressLine {
+export interface PullLine {
   error?: string
   id?: string
   status?: string
@@ -24,7 +24,7 @@ export class PullSum {
   }
 
   /** Takes a line; undefined if the line is not about a layer. */
-  take({ id, status, progressDetail }: ProgressLine): PullProgress | undefined {
+  take({ id, status, progressDetail }: PullLine): PullProgress | undefined {
     if (id === undefined || status === undefined || status.startsWith('Pulling from')) return undefined
     const layer = this.#layers.get(id) ?? { done: false, current: 0, total: 0 }
     if (/^(Pull complete|Already exists)/.test(status)) layer.done = true
