@@ -42,7 +42,7 @@ interface Changes {
   on(topics: readonly string[], take: (change: Change | undefined) => void): () => void
 }
 interface Resource {
-  follow(changes: Changes, dependence: { topics: readonly string[] }): () => void
+  follow(changes: Changes, topics: readonly string[]): () => void
   refresh(): void
 }
 const { Resource } = await ofThePage<{
@@ -93,6 +93,8 @@ async function open(paths: readonly string[]): Promise<() => Promise<void>> {
   const ready = Promise.withResolvers<void>()
   const stream = new live.ChangeStream((message: Message) => {
     if (message.kind === 'connected') ready.resolve()
+    // Pages that are not connected cost nothing, or too much.
+    if (message.kind === 'lost' || message.kind === 'refused') throw new Error(JSON.stringify(message))
     if (message.kind === 'reset') for (const { take } of listeners) take(undefined)
     if (message.kind !== 'change') return
     for (const { topics, take } of listeners) if (topics.includes(message.change.topic)) take(message.change)
@@ -111,7 +113,7 @@ async function open(paths: readonly string[]): Promise<() => Promise<void>> {
       }),
   )
   const stops = resources.map((resource, n) =>
-    resource.follow(changes, { topics: topics[paths[n]!.split('?')[0]!] ?? [] }),
+    resource.follow(changes, topics[paths[n]!.split('?')[0]!] ?? []),
   )
   await ready.promise
   return async () => {

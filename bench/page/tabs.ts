@@ -1,7 +1,7 @@
 /* Tabs of real Chromium that show the page: what they show when, and the memory that they take. */
+import { readFileSync } from 'node:fs'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
 import type { Server } from '../queues/runners.ts'
-import { residentKilobytes } from '../running-server.ts'
 
 /** As in the tests. */
 const flags = [
@@ -13,6 +13,9 @@ const flags = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+const sharedKilobytes = (pid: number) =>
+  Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1])
 
 /** A browser with one profile, which is signed in. */
 export class Tabs {
@@ -62,11 +65,11 @@ export class Tabs {
     return new Tab(page, await this.#context.newCDPSession(page))
   }
 
-  /** What the processes that show pages have of memory, all together, in MB. */
+  /** What the processes that show pages have of memory, all together, in MB: of what several share, each has a part. */
   async resident(): Promise<number> {
     const { processInfo } = await this.#system.send('SystemInfo.getProcessInfo')
     const renderers = processInfo.filter(({ type }) => type === 'renderer')
-    return renderers.reduce((sum, { id }) => sum + residentKilobytes(id) / 1024, 0)
+    return renderers.reduce((sum, { id }) => sum + sharedKilobytes(id) / 1024, 0)
   }
 
   close(): Promise<void> {

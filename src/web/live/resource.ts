@@ -16,12 +16,12 @@ export interface Shown<T> {
 export type Fits = (id: string) => boolean
 
 /**
- * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the tenth part of its
+ * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the fifth part of its
  * pause at most, so many pages that make the server slow read less often.
  */
 const shortestPause = 200
 const longestPause = 5000
-const pauseOfRead = 10
+const pauseOfRead = 5
 /** After a read that has failed, in ms. */
 const retryPause = 5000
 
