@@ -68,7 +68,7 @@ export class Resource<T> {
     const wait = Math.max(0, this.#readAt + this.#pause - performance.now())
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      void this.#readOnce()
+      if (!document.hidden) void this.#readOnce()
     }, wait)
   }
 
