@@ -144,7 +144,7 @@ function localToken(
     )
   if (!isNamed && hasNoFile(tokenFile))
     return fail(
-      `no server is named, and there is none on this host, or not of this user (no ${tokenFile}): start one by \`runner server\`, be the user that it runs as, or name one by --server or ${variables.server}, and a token file by --token-file or ${variables.tokenFile}`,
+      `no server is named, and this user has none on this host (there is no ${tokenFile}): start one by \`runner server\`, be the user that it runs as, or name one by --server or ${variables.server}, and a token file by --token-file or ${variables.tokenFile}`,
     )
   return readTokenFile(
     tokenFile,

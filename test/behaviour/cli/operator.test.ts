@@ -74,7 +74,7 @@ rigTest(t, 'without a server, what is missing is said', {}, async (t, rig) => {
   const run = await said(rig.start(['busy']))
   t.match(run, {
     status: 78,
-    err: /no server is named, and there is none on this host, .*admin\.token\): start one by `runner server`, .*--token-file/,
+    err: /no server is named, and this user has none on this host \(there is no .*admin\.token\): start one by `runner server`, .*--token-file/,
   })
   for (const args of [
     ['submit'],
