@@ -108,7 +108,13 @@ export function defineGroup({ description, commands, own }: GroupDefinition): De
     commands,
     hasOwn: typeof own === 'object',
     addTo(command, finish) {
-      if (typeof own === 'object') own.addTo(command, finish)
+      if (typeof own === 'object') {
+        own.addTo(command, finish)
+        // A word that is not a command would be an argument too many: "no such command" says more.
+        command.allowExcessArguments().hook('preAction', (_, acting) => {
+          if (acting === command) refuseUnknown(command, Object.keys(commands))
+        })
+      }
       command.description(description).helpCommand(true)
       if (typeof own !== 'object')
         command.showHelpAfterError(`runner: \`runner ${command.name()} --help\` lists its commands`)

@@ -80,6 +80,7 @@ t.test('a word that is neither a command nor a directory is not taken for either
     64,
     'runner: node has no command build-3; `runner node --help` lists them',
   ])
+  t.match(said('server', 'start'), [64, /^runner: server has no command start; `runner server --help` /])
   t.match(said('show'), [64, /^runner: missing .*'id'\nrunner: `runner show --help` shows what it takes$/])
   t.match(said('node', 'set'), [64, /\nrunner: `runner node set --help` shows what it takes$/])
   t.same(said('token', 'crate', '--json'), [
