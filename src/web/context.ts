@@ -1,12 +1,12 @@
-/* What all parts of the page share. */
+/* What all parts of the page share, and how they read answers and lists of the server. */
 import { createContext } from 'preact'
-import { useContext, useEffect, useMemo } from 'preact/hooks'
+import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import type { BrowserSession } from '../protocol/messages/browser.ts'
 import type { Changes } from './live/changes.ts'
-import { type Fits, Resource, type Shown } from './live/resource.ts'
+import { type Dependence, Resource, type Shown } from './live/resource.ts'
 import type { Topic } from './live/stream.ts'
+import type { Notices } from './notices.ts'
 import type { Server } from './server.ts'
-import type { Notices } from './ui/notices.tsx'
 
 export interface PageContext {
   server: Server
@@ -37,13 +37,58 @@ export interface Live<T> extends Shown<T> {
   refresh(): void
 }
 
-/**
- * The answer of a GET, kept true while the component is shown: changes of these topics, as far as they fit, make it old.
- * Another path is another answer.
- */
-export function useLive<T>(path: string, topics: readonly Topic[], fits?: Fits): Live<T> {
+/** The answer of a GET, kept true while the component is shown; another path is another answer. */
+export function useLive<T>(
+  path: string,
+  topics: readonly Topic[],
+  more?: Omit<Dependence, 'topics'>,
+): Live<T> {
   const { server, changes } = usePage()
-  const resource = useMemo(() => new Resource<T>(signal => server.get<T>(path, signal)), [server, path])
-  useEffect(() => resource.follow(changes, topics, fits), [resource])
+  const resource = useMemo(
+    () => new Resource<T>(signal => server.get<T>(path, signal), { topics, ...more }),
+    [server, path],
+  )
+  useEffect(() => resource.follow(changes), [resource])
   return { ...resource.shown.value, refresh: () => resource.refresh() }
+}
+
+export interface Part<T> {
+  items: T[]
+  next: string | null
+}
+
+export interface List<T> extends Live<readonly T[]> {
+  keyOf: (item: T) => string | number
+  /** Reads the next part; undefined: there is none. */
+  more: (() => Promise<void>) | undefined
+}
+
+/**
+ * A list by the path of its call, which has a query. Its first part is kept true; later ones are read when somebody
+ * asks for them, and stay as they were read.
+ */
+export function useList<T>(
+  path: string,
+  keyOf: List<T>['keyOf'],
+  topics: readonly Topic[],
+  pause?: number,
+): List<T> {
+  const { server, notices } = usePage()
+  const { data, ...live } = useLive<Part<T>>(path, topics, { pause })
+  const [later, setLater] = useState<{ path: string; parts: Part<T>[] }>({ path, parts: [] })
+  const parts = later.path === path ? later.parts : []
+  const next = parts.length === 0 ? data?.next : parts.at(-1)?.next
+  // What has moved from the first part to a later one is in both for a while.
+  const items = data === undefined ? undefined : [...data.items, ...parts.flatMap(part => part.items)]
+  const unique = items && [...new Map(items.map(item => [keyOf(item), item])).values()]
+  const readMore = async (after: string) => {
+    try {
+      const part = await server.get<Part<T>>(`${path}&after=${encodeURIComponent(after)}`)
+      setLater({ path, parts: [...parts, part] })
+    } catch (problem) {
+      notices.failed(problem)
+    }
+  }
+  const more = next === null || next === undefined ? undefined : () => readMore(next)
+  return { ...live, data: unique, keyOf, more }
 }

@@ -37,48 +37,42 @@ export function progressOf(seconds: number, usual: number | null | undefined): n
   return Math.min(1, Math.max(0, seconds / usual))
 }
 
-/** A day of the calendar: its local date, and at each hour the jobs that start, in the order of their times. */
-export interface CalendarDay {
-  date: Date
-  hours: Map<number, CalendarStart[]>
-}
-
+/** A job that starts in an hour of the calendar. */
 export interface CalendarStart {
   schedule: ScheduleView
   /** Its times in this hour, the earliest first. */
-  times: string[]
+  times: Date[]
 }
 
-/** Days that the calendar shows. */
-export const calendarDays = 7
+/** What starts on the next 7 local days: at each local hour that has something, for each of the days. */
+export interface Calendar {
+  days: Date[]
+  hours: { hour: number; starts: CalendarStart[][] }[]
+}
 
-/** The local days from now on, and at which hours what starts. Jobs with too many times are left to the other list. */
-export function calendarOf(schedules: readonly ScheduleView[], now: Date): CalendarDay[] {
-  const days = Array.from({ length: calendarDays }, (_, index): CalendarDay => {
-    const date = new Date(now.getFullYear(), now.getMonth(), now.getDate() + index)
-    return { date, hours: new Map() }
-  })
-  const byDate = new Map(days.map(day => [day.date.toDateString(), day]))
+/** The calendar from now on. Jobs with too many times are left to the other list. */
+export function calendarOf(schedules: readonly ScheduleView[], now: Date): Calendar {
+  const days = Array.from(
+    { length: 7 },
+    (_, index) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + index),
+  )
+  const names = days.map(day => day.toDateString())
   const starts = schedules
     .filter(schedule => schedule.more !== true)
-    .flatMap(schedule => (schedule.times ?? []).map(at => ({ schedule, at })))
-    .toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at))
-  for (const { schedule, at } of starts) {
-    const time = new Date(at)
-    const hours = byDate.get(time.toDateString())?.hours
-    if (hours === undefined) continue
-    const cell = hours.get(time.getHours()) ?? []
-    hours.set(time.getHours(), cell)
-    const known = cell.find(start => start.schedule === schedule)
-    if (known === undefined) cell.push({ schedule, times: [at] })
-    else known.times.push(at)
-  }
-  return days
+    .flatMap(schedule => (schedule.times ?? []).map(at => ({ schedule, time: new Date(at) })))
+    .map(start => ({ ...start, day: names.indexOf(start.time.toDateString()) }))
+    .filter(({ day }) => day >= 0)
+    .toSorted((one, other) => one.time.getTime() - other.time.getTime())
+  const hours = [...Map.groupBy(starts, ({ time }) => time.getHours())].map(([hour, inHour]) => ({
+    hour,
+    starts: days.map((_, index) => {
+      const onDay = inHour.filter(({ day }) => day === index)
+      const bySchedule = [...Map.groupBy(onDay, ({ schedule }) => schedule)]
+      return bySchedule.map(([schedule, all]) => ({ schedule, times: all.map(({ time }) => time) }))
+    }),
+  }))
+  return { days, hours: hours.toSorted((one, other) => one.hour - other.hour) }
 }
-
-/** The hours in which something starts on any of the days. */
-export const busyHours = (days: readonly CalendarDay[]): number[] =>
-  [...new Set(days.flatMap(({ hours }) => [...hours.keys()]))].toSorted((one, other) => one - other)
 
 /**
  * Where a text of JSON has the field that a complaint of the server names: `schedule.cron in the body …`, `/name is …` or

@@ -15,3 +15,18 @@ export function valuesOf(
   const values = [...names].map(name => [name, textOf(name)] as const)
   return Object.fromEntries(values.filter(([, value]) => value !== ''))
 }
+
+/** The filters of executions, as the address and the API have them. */
+export const executionFilters =
+  'state,job_name,runner_id,runner_group,namespace,since,until,text,after'.split(',')
+
+/** The query of the call that lists executions. Times in the address are local, as the fields of the form have them: `2026-11-30T14:03`. */
+export function executionQuery(filters: Record<string, string>): string {
+  const query = new URLSearchParams(filters)
+  for (const name of ['since', 'until']) {
+    const at = new Date(filters[name] ?? Number.NaN)
+    if (Number.isNaN(at.getTime())) query.delete(name)
+    else query.set(name, at.toISOString())
+  }
+  return `${query}`
+}

@@ -1,6 +1,6 @@
 /* Which part of the page an address shows. */
 import type { JSX } from 'preact'
-import { Route, Router } from 'preact-iso/router'
+import { Route, Router, useLocation } from 'preact-iso/router'
 import type { BrowserSession } from '../protocol/messages/browser.ts'
 import { usePage } from './context.ts'
 import { About } from './pages/about.tsx'
@@ -9,7 +9,6 @@ import { Execution } from './pages/execution.tsx'
 import { Executions } from './pages/executions.tsx'
 import { Job } from './pages/job.tsx'
 import { Jobs } from './pages/jobs.tsx'
-import { NotFound } from './pages/not-found.tsx'
 import { Notifications } from './pages/notifications.tsx'
 import { Overview } from './pages/overview.tsx'
 import { RunJob } from './pages/run-job.tsx'
@@ -19,7 +18,7 @@ import { Schedule } from './pages/schedule.tsx'
 import { Tokens } from './pages/tokens.tsx'
 import { mayRead } from './session.ts'
 import { Empty } from './ui/items.tsx'
-import { Title } from './ui/title.tsx'
+import { Onward, Title } from './ui/show.tsx'
 
 interface Part {
   path: string
@@ -54,6 +53,19 @@ function Forbidden() {
     <>
       <Title text="Not for you" />
       <Empty text={text} />
+    </>
+  )
+}
+
+function NotFound() {
+  const { path } = useLocation()
+  return (
+    <>
+      <Title text="Not here" />
+      <p>
+        The page has no part <code>{path}</code>.
+      </p>
+      <Onward to="/">Go to the overview.</Onward>
     </>
   )
 }

@@ -1,22 +1,11 @@
 /* Texts of times, durations and sizes for people. */
 
-/** `2026-11-30 14:03:07 GMT+1`: local, with its zone; nothing where it is not a time. */
+/** `2026-11-30 14:03:07 GMT+1`: local, with its zone; what is not a time stays as it is. */
 export function localTime(at: string, timeZone?: string): string {
   const time = new Date(at)
   if (Number.isNaN(time.getTime())) return at
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-    timeZoneName: 'short',
-    ...(timeZone === undefined ? {} : { timeZone }),
-  }).formatToParts(time)
-  const of = (type: Intl.DateTimeFormatPartTypes) => parts.find(part => part.type === type)?.value ?? ''
-  return `${of('year')}-${of('month')}-${of('day')} ${of('hour')}:${of('minute')}:${of('second')} ${of('timeZoneName')}`
+  // Sweden writes dates as the whole page does.
+  return time.toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'long', timeZone })
 }
 
 /** `2026-11-30 13:03:07 UTC`. */
@@ -29,22 +18,15 @@ export function durationText(seconds: number): string {
   if (seconds < 9.95) return `${Number(seconds.toFixed(1))} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
-  const units: [string, number][] = [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-    ['s', 1],
+  const parts = [
+    `${Math.floor(whole / 86_400)} d`,
+    `${Math.floor(whole / 3600) % 24} h`,
+    `${Math.floor(whole / 60) % 60} min`,
+    `${whole % 60} s`,
   ]
-  const first = units.findIndex(([, size]) => whole >= size)
-  return units
-    .slice(first, first + 2)
-    .map(
-      ([unit, size], index) =>
-        [unit, Math.floor(index === 0 ? whole / size : (whole % units[first]![1]) / size)] as const,
-    )
-    .filter(([, count], index) => index === 0 || count > 0)
-    .map(([unit, count]) => `${count} ${unit}`)
-    .join(' ')
+  const first = parts.findIndex(part => !part.startsWith('0 '))
+  const [most, rest = '0 '] = parts.slice(first, first + 2)
+  return rest.startsWith('0 ') ? `${most}` : `${most} ${rest}`
 }
 
 /** `512 B`, `1.4 KiB`, `100 MiB`. */

@@ -1,15 +1,7 @@
 import t from 'tap'
 import type { ScheduleView } from '../../src/protocol/messages/schedules.ts'
 import { missedReasons } from '../../src/protocol/missed-reasons.ts'
-import {
-  busyHours,
-  calendarOf,
-  jobCall,
-  missedTexts,
-  placeOf,
-  progressOf,
-  shareText,
-} from '../../src/web/jobs.ts'
+import { calendarOf, jobCall, missedTexts, placeOf, progressOf, shareText } from '../../src/web/jobs.ts'
 import { jobPath } from '../../src/web/paths.ts'
 
 t.test('a job has an address, with its namespace where that is not the default one', async t => {
@@ -53,15 +45,16 @@ t.test('the calendar has what starts at each hour of seven local days', async t 
   const nightly = schedule('nightly', [new Date(2026, 11, 1, 2, 30), new Date(2026, 11, 2, 2, 30)])
   const late = schedule('late', [new Date(2026, 11, 7, 1, 0)])
   const often = schedule('often', [new Date(2026, 10, 30, 23, 1)], true)
-  const days = calendarOf([nightly, poll, late, often], now)
+  const { days, hours } = calendarOf([nightly, poll, late, often], now)
   t.same(
-    days.map(({ date }) => date.getDate()),
+    days.map(day => day.getDate()),
     [30, 1, 2, 3, 4, 5, 6],
   )
-  t.same(busyHours(days), [2, 23])
-  t.match(days[0]!.hours.get(23), [{ schedule: { job: 'poll' }, times: { length: 2 } }])
-  t.match(days[2]!.hours.get(2), [{ schedule: { job: 'nightly' } }])
-  t.equal(days[3]!.hours.size, 0)
+  t.match(hours, [{ hour: 2 }, { hour: 23 }])
+  t.equal(hours.length, 2)
+  t.match(hours[1]!.starts[0], [{ schedule: { job: 'poll' }, times: { length: 2 } }])
+  t.match(hours[0]!.starts[2], [{ schedule: { job: 'nightly' } }])
+  t.same(hours[0]!.starts[3], [])
 })
 
 t.test('a complaint of the server leads to the field that it names', async t => {

@@ -6,13 +6,12 @@ import type { Hello } from './worker.ts'
 /** The address of the worker's file; set at build. */
 declare const workerUrl: string
 
-export type Connection = { state: 'connecting' | 'connected' } | { state: 'lost'; since: Date; why: string }
-
 type Listener = { topics: readonly Topic[]; take: (change: Change | undefined) => void }
 
 /** Tells listeners of changes; undefined: anything may have changed. */
 export class Changes {
-  readonly connection: Signal<Connection> = signal<Connection>({ state: 'connecting' })
+  /** Since when the connection is lost; undefined: it is not. */
+  readonly lostSince: Signal<Date | undefined> = signal<Date | undefined>(undefined)
   readonly #listeners = new Set<Listener>()
   /** Called when the server does not know the browser session any more. */
   onRefused: () => void = () => {}
@@ -32,24 +31,13 @@ export class Changes {
   }
 
   #take(message: Message): void {
-    switch (message.kind) {
-      case 'connected':
-        this.connection.value = { state: 'connected' }
-        break
-      case 'lost':
-        if (this.connection.value.state !== 'lost')
-          this.connection.value = { state: 'lost', since: new Date(), why: message.why }
-        break
-      case 'refused':
-        this.onRefused()
-        break
-      case 'reset':
-        for (const { take } of this.#listeners) take(undefined)
-        break
-      case 'change':
-        for (const { topics, take } of this.#listeners)
-          if (topics.includes(message.change.topic)) take(message.change)
-        break
+    if (message.kind === 'connected') this.lostSince.value = undefined
+    else if (message.kind === 'lost') this.lostSince.value ??= new Date()
+    else if (message.kind === 'refused') this.onRefused()
+    else {
+      const { change } = message
+      for (const { topics, take } of this.#listeners)
+        if (change === undefined || topics.includes(change.topic)) take(change)
     }
   }
 
@@ -91,15 +79,12 @@ export class Changes {
 
 /** Names the one script that may be loaded by its address. */
 function trusted(url: string): URL {
-  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): Policy } })
-    .trustedTypes
-  if (types === undefined) return new URL(url, location.origin)
   // The types of TypeScript do not have trusted types; a worker takes one as its address.
-  return types
-    .createPolicy('runner-worker', { createScriptURL: () => url })
-    .createScriptURL(url) as unknown as URL
+  const { trustedTypes } = globalThis as { trustedTypes?: Policies }
+  const policy = trustedTypes?.createPolicy('runner-worker', { createScriptURL: () => url })
+  return policy?.createScriptURL(url) ?? new URL(url, location.origin)
 }
 
-interface Policy {
-  createScriptURL(url: string): unknown
+interface Policies {
+  createPolicy(name: string, rules: object): { createScriptURL(url: string): URL }
 }

@@ -12,8 +12,14 @@ export interface Shown<T> {
   error: CallError | undefined
 }
 
-/** Which things of a topic matter, by their ids; all where it is left out. */
-export type Fits = (id: string) => boolean
+/** Which changes make an answer old, and how often it is read for their sake. */
+export interface Dependence {
+  topics: readonly Topic[]
+  /** Of those topics, the things that matter, by their ids; all where it is left out. */
+  fits?: (id: string) => boolean
+  /** Between the beginnings of two reads, in ms, where an answer costs the server more than others. */
+  pause?: number | undefined
+}
 
 /**
  * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the fifth part of its
@@ -29,69 +35,60 @@ const retryPause = 5000
 export class Resource<T> {
   readonly shown: Signal<Shown<T>> = signal<Shown<T>>({ data: undefined, error: undefined })
   readonly #read: (signal: AbortSignal) => Promise<T>
-  #reading: AbortController | undefined
-  #isOld = false
-  #readAt = Number.NEGATIVE_INFINITY
-  #pause = shortestPause
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #stop: (() => void) | undefined
+  readonly #on: Dependence
+  #isOld = true
+  #wake = () => {}
 
-  constructor(read: (signal: AbortSignal) => Promise<T>) {
+  constructor(read: (signal: AbortSignal) => Promise<T>, on: Dependence) {
     this.#read = read
+    this.#on = on
   }
 
   /** Keeps it true until the returned function is called. */
-  follow(changes: Changes, topics: readonly Topic[], fits: Fits = () => true): () => void {
+  follow(changes: Changes): () => void {
+    const { topics, fits = () => true } = this.#on
+    const over = new AbortController()
     const unsubscribe = changes.on(topics, change => {
       const id = change?.id ?? undefined
       if (id === undefined || fits(id)) this.refresh()
     })
-    const look = () => {
-      if (!document.hidden && this.#isOld) this.refresh()
-    }
-    document.addEventListener('visibilitychange', look)
-    this.#stop = () => {
+    document.addEventListener('visibilitychange', () => this.#wake(), { signal: over.signal })
+    void this.#run(over.signal)
+    return () => {
       unsubscribe()
-      document.removeEventListener('visibilitychange', look)
-      clearTimeout(this.#timer)
-      this.#timer = undefined
-      this.#reading?.abort()
+      over.abort()
+      this.#wake()
     }
-    this.refresh()
-    return () => this.#stop?.()
   }
 
   /** Reads it again, soon; several calls are one. */
   refresh(): void {
     this.#isOld = true
-    if (this.#timer !== undefined || this.#reading !== undefined || document.hidden) return
-    const wait = Math.max(0, this.#readAt + this.#pause - performance.now())
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      if (!document.hidden) void this.#readOnce()
-    }, wait)
+    this.#wake()
   }
 
-  async #readOnce(): Promise<void> {
-    const reading = new AbortController()
-    this.#reading = reading
-    this.#isOld = false
-    this.#readAt = performance.now()
-    try {
-      this.shown.value = { data: await this.#read(reading.signal), error: undefined }
-    } catch (error) {
-      if (reading.signal.aborted) return
-      this.shown.value = { data: this.shown.value.data, error: error as CallError }
-      // The connection may be lost without a word; the next change or look tries again, and so does time.
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined
-        this.refresh()
-      }, retryPause)
-    } finally {
-      this.#reading = undefined
-      const took = performance.now() - this.#readAt
-      this.#pause = Math.min(longestPause, Math.max(shortestPause, pauseOfRead * took))
+  async #run(over: AbortSignal): Promise<void> {
+    while (!over.aborted) {
+      if (!this.#isOld || document.hidden) {
+        await new Promise<void>(resolve => {
+          this.#wake = resolve
+        })
+        continue
+      }
+      this.#isOld = false
+      const began = performance.now()
+      let pause = retryPause
+      try {
+        this.shown.value = { data: await this.#read(over), error: undefined }
+        const took = performance.now() - began
+        const usual = Math.min(longestPause, Math.max(shortestPause, pauseOfRead * took))
+        pause = (this.#on.pause ?? usual) - took
+      } catch (error) {
+        if (over.aborted) return
+        this.shown.value = { data: this.shown.value.data, error: error as CallError }
+        this.#isOld = true
+      }
+      await new Promise(resolve => setTimeout(resolve, pause))
     }
-    if (this.#isOld) this.refresh()
   }
 }

@@ -9,16 +9,14 @@ export interface Change {
   topic: Topic
   /** null: any thing of the topic, such as every schedule when all are paused. */
   id: string | null
-  namespace: string | null
 }
 
 /** What the tabs are told. */
 export type Message =
-  | { kind: 'change'; change: Change }
-  /** Anything may have changed: changes have been missed. */
-  | { kind: 'reset' }
+  /** undefined: changes have been missed, so anything may have changed. */
+  | { kind: 'change'; change: Change | undefined }
   | { kind: 'connected' }
-  | { kind: 'lost'; why: string }
+  | { kind: 'lost' }
   /** The server does not know the browser session any more; only another start tries again. */
   | { kind: 'refused' }
 
@@ -58,10 +56,10 @@ export class ChangeStream {
       try {
         await this.#read(over)
         return this.#tell({ kind: 'refused' })
-      } catch (error) {
+      } catch {
         if (over.aborted) return
         failures = this.#last === began ? failures + 1 : 1
-        this.#tell({ kind: 'lost', why: error instanceof Error ? error.message : String(error) })
+        this.#tell({ kind: 'lost' })
       }
       const seconds = Math.min(longestWait, firstWait * 2 ** Math.max(0, failures - 1))
       await new Promise(resolve => setTimeout(resolve, seconds * 1000 * (0.5 + Math.random() / 2)))
@@ -87,15 +85,12 @@ export class ChangeStream {
       const parser = createParser({
         onEvent: ({ event, id, data }) => {
           // Nobody knows what has changed before the first event of all.
-          if (event === 'reset' || this.#last === undefined) this.#tell({ kind: 'reset' })
+          if (event === 'reset' || this.#last === undefined) this.#tell({ kind: 'change', change: undefined })
           if (id !== undefined) this.#last = id
           const topic = topics.find(known => known === event)
           if (topic === undefined) return
-          const { id: subject, namespace = null } = JSON.parse(data) as {
-            id: string | null
-            namespace?: string | null
-          }
-          this.#tell({ kind: 'change', change: { topic, id: subject, namespace } })
+          const { id: subject } = JSON.parse(data) as { id: string | null }
+          this.#tell({ kind: 'change', change: { topic, id: subject } })
         },
       })
       const decoder = new TextDecoder()

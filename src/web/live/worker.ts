@@ -17,7 +17,7 @@ let key: string | undefined
 let status: Message | undefined
 
 const stream = new ChangeStream(message => {
-  if (message.kind !== 'change' && message.kind !== 'reset') status = message
+  if (message.kind !== 'change') status = message
   for (const port of ports) port.postMessage(message)
 })
 

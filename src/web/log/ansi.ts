@@ -20,28 +20,21 @@ export class AnsiReader {
   #anser = new Anser()
 
   segments(line: string): Segment[] {
-    const segments: Segment[] = []
     // A code without a meaning comes first: without one, anser would forget the colours of the line before. It gives the
     // parts between two codes the same list of decorations, so it gets them one by one.
-    for (const part of `\x1b[10m${line.replace(commands, '')}`.split(/(?=\x1b\[)/)) {
-      for (const { content, fg, bg, fg_truecolor, bg_truecolor, decorations } of this.#anser.ansiToJson(
-        part,
-        {
-          use_classes: true,
-          remove_empty: true,
-        },
-      )) {
+    const parts = `\x1b[10m${line.replace(commands, '')}`.split(/(?=\x1b\[)/)
+    return parts.flatMap(part => {
+      const read = this.#anser.ansiToJson(part, { use_classes: true, remove_empty: true })
+      return read.map(({ content, fg, bg, fg_truecolor, bg_truecolor, decorations }) => {
+        const known = shownDecorations.filter(name => (decorations as string[]).includes(name))
         const classes = [
           classOf(fg, fg_truecolor, 'fg'),
           classOf(bg, bg_truecolor, 'bg'),
-          ...shownDecorations
-            .filter(name => (decorations as string[]).includes(name))
-            .map(name => `ansi-${name}`),
+          ...known.map(name => `ansi-${name}`),
         ]
-        segments.push({ text: visible(content), classes: classes.filter(name => name !== '').join(' ') })
-      }
-    }
-    return segments
+        return { text: visible(content), classes: classes.filter(Boolean).join(' ') }
+      })
+    })
   }
 }
 
@@ -59,7 +52,7 @@ function classOf(color: string | null, truecolor: string | null, place: 'fg' | '
   if (color === null) return ''
   if (color === 'ansi-truecolor') return named(truecolor?.split(',').map(Number) ?? [], place)
   const palette = /^ansi-palette-(\d+)$/.exec(color)?.[1]
-  if (palette === undefined) return `${color}-${place}`
+  if (palette === undefined) return `${color.replace(/bright-(?!black)/, '')}-${place}`
   const index = Number(palette) - 16
   if (index >= 216) return named(Array(3).fill((index - 216) * 11) as number[], place)
   const levels = [Math.floor(index / 36), Math.floor(index / 6) % 6, index % 6]

@@ -1,4 +1,5 @@
 /* A log, of which only what is seen is in memory. */
+import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { usePage } from '../context.ts'
@@ -41,16 +42,19 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const failed = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   /** To be done after what is read, or repeated, now. */
   const next = useRef<(() => Promise<unknown>) | undefined>(undefined)
-  const following = useRef(at === undefined)
   /** The line that must not move, and where it is; `end`: the last one is kept in sight. */
   const anchor = useRef<{ at: number; top: number } | 'end' | undefined>('end')
-  const [isFollowing, setFollowing] = useState(at === undefined)
-  const [wraps, setWraps] = useState(true)
-  const [hasStamps, setStamps] = useState(false)
+  const isFollowing = useSignal(at === undefined)
+  const wraps = useSignal(true)
+  const stamps = useSignal(false)
+  const problem = useSignal<string | undefined>(undefined)
+  const top = useSignal(0)
   const [, drawn] = useState(0)
-  const [problem, setProblem] = useState<string>()
-  const [top, setTop] = useState(0)
 
+  const hasStamps = stamps.value
+  const tell = (error: unknown) => {
+    problem.value = (error as Error).message
+  }
   /** Reads, one at a time, and draws what has changed. */
   const work = async (task: () => Promise<unknown>, why: 'asked' | 'change' | 'edge') => {
     if (over.signal.aborted) return
@@ -64,10 +68,10 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     reading.current = true
     try {
       await task()
-      setProblem(undefined)
+      problem.value = undefined
     } catch (error) {
       if (over.signal.aborted) return
-      setProblem((error as Error).message)
+      tell(error)
       failed.current = setTimeout(() => void work(task, 'asked'), retryAfter)
     } finally {
       reading.current = false
@@ -85,15 +89,11 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     if (current !== null) anchor.current ??= firstSeen(current)
     drawn(count => count + 1)
   }
-  const follow = (isWanted: boolean) => {
-    following.current = isWanted
-    setFollowing(isWanted)
-  }
   const open = (place: number | 'end') =>
     work(async () => {
       await log.open(place)
       anchor.current = place === 'end' ? 'end' : { at: place, top: 60 }
-      follow(place === 'end')
+      isFollowing.value = place === 'end'
     }, 'asked')
 
   useEffect(() => () => over.abort(), [])
@@ -113,9 +113,9 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       timer = undefined
       if (document.hidden) return
       void work(async () => {
-        if (following.current) while (await log.after());
+        if (isFollowing.value) while (await log.after());
         else await log.look()
-        if (following.current) anchor.current = 'end'
+        if (isFollowing.value) anchor.current = 'end'
       }, 'change')
     }
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -134,7 +134,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
 
   useEffect(() => {
     if (!hasStamps) return draw()
-    times.more().then(draw, error => over.signal.aborted || setProblem((error as Error).message))
+    times.more().then(draw, error => over.signal.aborted || tell(error))
   }, [hasStamps, log.length])
 
   // What somebody reads stays where it is, whatever comes before or behind it.
@@ -162,8 +162,8 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     const { current } = box
     if (current === null) return
     const below = current.scrollHeight - current.scrollTop - current.clientHeight
-    follow(below < 4 && log.isAtEnd)
-    setTop(firstSeen(current)?.at ?? 0)
+    isFollowing.value = below < 4 && log.isAtEnd
+    top.value = firstSeen(current)?.at ?? 0
     fill()
   }
 
@@ -173,19 +173,15 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       <div class="tools">
         <SearchBar read={read} go={place => route(`${path}?at=${place}`, true)} />
         <Button does={() => open(0)}>Beginning</Button>
-        <Button does={() => open('end')} pressed={isFollowing}>
+        <Button does={() => open('end')} aria-pressed={isFollowing.value}>
           {isGrowing ? 'Follow the end' : 'End'}
         </Button>
-        <label>
-          <input type="checkbox" checked={wraps} onChange={() => setWraps(!wraps)} /> Wrap lines
-        </label>
-        <label>
-          <input type="checkbox" checked={hasStamps} onChange={() => setStamps(!hasStamps)} /> Times
-        </label>
+        <Switch text="Wrap lines" of={wraps} />
+        <Switch text="Times" of={stamps} />
         <Button does={() => notices.of(download(server, id), 'The log is saved.')}>Download</Button>
         <span class="hint number">{sizeText(Math.max(log.length, length))}</span>
       </div>
-      <Problem why={problem} />
+      <Problem why={problem.value} />
       {hasStamps && times.isMissing && log.lines.length > 0 && (
         <p class="hint">
           The server kept no times of this log: its release was an earlier one when the log began.
@@ -196,7 +192,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       ) : (
         <section
           class="lines"
-          data-wraps={wraps}
+          data-wraps={wraps.value}
           ref={box}
           onScroll={onScroll}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
@@ -221,13 +217,21 @@ export function LogView({ id, isGrowing, length, at }: Props) {
             type="range"
             min={0}
             max={log.length}
-            value={isFollowing ? log.length : top}
-            aria-valuetext={`${Math.round((100 * top) / log.length)} %`}
+            value={isFollowing.value ? log.length : top.value}
+            aria-valuetext={`${Math.round((100 * top.value) / log.length)} %`}
             onChange={event => void open(Number(event.currentTarget.value))}
           />
         </label>
       )}
     </div>
+  )
+}
+
+function Switch({ text, of }: { text: string; of: Signal<boolean> }) {
+  return (
+    <label>
+      <input type="checkbox" checked={of.value} onChange={() => (of.value = !of.value)} /> {text}
+    </label>
   )
 }
 

@@ -58,10 +58,7 @@ export class LogWindow {
     const middle = at === 'end' ? length : Math.min(at, length)
     const from = Math.max(0, middle - (at === 'end' ? step.bytes : step.bytes / 2))
     const range = await this.#take(from, step.bytes)
-    // A line begins at 0, and behind bytes that were dropped.
-    const begin =
-      range.offset === 0 || range.offset > from ? { at: 0, begins: true } : firstBegin(range.bytes)
-    const pieces = cut(range.bytes.subarray(begin.at), range.offset + begin.at, begin.begins)
+    const pieces = piecesOf(range, from)
     const near = Math.max(0, pieces.findLastIndex(piece => piece.at <= middle) - step.lines / 2)
     this.lines = this.#shown(at === 'end' ? pieces.slice(-step.lines) : pieces.slice(near, near + step.lines))
     this.#count()
@@ -104,8 +101,7 @@ export class LogWindow {
     } else {
       const bytes = range.bytes.subarray(0, start - range.offset)
       if (bytes.length === 0) return false
-      const begin = range.offset === 0 || range.offset > from ? { at: 0, begins: true } : firstBegin(bytes)
-      const pieces = cut(bytes.subarray(begin.at), range.offset + begin.at, begin.begins)
+      const pieces = piecesOf({ ...range, bytes }, from)
       const added = this.#shown(pieces.slice(-step.lines).map(piece => ({ ...piece, isWhole: true })))
       this.lines = this.#bounded([...added, ...this.lines], 'end')
     }
@@ -167,6 +163,13 @@ export class LogWindow {
     // A line is never changed: what is drawn of it stays.
     if (line.number !== number) this.lines[index] = { ...line, number }
   }
+}
+
+/** The lines of a range that was asked for at an offset, from the first one of which the beginning is known. */
+function piecesOf({ offset, bytes }: Range, from: number): Piece[] {
+  // A line begins at 0, and behind bytes that were dropped.
+  const begin = offset === 0 || offset > from ? { at: 0, begins: true } : firstBegin(bytes)
+  return cut(bytes.subarray(begin.at), offset + begin.at, begin.begins)
 }
 
 const droppedLine = (at: number, end: number): Line => ({

@@ -1,8 +1,7 @@
 /* What this server is, and who is signed in. */
 import type { Health } from '../../protocol/messages/health.ts'
 import { useLive, usePage } from '../context.ts'
-import { Loaded, Time } from '../ui/show.tsx'
-import { Title } from '../ui/title.tsx'
+import { Loaded, Time, Title } from '../ui/show.tsx'
 
 export function About() {
   const { session } = usePage()

@@ -1,9 +1,9 @@
 /* The attempts of a run and their phases, as a chart over time. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { executionPath } from '../paths.ts'
+import { Table } from '../ui/items.tsx'
 import { RunnerLink } from '../ui/links.tsx'
 import { State } from '../ui/show.tsx'
-import { Table } from '../ui/table.tsx'
 import { type Span, spansOf, spanText } from './spans.ts'
 
 export function Attempts({ of, current, now }: { of: ListedExecution[]; current: string; now: number }) {

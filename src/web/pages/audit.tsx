@@ -1,13 +1,11 @@
 /* The audit log: who has changed what. */
 import { useLocation } from 'preact-iso/router'
 import type { AuditEntry } from '../../protocol/messages/audit.ts'
-import { useList } from '../list.ts'
+import { useList } from '../context.ts'
 import { valuesOf } from '../query.ts'
 import { Field, Filters } from '../ui/form.tsx'
-import { ItemTable } from '../ui/items.tsx'
-import { Time } from '../ui/show.tsx'
-import type { Columns } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { type Columns, ItemTable } from '../ui/items.tsx'
+import { Time, Title } from '../ui/show.tsx'
 
 /** The filters of the call that the page has fields for. */
 const filters = ['token', 'call', 'namespace', 'object'] as const

@@ -1,9 +1,8 @@
 /* Facts of an execution, as a list of names and values. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { durationText, secondsBetween, sizeText } from '../texts.ts'
-import { Facts } from '../ui/facts.tsx'
 import { JobLink, RunnerLink } from '../ui/links.tsx'
-import { Duration, Time } from '../ui/show.tsx'
+import { Duration, Facts, Time } from '../ui/show.tsx'
 
 export function ExecutionFacts({ execution, now }: { execution: ListedExecution; now: number }) {
   const { id, job_name, namespace, image, image_digest, runner_group, kind, priority, resources } = execution
@@ -11,7 +10,7 @@ export function ExecutionFacts({ execution, now }: { execution: ListedExecution;
   return (
     <Facts
       of={{
-        Job: job_name === null ? 'none: it was submitted' : <JobLink name={job_name} namespace={namespace} />,
+        Job: <JobLink name={job_name} image="none: it was submitted" namespace={namespace} />,
         Took: (
           <>
             <Duration seconds={started_at === null ? null : secondsBetween(started_at, finished_at, now)} />

@@ -2,15 +2,13 @@
 import { useRef } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import type { Execution as Facts, ListedExecution } from '../../protocol/messages/executions.ts'
-import { useLive, usePage } from '../context.ts'
-import type { Part } from '../list.ts'
-import { useNow } from '../live/pace.ts'
+import { type Part, useLive, usePage } from '../context.ts'
+import { now } from '../live/now.ts'
 import { LogView } from '../log/log-view.tsx'
 import { executionPath } from '../paths.ts'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Loaded, Problem, State } from '../ui/show.tsx'
-import { Table } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { ConfirmButton } from '../ui/form.tsx'
+import { Table } from '../ui/items.tsx'
+import { Loaded, Problem, State, Title } from '../ui/show.tsx'
 import { Attempts } from './attempts.tsx'
 import { ExecutionFacts } from './execution-facts.tsx'
 import { isOver } from './spans.ts'
@@ -18,42 +16,16 @@ import { whySentence } from './why.ts'
 
 /** All but the end of the log, which the log view reads. */
 const fields = [
-  'job_name',
-  'namespace',
-  'group',
-  'attempt',
-  'kind',
-  'image',
-  'image_digest',
-  'state',
-  'created_at',
-  'scheduled_for',
-  'catch_up',
-  'started_at',
-  'finished_at',
-  'phases',
-  'resources',
-  'usual_seconds',
-  'node_name',
-  'runner_id',
-  'runner_group',
-  'priority',
-  'exit_code',
-  'reason',
-  'error_message',
-  'output_properties',
-  'reporting_records',
-  'comments',
-  'status_line',
-  'waiting_because',
-  'log',
-  'problem',
+  'job_name,namespace,group,attempt,kind,image,image_digest,state,created_at,scheduled_for,catch_up',
+  'started_at,finished_at,phases,resources,usual_seconds,node_name,runner_id,runner_group,priority',
+  'exit_code,reason,error_message,output_properties,reporting_records,comments,status_line',
+  'waiting_because,log,problem',
 ].join(',')
 
 export function Execution() {
   const { id = '' } = useRoute().params
   const call = `/v1/executions?id_prefix=${encodeURIComponent(id)}&limit=1&fields=${fields}`
-  const shown = useLive<Part<ListedExecution>>(call, ['execution'], changed => changed === id)
+  const shown = useLive<Part<ListedExecution>>(call, ['execution'], { fits: changed => changed === id })
   return (
     <Loaded of={shown}>
       {({ items: [execution] }) =>
@@ -77,14 +49,13 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
   const { id, job_name, image, group, problem, status_line, comments, log } = execution
   const known = useRef<readonly string[]>([id])
   const call = `/v1/executions?group=${encodeURIComponent(group)}&limit=200&fields=${fields}`
-  const attempts = useLive<Part<ListedExecution>>(call, ['execution'], changed =>
-    known.current.includes(changed),
-  )
+  const fits = (changed: string) => known.current.includes(changed)
+  const attempts = useLive<Part<ListedExecution>>(call, ['execution'], { fits })
   if (attempts.data !== undefined) known.current = attempts.data.items.map(item => item.id)
   const all = [execution, ...(attempts.data?.items.filter(item => item.id !== id) ?? [])]
-  const now = useNow(all.every(isOver) ? undefined : 1000)
+  const at = all.every(isOver) ? 0 : now.value
   const { query } = useLocation()
-  const at = /^\d{1,15}$/.test(query.at ?? '') ? Number(query.at) : undefined
+  const place = /^\d{1,15}$/.test(query.at ?? '') ? Number(query.at) : undefined
   return (
     <>
       <Title text={`${job_name ?? image} · ${id.slice(0, 8)}`}>
@@ -95,7 +66,7 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
       </p>
       <Problem why={problem} />
       {status_line !== null && <p class="status-line">{status_line}</p>}
-      <ExecutionFacts execution={execution} now={now} />
+      <ExecutionFacts execution={execution} now={at} />
       {comments.length > 0 && (
         <>
           <h2>Comments</h2>
@@ -107,10 +78,10 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
         </>
       )}
       <h2>{all.length === 1 ? 'Phases' : `${all.length} attempts`}</h2>
-      <Attempts of={all} current={id} now={now} />
+      <Attempts of={all} current={id} now={at} />
       <Outputs of={execution} />
       <h2 id="log">Log</h2>
-      <LogView key={id} id={id} isGrowing={!isOver(execution)} length={log.length} at={at} />
+      <LogView key={id} id={id} isGrowing={!isOver(execution)} length={log.length} at={place} />
     </>
   )
 }

@@ -2,46 +2,30 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
-import { useLive, usePage } from '../context.ts'
-import type { Part } from '../list.ts'
-import { useNow } from '../live/pace.ts'
+import type { Runner } from '../../protocol/messages/runners.ts'
+import { type Part, useLive, usePage } from '../context.ts'
+import { now } from '../live/now.ts'
 import { executionPath } from '../paths.ts'
-import { valuesOf } from '../query.ts'
+import { executionFilters, executionQuery, valuesOf } from '../query.ts'
 import { mayRead } from '../session.ts'
 import { secondsBetween } from '../texts.ts'
-import { Empty } from '../ui/items.tsx'
-import { InNamespace, JobLink, RunnerLink } from '../ui/links.tsx'
-import { Duration, Loaded, State, Time } from '../ui/show.tsx'
-import { type Columns, Table } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
-import { ExecutionFilters } from './execution-filters.tsx'
-import { asked, filterNames } from './filters.ts'
+import { Choice, Field, Filters } from '../ui/form.tsx'
+import { type Columns, Empty, Table } from '../ui/items.tsx'
+import { JobLink, RunnerLink } from '../ui/links.tsx'
+import { Duration, Loaded, marks, Onward, State, Time, Title } from '../ui/show.tsx'
 import { isOver } from './spans.ts'
 
 const fields = [
-  'job_name',
-  'namespace',
-  'attempt',
-  'image',
-  'state',
-  'created_at',
-  'started_at',
-  'finished_at',
-  'node_name',
-  'runner_id',
-  'exit_code',
-  'reason',
-  'waiting_because',
-  'usual_seconds',
+  'job_name,namespace,attempt,image,state,created_at,started_at,finished_at',
+  'node_name,runner_id,exit_code,reason,waiting_because,usual_seconds',
 ].join(',')
 
 export function Executions() {
   const { query, path } = useLocation()
-  const filters = valuesOf(query, filterNames)
-  const call = `/v1/executions?limit=100&fields=${fields}&${asked(filters)}`
+  const filters = valuesOf(query, executionFilters)
+  const call = `/v1/executions?limit=100&fields=${fields}&${executionQuery(filters)}`
   const shown = useLive<Part<ListedExecution>>(call, ['execution'])
-  const isIdle = shown.data?.items.every(isOver) ?? true
-  const now = useNow(isIdle ? undefined : 1000)
+  const at = (shown.data?.items.every(isOver) ?? true) ? 0 : now.value
   const { after, ...others } = filters
   const top = useRef<HTMLDivElement>(null)
   const first = useRef(true)
@@ -60,7 +44,7 @@ export function Executions() {
             {items.length === 0 ? (
               <NoExecution isFiltered={Object.keys(filters).length > 0} hasMore={next !== null} />
             ) : (
-              <Table of={items} keyOf={({ id }) => id} columns={columnsAt(now)} />
+              <Table of={items} keyOf={({ id }) => id} columns={columnsAt(at)} />
             )}
             <nav class="buttons" aria-label="Pages of the list">
               {after !== undefined && <a href={`${path}?${new URLSearchParams(others)}`}>Newest</a>}
@@ -75,19 +59,56 @@ export function Executions() {
   )
 }
 
+function ExecutionFilters({ filters }: { filters: Record<string, string> }) {
+  const { session } = usePage()
+  const chosen = filters.state?.split(',') ?? []
+  return (
+    <Filters>
+      <fieldset class="states">
+        <legend>State</legend>
+        {Object.keys(marks).map(state => (
+          <label key={state}>
+            <input type="checkbox" name="state" value={state} defaultChecked={chosen.includes(state)} />{' '}
+            {state}
+          </label>
+        ))}
+      </fieldset>
+      <Field
+        label="Text in job, image, runner or reason"
+        name="text"
+        type="search"
+        maxLength={256}
+        defaultValue={filters.text}
+      />
+      <Field label="Job" name="job_name" defaultValue={filters.job_name} />
+      {mayRead(session) && <RunnerChoice chosen={filters.runner_id} />}
+      <Field label="Runner group" name="runner_group" defaultValue={filters.runner_group} />
+      {filters.namespace !== undefined && <input type="hidden" name="namespace" value={filters.namespace} />}
+      <Field label="From" name="since" type="datetime-local" defaultValue={filters.since} />
+      <Field label="Before" name="until" type="datetime-local" defaultValue={filters.until} />
+    </Filters>
+  )
+}
+
+function RunnerChoice({ chosen }: { chosen: string | undefined }) {
+  const runners = useLive<Part<Runner>>('/v1/runners?limit=1000', [])
+  const names = runners.data?.items.map(({ id, name }): [string, string] => [id, name]) ?? []
+  return <Choice label="Runner" name="runner_id" of={[['', 'all'], ...names]} chosen={chosen} />
+}
+
 function NoExecution({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: boolean }) {
   const { session } = usePage()
   if (hasMore) return <Empty text="None of the executions that were looked at fits. Older ones may." />
   if (isFiltered)
     return (
       <Empty text="No execution fits.">
-        <a href="/executions">Show all executions.</a>
+        <Onward to="/executions">Show all executions.</Onward>
       </Empty>
     )
   if (!mayRead(session))
     return (
       <Empty text="This token has asked for no execution yet.">
-        <a href="/jobs">Run a job.</a>
+        <Onward to="/jobs">Run a job.</Onward>
       </Empty>
     )
   const command = 'runner submit --image busybox --wait -- echo hello'
@@ -108,15 +129,7 @@ const columnsAt = (now: number): Columns<ListedExecution> => ({
       {item.waiting_because !== null && <div class="hint">{item.waiting_because}</div>}
     </>
   ),
-  Job: ({ job_name, image, namespace }) =>
-    job_name === null ? (
-      <>
-        {image}
-        <InNamespace of={namespace} />
-      </>
-    ) : (
-      <JobLink name={job_name} namespace={namespace} />
-    ),
+  Job: ({ job_name, image, namespace }) => <JobLink name={job_name} image={image} namespace={namespace} />,
   Runner: item => <RunnerLink of={item} />,
   Created: ({ created_at }) => <Time at={created_at} />,
   Took: ({ started_at: from, finished_at }) => (

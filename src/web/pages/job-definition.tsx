@@ -5,6 +5,7 @@ import { usePage } from '../context.ts'
 import { jobCall, type Named, placeOf } from '../jobs.ts'
 import { mayOperate } from '../session.ts'
 import { Button, Form } from '../ui/form.tsx'
+import { Problem, Section } from '../ui/show.tsx'
 
 interface Shown {
   named: Named
@@ -22,9 +23,8 @@ export function Definition({ named, job, refresh }: Shown) {
     refresh()
   }
   return (
-    <section class="definition">
-      <h2>Definition</h2>
-      {problem !== undefined && <p class="problem">{problem}</p>}
+    <Section title="Definition" class="definition">
+      <Problem why={problem} />
       {isEdited ? (
         <Editor named={named} text={text} onEnd={end} />
       ) : (
@@ -34,7 +34,7 @@ export function Definition({ named, job, refresh }: Shown) {
           <pre tabIndex={0}>{text}</pre>
         </>
       )}
-    </section>
+    </Section>
   )
 }
 

@@ -4,25 +4,19 @@ import { useLocation, useRoute } from 'preact-iso/router'
 import type { ShownJob } from '../../protocol/messages/jobs.ts'
 import type { NextTimes } from '../../protocol/messages/schedules.ts'
 import type { JobStats, JobSummary } from '../../protocol/messages/stats.ts'
-import { useCall, useLive, usePage } from '../context.ts'
+import { type Part, useCall, useLive, usePage } from '../context.ts'
 import { jobCall, type Named, shareText } from '../jobs.ts'
-import type { Part } from '../list.ts'
-import { usePaced } from '../live/pace.ts'
 import { mayOperate } from '../session.ts'
 import { durationText } from '../texts.ts'
 import { Chart } from '../ui/chart.tsx'
-import type { ChartData } from '../ui/chart-data.ts'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Facts } from '../ui/facts.tsx'
-import { Button } from '../ui/form.tsx'
+import type { ChartData } from '../ui/chart-canvas.ts'
+import { Button, ConfirmButton } from '../ui/form.tsx'
+import { WhyNot } from '../ui/links.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
-import { Duration, Loaded, Section, Time } from '../ui/show.tsx'
-import { Title } from '../ui/title.tsx'
+import { Duration, Facts, Loaded, Onward, Section, Time, Title } from '../ui/show.tsx'
 import { Definition } from './job-definition.tsx'
 import { RunNow } from './jobs.tsx'
 
-/** Between two reads for the sake of executions, in ms. */
-const pause = 3000
 const topics = ['job', 'schedule'] as const
 
 export function Job() {
@@ -51,8 +45,7 @@ function State({ named }: { named: Named }) {
   const { name, namespace } = named
   const query = new URLSearchParams({ job: name, namespace })
   const summary = useLive<Part<JobSummary>>(`/v1/stats/jobs?${query}`, topics)
-  const stats = useLive<JobStats>(jobCall(named, '/stats'), topics)
-  usePaced(['execution'], pause, stats.refresh)
+  const stats = useLive<JobStats>(jobCall(named, '/stats'), [...topics, 'execution'], { pause: 3000 })
   const job = summary.data?.items[0]
   return (
     <>
@@ -60,15 +53,13 @@ function State({ named }: { named: Named }) {
       <Loaded of={stats}>
         {stats => (
           <>
-            <JobFacts stats={stats} job={job} />
+            <Facts of={factsOf(stats, job)} />
             <h2>Latest runs</h2>
             <Outcomes of={stats} />
             <Durations stats={stats} />
-            <p>
-              <a href={`/executions?${new URLSearchParams({ job_name: name, namespace })}`}>
-                All executions of this job
-              </a>
-            </p>
+            <Onward to={`/executions?${new URLSearchParams({ job_name: name, namespace })}`}>
+              All executions of this job
+            </Onward>
           </>
         )}
       </Loaded>
@@ -103,34 +94,26 @@ function Actions({ job, refresh }: { job: JobSummary; refresh: () => void }) {
   )
 }
 
-function JobFacts({ stats, job }: { stats: JobStats; job: JobSummary | undefined }) {
-  const { runs, success_rate, p50_seconds, p95_seconds } = stats
+function factsOf({ runs, success_rate, p50_seconds, p95_seconds }: JobStats, job: JobSummary | undefined) {
   const schedule = job?.schedule
-  return (
-    <>
-      {schedule?.problem !== undefined && <p class="problem">{schedule.problem}</p>}
-      {typeof schedule?.paused_at === 'string' && (
-        <p class="warned">
-          ❚❚ Its schedule is paused since <Time at={schedule.paused_at} />.
-        </p>
-      )}
-      {schedule?.enabled === false && <p class="warned">Its schedule is not enabled.</p>}
-      <Facts
-        of={{
-          Succeeded: runs === 0 ? 'no run has ended' : `${shareText(success_rate)} of the last ${runs} runs`,
-          'Usually takes': (
-            <>
-              <Duration seconds={p50_seconds} />; 95 of 100 runs at most <Duration seconds={p95_seconds} />
-            </>
-          ),
-          Schedule: schedule?.text ?? 'runs when asked for',
-          'Next run': <Time at={schedule?.scheduled_for} />,
-          'Runner group': job?.runner_group ?? '',
-          'Not ended': job?.active ?? '',
-        }}
-      />
-    </>
-  )
+  return {
+    Succeeded: runs === 0 ? 'no run has ended' : `${shareText(success_rate)} of the last ${runs} runs`,
+    'Usually takes': (
+      <>
+        <Duration seconds={p50_seconds} />; 95 of 100 runs at most <Duration seconds={p95_seconds} />
+      </>
+    ),
+    Schedule: (
+      <>
+        {schedule?.text ?? 'runs when asked for'}
+        {schedule && <WhyNot of={schedule} />}
+      </>
+    ),
+    'Paused since': schedule?.paused_at && <Time at={schedule.paused_at} />,
+    'Next run': <Time at={schedule?.scheduled_for} />,
+    'Runner group': job?.runner_group ?? '',
+    'Not ended': job?.active ?? '',
+  }
 }
 
 function Durations({ stats: { last } }: { stats: JobStats }) {

@@ -1,24 +1,19 @@
 /* All jobs, with how their latest runs have ended and when they run next. */
 import { useLocation } from 'preact-iso/router'
 import type { JobSummary } from '../../protocol/messages/stats.ts'
-import { useCall, usePage } from '../context.ts'
+import { useCall, useList, usePage } from '../context.ts'
 import { jobCall, shareText } from '../jobs.ts'
-import { useList } from '../list.ts'
-import { usePaced } from '../live/pace.ts'
 import { valuesOf } from '../query.ts'
 import { mayOperate, mayRead } from '../session.ts'
 import { Button, Field, Filters } from '../ui/form.tsx'
-import { Empty, ItemTable } from '../ui/items.tsx'
-import { JobLink } from '../ui/links.tsx'
+import { type Columns, Empty, ItemTable } from '../ui/items.tsx'
+import { JobLink, WhyNot } from '../ui/links.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
-import { WhyNot } from '../ui/schedules.tsx'
-import { Duration, Time } from '../ui/show.tsx'
-import type { Columns } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { Duration, Time, Title } from '../ui/show.tsx'
 import { RunJob } from './run-job.tsx'
 
-/** Between two reads for the sake of executions, in ms: each reads 60 executions of each job. */
-const pause = 10_000
+/** Between two reads, in ms: the server reads 60 executions of each job. */
+const pause = 5000
 
 export function Jobs() {
   return mayRead(usePage().session) ? <AllJobs /> : <RunJob />
@@ -28,8 +23,7 @@ function AllJobs() {
   const asked = valuesOf(useLocation().query, ['text', 'namespace'])
   const query = new URLSearchParams({ limit: '50', ...asked })
   const keyOf = ({ name, namespace }: JobSummary) => `${namespace}/${name}`
-  const jobs = useList<JobSummary>(`/v1/stats/jobs?${query}`, keyOf, ['job', 'schedule'])
-  usePaced(['execution'], pause, jobs.refresh)
+  const jobs = useList<JobSummary>(`/v1/stats/jobs?${query}`, keyOf, ['job', 'schedule', 'execution'], pause)
   const noJobs = (
     <Empty
       text="No job is defined yet."
@@ -90,7 +84,7 @@ export function RunNow({ job }: { job: { name: string; namespace: string } }) {
   if (!mayOperate(session)) return null
   const run = () => call('POST', jobCall(job, '/run'), `A run of ${job.name} is queued.`)
   return (
-    <Button does={run} label={`Run now: ${job.name}`}>
+    <Button does={run} aria-label={`Run now: ${job.name}`}>
       Run now
     </Button>
   )

@@ -1,13 +1,10 @@
 /* Notifications that wait, were sent or have failed, and the targets to which they go. */
 import type { Notification, NotifyTarget, NotifyTest } from '../../protocol/messages/notifications.ts'
-import { usePage } from '../context.ts'
-import { useList } from '../list.ts'
+import { useList, usePage } from '../context.ts'
 import { executionPath } from '../paths.ts'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Empty, ItemRows, ItemTable } from '../ui/items.tsx'
-import { Time } from '../ui/show.tsx'
-import type { Columns } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { ConfirmButton } from '../ui/form.tsx'
+import { type Columns, Empty, ItemRows, ItemTable, Row } from '../ui/items.tsx'
+import { Time, Title } from '../ui/show.tsx'
 
 export function Notifications() {
   const all = useList<Notification>('/v1/notifications?limit=100', ({ id }) => id, ['execution', 'schedule'])
@@ -64,15 +61,14 @@ function Targets() {
       of={targets}
       empty="There is none. A section [notify.NAME] in the configuration of the server makes one."
       row={({ name, type, namespaces }) => (
-        <div class="title">
-          {name} ({type}, {namespaces === null ? 'all namespaces' : namespaces.join(', ')})
+        <Row of={`${name} (${type}, ${namespaces === null ? 'all namespaces' : namespaces.join(', ')})`}>
           <ConfirmButton
             label="Test"
             subject={name}
             question={`A message that says that it is a test goes to ${name} now.`}
             does={() => test(name)}
           />
-        </div>
+        </Row>
       )}
     />
   )

@@ -1,17 +1,17 @@
 /* The runners as a strip, by their groups. */
 import type { Runner } from '../../protocol/messages/runners.ts'
-import { useList } from '../list.ts'
+import { useList } from '../context.ts'
 import { runnerPath } from '../paths.ts'
 import { Empty, Items } from '../ui/items.tsx'
 import { RunnerState, stateWords } from '../ui/runner-state.tsx'
-import { Section } from '../ui/show.tsx'
+import { Onward, Section } from '../ui/show.tsx'
 
 export function Runners() {
   const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
   const lives = runners.data?.filter(({ deleted }) => !deleted)
   const none = (
     <Empty text="No runner is attached, so jobs wait.">
-      <a href="/runners">See how to attach one.</a>
+      <Onward to="/runners">See how to attach one.</Onward>
     </Empty>
   )
   return (

@@ -2,18 +2,16 @@
 import { useMemo } from 'preact/hooks'
 import type { Stats } from '../../protocol/messages/stats.ts'
 import { useLive } from '../context.ts'
-import { usePaced } from '../live/pace.ts'
 import { durationText } from '../texts.ts'
 import { Chart } from '../ui/chart.tsx'
-import type { ChartData } from '../ui/chart-data.ts'
+import type { ChartData } from '../ui/chart-canvas.ts'
 import { Loaded, Section } from '../ui/show.tsx'
 
 /** Between two reads, in ms: the server counts once a minute. */
 const pause = 60_000
 
 export function Throughput() {
-  const stats = useLive<Stats>('/v1/stats?step=1800', [])
-  usePaced(['execution'], pause, stats.refresh)
+  const stats = useLive<Stats>('/v1/stats?step=1800', ['execution'], { pause })
   return (
     <Section title="The last 24 hours">
       <Loaded of={stats}>{data => <Shown stats={data} />}</Loaded>
@@ -38,23 +36,19 @@ function Shown({ stats }: { stats: Stats }) {
 }
 
 function chartOf({ items }: Stats): ChartData {
-  // Where the server did not run nothing was counted.
-  const known = (item: Stats['items'][number], value: number) => (item.watched_minutes === 0 ? null : value)
+  const line = (label: string, kind: string, countOf: (item: Stats['items'][number]) => number) => ({
+    label,
+    kind,
+    // Where the server did not run nothing was counted.
+    values: items.map(item => (item.watched_minutes === 0 ? null : countOf(item))),
+  })
   return {
     times: items.map(({ at }) => Date.parse(at) / 1000),
     text: value => (Number.isInteger(value) ? String(value) : ''),
     series: [
-      { label: 'succeeded', kind: 'good', values: items.map(item => known(item, item.succeeded)) },
-      {
-        label: 'failed or lost (dashed)',
-        kind: 'bad',
-        values: items.map(item => known(item, item.failed + item.lost)),
-      },
-      {
-        label: 'queued at most (dotted)',
-        kind: 'waiting',
-        values: items.map(item => known(item, item.queue_depth)),
-      },
+      line('succeeded', 'good', ({ succeeded }) => succeeded),
+      line('failed or lost (dashed)', 'bad', ({ failed, lost }) => failed + lost),
+      line('queued at most (dotted)', 'waiting', ({ queue_depth }) => queue_depth),
     ],
   }
 }

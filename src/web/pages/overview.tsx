@@ -1,19 +1,17 @@
 /* What runs, what waits and why, what has failed, and what comes. */
+import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import type { ScheduleView } from '../../protocol/messages/schedules.ts'
-import { usePage } from '../context.ts'
+import { useList, usePage } from '../context.ts'
 import { progressOf } from '../jobs.ts'
-import { useList } from '../list.ts'
-import { useNow } from '../live/pace.ts'
+import { minute, now } from '../live/now.ts'
 import { executionPath } from '../paths.ts'
 import { mayRead } from '../session.ts'
 import { durationText, secondsBetween } from '../texts.ts'
-import { ItemRows } from '../ui/items.tsx'
-import { InNamespace } from '../ui/links.tsx'
-import { NoSchedule, Scheduled } from '../ui/schedules.tsx'
-import { Section, State, Time } from '../ui/show.tsx'
-import { Title } from '../ui/title.tsx'
+import { ItemRows, Row } from '../ui/items.tsx'
+import { InNamespace, NoSchedule, Scheduled, scheduleKey } from '../ui/links.tsx'
+import { Onward, Section, State, Time, Title } from '../ui/show.tsx'
 import { Runners } from './overview-runners.tsx'
 import { Throughput } from './overview-throughput.tsx'
 
@@ -30,8 +28,18 @@ export function Overview() {
       <Title text="Overview" />
       {reads && <Runners />}
       <div class="columns">
-        <Running />
-        <Waiting />
+        <Executions
+          title="Running now"
+          states="running,aborting"
+          none="Nothing runs."
+          row={item => <Running item={item} />}
+        />
+        <Executions
+          title="Waiting"
+          states="queued,reserved"
+          none="Nothing waits."
+          row={item => <Waiting item={item} />}
+        />
         <Failed />
         {reads && <Next />}
       </div>
@@ -40,139 +48,107 @@ export function Overview() {
   )
 }
 
-/** Where the list of executions shows all that have one of these states. */
-const allOf = (states: string) => `/executions?state=${states}`
-
-const useExecutions = (query: string) =>
-  useList<ListedExecution>(`/v1/executions?limit=${shown}&fields=${fields}&${query}`, ({ id }) => id, [
-    'execution',
-  ])
-
-function Name({ of }: { of: ListedExecution }) {
-  return (
-    <span>
-      <a href={executionPath(of)}>{of.job_name ?? of.image}</a>
-      <InNamespace of={of.namespace} />
-    </span>
-  )
+interface Chosen {
+  title: string
+  /** The states of its executions, with commas between them. */
+  states: string
+  /** More of the query. */
+  since?: string
+  /** Of the executions that were found, those that are shown. */
+  fits?: (item: ListedExecution) => boolean
+  none: string
+  row: (item: ListedExecution) => ComponentChildren
 }
 
-function Running() {
-  const states = 'running,aborting'
-  const executions = useExecutions(`state=${states}`)
+function Executions({ title, states, since = '', fits = () => true, none, row }: Chosen) {
+  const path = `/v1/executions?limit=${shown}&fields=${fields}&state=${states}${since}`
+  const executions = useList<ListedExecution>(path, ({ id }) => id, ['execution'])
+  const data = executions.data?.filter(fits)
   return (
-    <Section title="Running now">
-      <ItemRows
-        of={executions}
-        empty="Nothing runs."
-        all={allOf(states)}
-        row={item => <RunningRow item={item} />}
-      />
+    <Section title={title}>
+      <ItemRows of={{ ...executions, data }} empty={none} all={`/executions?state=${states}`} row={row} />
     </Section>
   )
 }
 
-function RunningRow({ item }: { item: ListedExecution }) {
-  const now = useNow(1000)
-  const { started_at, created_at, usual_seconds, node_name, job_name, image } = item
-  const seconds = Math.max(0, secondsBetween(started_at ?? created_at, null, now))
-  const progress = progressOf(seconds, usual_seconds)
-  const isLong = progress === 1 && seconds > (usual_seconds ?? 0) * 1.5
+function Name({ of }: { of: ListedExecution }) {
   return (
     <>
-      <div class="title">
-        <Name of={item} />
-        <span class="hint">
-          on {node_name ?? 'no runner'}, for <span class="number">{durationText(Math.round(seconds))}</span>
-          {typeof usual_seconds === 'number' && <> of usually {durationText(usual_seconds)}</>}
-        </span>
-      </div>
-      {progress !== undefined && (
-        <progress max={1} value={progress} aria-label={`${job_name ?? image} of its usual duration`} />
-      )}
-      {isLong && <div class="warned">It takes much longer than usual.</div>}
+      <a href={executionPath(of)}>{of.job_name ?? of.image}</a>
+      <InNamespace of={of.namespace} />
     </>
   )
 }
 
-function Waiting() {
-  const states = 'queued,reserved'
-  const executions = useExecutions(`state=${states}`)
+function Running({ item }: { item: ListedExecution }) {
+  const { started_at, created_at, usual_seconds, node_name, job_name, image } = item
+  const seconds = Math.max(0, secondsBetween(started_at ?? created_at, null, now.value))
+  const progress = progressOf(seconds, usual_seconds)
+  const usual = typeof usual_seconds === 'number' ? ` of usually ${durationText(usual_seconds)}` : ''
+  const isLong = progress === 1 && seconds > (usual_seconds ?? 0) * 1.5
   return (
-    <Section title="Waiting">
-      <ItemRows
-        of={executions}
-        empty="Nothing waits."
-        all={allOf(states)}
-        row={item => (
-          <>
-            <div class="title">
-              <Name of={item} />
-              <span class="hint">
-                since <Time at={item.created_at} />
-              </span>
-            </div>
-            <div>{item.waiting_because ?? 'A runner is about to take it.'}</div>
-          </>
-        )}
-      />
-    </Section>
+    <Row
+      of={<Name of={item} />}
+      beside={`on ${node_name ?? 'no runner'}, for ${durationText(Math.round(seconds))}${usual}`}
+    >
+      {progress !== undefined && (
+        <progress max={1} value={progress} aria-label={`${job_name ?? image} of its usual duration`} />
+      )}
+      {isLong && <div class="warned">It takes much longer than usual.</div>}
+    </Row>
+  )
+}
+
+function Waiting({ item }: { item: ListedExecution }) {
+  return (
+    <Row of={<Name of={item} />} beside={<Time at={item.created_at} before="since" />}>
+      {item.waiting_because ?? 'A runner is about to take it.'}
+    </Row>
   )
 }
 
 const day = 86_400_000
 
 function Failed() {
-  const now = useNow(60_000)
   // The answer is asked for from the last hour that began when the page was shown; what has become older is left out here.
-  const since = useMemo(() => new Date(Math.floor(now / 3_600_000) * 3_600_000 - 2 * day).toISOString(), [])
-  const states = 'failed,lost'
-  const executions = useExecutions(`state=${states}&since=${since}`)
-  const late = executions.data?.filter(
-    ({ finished_at, created_at }) => Date.parse(finished_at ?? created_at) > now - day,
-  )
+  const since = useMemo(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 2 * day), [])
+  const isLate = ({ finished_at, created_at }: ListedExecution) =>
+    Date.parse(finished_at ?? created_at) > minute.value - day
+  const row = (item: ListedExecution) => {
+    const name = (
+      <>
+        <State of={item.state} /> <Name of={item} />
+      </>
+    )
+    return (
+      <Row of={name} beside={<Time at={item.finished_at} />}>
+        {item.error_message ?? item.reason}
+      </Row>
+    )
+  }
   return (
-    <Section title="Failed in the last 24 hours">
-      <ItemRows
-        of={{ ...executions, data: late }}
-        empty="Nothing has failed."
-        all={allOf(states)}
-        row={item => (
-          <>
-            <div class="title">
-              <span>
-                <State of={item.state} /> <Name of={item} />
-              </span>
-              <span class="hint">
-                <Time at={item.finished_at} />
-              </span>
-            </div>
-            <div>{item.error_message ?? item.reason}</div>
-          </>
-        )}
-      />
-    </Section>
+    <Executions
+      title="Failed in the last 24 hours"
+      states="failed,lost"
+      since={`&since=${since.toISOString()}`}
+      fits={isLate}
+      none="Nothing has failed."
+      row={row}
+    />
   )
 }
 
 function Next() {
-  const key = ({ job, namespace }: ScheduleView) => `${namespace}/${job}`
-  const schedules = useList<ScheduleView>('/v1/schedules?soonest=true&limit=10', key, ['schedule', 'job'])
+  const path = '/v1/schedules?soonest=true&limit=10'
+  const schedules = useList<ScheduleView>(path, scheduleKey, ['schedule', 'job'])
   return (
     <Section title="Next by schedule">
       <ItemRows
         of={schedules}
         empty={<NoSchedule text="No job has a time that comes." />}
-        row={schedule => (
-          <div class="title">
-            <Scheduled of={schedule} />
-            <Time at={schedule.due_at} />
-          </div>
-        )}
+        row={schedule => <Row of={<Scheduled of={schedule} />} beside={<Time at={schedule.due_at} />} />}
       />
-      <p>
-        <a href="/schedule">Show the next 7 days</a>
-      </p>
+      <Onward to="/schedule">Show the next 7 days</Onward>
     </Section>
   )
 }

@@ -5,7 +5,7 @@ import { usePage } from '../context.ts'
 import { jobCall } from '../jobs.ts'
 import { executionPath } from '../paths.ts'
 import { Field, Form } from '../ui/form.tsx'
-import { Title } from '../ui/title.tsx'
+import { Onward, Title } from '../ui/show.tsx'
 
 export function RunJob() {
   const { name = '' } = useRoute().params
@@ -35,9 +35,7 @@ export function RunJob() {
         <button type="submit">Run now</button>
       </Form>
       {name !== '' && (
-        <p>
-          <a href={`/executions?${new URLSearchParams({ job_name: name })}`}>Its executions</a>
-        </p>
+        <Onward to={`/executions?${new URLSearchParams({ job_name: name })}`}>Its executions</Onward>
       )}
     </>
   )

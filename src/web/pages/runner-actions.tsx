@@ -2,8 +2,7 @@
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { useCall, useLive, usePage } from '../context.ts'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Field } from '../ui/form.tsx'
+import { ConfirmButton, Field } from '../ui/form.tsx'
 
 interface Acting {
   runner: Runner

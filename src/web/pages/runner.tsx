@@ -5,16 +5,14 @@ import type { Availability } from '../../protocol/messages/stats.ts'
 import { useLive } from '../context.ts'
 import { executionPath } from '../paths.ts'
 import { localTime } from '../texts.ts'
-import { Facts } from '../ui/facts.tsx'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Loaded, Time } from '../ui/show.tsx'
-import { Title } from '../ui/title.tsx'
+import { Facts, Loaded, Onward, Time, Title } from '../ui/show.tsx'
 import { Actions } from './runner-actions.tsx'
 
 export function Runner() {
   const { id = '' } = useRoute().params
   const path = `/v1/runners/${encodeURIComponent(id)}`
-  const shown = useLive<RunnerFacts>(path, ['runner'], changed => changed === id)
+  const shown = useLive<RunnerFacts>(path, ['runner'], { fits: changed => changed === id })
   return (
     <>
       <Title text={shown.data === undefined ? 'Runner' : `Runner ${shown.data.name}`} />
@@ -35,9 +33,7 @@ export function Runner() {
                 </li>
               ))}
             </ul>
-            <p>
-              <a href={`/executions?runner_id=${id}`}>All executions of this runner</a>
-            </p>
+            <Onward to={`/executions?runner_id=${id}`}>All executions of this runner</Onward>
           </>
         )}
       </Loaded>

@@ -1,16 +1,12 @@
 /* All runners by their groups, and how to attach another one. */
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
-import { useCall, usePage } from '../context.ts'
-import { type List, useList } from '../list.ts'
+import { useCall, useList, usePage } from '../context.ts'
 import { runnerPath } from '../paths.ts'
-import { Command } from '../ui/command.tsx'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Empty, Items } from '../ui/items.tsx'
+import { Command, ConfirmButton } from '../ui/form.tsx'
+import { type Columns, Empty, Items, Table } from '../ui/items.tsx'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Time } from '../ui/show.tsx'
-import { type Columns, Table } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { Time, Title } from '../ui/show.tsx'
 
 export function Runners() {
   const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
@@ -25,8 +21,13 @@ export function Runners() {
       <Title text="Runners" />
       <Items of={runners} empty={none}>
         {all =>
-          groupsOf(all, groups).map(({ group, members }) => (
-            <GroupSection key={group.name} group={group} members={members} />
+          [...Map.groupBy(all, ({ runner_group }) => runner_group)].map(([name, members]) => (
+            <GroupSection
+              key={name}
+              name={name}
+              group={groups.data?.find(group => group.name === name)}
+              members={members}
+            />
           ))
         }
       </Items>
@@ -40,35 +41,26 @@ export function Runners() {
   )
 }
 
-/** The groups that have runners, each with its own; a group that is not read yet has mode `all`. */
-function groupsOf(runners: readonly Runner[], { data = [] }: List<Group>) {
-  const byGroup = Map.groupBy(runners, ({ runner_group }) => runner_group)
-  const known = new Map(data.map(group => [group.name, group]))
-  return [...byGroup].map(([name, members]) => {
-    const unread: Group = {
-      name,
-      mode: 'all',
-      leader_runner_id: null,
-      pinned_runner_id: null,
-      runners: members.length,
-    }
-    return { group: known.get(name) ?? unread, members }
-  })
+interface Members {
+  name: string
+  /** undefined: not read yet. */
+  group: Group | undefined
+  members: Runner[]
 }
 
-function GroupSection({ group, members }: { group: Group; members: Runner[] }) {
+function GroupSection({ name, group, members }: Members) {
   const lives = members.filter(({ deleted }) => !deleted)
   const slots = lives.reduce((sum, { capacity }) => sum + capacity, 0)
   const busy = lives.reduce((sum, { running }) => sum + running.length, 0)
   return (
     <section>
       <div class="title">
-        <h2>Group {group.name}</h2>
+        <h2>Group {name}</h2>
         <p class="hint">
-          {group.mode === 'leader' ? 'Only its leader takes jobs.' : 'Every runner of it takes jobs.'}{' '}
+          {group?.mode === 'leader' ? 'Only its leader takes jobs.' : 'Every runner of it takes jobs.'}{' '}
           {lives.length} runners with {slots} slots, {busy} of them busy.
         </p>
-        <Mode of={group} />
+        {group !== undefined && <Mode of={group} />}
       </div>
       <Table of={members} keyOf={({ id }) => id} names="Runner" columns={columnsOf(group)} />
     </section>
@@ -94,12 +86,12 @@ function Mode({ of: { name, mode } }: { of: Group }) {
   )
 }
 
-const columnsOf = (group: Group): Columns<Runner> => ({
+const columnsOf = (group: Group | undefined): Columns<Runner> => ({
   Runner: ({ id, name }) => (
     <>
       <a href={runnerPath(id)}>{name}</a>
-      {group.leader_runner_id === id && <div class="hint">leader</div>}
-      {group.pinned_runner_id === id && <div class="hint">pinned</div>}
+      {group?.leader_runner_id === id && <div class="hint">leader</div>}
+      {group?.pinned_runner_id === id && <div class="hint">pinned</div>}
     </>
   ),
   State: runner => <StateAndWhy of={runner} />,

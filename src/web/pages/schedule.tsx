@@ -1,30 +1,25 @@
 /* What runs in the next 7 days, and what schedules did not fire. */
 import { useLocation } from 'preact-iso/router'
 import type { Missed, ScheduleView } from '../../protocol/messages/schedules.ts'
-import { useCall } from '../context.ts'
-import { busyHours, type CalendarStart, calendarOf, missedTexts } from '../jobs.ts'
-import { useList } from '../list.ts'
-import { useNow } from '../live/pace.ts'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Items, ItemTable } from '../ui/items.tsx'
-import { JobLink } from '../ui/links.tsx'
-import { NoSchedule, Scheduled, WhyNot } from '../ui/schedules.tsx'
-import { Section, Time } from '../ui/show.tsx'
-import type { Columns } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { useCall, useList } from '../context.ts'
+import { type Calendar, type CalendarStart, calendarOf, missedTexts } from '../jobs.ts'
+import { minute } from '../live/now.ts'
+import { ConfirmButton } from '../ui/form.tsx'
+import { type Columns, Items, ItemTable, Row, Table } from '../ui/items.tsx'
+import { JobLink, NoSchedule, Scheduled, scheduleKey, WhyNot } from '../ui/links.tsx'
+import { Section, Time, Title } from '../ui/show.tsx'
 
 /** Jobs that start more often than this in 7 days are listed apart, since they would fill the calendar. */
 const mostTimes = 50
 
-const keyOf = ({ job, namespace }: ScheduleView) => `${namespace}/${job}`
-
 export function Schedule() {
   const { namespace } = useLocation().query
   const narrowed = namespace === undefined ? '' : `&namespace=${encodeURIComponent(namespace)}`
-  const schedules = useList<ScheduleView>(`/v1/schedules?limit=200&times=${mostTimes}${narrowed}`, keyOf, [
-    'schedule',
-    'job',
-  ])
+  const schedules = useList<ScheduleView>(
+    `/v1/schedules?limit=200&times=${mostTimes}${narrowed}`,
+    scheduleKey,
+    ['schedule', 'job'],
+  )
   const missed = useList<Missed>(`/v1/missed?limit=50${narrowed}`, ({ id }) => id, ['schedule'])
   return (
     <>
@@ -34,7 +29,7 @@ export function Schedule() {
         {all => (
           <>
             <Pause schedules={all} namespace={namespace} refresh={schedules.refresh} />
-            <Calendar schedules={all} />
+            <Week schedules={all} />
             <Often schedules={all} />
           </>
         )}
@@ -91,70 +86,48 @@ function Pause({ schedules, namespace, refresh }: Paused) {
   )
 }
 
-/** Jobs that a cell of the calendar names. */
-const mostInCell = 4
 const two = (value: number) => String(value).padStart(2, '0')
+const dayText = (day: Date) =>
+  `${day.toLocaleDateString('en-GB', { weekday: 'short' })} ${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
 
-function Calendar({ schedules }: { schedules: readonly ScheduleView[] }) {
-  const now = useNow(60_000)
-  const days = calendarOf(schedules, new Date(now))
-  const hours = busyHours(days)
+function Week({ schedules }: { schedules: readonly ScheduleView[] }) {
+  const { days, hours } = calendarOf(schedules, new Date(minute.value))
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const columns: Columns<Calendar['hours'][number]> = {
+    Hour: ({ hour }) => `${two(hour)}:00`,
+    ...Object.fromEntries(
+      days.map((day, index) => [dayText(day), ({ starts }) => <Starts of={starts[index] ?? []} />]),
+    ),
+  }
   return (
     <Section title="The next 7 days">
       {hours.length === 0 ? (
         <p class="hint">Nothing starts at times of the day that the calendar shows.</p>
       ) : (
-        <div class="table">
-          <table class="calendar">
-            <caption class="hint">In {zone}. Hours in which nothing starts are left out.</caption>
-            <thead>
-              <tr>
-                <th scope="col">Hour</th>
-                {days.map(({ date }) => (
-                  <th key={date.getTime()} scope="col">
-                    {date.toLocaleDateString('en-GB', { weekday: 'short' })} {date.getFullYear()}-
-                    {two(date.getMonth() + 1)}-{two(date.getDate())}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {hours.map(hour => (
-                <tr key={hour}>
-                  <th scope="row">{two(hour)}:00</th>
-                  {days.map(({ date, hours }) => (
-                    <Cell key={date.getTime()} starts={hours.get(hour) ?? []} />
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
+        <div class="calendar">
+          <p class="hint">In {zone}. Hours in which nothing starts are left out.</p>
+          <Table of={hours} keyOf={({ hour }) => hour} names="Hour" columns={columns} />
         </div>
       )}
     </Section>
   )
 }
 
-function Cell({ starts }: { starts: readonly CalendarStart[] }) {
-  const rest = starts.length - mostInCell
+/** Jobs that a cell of the calendar names. */
+const mostInCell = 4
+
+function Starts({ of }: { of: readonly CalendarStart[] }) {
   return (
-    <td>
-      <ul>
-        {starts.slice(0, mostInCell).map(({ schedule, times }) => {
-          const at = new Date(times[0]!)
-          return (
-            <li key={keyOf(schedule)}>
-              {two(at.getHours())}:{two(at.getMinutes())}{' '}
-              <JobLink name={schedule.job} namespace={schedule.namespace} />
-              {times.length > 1 && <span class="hint"> {times.length} times</span>}
-              <WhyNot of={schedule} />
-            </li>
-          )
-        })}
-        {rest > 0 && <li class="hint">{rest} more</li>}
-      </ul>
-    </td>
+    <ul>
+      {of.slice(0, mostInCell).map(({ schedule, times: [first, ...others] }) => (
+        <li key={scheduleKey(schedule)}>
+          {first?.toTimeString().slice(0, 5)} <JobLink name={schedule.job} namespace={schedule.namespace} />
+          {others.length > 0 && <span class="hint"> {others.length + 1} times</span>}
+          <WhyNot of={schedule} />
+        </li>
+      ))}
+      {of.length > mostInCell && <li class="hint">{of.length - mostInCell} more</li>}
+    </ul>
   )
 }
 
@@ -165,11 +138,8 @@ function Often({ schedules }: { schedules: readonly ScheduleView[] }) {
     <Section title={`Start more than ${mostTimes} times in 7 days`}>
       <ul class="rows">
         {often.map(schedule => (
-          <li key={keyOf(schedule)} class="title">
-            <Scheduled of={schedule} />
-            <span class="hint">
-              next <Time at={schedule.due_at} />
-            </span>
+          <li key={scheduleKey(schedule)}>
+            <Row of={<Scheduled of={schedule} />} beside={<Time at={schedule.due_at} before="next" />} />
           </li>
         ))}
       </ul>

@@ -2,11 +2,18 @@
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { durationText } from '../texts.ts'
 
-const names = ['queued', 'image', 'start', 'run', 'result'] as const
+const texts = {
+  queued: 'queued',
+  image: 'image',
+  start: 'starting',
+  run: 'running',
+  result: 'sending the result',
+}
+const phaseNames = Object.keys(texts) as (keyof typeof texts)[]
 
 /** A phase of an attempt, in ms; one that has not ended ends now. */
 export interface Span {
-  phase: (typeof names)[number]
+  phase: keyof typeof texts
   from: number
   to: number
 }
@@ -22,7 +29,7 @@ export function spansOf({ created_at, started_at, finished_at, phases, state }: 
   const created = Date.parse(created_at)
   if (phases !== null && phases !== undefined && finished_at !== null) {
     let from = created
-    return names.flatMap(phase => {
+    return phaseNames.flatMap(phase => {
       const seconds = phases[phase]
       if (seconds === undefined) return []
       const span = { phase, from, to: from + seconds * 1000 }
@@ -38,14 +45,6 @@ export function spansOf({ created_at, started_at, finished_at, phases, state }: 
     { phase: 'queued', from: created, to: started },
     { phase, from: started, to: Math.max(started, end) },
   ]
-}
-
-const texts = {
-  queued: 'queued',
-  image: 'image',
-  start: 'starting',
-  run: 'running',
-  result: 'sending the result',
 }
 
 /** `queued 2 s`. */

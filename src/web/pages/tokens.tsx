@@ -2,15 +2,10 @@
 import { useState } from 'preact/hooks'
 import type { ListedBrowserSession } from '../../protocol/messages/browser.ts'
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
-import { useCall, usePage } from '../context.ts'
-import { useList } from '../list.ts'
-import { Command } from '../ui/command.tsx'
-import { ConfirmButton } from '../ui/confirm.tsx'
-import { Button, Choice, Field } from '../ui/form.tsx'
-import { ItemTable } from '../ui/items.tsx'
-import { Time } from '../ui/show.tsx'
-import type { Columns } from '../ui/table.tsx'
-import { Title } from '../ui/title.tsx'
+import { useCall, useList, usePage } from '../context.ts'
+import { Button, Choice, Command, ConfirmButton, Field } from '../ui/form.tsx'
+import { type Columns, ItemTable } from '../ui/items.tsx'
+import { Time, Title } from '../ui/show.tsx'
 
 const kinds: TokenCreate['kind'][] = ['viewer', 'submitter', 'operator', 'registration', 'admin']
 
@@ -27,12 +22,8 @@ export function Tokens() {
   const tokens = useList<Token>('/v1/tokens?limit=200', ({ id }) => id, [])
   const [made, setMade] = useState<string>()
   const create = async (fields: FormData) => {
-    const seconds = Number(fields.get('life'))
-    const body = {
-      kind: String(fields.get('kind')),
-      name: String(fields.get('name')),
-      ...(seconds === 0 ? {} : { expires_in_seconds: seconds }),
-    }
+    const { kind, name, life } = Object.fromEntries(fields)
+    const body = { kind, name, ...(life === '0' ? {} : { expires_in_seconds: Number(life) }) }
     try {
       const { token } = await server.json<{ token: string }>('POST', '/v1/tokens', { body })
       setMade(token)

@@ -2,18 +2,6 @@
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { durationText, secondsBetween } from '../texts.ts'
 
-type Facts = Pick<
-  ListedExecution,
-  | 'state'
-  | 'reason'
-  | 'exit_code'
-  | 'error_message'
-  | 'node_name'
-  | 'waiting_because'
-  | 'started_at'
-  | 'finished_at'
->
-
 /** Sentences for reasons of which the message, where there is one, does not say what happened. */
 const reasons: Record<string, string> = {
   'out-of-memory': 'It used more memory than its runner gives to a job.',
@@ -32,7 +20,7 @@ const reasons: Record<string, string> = {
 }
 
 /** `It ended with status 3 after 2 min 5 s.` */
-export function whySentence(execution: Facts): string {
+export function whySentence(execution: ListedExecution): string {
   const { state, node_name, waiting_because, finished_at } = execution
   const runner = node_name ?? 'its runner'
   switch (state) {
@@ -61,7 +49,7 @@ export function whySentence(execution: Facts): string {
   }
 }
 
-function cause(execution: Facts): string | undefined {
+function cause(execution: ListedExecution): string | undefined {
   const { state, reason, exit_code, error_message } = execution
   // A runner says what it likes, `constructor` too.
   const known = reason !== null && Object.hasOwn(reasons, reason) ? reasons[reason] : undefined
@@ -73,7 +61,7 @@ function cause(execution: Facts): string | undefined {
   return reason === null ? undefined : `The reason is ${reason}.`
 }
 
-function afterText({ started_at, finished_at }: Facts): string {
+function afterText({ started_at, finished_at }: ListedExecution): string {
   if (started_at === null || finished_at === null) return ''
   return ` after ${durationText(secondsBetween(started_at, finished_at, 0))}`
 }

@@ -1,6 +1,24 @@
 /* Draws charts with uPlot; in a file of its own, so that it is loaded only where there is a chart. */
 import uPlot from 'uplot'
-import type { ChartData } from './chart-data.ts'
+import { localTime } from '../texts.ts'
+
+/** What a chart shows. */
+interface Series {
+  label: string
+  /** The class of its key, which gives it its colour and its kind of line. */
+  kind: string
+  /** One for each time; null: none. */
+  values: readonly (number | null)[]
+  points?: boolean
+}
+
+export interface ChartData {
+  /** Seconds since 1970. */
+  times: readonly number[]
+  series: readonly Series[]
+  /** How a value is said, such as `3 min`. */
+  text: (value: number) => string
+}
 
 export interface Drawn {
   /** Draws the data as they are now. */
@@ -75,14 +93,11 @@ function optionsOf(place: HTMLElement, keys: HTMLElement, { series, text }: Char
   }
 }
 
-/** Local times as the rest of the page writes them: hours, and dates where days begin or all ticks are a day apart. */
+/** Local times as the rest of the page writes them, without `:00` at their ends, above the day where another one begins. */
 function hours(_: uPlot, ticks: number[]): string[] {
-  const two = (value: number) => String(value).padStart(2, '0')
-  const isFine = ticks.length > 1 && ticks[1]! - ticks[0]! < 60
-  return ticks.map((tick, index) => {
-    const at = new Date(tick * 1000)
-    const isDay = index === 0 || new Date(ticks[index - 1]! * 1000).getDate() !== at.getDate()
-    const clock = `${two(at.getHours())}:${two(at.getMinutes())}${isFine ? `:${two(at.getSeconds())}` : ''}`
-    return isDay ? `${clock}\n${two(at.getMonth() + 1)}-${two(at.getDate())}` : clock
+  const texts = ticks.map(tick => localTime(new Date(tick * 1000).toISOString()).split(' '))
+  return texts.map(([day, time = ''], index) => {
+    const clock = time.replace(/:00$/, '')
+    return day === texts[index - 1]?.[0] ? clock : `${clock}\n${day}`
   })
 }

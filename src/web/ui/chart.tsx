@@ -1,7 +1,6 @@
 /* A chart over time. Its library is loaded when the first chart is shown. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Drawn } from './chart-canvas.ts'
-import type { ChartData } from './chart-data.ts'
+import type { ChartData, Drawn } from './chart-canvas.ts'
 
 /** A chart; `label` says in a sentence what it shows, for who does not see it. */
 export function Chart({ label, data }: { label: string; data: ChartData }) {

@@ -1,17 +1,15 @@
 /* Forms, their fields, and buttons. */
-import type { ComponentChildren, InputHTMLAttributes } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
+import { usePage } from '../context.ts'
 import { valuesOf } from '../query.ts'
+import { mayOperate } from '../session.ts'
 
-interface Sent {
-  class?: string
-  children: ComponentChildren
-  /** Takes the fields; until it is done, the form is not sent again. */
-  onSend: (fields: FormData) => unknown
-}
+type Sent = { onSend: (fields: FormData) => unknown } & JSX.IntrinsicElements['form']
 
-export function Form({ onSend, children, class: name }: Sent) {
+/** A form whose fields `onSend` takes; until that is done, it is not sent again. */
+export function Form({ onSend, ...form }: Sent) {
   const [isBusy, setBusy] = useState(false)
   const send = async (event: SubmitEvent) => {
     event.preventDefault()
@@ -20,11 +18,7 @@ export function Form({ onSend, children, class: name }: Sent) {
     await onSend(new FormData(event.currentTarget as HTMLFormElement))
     setBusy(false)
   }
-  return (
-    <form class={name} aria-busy={isBusy} onSubmit={event => void send(event)}>
-      {children}
-    </form>
-  )
+  return <form {...form} aria-busy={isBusy} onSubmit={event => void send(event)} />
 }
 
 interface Labelled {
@@ -33,7 +27,7 @@ interface Labelled {
 }
 
 /** An input with its label. */
-export function Field({ label, ...input }: Labelled & InputHTMLAttributes<HTMLInputElement>) {
+export function Field({ label, ...input }: Labelled & JSX.IntrinsicElements['input']) {
   return (
     <label>
       {label} <input {...input} />
@@ -41,13 +35,13 @@ export function Field({ label, ...input }: Labelled & InputHTMLAttributes<HTMLIn
   )
 }
 
-/** A choice of values, each with the text that is shown for it. */
-export function Choice({
-  label,
-  name,
-  of,
-  chosen,
-}: Labelled & { of: [string, string][]; chosen?: string | undefined }) {
+interface Chosen extends Labelled {
+  /** The values, each with the text that is shown for it. */
+  of: [string, string][]
+  chosen?: string | undefined
+}
+
+export function Choice({ label, name, of, chosen }: Chosen) {
   return (
     <label>
       {label}{' '}
@@ -84,27 +78,70 @@ export function Filters({ children }: { children: ComponentChildren }) {
   )
 }
 
-interface Pressed {
-  does: () => unknown
-  /** Where several buttons have the same text: what each is about. */
-  label?: string | undefined
-  disabled?: boolean
-  pressed?: boolean
-  children: ComponentChildren
+/** A button that does something at once. */
+export function Button({ does, ...button }: { does: () => unknown } & JSX.IntrinsicElements['button']) {
+  return <button type="button" class="quiet" onClick={() => void does()} {...button} />
 }
 
-/** A button that does something at once. */
-export function Button({ does, label, disabled, pressed, children }: Pressed) {
+interface Asked {
+  /** The text of the button, and of the one that confirms. */
+  label: string
+  /** What it is about, where several buttons have the same text. */
+  subject?: string
+  /** What is about to happen. */
+  question: string
+  danger?: boolean
+  /** More that the dialog shows, such as fields. */
+  children?: ComponentChildren
+  does: (fields: FormData) => Promise<unknown>
+}
+
+/** A button with a dialog behind it, of something that changes the server: who may only look has no such button. */
+export function ConfirmButton({ label, subject, question, danger = false, children, does }: Asked) {
+  const { session } = usePage()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const name = subject === undefined ? label : `${label} ${subject}`
+  const close = () => dialog.current?.close()
+  if (!mayOperate(session)) return null
   return (
-    <button
-      type="button"
-      class="quiet"
-      onClick={() => void does()}
-      disabled={disabled}
-      aria-label={label}
-      aria-pressed={pressed}
-    >
-      {children}
-    </button>
+    <>
+      <Button
+        does={() => dialog.current?.showModal()}
+        class={danger ? 'danger' : 'quiet'}
+        aria-haspopup="dialog"
+        aria-label={name}
+      >
+        {label}
+      </Button>
+      <dialog ref={dialog} aria-label={name}>
+        <Form onSend={fields => does(fields).finally(close)}>
+          <p>{question}</p>
+          {children}
+          <div class="buttons">
+            <button type="submit" class={danger ? 'danger' : ''}>
+              {label}
+            </button>
+            <Button does={close}>Cancel</Button>
+          </div>
+        </Form>
+      </dialog>
+    </>
+  )
+}
+
+/** A command to copy into a terminal. */
+export function Command({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false)
+  const copy = async () => {
+    await navigator.clipboard.writeText(text)
+    setCopied(true)
+    setTimeout(() => setCopied(false), 3000)
+  }
+  return (
+    <div class="command">
+      <code>{text}</code>
+      {/* Browsers give pages without TLS a clipboard only on loopback. */}
+      {isSecureContext && <Button does={copy}>{isCopied ? 'Copied' : 'Copy'}</Button>}
+    </div>
   )
 }

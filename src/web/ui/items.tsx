@@ -1,11 +1,52 @@
-/* Lists of things, with what to say where there is none, and what comes after their first part. */
+/* Lists and tables of things, with what to say where there is none, and what comes after their first part. */
 import type { ComponentChildren } from 'preact'
-import type { List } from '../list.ts'
+import type { List } from '../context.ts'
 import { Button } from './form.tsx'
-import { Loaded } from './show.tsx'
-import { Table, type TableOf } from './table.tsx'
+import { Loaded, Onward } from './show.tsx'
 
-interface Shown<T> {
+/** What each column, by its title, shows of a thing. */
+export type Columns<T> = Readonly<Record<string, (thing: T) => ComponentChildren>>
+
+interface TableOf<T> {
+  columns: Columns<T>
+  /** The title of the column that names the thing, where one does: a screen reader says it with each cell. */
+  names?: string | undefined
+}
+
+interface Things<T> {
+  of: readonly T[]
+  keyOf: (thing: T) => string | number
+}
+
+export function Table<T>({ of, keyOf, columns, names }: Things<T> & TableOf<T>) {
+  return (
+    <div class="table">
+      <table>
+        <thead>
+          <tr>
+            {Object.keys(columns).map(title => (
+              <th key={title} scope="col">
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {of.map(thing => (
+            <tr key={keyOf(thing)}>
+              {Object.entries(columns).map(([title, show]) => {
+                const Cell = title === names ? 'th' : 'td'
+                return <Cell key={title}>{show(thing)}</Cell>
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+interface Listed<T> {
   of: List<T>
   /** Shown where the list has no item: a few words, or `Empty`. */
   empty: ComponentChildren
@@ -13,12 +54,11 @@ interface Shown<T> {
   all?: string
 }
 
-export function Items<T>({
-  of,
-  empty,
-  all,
-  children,
-}: Shown<T> & { children: (items: readonly T[]) => ComponentChildren }) {
+interface Shown<T> extends Listed<T> {
+  children: (items: readonly T[]) => ComponentChildren
+}
+
+export function Items<T>({ of, empty, all, children }: Shown<T>) {
   const { more } = of
   return (
     <>
@@ -28,17 +68,13 @@ export function Items<T>({
         }
       </Loaded>
       {more !== undefined && all === undefined && <Button does={more}>Show more</Button>}
-      {more !== undefined && all !== undefined && (
-        <p>
-          <a href={all}>Show all of them</a>
-        </p>
-      )}
+      {more !== undefined && all !== undefined && <Onward to={all}>Show all of them</Onward>}
     </>
   )
 }
 
 /** A list as a table. */
-export function ItemTable<T>({ columns, names, ...list }: Shown<T> & TableOf<T>) {
+export function ItemTable<T>({ columns, names, ...list }: Listed<T> & TableOf<T>) {
   return (
     <Items {...list}>
       {items => <Table of={items} keyOf={list.of.keyOf} columns={columns} names={names} />}
@@ -47,7 +83,7 @@ export function ItemTable<T>({ columns, names, ...list }: Shown<T> & TableOf<T>)
 }
 
 /** A list as rows. */
-export function ItemRows<T>({ row, ...list }: Shown<T> & { row: (item: T) => ComponentChildren }) {
+export function ItemRows<T>({ row, ...list }: Listed<T> & { row: (item: T) => ComponentChildren }) {
   return (
     <Items {...list}>
       {items => (
@@ -61,18 +97,35 @@ export function ItemRows<T>({ row, ...list }: Shown<T> & { row: (item: T) => Com
   )
 }
 
-/** Says that there is nothing, and what to do about it. */
-export function Empty({
-  text,
-  command,
-  does,
-  children,
-}: {
+interface Around {
+  of: ComponentChildren
+  beside?: ComponentChildren
+  children?: ComponentChildren
+}
+
+/** The content of a row: what it is about, what stands at its right, and what is below. */
+export function Row({ of, beside, children }: Around) {
+  return (
+    <>
+      <div class="title">
+        <span>{of}</span>
+        <span class="hint">{beside}</span>
+      </div>
+      {children}
+    </>
+  )
+}
+
+interface Advice {
   text: string
   command?: string
+  /** What the command does. */
   does?: string
   children?: ComponentChildren
-}) {
+}
+
+/** Says that there is nothing, and what to do about it. */
+export function Empty({ text, command, does, children }: Advice) {
   return (
     <div class="empty">
       <p>{text}</p>

@@ -1,8 +1,7 @@
 /* How the latest runs of a job have ended, at a glance. */
 import type { JobStats } from '../../protocol/messages/stats.ts'
 import { durationText, localTime } from '../texts.ts'
-
-const marks: Record<string, string> = { succeeded: '✓', failed: '✗', aborted: '■', lost: '?' }
+import { marks } from './show.tsx'
 
 /** A mark for each run, the latest at the right; each leads to its execution. */
 export function Outcomes({ of: { name, last } }: { of: Pick<JobStats, 'name' | 'last'> }) {
@@ -15,7 +14,7 @@ export function Outcomes({ of: { name, last } }: { of: Pick<JobStats, 'name' | '
         return (
           <li key={id}>
             <a href={`/executions/${id}`} class={state} title={text}>
-              <span aria-hidden="true">{marks[state] ?? '·'}</span>
+              <span aria-hidden="true">{marks[state]}</span>
               <span class="unseen">{text}</span>
             </a>
           </li>

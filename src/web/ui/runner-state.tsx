@@ -1,5 +1,6 @@
 /* The state of a runner, for people. */
 import type { Runner } from '../../protocol/messages/runners.ts'
+import { Marked } from './show.tsx'
 
 const marks: Record<Runner['state'], string> = {
   ready: '●',
@@ -13,11 +14,8 @@ const marks: Record<Runner['state'], string> = {
 
 export function RunnerState({ of: { state, unable_because } }: { of: Runner }) {
   const isUnable = state === 'ready' && typeof unable_because === 'string'
-  return (
-    <span class={`state ${isUnable ? 'unhealthy' : state}`}>
-      <span aria-hidden="true">{isUnable ? '✗' : marks[state]}</span> {isUnable ? 'starts no jobs' : state}
-    </span>
-  )
+  if (isUnable) return <Marked state="unhealthy" mark={marks.unhealthy} word="starts no jobs" />
+  return <Marked state={state} mark={marks[state]} />
 }
 
 /** The state, and below it what `stateWords` says. */
@@ -35,21 +33,14 @@ export function StateAndWhy({ of }: { of: Runner }) {
 }
 
 /** Why a runner takes no jobs though it is there, and what else is worth a look. */
-export function stateWords({
-  enabled,
-  taints,
-  role,
-  unable_because,
-  clock_difference_seconds,
-}: Runner): string[] {
-  const clock = clock_difference_seconds ?? 0
-  return [
-    ...(typeof unable_because === 'string' ? [unable_because] : []),
-    ...(enabled ? [] : ['disabled: it takes no jobs']),
-    ...(taints.length === 0 ? [] : [`tainted, so it takes no jobs: ${taints.join(', ')}`]),
-    ...(role === null ? [] : [role]),
-    ...(Math.abs(clock) < 5
-      ? []
-      : [`its clock is ${Math.abs(clock).toFixed(0)} s ${clock > 0 ? 'ahead' : 'behind'}`]),
+export function stateWords({ enabled, taints, role, unable_because, ...runner }: Runner): string[] {
+  const clock = runner.clock_difference_seconds ?? 0
+  const words = [
+    unable_because,
+    !enabled && 'disabled: it takes no jobs',
+    taints.length > 0 && `tainted, so it takes no jobs: ${taints.join(', ')}`,
+    role,
+    Math.abs(clock) >= 5 && `its clock is ${Math.abs(clock).toFixed(0)} s ${clock > 0 ? 'ahead' : 'behind'}`,
   ]
+  return words.filter(word => typeof word === 'string')
 }

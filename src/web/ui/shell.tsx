@@ -3,10 +3,10 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { usePage } from '../context.ts'
+import type { Notices } from '../notices.ts'
 import { isShownTo, menu } from '../routes.tsx'
 import { localTime } from '../texts.ts'
 import { Button } from './form.tsx'
-import { NoticeList } from './notices.tsx'
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const { path } = useLocation()
@@ -58,15 +58,31 @@ const isWithin = (path: string, place: string) =>
 /** Says that what is shown may be old. */
 function ConnectionLine() {
   const { changes } = usePage()
-  const connection = changes.connection.value
+  const lostSince = changes.lostSince.value
   return (
     <div role="status" class="connection">
-      {connection.state === 'lost' && (
+      {lostSince !== undefined && (
         <p>
-          The connection to the server was lost at {localTime(connection.since.toISOString())}. The page tries
-          again by itself, and catches up. What it shows may be old.
+          The connection to the server was lost at {localTime(lostSince.toISOString())}. The page tries again
+          by itself, and catches up. What it shows may be old.
         </p>
       )}
+    </div>
+  )
+}
+
+/** What somebody has just done, and how it went. */
+function NoticeList({ notices }: { notices: Notices }) {
+  return (
+    <div class="notices" role="status" aria-live="polite">
+      {notices.all.value.map(({ id, kind, text }) => (
+        <p key={id} class={`notice ${kind}`}>
+          <span>{text}</span>
+          <Button does={() => notices.close(id)} aria-label="Close this message">
+            ×
+          </Button>
+        </p>
+      ))}
     </div>
   )
 }

@@ -1,15 +1,29 @@
-/* Small things that all parts of the page show in one way. */
+/* What all parts of the page show in one way. */
 import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
 import type { Execution } from '../../protocol/messages/executions.ts'
 import type { Shown } from '../live/resource.ts'
 import { durationText, localTime, utcTime } from '../texts.ts'
 
-/** A time of the server, local with its zone; the title shows it in UTC. */
-export function Time({ at }: { at: string | null | undefined }) {
+/** The heading of a part of the page, which is also the title of the tab; `children` stand at its right. */
+export function Title({ text, children }: { text: string; children?: ComponentChildren }) {
+  useEffect(() => {
+    document.title = `${text} – runner`
+  }, [text])
+  return (
+    <div class="title">
+      <h1>{text}</h1>
+      {children}
+    </div>
+  )
+}
+
+/** A time of the server, local with its zone, perhaps with a word before it; the title shows it in UTC. */
+export function Time({ at, before = '' }: { at: string | null | undefined; before?: string }) {
   if (at === null || at === undefined) return <span class="hint">–</span>
   return (
     <time dateTime={at} title={utcTime(at)}>
-      {localTime(at)}
+      {before} {localTime(at)}
     </time>
   )
 }
@@ -19,7 +33,8 @@ export function Duration({ seconds }: { seconds: number | null | undefined }) {
   return <span class="number">{seconds === null || seconds === undefined ? '–' : durationText(seconds)}</span>
 }
 
-const marks: Record<Execution['state'], string> = {
+/** The marks of the states of an execution. */
+export const marks: Record<Execution['state'], string> = {
   queued: '…',
   reserved: '…',
   running: '▶',
@@ -31,16 +46,16 @@ const marks: Record<Execution['state'], string> = {
   withdrawn: '–',
 }
 
-export const states = Object.keys(marks)
-
 /** A state by its word and its mark: nobody has to tell colours apart. */
-export function State({ of }: { of: Execution['state'] }) {
+export function Marked({ state, mark, word = state }: { state: string; mark: string; word?: string }) {
   return (
-    <span class={`state ${of}`}>
-      <span aria-hidden="true">{marks[of]}</span> {of}
+    <span class={`state ${state}`}>
+      <span aria-hidden="true">{mark}</span> {word}
     </span>
   )
 }
+
+export const State = ({ of }: { of: Execution['state'] }) => <Marked state={of} mark={marks[of]} />
 
 /** What a read has given: its data, that it is under way, or why it has failed. */
 export function Loaded<T>({ of, children }: { of: Shown<T>; children: (data: T) => ComponentChildren }) {
@@ -63,12 +78,43 @@ export function Problem({ why }: { why: string | undefined }) {
   )
 }
 
+interface Part {
+  title: string
+  class?: string
+  children: ComponentChildren
+}
+
 /** A part of a page, with its heading. */
-export function Section({ title, children }: { title: string; children: ComponentChildren }) {
+export function Section({ title, children, class: name }: Part) {
   return (
-    <section>
+    <section class={name}>
       <h2>{title}</h2>
       {children}
     </section>
+  )
+}
+
+/** A line that leads to more. */
+export function Onward({ to, children }: { to: string; children: string }) {
+  return (
+    <p>
+      <a href={to}>{children}</a>
+    </p>
+  )
+}
+
+/** Facts by their names: without a value, a fact is left out; an empty text is a value that is not there. */
+export function Facts({ of }: { of: Readonly<Record<string, ComponentChildren>> }) {
+  return (
+    <dl class="facts">
+      {Object.entries(of).map(([name, value]) =>
+        value === undefined || value === null || value === false ? null : (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value === '' ? '–' : value}</dd>
+          </div>
+        ),
+      )}
+    </dl>
   )
 }

@@ -44,7 +44,7 @@ pageTest(t, 'a job is found, run, changed, paused and deleted', async (t, browse
   await page.getByRole('link', { name: 'report', exact: true }).click()
 
   await page.getByRole('button', { name: 'Pause schedule' }).click()
-  await page.getByText('Its schedule is paused').waitFor()
+  await page.getByText('❚❚ paused').waitFor()
   await page.getByRole('button', { name: 'Edit', exact: true }).click()
   const field = page.getByLabel('JSON of report')
   await field.fill((await field.inputValue()).replace('86400', '"often"'))

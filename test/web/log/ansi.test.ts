@@ -7,12 +7,12 @@ const of = (line: string, reader = new AnsiReader()) =>
 t.test('colours become classes, and last until they end', t => {
   t.strictSame(of('a\x1b[31mb\x1b[0mc'), ['a', 'b|ansi-red-fg', 'c'])
   t.strictSame(of('\x1b[1mA\x1b[4mB\x1b[0m'), ['A|ansi-bold', 'B|ansi-bold ansi-underline'])
-  t.strictSame(of('\x1b[97;41mx'), ['x|ansi-bright-white-fg ansi-red-bg'])
+  t.strictSame(of('\x1b[97;41mx'), ['x|ansi-white-fg ansi-red-bg'])
   t.strictSame(of('\x1b[38;5;196mx\x1b[38;5;244my\x1b[38;2;10;10;250mz\x1b[38;5;9mw'), [
     'x|ansi-red-fg',
     'y|ansi-white-fg',
     'z|ansi-blue-fg',
-    'w|ansi-bright-red-fg',
+    'w|ansi-red-fg',
   ])
   const reader = new AnsiReader()
   t.strictSame(of('\x1b[32mone', reader), ['one|ansi-green-fg'])

@@ -12,7 +12,7 @@ const of = (more: Partial<Parameters<typeof whySentence>[0]>) =>
     started_at: '2026-11-30T10:00:00Z',
     finished_at: '2026-11-30T10:02:05Z',
     ...more,
-  })
+  } as Parameters<typeof whySentence>[0])
 
 t.test('the end of an execution is told in a sentence', t => {
   t.equal(of({ state: 'succeeded', exit_code: 0 }), 'It succeeded after 2 min 5 s.')

@@ -1,6 +1,5 @@
 /* Short messages about what somebody has just done. */
 import { type Signal, signal } from '@preact/signals'
-import { Button } from './form.tsx'
 
 export interface Notice {
   id: number
@@ -45,19 +44,4 @@ export class Notices {
     this.all.value = [...this.all.value, { id, kind, text }]
     return id
   }
-}
-
-export function NoticeList({ notices }: { notices: Notices }) {
-  return (
-    <div class="notices" role="status" aria-live="polite">
-      {notices.all.value.map(({ id, kind, text }) => (
-        <p key={id} class={`notice ${kind}`}>
-          <span>{text}</span>
-          <Button does={() => notices.close(id)} label="Close this message">
-            ×
-          </Button>
-        </p>
-      ))}
-    </div>
-  )
 }
