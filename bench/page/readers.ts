@@ -42,11 +42,14 @@ interface Changes {
   on(topics: readonly string[], take: (change: Change | undefined) => void): () => void
 }
 interface Resource {
-  follow(changes: Changes, topics: readonly string[]): () => void
+  follow(changes: Changes): () => void
   refresh(): void
 }
 const { Resource } = await ofThePage<{
-  Resource: new (read: (signal: AbortSignal) => Promise<unknown>) => Resource
+  Resource: new (
+    read: (signal: AbortSignal) => Promise<unknown>,
+    on: { topics: readonly string[] },
+  ) => Resource
 }>('live/resource.ts')
 
 /** The changes that make an answer old, by the beginning of its path. */
@@ -95,26 +98,28 @@ async function open(paths: readonly string[]): Promise<() => Promise<void>> {
     if (message.kind === 'connected') ready.resolve()
     // Pages that are not connected cost nothing, or too much.
     if (message.kind === 'lost' || message.kind === 'refused') throw new Error(JSON.stringify(message))
-    if (message.kind === 'reset') for (const { take } of listeners) take(undefined)
     if (message.kind !== 'change') return
-    for (const { topics, take } of listeners) if (topics.includes(message.change.topic)) take(message.change)
+    const { change } = message
+    for (const { topics, take } of listeners)
+      if (change === undefined || topics.includes(change.topic)) take(change)
   })
   stream.start(key)
   const resources = paths.map(
     path =>
-      new Resource(async signal => {
-        const began = performance.now()
-        const headers = { accept: 'application/json', [keyHeader]: key, cookie }
-        const answer = await fetch(url + path, { headers, signal, dispatcher })
-        if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
-        const read = await answer.json()
-        times.push(performance.now() - began)
-        return read
-      }),
+      new Resource(
+        async signal => {
+          const began = performance.now()
+          const headers = { accept: 'application/json', [keyHeader]: key, cookie }
+          const answer = await fetch(url + path, { headers, signal, dispatcher })
+          if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
+          const read = await answer.json()
+          times.push(performance.now() - began)
+          return read
+        },
+        { topics: topics[path.split('?')[0]!] ?? [] },
+      ),
   )
-  const stops = resources.map((resource, n) =>
-    resource.follow(changes, topics[paths[n]!.split('?')[0]!] ?? []),
-  )
+  const stops = resources.map(resource => resource.follow(changes))
   await ready.promise
   return async () => {
     for (const stop of stops) stop()

@@ -57,22 +57,19 @@ export interface Part<T> {
   next: string | null
 }
 
+type KeyOf<T> = (item: T) => string | number
+
 export interface List<T> extends Live<readonly T[]> {
-  keyOf: (item: T) => string | number
+  keyOf: KeyOf<T>
   /** Reads the next part; undefined: there is none. */
-  more: (() => Promise<void>) | undefined
+  more: (() => Promise<boolean>) | undefined
 }
 
 /**
  * A list by the path of its call, which has a query. Its first part is kept true; later ones are read when somebody
  * asks for them, and stay as they were read.
  */
-export function useList<T>(
-  path: string,
-  keyOf: List<T>['keyOf'],
-  topics: readonly Topic[],
-  pause?: number,
-): List<T> {
+export function useList<T>(path: string, keyOf: KeyOf<T>, topics: readonly Topic[], pause?: number): List<T> {
   const { server, notices } = usePage()
   const { data, ...live } = useLive<Part<T>>(path, topics, { pause })
   const [later, setLater] = useState<{ path: string; parts: Part<T>[] }>({ path, parts: [] })
@@ -82,13 +79,9 @@ export function useList<T>(
   const items = data === undefined ? undefined : [...data.items, ...parts.flatMap(part => part.items)]
   const unique = items && [...new Map(items.map(item => [keyOf(item), item])).values()]
   const readMore = async (after: string) => {
-    try {
-      const part = await server.get<Part<T>>(`${path}&after=${encodeURIComponent(after)}`)
-      setLater({ path, parts: [...parts, part] })
-    } catch (problem) {
-      notices.failed(problem)
-    }
+    const part = await server.get<Part<T>>(`${path}&after=${encodeURIComponent(after)}`)
+    setLater({ path, parts: [...parts, part] })
   }
-  const more = next === null || next === undefined ? undefined : () => readMore(next)
+  const more = next === null || next === undefined ? undefined : () => notices.of(readMore(next))
   return { ...live, data: unique, keyOf, more }
 }

@@ -23,11 +23,11 @@ export class Notices {
     this.#add('failed', error instanceof Error ? error.message : String(error))
   }
 
-  /** Does something that somebody has asked for, and says how it went. */
-  async of(work: Promise<unknown>, done: string): Promise<boolean> {
+  /** Waits for something that somebody has asked for, and says how it went; without `done`, only why it has failed. */
+  async of(work: Promise<unknown>, done?: string): Promise<boolean> {
     try {
       await work
-      this.done(done)
+      if (done !== undefined) this.done(done)
       return true
     } catch (error) {
       this.failed(error)

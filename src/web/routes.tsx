@@ -18,7 +18,7 @@ import { Schedule } from './pages/schedule.tsx'
 import { Tokens } from './pages/tokens.tsx'
 import { mayRead } from './session.ts'
 import { Empty } from './ui/items.tsx'
-import { Onward, Title } from './ui/show.tsx'
+import { Onward, Page } from './ui/show.tsx'
 
 interface Part {
   path: string
@@ -50,23 +50,21 @@ function Forbidden() {
     ? 'Only administrators see this part of the page.'
     : 'A token of a submitter sees only the executions that it has asked for.'
   return (
-    <>
-      <Title text="Not for you" />
+    <Page title="Not for you">
       <Empty text={text} />
-    </>
+    </Page>
   )
 }
 
 function NotFound() {
   const { path } = useLocation()
   return (
-    <>
-      <Title text="Not here" />
+    <Page title="Not here">
       <p>
         The page has no part <code>{path}</code>.
       </p>
       <Onward to="/">Go to the overview.</Onward>
-    </>
+    </Page>
   )
 }
 

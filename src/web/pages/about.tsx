@@ -1,14 +1,13 @@
 /* What this server is, and who is signed in. */
 import type { Health } from '../../protocol/messages/health.ts'
 import { useLive, usePage } from '../context.ts'
-import { Loaded, Time, Title } from '../ui/show.tsx'
+import { Loaded, Page, Time } from '../ui/show.tsx'
 
 export function About() {
   const { session } = usePage()
   const health = useLive<Health>('/health', [])
   return (
-    <>
-      <Title text="About" />
+    <Page title="About">
       <Loaded of={health}>
         {({ version }) => (
           <p>
@@ -28,6 +27,6 @@ export function About() {
         describes it. The commands <code>runner ps</code>, <code>runner job</code>,{' '}
         <code>runner schedule</code> and <code>runner node</code> show the same in a terminal.
       </p>
-    </>
+    </Page>
   )
 }

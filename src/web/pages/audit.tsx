@@ -5,7 +5,7 @@ import { useList } from '../context.ts'
 import { valuesOf } from '../query.ts'
 import { Field, Filters } from '../ui/form.tsx'
 import { type Columns, ItemTable } from '../ui/items.tsx'
-import { Time, Title } from '../ui/show.tsx'
+import { Page, Time } from '../ui/show.tsx'
 
 /** The filters of the call that the page has fields for. */
 const filters = ['token', 'call', 'namespace', 'object'] as const
@@ -15,8 +15,7 @@ export function Audit() {
   const query = new URLSearchParams({ limit: '100', ...asked })
   const list = useList<AuditEntry>(`/v1/audit?${query}`, ({ number }) => number, [])
   return (
-    <>
-      <Title text="Audit log" />
+    <Page title="Audit log">
       <Filters>
         {filters.map(name => (
           <Field
@@ -28,7 +27,7 @@ export function Audit() {
         ))}
       </Filters>
       <ItemTable of={list} empty="No entry fits." columns={columns} />
-    </>
+    </Page>
   )
 }
 

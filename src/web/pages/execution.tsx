@@ -8,7 +8,7 @@ import { LogView } from '../log/log-view.tsx'
 import { executionPath } from '../paths.ts'
 import { ConfirmButton } from '../ui/form.tsx'
 import { Table } from '../ui/items.tsx'
-import { Loaded, Problem, State, Title } from '../ui/show.tsx'
+import { Loaded, Page, Problem, Section, State } from '../ui/show.tsx'
 import { Attempts } from './attempts.tsx'
 import { ExecutionFacts } from './execution-facts.tsx'
 import { isOver } from './spans.ts'
@@ -30,13 +30,12 @@ export function Execution() {
     <Loaded of={shown}>
       {({ items: [execution] }) =>
         execution === undefined ? (
-          <>
-            <Title text="No such execution" />
+          <Page title="No such execution">
             <p>
               There is no execution <code>{id}</code>, or it is in a namespace that you may not see. Old ones
               are removed. <a href="/executions">Go to the list.</a>
             </p>
-          </>
+          </Page>
         ) : (
           <Shown key={id} execution={execution} refresh={shown.refresh} />
         )
@@ -57,10 +56,10 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
   const { query } = useLocation()
   const place = /^\d{1,15}$/.test(query.at ?? '') ? Number(query.at) : undefined
   return (
-    <>
-      <Title text={`${job_name ?? image} · ${id.slice(0, 8)}`}>
-        <Actions execution={execution} refresh={refresh} />
-      </Title>
+    <Page
+      title={`${job_name ?? image} · ${id.slice(0, 8)}`}
+      beside={<Actions execution={execution} refresh={refresh} />}
+    >
       <p class="outcome">
         <State of={execution.state} /> {whySentence(execution)}
       </p>
@@ -68,21 +67,20 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
       {status_line !== null && <p class="status-line">{status_line}</p>}
       <ExecutionFacts execution={execution} now={at} />
       {comments.length > 0 && (
-        <>
-          <h2>Comments</h2>
+        <Section title="Comments">
           <ul>
             {comments.map(comment => (
               <li key={comment}>{comment}</li>
             ))}
           </ul>
-        </>
+        </Section>
       )}
       <h2>{all.length === 1 ? 'Phases' : `${all.length} attempts`}</h2>
       <Attempts of={all} current={id} now={at} />
       <Outputs of={execution} />
       <h2 id="log">Log</h2>
       <LogView key={id} id={id} isGrowing={!isOver(execution)} length={log.length} at={place} />
-    </>
+    </Page>
   )
 }
 
@@ -92,8 +90,7 @@ function Outputs({ of: { output_properties, reporting_records = [] } }: { of: Li
   return (
     <>
       {outputs.length > 0 && (
-        <>
-          <h2>Outputs</h2>
+        <Section title="Outputs">
           <Table
             of={outputs}
             keyOf={([name]) => name}
@@ -103,7 +100,7 @@ function Outputs({ of: { output_properties, reporting_records = [] } }: { of: Li
               Value: ([, value]) => <code>{typeof value === 'string' ? value : JSON.stringify(value)}</code>,
             }}
           />
-        </>
+        </Section>
       )}
       {reporting_records.length > 0 && (
         <details>

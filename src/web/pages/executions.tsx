@@ -12,7 +12,7 @@ import { secondsBetween } from '../texts.ts'
 import { Choice, Field, Filters } from '../ui/form.tsx'
 import { type Columns, Empty, Table } from '../ui/items.tsx'
 import { JobLink, RunnerLink } from '../ui/links.tsx'
-import { Duration, Loaded, marks, Onward, State, Time, Title } from '../ui/show.tsx'
+import { Duration, Loaded, marks, Onward, Page, State, Time } from '../ui/show.tsx'
 import { isOver } from './spans.ts'
 
 const fields = [
@@ -27,16 +27,14 @@ export function Executions() {
   const shown = useLive<Part<ListedExecution>>(call, ['execution'])
   const at = (shown.data?.items.every(isOver) ?? true) ? 0 : now.value
   const { after, ...others } = filters
-  const top = useRef<HTMLDivElement>(null)
   const first = useRef(true)
   // Another page begins at its beginning.
   useEffect(() => {
-    if (!first.current) top.current?.scrollIntoView()
+    if (!first.current) scrollTo(0, 0)
     first.current = false
   }, [after])
   return (
-    <div ref={top}>
-      <Title text="Executions" />
+    <Page title="Executions">
       <ExecutionFilters filters={others} />
       <Loaded of={shown}>
         {({ items, next }) => (
@@ -55,7 +53,7 @@ export function Executions() {
           </>
         )}
       </Loaded>
-    </div>
+    </Page>
   )
 }
 

@@ -7,13 +7,7 @@ import { mayOperate } from '../session.ts'
 import { Button, Form } from '../ui/form.tsx'
 import { Problem, Section } from '../ui/show.tsx'
 
-interface Shown {
-  named: Named
-  job: ShownJob
-  refresh: () => void
-}
-
-export function Definition({ named, job, refresh }: Shown) {
+export function Definition({ named, job, refresh }: { named: Named; job: ShownJob; refresh(): void }) {
   const { session } = usePage()
   const [isEdited, setEdited] = useState(false)
   const { problem, ...definition } = job
@@ -50,18 +44,14 @@ function Editor({ named, text, onEnd }: { named: Named; text: string; onEnd: () 
     if (place !== undefined) field.current?.setSelectionRange(place.from, place.to)
   }
   const put = async () => {
-    let body: unknown
     try {
-      body = JSON.parse(field.current?.value ?? '')
-    } catch (error) {
-      return complain(`This is not JSON: ${(error as Error).message}`)
-    }
-    try {
+      const body: unknown = JSON.parse(field.current?.value ?? '')
       await server.json('PUT', jobCall(named), { body })
       notices.done(`Job ${named.name} is changed.`)
       onEnd()
     } catch (error) {
-      complain((error as Error).message)
+      const { message } = error as Error
+      complain(error instanceof SyntaxError ? `This is not JSON: ${message}` : message)
     }
   }
   return (

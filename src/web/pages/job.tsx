@@ -13,7 +13,7 @@ import type { ChartData } from '../ui/chart-canvas.ts'
 import { Button, ConfirmButton } from '../ui/form.tsx'
 import { WhyNot } from '../ui/links.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
-import { Duration, Facts, Loaded, Onward, Section, Time, Title } from '../ui/show.tsx'
+import { Duration, Facts, Loaded, Onward, Page, Section, Time } from '../ui/show.tsx'
 import { Definition } from './job-definition.tsx'
 import { RunNow } from './jobs.tsx'
 
@@ -25,8 +25,7 @@ export function Job() {
   const named = { name, namespace }
   const definition = useLive<ShownJob>(jobCall(named), topics)
   return (
-    <>
-      <Title text={`Job ${name}`} />
+    <Page title={`Job ${name}`}>
       {namespace !== 'default' && <p class="hint">In namespace {namespace}.</p>}
       <Loaded of={definition}>
         {job => (
@@ -37,7 +36,7 @@ export function Job() {
           </>
         )}
       </Loaded>
-    </>
+    </Page>
   )
 }
 
@@ -132,10 +131,9 @@ function Durations({ stats: { last } }: { stats: JobStats }) {
   }, [last])
   if (data.times.length < 2) return null
   return (
-    <>
-      <h2>How long they took</h2>
+    <Section title="How long they took">
       <Chart label="How long the latest runs took; the list of latest runs has the numbers." data={data} />
-    </>
+    </Section>
   )
 }
 

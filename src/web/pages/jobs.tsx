@@ -9,7 +9,7 @@ import { Button, Field, Filters } from '../ui/form.tsx'
 import { type Columns, Empty, ItemTable } from '../ui/items.tsx'
 import { JobLink, WhyNot } from '../ui/links.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
-import { Duration, Time, Title } from '../ui/show.tsx'
+import { Duration, Page, Time } from '../ui/show.tsx'
 import { RunJob } from './run-job.tsx'
 
 /** Between two reads, in ms: the server reads 60 executions of each job. */
@@ -32,8 +32,7 @@ function AllJobs() {
     />
   )
   return (
-    <>
-      <Title text="Jobs" />
+    <Page title="Jobs">
       <Filters>
         <Field label="Name contains" name="text" type="search" defaultValue={asked.text} maxLength={128} />
         <Field label="Namespace" name="namespace" defaultValue={asked.namespace} placeholder="all" />
@@ -44,7 +43,7 @@ function AllJobs() {
         names="Job"
         columns={columns}
       />
-    </>
+    </Page>
   )
 }
 

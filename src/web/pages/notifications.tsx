@@ -4,7 +4,7 @@ import { useList, usePage } from '../context.ts'
 import { executionPath } from '../paths.ts'
 import { ConfirmButton } from '../ui/form.tsx'
 import { type Columns, Empty, ItemRows, ItemTable, Row } from '../ui/items.tsx'
-import { Time, Title } from '../ui/show.tsx'
+import { Page, Time } from '../ui/show.tsx'
 
 export function Notifications() {
   const all = useList<Notification>('/v1/notifications?limit=100', ({ id }) => id, ['execution', 'schedule'])
@@ -15,13 +15,12 @@ export function Notifications() {
     />
   )
   return (
-    <>
-      <Title text="Notifications" />
+    <Page title="Notifications">
       <h2>Targets</h2>
       <Targets />
       <h2>The latest</h2>
       <ItemTable of={all} empty={none} names="Text" columns={columns} />
-    </>
+    </Page>
   )
 }
 
@@ -47,14 +46,9 @@ function Targets() {
   const { server, notices } = usePage()
   const targets = useList<NotifyTarget>('/v1/notify?limit=200', ({ name }) => name, [])
   const test = async (name: string) => {
-    try {
-      const path = `/v1/notify/${encodeURIComponent(name)}/test`
-      const { sent, error } = await server.json<NotifyTest>('POST', path)
-      if (sent) notices.done(`${name} has taken a test message.`)
-      else notices.failed(`${name} has not taken a test message: ${error}`)
-    } catch (error) {
-      notices.failed(error)
-    }
+    const path = `/v1/notify/${encodeURIComponent(name)}/test`
+    const { sent, error } = await server.json<NotifyTest>('POST', path)
+    if (!sent) throw new Error(`${name} has not taken a test message: ${error}`)
   }
   return (
     <ItemRows
@@ -66,7 +60,7 @@ function Targets() {
             label="Test"
             subject={name}
             question={`A message that says that it is a test goes to ${name} now.`}
-            does={() => test(name)}
+            does={() => notices.of(test(name), `${name} has taken a test message.`)}
           />
         </Row>
       )}

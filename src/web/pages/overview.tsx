@@ -11,7 +11,7 @@ import { mayRead } from '../session.ts'
 import { durationText, secondsBetween } from '../texts.ts'
 import { ItemRows, Row } from '../ui/items.tsx'
 import { InNamespace, NoSchedule, Scheduled, scheduleKey } from '../ui/links.tsx'
-import { Onward, Section, State, Time, Title } from '../ui/show.tsx'
+import { Onward, Page, Section, State, Time } from '../ui/show.tsx'
 import { Runners } from './overview-runners.tsx'
 import { Throughput } from './overview-throughput.tsx'
 
@@ -24,8 +24,7 @@ export function Overview() {
   const { session } = usePage()
   const reads = mayRead(session)
   return (
-    <>
-      <Title text="Overview" />
+    <Page title="Overview">
       {reads && <Runners />}
       <div class="columns">
         <Executions
@@ -44,7 +43,7 @@ export function Overview() {
         {reads && <Next />}
       </div>
       {reads && <Throughput />}
-    </>
+    </Page>
   )
 }
 

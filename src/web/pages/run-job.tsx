@@ -5,7 +5,7 @@ import { usePage } from '../context.ts'
 import { jobCall } from '../jobs.ts'
 import { executionPath } from '../paths.ts'
 import { Field, Form } from '../ui/form.tsx'
-import { Onward, Title } from '../ui/show.tsx'
+import { Onward, Page } from '../ui/show.tsx'
 
 export function RunJob() {
   const { name = '' } = useRoute().params
@@ -18,8 +18,7 @@ export function RunJob() {
     route(executionPath(await server.json<Execution>('POST', jobCall(job, '/run'))))
   }
   return (
-    <>
-      <Title text="Run a job" />
+    <Page title="Run a job">
       <p>
         A token of a submitter runs jobs, and sees the executions that it has asked for. It sees no list of
         jobs and no definitions.
@@ -37,6 +36,6 @@ export function RunJob() {
       {name !== '' && (
         <Onward to={`/executions?${new URLSearchParams({ job_name: name })}`}>Its executions</Onward>
       )}
-    </>
+    </Page>
   )
 }

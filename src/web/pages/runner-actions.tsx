@@ -4,14 +4,8 @@ import type { Runner } from '../../protocol/messages/runners.ts'
 import { useCall, useLive, usePage } from '../context.ts'
 import { ConfirmButton, Field } from '../ui/form.tsx'
 
-interface Acting {
-  runner: Runner
-  path: string
-  refresh: () => void
-}
-
 /** Runners belong to no namespace, so only who acts in all of them changes one. */
-export function Actions({ runner, path, refresh }: Acting) {
+export function Actions({ runner, path, refresh }: { runner: Runner; path: string; refresh(): void }) {
   const { session } = usePage()
   const call = useCall()
   if (session.namespaces !== null) return null

@@ -6,7 +6,7 @@ import { useLive } from '../context.ts'
 import { executionPath } from '../paths.ts'
 import { localTime } from '../texts.ts'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Facts, Loaded, Onward, Time, Title } from '../ui/show.tsx'
+import { Facts, Loaded, Onward, Page, Time } from '../ui/show.tsx'
 import { Actions } from './runner-actions.tsx'
 
 export function Runner() {
@@ -14,8 +14,7 @@ export function Runner() {
   const path = `/v1/runners/${encodeURIComponent(id)}`
   const shown = useLive<RunnerFacts>(path, ['runner'], { fits: changed => changed === id })
   return (
-    <>
-      <Title text={shown.data === undefined ? 'Runner' : `Runner ${shown.data.name}`} />
+    <Page title={shown.data === undefined ? 'Runner' : `Runner ${shown.data.name}`}>
       <Loaded of={shown}>
         {runner => (
           <>
@@ -37,7 +36,7 @@ export function Runner() {
           </>
         )}
       </Loaded>
-    </>
+    </Page>
   )
 }
 

@@ -6,7 +6,7 @@ import { runnerPath } from '../paths.ts'
 import { Command, ConfirmButton } from '../ui/form.tsx'
 import { type Columns, Empty, Items, Table } from '../ui/items.tsx'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Time, Title } from '../ui/show.tsx'
+import { Page, Section, Time } from '../ui/show.tsx'
 
 export function Runners() {
   const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
@@ -17,8 +17,7 @@ export function Runners() {
     </Empty>
   )
   return (
-    <>
-      <Title text="Runners" />
+    <Page title="Runners">
       <Items of={runners} empty={none}>
         {all =>
           [...Map.groupBy(all, ({ runner_group }) => runner_group)].map(([name, members]) => (
@@ -32,12 +31,11 @@ export function Runners() {
         }
       </Items>
       {runners.data !== undefined && runners.data.length > 0 && (
-        <>
-          <h2>Attach another runner</h2>
+        <Section title="Attach another runner">
           <Attach />
-        </>
+        </Section>
       )}
-    </>
+    </Page>
   )
 }
 

@@ -7,7 +7,7 @@ import { minute } from '../live/now.ts'
 import { ConfirmButton } from '../ui/form.tsx'
 import { type Columns, Items, ItemTable, Row, Table } from '../ui/items.tsx'
 import { JobLink, NoSchedule, Scheduled, scheduleKey, WhyNot } from '../ui/links.tsx'
-import { Section, Time, Title } from '../ui/show.tsx'
+import { Page, Section, Time } from '../ui/show.tsx'
 
 /** Jobs that start more often than this in 7 days are listed apart, since they would fill the calendar. */
 const mostTimes = 50
@@ -22,8 +22,7 @@ export function Schedule() {
   )
   const missed = useList<Missed>(`/v1/missed?limit=50${narrowed}`, ({ id }) => id, ['schedule'])
   return (
-    <>
-      <Title text="Schedule" />
+    <Page title="Schedule">
       {namespace !== undefined && <p class="hint">Only of namespace {namespace}.</p>}
       <Items of={schedules} empty={<NoSchedule text="No job has a schedule." />}>
         {all => (
@@ -42,7 +41,7 @@ export function Schedule() {
           columns={missedColumns}
         />
       </Section>
-    </>
+    </Page>
   )
 }
 

@@ -5,7 +5,7 @@ import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
 import { useCall, useList, usePage } from '../context.ts'
 import { Button, Choice, Command, ConfirmButton, Field } from '../ui/form.tsx'
 import { type Columns, ItemTable } from '../ui/items.tsx'
-import { Time, Title } from '../ui/show.tsx'
+import { Page, Section, Time } from '../ui/show.tsx'
 
 const kinds: TokenCreate['kind'][] = ['viewer', 'submitter', 'operator', 'registration', 'admin']
 
@@ -24,27 +24,23 @@ export function Tokens() {
   const create = async (fields: FormData) => {
     const { kind, name, life } = Object.fromEntries(fields)
     const body = { kind, name, ...(life === '0' ? {} : { expires_in_seconds: Number(life) }) }
-    try {
-      const { token } = await server.json<{ token: string }>('POST', '/v1/tokens', { body })
-      setMade(token)
-      tokens.refresh()
-    } catch (error) {
-      notices.failed(error)
-    }
+    const { token } = await server.json<{ token: string }>('POST', '/v1/tokens', { body })
+    setMade(token)
+    tokens.refresh()
   }
+  const make = (
+    <ConfirmButton
+      label="Make a token"
+      question="The text of the token is shown once. Give each person and program a token of its own."
+      does={fields => notices.of(create(fields))}
+    >
+      <Field label="Name" name="name" required maxLength={128} />
+      <Choice label="Kind" name="kind" of={kinds.map(kind => [kind, kind])} />
+      <Choice label="Good for" name="life" of={lives} chosen="2592000" />
+    </ConfirmButton>
+  )
   return (
-    <>
-      <Title text="Tokens">
-        <ConfirmButton
-          label="Make a token"
-          question="The text of the token is shown once. Give each person and program a token of its own."
-          does={create}
-        >
-          <Field label="Name" name="name" required maxLength={128} />
-          <Choice label="Kind" name="kind" of={kinds.map(kind => [kind, kind])} />
-          <Choice label="Good for" name="life" of={lives} chosen="2592000" />
-        </ConfirmButton>
-      </Title>
+    <Page title="Tokens" beside={make}>
       {made !== undefined && (
         <div class="secret" role="status">
           <p>Keep this text: it is not shown again.</p>
@@ -59,42 +55,7 @@ export function Tokens() {
         columns={{ ...columns, Revoke: token => <Revoke token={token} refresh={tokens.refresh} /> }}
       />
       <Browsers />
-    </>
-  )
-}
-
-function Browsers() {
-  const sessions = useList<ListedBrowserSession>('/v1/browser-sessions?limit=200', ({ id }) => id, [])
-  const call = useCall()
-  const end = ({ id, name }: ListedBrowserSession) =>
-    call('DELETE', `/v1/browser-sessions/${id}`, `A browser of ${name} is signed out.`).finally(
-      sessions.refresh,
-    )
-  return (
-    <>
-      <h2>Browsers that are signed in</h2>
-      <ItemTable
-        of={sessions}
-        empty="There is none."
-        names="Name"
-        columns={{
-          Name: ({ name, is_own }) => (is_own ? `${name} (this browser)` : name),
-          Role: ({ role }) => role,
-          By: ({ token_id }) => (token_id === null ? 'identity provider' : 'token'),
-          'Signed in': ({ created_at }) => <Time at={created_at} />,
-          'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
-          'Sign out': session => (
-            <ConfirmButton
-              label="Sign out"
-              subject={session.name}
-              danger
-              question={`The browser of ${session.name} is refused within 5 seconds.`}
-              does={() => end(session)}
-            />
-          ),
-        }}
-      />
-    </>
+    </Page>
   )
 }
 
@@ -112,4 +73,32 @@ function Revoke({ token: { id, name }, refresh }: { token: Token; refresh(): voi
   const revoke = () => call('DELETE', `/v1/tokens/${id}`, `Token ${name} is revoked.`).finally(refresh)
   const question = `Whoever uses the token ${name} is refused within 5 seconds.`
   return <ConfirmButton label="Revoke" subject={name} danger question={question} does={revoke} />
+}
+
+function Browsers() {
+  const sessions = useList<ListedBrowserSession>('/v1/browser-sessions?limit=200', ({ id }) => id, [])
+  const call = useCall()
+  const end = (id: string, done: string) =>
+    call('DELETE', `/v1/browser-sessions/${id}`, done).finally(sessions.refresh)
+  const columns: Columns<ListedBrowserSession> = {
+    Name: ({ name, is_own }) => (is_own ? `${name} (this browser)` : name),
+    Role: ({ role }) => role,
+    By: ({ token_id }) => (token_id === null ? 'identity provider' : 'token'),
+    'Signed in': ({ created_at }) => <Time at={created_at} />,
+    'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
+    'Sign out': ({ id, name }) => (
+      <ConfirmButton
+        label="Sign out"
+        subject={name}
+        danger
+        question={`The browser of ${name} is refused within 5 seconds.`}
+        does={() => end(id, `A browser of ${name} is signed out.`)}
+      />
+    ),
+  }
+  return (
+    <Section title="Browsers that are signed in">
+      <ItemTable of={sessions} empty="There is none." names="Name" columns={columns} />
+    </Section>
+  )
 }

@@ -5,16 +5,26 @@ import type { Execution } from '../../protocol/messages/executions.ts'
 import type { Shown } from '../live/resource.ts'
 import { durationText, localTime, utcTime } from '../texts.ts'
 
-/** The heading of a part of the page, which is also the title of the tab; `children` stand at its right. */
-export function Title({ text, children }: { text: string; children?: ComponentChildren }) {
+interface Whole {
+  title: string
+  /** What stands at the right of the title. */
+  beside?: ComponentChildren
+  children: ComponentChildren
+}
+
+/** What an address shows, with its heading, which is also the title of the tab. */
+export function Page({ title, beside, children }: Whole) {
   useEffect(() => {
-    document.title = `${text} – runner`
-  }, [text])
+    document.title = `${title} – runner`
+  }, [title])
   return (
-    <div class="title">
-      <h1>{text}</h1>
+    <>
+      <div class="title">
+        <h1>{title}</h1>
+        {beside}
+      </div>
       {children}
-    </div>
+    </>
   )
 }
 
