@@ -16,6 +16,7 @@ import { command } from '../support/command.ts'
 import { armLibraries, copyCheckout, otherNode, packageNeeds, sharedPackage } from '../support/package.ts'
 import { directoryPrefix } from '../support/reaper.ts'
 import { type Component, program, testWith } from '../support/require.ts'
+import { servedPage } from '../support/served-page.ts'
 
 t.setTimeout(1_800_000)
 
@@ -54,6 +55,12 @@ function writeChain(dir: string): string {
 function plainEnvironment(path: string): NodeJS.ProcessEnv {
   const { HOME, LANG } = process.env
   return { HOME, LANG, PATH: path, npm_config_update_notifier: 'false' }
+}
+
+/** Compressed when it was built, under a name that a browser may keep for ever. */
+const wholePage = {
+  page: { status: 200, text: /<!doctype html>/i },
+  script: { status: 200, encoding: 'br', cache: /immutable/ },
 }
 
 const tools = ['lintian', 'dpkg-deb', 'dpkg-shlibdeps', 'man'].map(program)
@@ -185,6 +192,11 @@ await packageTest('the Debian package is whole', [...packageNeeds, ...tools], as
     t.match(said, /run 1 succeeded: 1 task in /)
   })
 
+  await t.test('its server serves the page', async t => {
+    const env = plainEnvironment('/usr/bin:/bin')
+    t.match(await servedPage(join(root, 'usr/bin/runner'), join(dir, 'served'), env), wholePage)
+  })
+
   await t.test('its examples work when they are copied, with and without their configuration', async t => {
     const env = plainEnvironment('/usr/bin:/bin')
     const installed = join(root, 'usr/bin/runner')
@@ -281,5 +293,6 @@ await packageTest(
       `on ${process.version}`,
     )
     t.equal(await command(installed!, ['--version'], on(own)), version)
+    t.match(await servedPage(installed!, join(dir, 'served'), on(own).env), wholePage)
   },
 )

@@ -57,7 +57,7 @@ export class Containers {
   #enforcesDisk: boolean
   /** The supervisor of this release, read at once: an upgrade may replace the file. */
   readonly #supervisor = readFileSync(supervisorFile)
-  readonly #api = readFileSync(apiFile)
+  readonly #api = readFileSync(apiFile, 'utf8')
 
   constructor(options: DockerOptions) {
     this.#options = options
@@ -164,7 +164,7 @@ export class Containers {
     if (folder !== control) makePipesFolder(folder)
     if (hasGuests) {
       directories.makeForPlugins()
-      writeFileSync(join(control, 'api.sh'), this.#api)
+      writeFileSync(join(control, 'api.sh'), `#!/.runner/control/busybox sh\n${this.#api}`)
       chmodSync(join(control, 'api.sh'), 0o755)
       writeFileSync(join(control, 'kubeconfig'), kubeconfig)
       chmodSync(join(control, 'kubeconfig'), 0o644)

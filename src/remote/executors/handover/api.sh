@@ -1,6 +1,5 @@
-#!/.runner/control/busybox sh
 # Answers one request of a plugin that can stay for further jobs, on standard input and output: `nc` of supervisor.sh starts
-# this file for each connection. It is as much of the API of Kubernetes as the SDKs ask for, with one Secret, runner/input,
+# this file for each connection, by the line that the runner puts before it. It is as much of the API of Kubernetes as the SDKs ask for, with one Secret, runner/input,
 # in the folder /.runner/jobs/sdk:
 #
 #   GET     the file `secret`, once: it is renamed to `taken`
