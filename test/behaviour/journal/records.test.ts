@@ -248,7 +248,7 @@ rigTest(
     })
     t.match(await say(rig, 'logs', '-f', '1', 'b'), {
       status: 7,
-      text: /^runner: run 1 has no try of b; `runner list` shows the tasks, .* 8 characters of its id or more\n$/,
+      text: /^runner: run 1 has no try of b; `runner list` shows the tasks; .* 8 characters of the id of its execution or more, or by JOB@latest\n$/,
     })
   },
 )

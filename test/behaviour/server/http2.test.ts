@@ -9,7 +9,6 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
-import { execa } from 'execa'
 import t from 'tap'
 import { Authority } from '../../support/certificates.ts'
 import { program } from '../../support/require.ts'
@@ -22,7 +21,7 @@ t.jobs = 4
 const authorities = new Map<string, Authority>()
 const behindTls: StoreKind = {
   name: 'TLS',
-  needs: [program('openssl'), program('curl')],
+  needs: [program('openssl')],
   open: async rig => {
     const authority = new Authority(rig.dir)
     authorities.set(rig.dir, authority)
@@ -121,7 +120,7 @@ serverTest(
 
 serverTest(
   t,
-  'who does not choose HTTP/2 gets HTTP/1.1 on the same port, and curl gets what it asks for',
+  'who does not choose HTTP/2 gets HTTP/1.1 on the same port',
   { stores: [behindTls] },
   async (t, server) => {
     const { hostname, port } = new URL(server.url)
@@ -133,21 +132,6 @@ serverTest(
       let heard = ''
       for await (const data of socket) heard += data
       t.match(heard, /^HTTP\/1\.1 200 OK/)
-    }
-    for (const [option, version] of [
-      ['--http2', '2'],
-      ['--http1.1', '1.1'],
-    ] as const) {
-      const options = ['--silent', '--cacert', caOf(server).certFile, option, '--data', '{"image":"i"}']
-      const head = ['--header', `authorization: Bearer ${server.token('admin')}`]
-      const type = [
-        '--header',
-        'content-type: application/json',
-        '--write-out',
-        '%{http_version} %{http_code}',
-      ]
-      const { stdout } = await execa('curl', [...options, ...head, ...type, `${server.url}/v1/executions`])
-      t.match(stdout, new RegExp(`${version} 201$`))
     }
   },
 )
