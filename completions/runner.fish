@@ -13,7 +13,7 @@ function __runner_is -a command place more
     set -l line (commandline -opc)
     set -e line[1]
     while set -q line[1]
-        if contains -- $line[1] -c --config -n --times --only --from --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --network
+        if contains -- $line[1] -c --config -n --times --only --from --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
             set -e line[1]
         else if not string match -q -- '-*' $line[1]
             set -a words $line[1]
@@ -671,6 +671,7 @@ complete -c runner -n '__runner_is \'plugin run\'' -l max-time -x -d 'seconds it
 complete -c runner -n '__runner_is \'plugin run\'' -l abort-timeout -x -d 'seconds between the abort signal and KILL'
 complete -c runner -n '__runner_is \'plugin run\'' -l abort-signal -x -a 'SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGIOT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM SIGTERM SIGCHLD SIGSTKFLT SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPOLL SIGPWR SIGSYS' -d 'signal that asks it to end, such as SIGTERM'
 complete -c runner -n '__runner_is \'plugin run\'' -l pull -x -a 'missing always never' -d 'when to fetch the image'
+complete -c runner -n '__runner_is \'plugin run\'' -l repeat -x -d 'run it so often, as long as it succeeds: later runs are warm'
 complete -c runner -n '__runner_is \'plugin run\'' -l network -x -d 'network of the container, such as none or job'
 complete -c runner -n '__runner_is \'plugin run\'' -l json -d 'print each event as one JSON object per line'
 complete -c runner -n '__runner_is \'completion\' 1' -a 'bash zsh fish'

@@ -37,6 +37,7 @@ const options = (command: NewCommand) =>
         .createOption('--pull <policy>', 'when to fetch the image')
         .choices(['missing', 'always', 'never']),
     )
+    .option('--repeat <number>', 'run it so often, as long as it succeeds: later runs are warm', times)
     .option('--network <name>', 'network of the container, such as none or job')
     .option('--json', 'print each event as one JSON object per line', false)
 
@@ -50,6 +51,11 @@ function seconds(text: string): number {
   return Number(text)
 }
 
+function times(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidValue('It must be a number from 1 to 99999.')
+  return Number(text)
+}
+
 /** Seconds between the signal and KILL, where nothing else is said; bytes that an output may have. */
 const defaults = { abortTimeout: 30, maxOutput: 33_554_432 }
 
@@ -59,9 +65,9 @@ async function runOne(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promis
   if (configuration === undefined) return exitStatus.config
   const { executor, remote } = configuration
   if (refusesDirectories([remote.state_dir, remote.work_dir], options)) return exitStatus.config
-  const job = jobOf(options, env)
-  if (!job.ok) {
-    sayError(`runner: ${job.failure}\n`)
+  const first = jobOf(options, env)
+  if (!first.ok) {
+    sayError(`runner: ${first.failure}\n`)
     return exitStatus.usage
   }
 
@@ -70,9 +76,9 @@ async function runOne(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promis
   using signals = catchSignals()
   const gone = new AbortController()
   const out = streamOut(process.stdout, () => gone.abort())
-  const log = new JobLog(options.json ? { write: () => {} } : out)
+  let log = new JobLog(options.json ? { write: () => {} } : out)
   beforeSaying(() => void log.fresh())
-  const decoder = new StringDecoder()
+  let decoder = new StringDecoder()
   const tell = (event: string, facts: object) => out.write(`${jsonText({ event, ...facts })}\n`)
   const say = (text: string) => options.quiet !== true && !options.json && sayError(`runner: ${text}\n`)
   const pulling = pullReport(options, text => (process.stderr.isTTY ? sayRaw(text) : undefined))
@@ -89,8 +95,16 @@ async function runOne(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promis
   signals.hurry.addEventListener('abort', () => (kill ?? leave)())
   signals.leave.addEventListener('abort', leave)
   gone.signal.addEventListener('abort', () => say('nobody reads its log any more: it is asked to end'))
+  const { repeat = 1 } = options
+  let runs = 0
   const ended = await runPlugin({
-    job: job.value,
+    job: () => {
+      if (runs++ === 0) return first.value
+      log = new JobLog(options.json ? { write: () => {} } : out)
+      decoder = new StringDecoder()
+      return again(first.value)
+    },
+    times: repeat,
     settings: { ...executor, pull, network },
     stateDir: remote.state_dir,
     workDir: remote.work_dir,
@@ -101,33 +115,49 @@ async function runOne(options: PluginRunOptions, env: NodeJS.ProcessEnv): Promis
       kill = end
     },
     onPull: progress => void (options.json ? tell('image:pull', progress) : pulling(pullText(progress))),
-    onStarted: () => void (options.json && tell('job:started', { execution_id: job.value.execution_id })),
+    onStarted: ({ execution_id }) => void (options.json && tell('job:started', { execution_id })),
     onLeft: message => void sayError(`runner: something is left behind: ${escaped(message)}\n`),
     onLog: (bytes, offset) => {
       const shown = log.write(bytes)
       return options.json ? tell('job:log', { offset, text: decoder.write(bytes) }) : shown
     },
+    async onEnded(job, end) {
+      await log.end()
+      await printed()
+      const took = (Date.parse(end.finished_at) - Date.parse(end.started_at)) / 1000
+      if (repeat > 1) say(`run ${runs} of ${repeat} took ${took.toFixed(3)} s`)
+      await showEnd(job, end)
+    },
   })
-  await log.end()
-  await printed()
   if (!ended.ok) {
+    await log.end()
+    await printed()
     if (options.json) tell('job:not-run', { message: ended.failure })
     sayError(`runner: it has not been run: ${escaped(ended.failure)}\n`)
     return signals.stop.aborted ? interruptedBy(signals.stop) : exitStatus.unavailable
   }
-  const passwords = job.value.input === undefined ? new Set<string>() : passwordOutputs(job.value.input)
-  const mask = jobMaskOf(job.value)
-  const output = ended.value.output && (await showOutput(ended.value.output, passwords, mask))
-  const end = { ...ended.value, output }
-  const statusLine = log.statusLine === undefined ? undefined : maskText(log.statusLine, mask)
-  if (options.json) {
-    // Decodes a character that the end of the log has cut off.
-    const text = decoder.end()
-    if (text !== '') tell('job:log', { offset: end.log_length, text })
-    const comments = log.comments.map(comment => maskText(comment, mask))
-    tell('job:ended', { ...end, comments, status_line: statusLine ?? null })
-  } else for (const line of endedLines(end, statusLine)) say(line)
-  return statusOf(end, signals.stop)
+  return statusOf(ended.value, signals.stop)
+
+  async function showEnd(job: AssignedJob, ended: JobEnd): Promise<void> {
+    const passwords = job.input === undefined ? new Set<string>() : passwordOutputs(job.input)
+    const mask = jobMaskOf(job)
+    const output = ended.output && (await showOutput(ended.output, passwords, mask))
+    const end = { ...ended, output }
+    const statusLine = log.statusLine === undefined ? undefined : maskText(log.statusLine, mask)
+    if (options.json) {
+      // Decodes a character that the end of the log has cut off.
+      const text = decoder.end()
+      if (text !== '') tell('job:log', { offset: end.log_length, text })
+      const comments = log.comments.map(comment => maskText(comment, mask))
+      tell('job:ended', { ...end, comments, status_line: statusLine ?? null })
+    } else for (const line of endedLines(end, statusLine)) say(line)
+  }
+}
+
+/** Another execution of a job. */
+function again(job: AssignedJob): AssignedJob {
+  const session_key = job.session_key === '' ? '' : randomBytes(32).toString('base64')
+  return { ...job, execution_id: randomUUID(), session_key }
 }
 
 function pullReport({ quiet }: PluginRunOptions, write: (text: string) => void): (text: string) => void {
@@ -209,13 +239,15 @@ const run = defineCommand({
 end, with the abort signal and its time. A second Ctrl-C kills it, or leaves at once if it has not started. A third one
 leaves at once. If nobody reads the log any more, the plugin is asked to end. [executor] in runner.cfg has the limits.
 A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
-\`--input n=30\` is the text 30, \`--input-json n=30\` the number.
+\`--input n=30\` is the text 30, \`--input-json n=30\` the number. With --repeat the job runs again in the same container, as jobs of
+one trust domain do; a plugin that can stay for further jobs stays.
 
 Exit status: that of the plugin, 0 if it succeeded; 1 without one from 1 to 255; 8 aborted; 64 usage; 69 it was
 not run: no engine, no image, no command; 78 configuration error; 130 or 143 aborted by Ctrl-C or SIGTERM.`,
   examples: [
     'runner plugin run acme/hello:1 --type acme.Hello --input yourName=World --output greeting',
     `runner plugin run acme/deploy:1 --type acme.Deploy --secret password=@pw --input-json hosts='["a", "b"]'`,
+    'runner plugin run acme/hello:1 --type acme.Hello --input yourName=World --repeat 5',
     `runner plugin run busybox -- sh -c 'echo "$GREETING"; exit 3'`,
     `runner plugin run acme/hello:1 --type acme.Hello --json | jq -r 'select(.event == "job:ended").outcome'`,
   ],

@@ -1,11 +1,11 @@
 /*
- * One job in a slot with no server: what `runner plugin run` does.
+ * A job in a slot with no server, once or several times: what `runner plugin run` does.
  */
 import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../../config/sections/executor.ts'
 import type { Edges } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
-import type { ExecutorBackend } from '../executors/executor.ts'
+import type { ExecutorBackend, Slot } from '../executors/executor.ts'
 import type { PullProgress } from '../executors/image.ts'
 import { openBackend } from '../executors/open.ts'
 import { placeJob, startPlaced, takeBack } from '../job/handover.ts'
@@ -16,7 +16,10 @@ import { JobWatch } from '../job/watch.ts'
 import { asEphemeralRunner } from './ephemeral.ts'
 
 export interface PluginRun {
-  job: AssignedJob
+  /** The job; each time another execution of it. */
+  job(): AssignedJob
+  /** How often it runs, as long as it succeeds. */
+  times: number
   settings: ExecutorConfiguration
   /** Where things are kept while it runs: those of an attached runner. */
   stateDir: string
@@ -26,15 +29,19 @@ export interface PluginRun {
   onPull(progress: PullProgress): void
   /** From here on it may run; `kill` ends it without waiting. */
   onOrdered(kill: () => void): void
-  onStarted(): void
+  onStarted(job: AssignedJob): void
   onLog: TakeLog
+  /** Called at each end; the next run waits for what it does. */
+  onEnded(job: AssignedJob, end: JobEnd): Promise<void>
   /** What could not be removed; the next run tries again. */
   onLeft(message: string): void
   /** Asks the job to end, or not to be started. */
   stop: AbortSignal
 }
 
-/** Runs a job to its end, and leaves nothing behind. Fails, with a sentence, where it has not been run. */
+/**
+ * Runs a job to its end, and leaves nothing behind. Gives the last end; fails, with a sentence, where it has not been run.
+ */
 export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>> {
   const { settings, env, edges, stateDir, workDir, onLeft } = run
   const backendOf = (runnerId: string) =>
@@ -70,17 +77,42 @@ async function runIn(
   directory: string,
   run: PluginRun,
 ): Promise<Result<JobEnd, string>> {
-  const { job, edges, stop, onLog, onStarted, onPull, onOrdered } = run
-  if (stop.aborted) return asked
-  const prepared = await backend.prepare({ image: job.image }, onPull, stop)
-  if (stop.aborted) return asked
-  if (!prepared.ok) return fail(prepared.failure.message)
-  const options = { slotId: edges.chance.id(), group: 'plugin-run', ephemeral: true }
-  const opened = await backend.open(prepared.value, options, stop)
-  if (stop.aborted) return asked
-  if (!opened.ok) return fail(await causeOf(backend, opened.failure.message, stop))
-  const slot = opened.value
-  const execution = new Spool(join(directory, 'spool')).add(job)
+  const { edges, stop, onPull, times } = run
+  const spool = new Spool(join(directory, 'spool'))
+  let slot: Slot | undefined
+  for (let time = 1; ; time++) {
+    const job = run.job()
+    if (slot === undefined) {
+      if (stop.aborted) return asked
+      const prepared = await backend.prepare({ image: job.image }, onPull, stop)
+      if (stop.aborted) return asked
+      if (!prepared.ok) return fail(prepared.failure.message)
+      const options = { slotId: edges.chance.id(), group: 'plugin-run', ephemeral: times === 1 }
+      const opened = await backend.open(prepared.value, options, stop)
+      if (stop.aborted) return asked
+      if (!opened.ok) return fail(await causeOf(backend, opened.failure.message, stop))
+      slot = opened.value
+    }
+    const ended = await runOnce(backend, slot, spool, job, run)
+    if (!ended.ok) return ended
+    await run.onEnded(job, ended.value)
+    if (time === times || ended.value.outcome !== 'succeeded' || stop.aborted) return ended
+    if (slot.reusable && (await slot.clean()) === 'clean') continue
+    await backend.close(slot.ref)
+    slot = undefined
+  }
+}
+
+/** Runs the job once in a slot. */
+async function runOnce(
+  backend: ExecutorBackend,
+  slot: Slot,
+  spool: Spool,
+  job: AssignedJob,
+  run: PluginRun,
+): Promise<Result<JobEnd, string>> {
+  const { edges, stop, onLog, onStarted, onOrdered } = run
+  const execution = spool.add(job)
   const placed = await placeJob(execution, slot)
   if (!placed.ok) return fail(placed.failure.message)
   if (stop.aborted) {
@@ -90,11 +122,13 @@ async function runIn(
   const started = await startPlaced(placed.value)
   if (!started.ok) return fail(started.failure.message)
   const handle = started.value
-  const watch = new JobWatch(execution, handle, { edges, onLog, onStarted })
+  const watch = new JobWatch(execution, handle, { edges, onLog, onStarted: () => onStarted(job) })
   onOrdered(() => void backend.close(slot.ref))
-  stop.addEventListener('abort', () => watch.abort(), { once: true })
+  const abort = () => watch.abort()
+  stop.addEventListener('abort', abort, { once: true })
   if (stop.aborted) watch.abort()
   const watched = await watch.ended
+  stop.removeEventListener('abort', abort)
   await handle.discard()
   if (watched.state === 'ended') return ok(watched.end)
   const why = watched.state === 'not-started' ? watched.message : 'nobody watched it'

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Engine } from '../../../support/engine.ts'
 import { executorNeeds } from '../../../support/executors.ts'
 import { Hold } from '../../../support/hold.ts'
-import { makeImage, pluginImage, withBusybox } from '../../../support/images.ts'
+import { makeImage, pluginImage, stayingPluginImage, withBusybox } from '../../../support/images.ts'
 import { inProcess } from '../../../support/in-process.ts'
 import { testWith } from '../../../support/require.ts'
 import { type Rig, rigTest } from '../../../support/rig.ts'
@@ -14,6 +14,7 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
   await using engine = await Engine.start()
   await makeImage(engine, 'box', { fill: withBusybox })
   await pluginImage(engine, 'plugin')
+  await stayingPluginImage(engine, 'stays', 'USER 1001')
   const config = `[executor]\ndocker_host = unix://${engine.socket}\nnetwork = none\npull = never\nmemory = 256M\n`
   const test = (title: string, body: (t: Test, rig: Rig) => Promise<unknown>) =>
     rigTest(t, title, { config }, async (t, rig) => {
@@ -52,6 +53,20 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     )
     t.equal(status, 0)
     t.notMatch(out + err, 's3cr3t')
+  })
+
+  await test('a job that is repeated runs in the same container, and ends at its first failure', async (t, rig) => {
+    const task = ['--type', 'test.any', '--input', 'name=World', '--secret', 'password=@pw']
+    const three = await run(rig, 'stays', ...task, '--output', 'pid', '--repeat', '3')
+    t.equal(three.status, 0)
+    t.match(three.out, /^(job World with \*{11}\nend of World\n){3}$/)
+    t.match(three.err, /run 1 of 3 took [\d.]+ s\n[\s\S]*run 2 of 3 took [\d.]+ s\n/)
+    const pids = [...three.err.matchAll(/ pid +=\s+(\d+)/g)].map(([, pid]) => pid)
+    t.equal(pids.length, 3)
+    t.equal(new Set(pids).size, 1, 'the plugin stays')
+    const failing = await inside(rig, 'box', '--repeat', '3', '--', 'sh', '-c', 'echo once; exit 3')
+    t.match(failing, { status: 3, out: 'once\n', err: /run 1 of 3/ })
+    t.match(await run(rig, 'box', '--repeat', '0', '--', 'true'), { status: 64, err: /from 1 to 99999/ })
   })
 
   await test('ends with its exit code', async (t, rig) => {
