@@ -1,4 +1,6 @@
-/** Every exit status of the program, in one place: they are an interface (docs/reference/configuration.md). */
+/**
+ * Every exit status of the program, in one place: they are an interface (docs/reference/configuration.md).
+ */
 export const exitStatus = {
   ok: 0,
   gaveUp: 1,

@@ -39,7 +39,10 @@ export function loadTrusted(
   return after.length > 0 ? fail(after) : ok(loaded.value)
 }
 
-/** The files of a configuration, and its `include_dir`, which has to be trusted even while it is empty; one that is not there is complained of already. */
+/**
+ * The files of a configuration, and its `include_dir`, which has to be trusted even while it is empty; one
+ * that is not there is complained of already.
+ */
 export const filesOf = (configuration: Configuration): string[] => [
   ...configuration.files,
   ...includeDir(configuration).filter(existsSync),

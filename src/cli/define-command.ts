@@ -134,7 +134,10 @@ export function pathOf(command: CommandUnknownOpts): string {
   return parent?.parent == null ? command.name() : `${parent.name()} ${command.name()}`
 }
 
-/** Refuses a second word that is not a command of the group: it would be an argument of the one that runs without a word. */
+/**
+ * Refuses a second word that is not a command of the group: it would be an argument of the one that runs
+ * without a word.
+ */
 function refuseUnknown(group: CommandUnknownOpts, names: readonly string[]): void {
   const [word] = group.args
   if (word === undefined || word.startsWith('-') || names.includes(word)) return

@@ -1,6 +1,6 @@
 /**
- * A usage error of commander as a message of runner: `runner: ` before it, and the guess at what was meant on the same
- * line. A text of another kind, such as the line after it, stays as it is.
+ * A usage error of commander as a message of runner: `runner: ` before it, and the guess at what was meant on
+ * the same line. A text of another kind, such as the line after it, stays as it is.
  */
 export function usageError(text: string): string {
   return text

@@ -46,7 +46,9 @@ function slipIn(value: string): string | undefined {
   return / #/.test(value) ? 'write the comment on a line of its own' : undefined
 }
 
-/** Complaints about keys that a section does not have; `lenient`: of those that are no slip, only warnings. */
+/**
+ * Complaints about keys that a section does not have; `lenient`: of those that are no slip, only warnings.
+ */
 export function checkKeys(
   name: string,
   { keys, open, adviseOn }: Section,
@@ -75,8 +77,8 @@ export function checkKeys(
 }
 
 /**
- * Complaints about sections whose names are one edit away from one of runner's own: errors where one has a key
- * of that section, unless `lenient`.
+ * Complaints about sections whose names are one edit away from one of runner's own: errors where one has a
+ * key of that section, unless `lenient`.
  */
 export function checkSectionNames(
   names: readonly string[],

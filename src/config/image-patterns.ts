@@ -1,6 +1,7 @@
 /*
- * Patterns of images: those that may run, and those that are pulled under another name. `*` stands for anything within one part of a name, between two
- * slashes; `**` for anything. A pattern that is only `*` allows all.
+ * Patterns of images: those that may run, and those that are pulled under another name. `*` stands for
+ * anything within one part of a name, between two slashes; `**` for anything. A pattern that is only `*`
+ * allows all.
  */
 
 const literal = (text: string) => text.replace(/[\\^$.|?+()[\]{}]/g, '\\$&')

@@ -17,7 +17,10 @@ export interface OidcRole {
 
 const namespace = /^(?:\*|[A-Za-z0-9][A-Za-z0-9._-]{0,127})$/
 
-/** Lines of claim, value, role and namespaces, such as `groups "Team A" operator team-a`; fails with a sentence. */
+/**
+ * Lines of claim, value, role and namespaces, such as `groups "Team A" operator team-a`; fails with a
+ * sentence.
+ */
 export function parseOidcRoles(text: string): Result<OidcRole[], string> {
   const roles: OidcRole[] = []
   for (const line of text.split('\n').map(one => one.trim())) {

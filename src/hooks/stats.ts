@@ -38,7 +38,9 @@ export function statsOf(
   }
 }
 
-/** The form of the stats (JSON Schema, draft 7); published in docs/reference/hooks.md with an example of each. */
+/**
+ * The form of the stats (JSON Schema, draft 7); published in docs/reference/hooks.md with an example of each.
+ */
 export const statsSchema = {
   $id: 'https://runner.invalid/stats.json',
   $schema: 'http://json-schema.org/draft-07/schema#',

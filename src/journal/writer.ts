@@ -13,8 +13,8 @@ export const lostFile = 'events.lost.jsonl'
 /** The durable record of one run (docs/reference/journal.md). */
 export interface Journal extends AsyncDisposable {
   /**
-   * Appends an event, which is in the file when this returns, and on the disk soon after. The journal has no output. On a
-   * full disk the record ends: the journal calls `onLost` once, and writes no further event.
+   * Appends an event, which is in the file when this returns, and on the disk soon after. The journal has no
+   * output. On a full disk the record ends: the journal calls `onLost` once, and writes no further event.
    */
   write(event: Event): void
   /** Resolves when all events are on the disk, or are known to be lost. */

@@ -88,8 +88,8 @@ interface Known {
 }
 
 /**
- * Checks the entries of a log, the latest first. Entries that come meanwhile are newer than the first page, and
- * those that retention removes meanwhile have been read, or are not missed.
+ * Checks the entries of a log, the latest first. Entries that come meanwhile are newer than the first page,
+ * and those that retention removes meanwhile have been read, or are not missed.
  */
 export class ChainCheck {
   /** The oldest one. */

@@ -11,8 +11,9 @@
  *                                                                                 ▼  │
  *                                                                                 lost (final once it is superseded)
  *
- * A queued execution that a runner lists, since the store was restored from a backup that was made before the confirm, is
- * reserved for that runner until it confirms it again; where the runner is too old for that, it is running at once.
+ * A queued execution that a runner lists, since the store was restored from a backup that was made before the
+ * confirm, is reserved for that runner until it confirms it again; where the runner is too old for that, it
+ * is running at once.
  */
 
 /** Every state, with its meaning and with the events that move an execution in and out of it. */

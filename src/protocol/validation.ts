@@ -13,8 +13,8 @@ export type RequestPart = 'body' | 'entry' | 'query' | 'path' | 'definition'
  */
 export type Check<T> = (value: unknown) => Result<T, string>
 
-// A test holds the schemas of calls against the schema of schemas (validation.test.ts), so no start does. Without that an
-// Ajv costs next to nothing, and each check makes its own.
+// A test holds the schemas of calls against the schema of schemas (validation.test.ts), so no start does.
+// Without that an Ajv costs next to nothing, and each check makes its own.
 const ours: Options = { meta: false, validateSchema: false, verbose: true, removeAdditional: false }
 // A body is taken as it is: an unknown field is refused, not removed, and no text becomes a number.
 const exact: Options = { ...ours, coerceTypes: false }

@@ -14,8 +14,8 @@ export interface JobRef {
 
 export type AttachEvent =
   /**
-   * `unable_because`: of a runner that is ready, why it can start no job; `untried`: it has not tried yet whether it
-   * can, and `engine:ready` or `engine:failed` follows.
+   * `unable_because`: of a runner that is ready, why it can start no job; `untried`: it has not tried yet
+   * whether it can, and `engine:ready` or `engine:failed` follows.
    */
   | {
       event: 'life:changed'

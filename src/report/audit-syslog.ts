@@ -14,9 +14,9 @@ const severity = { done: 5, refused: 4 }
 const options = ['--rfc5424', '--prio-prefix', '--socket-errors=on', '--size', longest]
 
 /**
- * Writes entries of the audit log into the system log, by one call of logger(1): messages of RFC 5424, each an
- * entry as JSON without what was changed. Resolves to the problem where logger does not say that the socket of
- * the system log has taken all of them.
+ * Writes entries of the audit log into the system log, by one call of logger(1): messages of RFC 5424, each
+ * an entry as JSON without what was changed. Resolves to the problem where logger does not say that the
+ * socket of the system log has taken all of them.
  */
 export function auditToSyslog(
   entries: readonly (Omit<AuditEntry, 'before' | 'after'> & {

@@ -12,8 +12,8 @@ const terminalWidth = (): number =>
   (process.stdout.isTTY ? process.stdout.columns : 0) || Number.POSITIVE_INFINITY
 
 /**
- * A table with a header and without lines. On a terminal the widest columns are cut until it fits, and where that does
- * not do, its right side is; never the first column, by which people name a row in a command.
+ * A table with a header and without lines. On a terminal the widest columns are cut until it fits, and where
+ * that does not do, its right side is; never the first column, by which people name a row in a command.
  */
 export function columns(rows: readonly (readonly string[])[], width = terminalWidth()): string {
   const shown = rows.map(row => row.map(blanked))

@@ -34,8 +34,8 @@ export function schedulesText(schedules: readonly ScheduleView[], now: Date): st
 }
 
 /**
- * The next time, on the clocks of the schedule's zone. A schedule that is paused or not enabled has none, and is not without one
- * for ever.
+ * The next time, on the clocks of the schedule's zone. A schedule that is paused or not enabled has none, and
+ * is not without one for ever.
  */
 export function nextOf(view: ScheduleView): string {
   if (view.scheduled_for !== null) return zonedTime(view.scheduled_for, zoneOf(view))

@@ -4,7 +4,10 @@
 const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** `Tue 1 Dec 2026 02:30`, with seconds where there are some; in UTC where this program does not know the zone. */
+/**
+ * `Tue 1 Dec 2026 02:30`, with seconds where there are some; in UTC where this program does not know the
+ * zone.
+ */
 export function zonedTime(at: string, zone: string): string {
   const { date, clock } = partsOf(at, zone)
   return `${days[date.dayOfWeek - 1]} ${date.day} ${months[date.month - 1]} ${date.year} ${clock}`

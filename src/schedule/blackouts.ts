@@ -30,8 +30,8 @@ const longest = 365 * 86_400
 const most = 64
 
 /**
- * Reads the blackouts of a job, or of a server; `seed` decides what `H` is in them. Fails with a sentence for the person who
- * has put them.
+ * Reads the blackouts of a job, or of a server; `seed` decides what `H` is in them. Fails with a sentence for
+ * the person who has put them.
  */
 export function compileBlackouts(
   rules: readonly BlackoutRule[],
@@ -102,8 +102,8 @@ export function pastBlackout({ at }: Instance, { from, to }: Interval): Instant 
 const mostLookedThrough = 1000
 
 /**
- * The first instance after an instant, to `until`, that starts: neither skipped nor in a blackout. `looked` says how far it
- * was looked for one: through a thousand blackouts at most.
+ * The first instance after an instant, to `until`, that starts: neither skipped nor in a blackout. `looked`
+ * says how far it was looked for one: through a thousand blackouts at most.
  */
 export function firstStarting(
   plan: Plan,

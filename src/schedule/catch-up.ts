@@ -1,6 +1,7 @@
 /*
- * What becomes of the instances that nobody started: after an outage or a pause some of them start late, by the policy of
- * the schedule, and the others are put on record. The work of one call is bounded, however many were missed.
+ * What becomes of the instances that nobody started: after an outage or a pause some of them start late, by
+ * the policy of the schedule, and the others are put on record. The work of one call is bounded, however many
+ * were missed.
  */
 import { type Blackout, blackoutOf, firstStarting } from './blackouts.ts'
 import { earliest, type Instance, latest, type Plan } from './schedule.ts'
@@ -24,8 +25,8 @@ export interface CaughtUp {
   /** The schedule is worked through to here: the `after` of the next call, or of `next`. */
   position: Instant
   /**
-   * Everything after `after` and up to `position` but `fire`. A range is one of instances that follow on one another; where
-   * there are too many ranges, or instances, there is one for each reason.
+   * Everything after `after` and up to `position` but `fire`. A range is one of instances that follow on one
+   * another; where there are too many ranges, or instances, there is one for each reason.
    */
   skippedRanges: SkippedRange[]
   /** Whether nothing is left that was missed: if not, the caller comes again with `position`. */
@@ -42,8 +43,9 @@ const mostRanges = 100
 const mostSteps = 200
 
 /**
- * Decides about the instances after `after` that were due by `until`, of which none was started. With the policy `last` it
- * gives the last one, with `all` the first one of those that start late; `now` says which are older than the window.
+ * Decides about the instances after `after` that were due by `until`, of which none was started. With the
+ * policy `last` it gives the last one, with `all` the first one of those that start late; `now` says which
+ * are older than the window.
  */
 export function catchUp(
   plan: Plan,
@@ -136,7 +138,10 @@ function lastDue(plan: Plan, after: Instant, until: Instant): Instance | undefin
   return last
 }
 
-/** The last instance after an instant, to `until`, that is neither skipped nor in a blackout, if one is near its end. */
+/**
+ * The last instance after an instant, to `until`, that is neither skipped nor in a blackout, if one is near
+ * its end.
+ */
 function lastStarting(
   plan: Plan,
   blackouts: readonly Blackout[],

@@ -1,7 +1,7 @@
 /*
- * Cron patterns, as times on the clock of a wall: what a time zone makes of them is in zoned-fires.ts. The grammar is that of
- * croner, in a part that other programs share: five fields, or six with seconds first, or a name such as @daily; and `H` for
- * a number that differs from job to job.
+ * Cron patterns, as times on the clock of a wall: what a time zone makes of them is in zoned-fires.ts. The
+ * grammar is that of croner, in a part that other programs share: five fields, or six with seconds first, or
+ * a name such as @daily; and `H` for a number that differs from job to job.
  */
 import { hash as digest } from 'node:crypto'
 import { errorText, fail, ok, type Result } from '../result.ts'
@@ -11,8 +11,8 @@ export interface CronPattern {
   /** The fields, with a number for each `H`. */
   text: string
   /**
-   * Whether it names times (`30 2,14 * * *`), which run once each day whatever the clocks do. One with a wildcard or a step in
-   * its time goes on through a change of the clocks, as `0 * * * *` does.
+   * Whether it names times (`30 2,14 * * *`), which run once each day whatever the clocks do. One with a
+   * wildcard or a step in its time goes on through a change of the clocks, as `0 * * * *` does.
    */
   isFixed: boolean
   /** The first time at or after this one; undefined where none comes. */
@@ -78,7 +78,8 @@ export function parseCron(pattern: string, seed: string, walks: CronWalks): Resu
   const text = texts.join(' ')
   const isFixed = !texts.slice(0, words.length - 3).some(field => /[*?/]/.test(field))
   try {
-    // With a second before five fields there are six, which was checked above: an array does not say how many it has.
+    // With a second before five fields there are six, which was checked above: an array does not say how many
+    // it has.
     const all = [...(words.length === 5 ? ['0'] : []), ...texts]
     const from = walks.walk(all as unknown as CronFields)
     if (from(Date.UTC(2000, 0)) === undefined) return fail(`\`${pattern}\` never comes`)

@@ -1,7 +1,7 @@
 /*
- * The times of a cron pattern, one after the other. croner says which numbers a field stands for and which dates come, each
- * once; between two times of a day it is not asked: a time takes a thousandth of what croner takes for it, and a schedule
- * keeps nothing of croner, whose patterns have 80 kB each.
+ * The times of a cron pattern, one after the other. croner says which numbers a field stands for and which
+ * dates come, each once; between two times of a day it is not asked: a time takes a thousandth of what croner
+ * takes for it, and a schedule keeps nothing of croner, whose patterns have 80 kB each.
  */
 import { Cron } from 'croner'
 
@@ -29,12 +29,16 @@ type Dates = (date: WallTime) => WallTime | undefined
 /** Of each kind, more fields than these are forgotten and looked up again. */
 const mostKept = 256
 
-/** Walks through the times of patterns, with what was looked up of their fields: keep one for many patterns. */
+/**
+ * Walks through the times of patterns, with what was looked up of their fields: keep one for many patterns.
+ */
 export class CronWalks {
   readonly #tables = new Map<string, Table>()
   readonly #dates = new Map<string, Dates>()
 
-  /** What finds the first time of a pattern at or after one. Throws what croner says of a field that is wrong. */
+  /**
+   * What finds the first time of a pattern at or after one. Throws what croner says of a field that is wrong.
+   */
   walk(fields: CronFields): (time: WallTime) => WallTime | undefined {
     const [seconds, minutes, hours, ...date] = fields
     const time: TimeTables = {

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a schedule in the moment that a person puts it, beyond what `compile` refuses: it depends on the time,
- * so nobody asks it of a schedule that is stored or restored.
+ * What is wrong with a schedule in the moment that a person puts it, beyond what `compile` refuses: it
+ * depends on the time, so nobody asks it of a schedule that is stored or restored.
  */
 import { type Blackout, firstStarting } from './blackouts.ts'
 import type { Plan, Schedule } from './schedule.ts'
@@ -10,8 +10,8 @@ import type { Instant } from './zoned-fires.ts'
 const lookedAt = 20
 
 /**
- * A sentence about a schedule with which nothing would ever start, or undefined. `blackouts` are those of the job; a past
- * time that stood in the schedule before is taken again.
+ * A sentence about a schedule with which nothing would ever start, or undefined. `blackouts` are those of the
+ * job; a past time that stood in the schedule before is taken again.
  */
 export function putProblem(
   plan: Plan,

@@ -1,6 +1,7 @@
 /*
- * Schedules: when a job is due. `compile` checks what a person has put and gives a plan, which says what comes after an
- * instant and depends on nothing else. So what was worked through of a schedule is one instant: a position.
+ * Schedules: when a job is due. `compile` checks what a person has put and gives a plan, which says what
+ * comes after an instant and depends on nothing else. So what was worked through of a schedule is one
+ * instant: a position.
  */
 import { defined, fail, ok, type Result } from '../result.ts'
 import { type CronPattern, hash, parseCrons } from './cron-pattern.ts'
@@ -60,13 +61,16 @@ export interface Instance {
   skipped?: 'gap'
 }
 
-/** When a schedule is due. Instances are worked through in the order of `at`, even where jitter changes that of `due`. */
+/**
+ * When a schedule is due. Instances are worked through in the order of `at`, even where jitter changes that
+ * of `due`.
+ */
 export interface Plan {
   readonly schedule: CompleteSchedule
   readonly zone: TimeZone
   /**
-   * The first instance after an instant, from -Infinity to Infinity; undefined where none comes. It does not look at
-   * `enabled`.
+   * The first instance after an instant, from -Infinity to Infinity; undefined where none comes. It does not
+   * look at `enabled`.
    */
   next(after: Instant): Instance | undefined
 }
@@ -79,8 +83,8 @@ const day = 86_400
 const year = 365 * day
 
 /**
- * Reads a schedule. `seed` is the namespace and the name of the job, `default/nightly`: it decides what `H` and the jitter
- * are. Fails with a sentence for the person who has put it.
+ * Reads a schedule. `seed` is the namespace and the name of the job, `default/nightly`: it decides what `H`
+ * and the jitter are. Fails with a sentence for the person who has put it.
  */
 export function compile(schedule: Schedule, seed: string, cache: ScheduleCache): Result<Plan, string> {
   const complete: CompleteSchedule = { ...defaults, ...defined(schedule) }
@@ -109,7 +113,10 @@ export function compile(schedule: Schedule, seed: string, cache: ScheduleCache):
   return ok({ schedule: complete, zone: zone.value, next })
 }
 
-/** The milliseconds by which an instance is due later than it is scheduled for: below `seconds`, the same for ever. */
+/**
+ * The milliseconds by which an instance is due later than it is scheduled for: below `seconds`, the same for
+ * ever.
+ */
 function jitterOf(seed: string, at: Instant, seconds: number): number {
   return seconds === 0 ? 0 : hash(`${seed} ${at}`, seconds * 1000)
 }

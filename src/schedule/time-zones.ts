@@ -11,7 +11,9 @@ export class TimeZones {
   /** By their names in lower case: the zones that this program knows, so some hundred at most. */
   readonly #known = new Map<string, TimeZone>()
 
-  /** The zone of an IANA name; fails with a sentence that offers the name that was meant, where one is near. */
+  /**
+   * The zone of an IANA name; fails with a sentence that offers the name that was meant, where one is near.
+   */
   named(name: string): Result<TimeZone, string> {
     if (name.length > longest) return fail(`the name of a time zone has at most ${longest} characters`)
     const key = name.toLowerCase()

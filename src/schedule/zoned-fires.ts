@@ -1,6 +1,7 @@
 /*
- * When times of a wall clock come in a time zone. Between two changes of the clocks a zone has one offset, so each stretch
- * is walked as if it were UTC; what is left are the wall times that a change leaves out (a gap) or shows twice (an overlap).
+ * When times of a wall clock come in a time zone. Between two changes of the clocks a zone has one offset, so
+ * each stretch is walked as if it were UTC; what is left are the wall times that a change leaves out (a gap)
+ * or shows twice (an overlap).
  */
 import { defined } from '../result.ts'
 import type { CronPattern } from './cron-pattern.ts'
@@ -110,8 +111,8 @@ const isIn = ({ begin = -Infinity, end = Infinity }: Stretch, instant: Instant) 
   begin <= instant && instant < end
 
 /**
- * The first instant after one at which one of the patterns is due in a time zone; undefined where none comes. Times of
- * several patterns that fall on one instant are one.
+ * The first instant after one at which one of the patterns is due in a time zone; undefined where none comes.
+ * Times of several patterns that fall on one instant are one.
  */
 export function fireAfter(
   patterns: readonly CronPattern[],

@@ -42,7 +42,10 @@ export interface BrowserSessionRow {
   /** The token that it has the rights of; null: it has those of `user`. */
   token_id: string | null
   user: BrowserUser | null
-  /** What the identity provider has said of `user`, sealed: it is sent back at the sign-out; null: nothing of use. */
+  /**
+   * What the identity provider has said of `user`, sealed: it is sent back at the sign-out; null: nothing of
+   * use.
+   */
   id_token: string | null
   /** Its cookie goes over TLS alone. */
   secure: boolean

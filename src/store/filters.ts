@@ -7,7 +7,9 @@ import type { JobRow } from './rows.ts'
 
 export interface ExecutionFilter {
   id?: string
-  /** Only ids from the first to the second, both included: ids begin with the time at which they were made. */
+  /**
+   * Only ids from the first to the second, both included: ids begin with the time at which they were made.
+   */
   ids?: readonly [first: string, last: string]
   states?: readonly ExecutionState[]
   job_name?: string

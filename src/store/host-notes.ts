@@ -1,7 +1,8 @@
 /*
- * Notes of what an administrator has done with a whole store on its host, past the server: a backup, a restore, a
- * rekey, a move. Only a server may add to its audit log while it runs, so the command leaves a file beside the store, and the
- * server makes an entry of it, within a minute or at its next start (server/upkeep/host-notes.ts).
+ * Notes of what an administrator has done with a whole store on its host, past the server: a backup, a
+ * restore, a rekey, a move. Only a server may add to its audit log while it runs, so the command leaves a
+ * file beside the store, and the server makes an entry of it, within a minute or at its next start
+ * (server/upkeep/host-notes.ts).
  */
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -45,8 +46,8 @@ export function hostNote(
 }
 
 /**
- * Leaves a note beside the store, on disk when this returns; gives its path, or undefined where there is no directory, and so
- * no store. Fails with a sentence.
+ * Leaves a note beside the store, on disk when this returns; gives its path, or undefined where there is no
+ * directory, and so no store. Fails with a sentence.
  */
 export function leaveNote(
   dataDir: string,

@@ -12,8 +12,8 @@ const leastGap = 1
 /** The times of a log, as its row has them. */
 export interface LogTimes {
   /**
-   * The entries with a space between them, each `<bytes>.<seconds>` after the entry before it, in base 36; the first one
-   * after offset 0 and the epoch.
+   * The entries with a space between them, each `<bytes>.<seconds>` after the entry before it, in base 36;
+   * the first one after offset 0 and the epoch.
    */
   list: string
   entries: number

@@ -69,8 +69,8 @@ const migrations: Migration[][] = [
     },
   ],
   [
-    // Namespaces, which the release before would not keep apart. Most executions are in the default namespace, and were not
-    // asked for by a submitter: these are in no index more.
+    // Namespaces, which the release before would not keep apart. Most executions are in the default
+    // namespace, and were not asked for by a submitter: these are in no index more.
     `ALTER TABLE executions ADD COLUMN namespace TEXT NOT NULL DEFAULT 'default';
     ALTER TABLE executions ADD COLUMN submitter TEXT;
     CREATE INDEX executions_namespace ON executions (namespace, seq) WHERE namespace <> 'default';
@@ -92,8 +92,8 @@ const migrations: Migration[][] = [
     CREATE INDEX audit_at ON audit (at);`,
   ],
   [
-    // Schedules, waits of executions, notices, counts, and the changes of the last minutes. A release before would hand out executions that wait, and would drop
-    // the schedule of a job that it defines anew.
+    // Schedules, waits of executions, notices, counts, and the changes of the last minutes. A release before
+    // would hand out executions that wait, and would drop the schedule of a job that it defines anew.
     `ALTER TABLE executions ADD COLUMN not_before double precision;
     ALTER TABLE executions ADD COLUMN late_at double precision;
     ALTER TABLE executions ADD COLUMN scheduled_for double precision;

@@ -46,15 +46,18 @@ export interface Reader {
   heldBy(runnerIds: readonly string[]): Promise<ExecutionRow[]>
   /** Whether an attempt of the job is queued, reserved, running, aborting or provisionally lost. */
   hasActive(job: JobName): Promise<boolean>
-  /** The attempts of a job for which `hasActive` is true, the oldest first, but for those that wait for a turn. */
+  /**
+   * The attempts of a job for which `hasActive` is true, the oldest first, but for those that wait for a
+   * turn.
+   */
   activeRuns(job: JobName, limit: number): Promise<ExecutionRow[]>
   /** How many runs of a job wait for a turn; at most `limit`. Those that catch up are not counted. */
   countTurns(job: JobName, limit: number): Promise<number>
   /** The first of those that wait in a line: for a turn by age, for a key by priority and then age. */
   lineHeads(line: Line, limit: number): Promise<ExecutionRow[]>
   /**
-   * How many runs of a namespace with this concurrency key have an attempt that has not ended, and wait neither for a
-   * turn nor for the key; at most `limit`.
+   * How many runs of a namespace with this concurrency key have an attempt that has not ended, and wait
+   * neither for a turn nor for the key; at most `limit`.
    */
   countRuns(namespace: string, key: string, limit: number): Promise<number>
   /** At most `limit` executions that wait for a time which has come, the earliest first. */

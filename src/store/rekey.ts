@@ -1,8 +1,8 @@
 /*
- * Seals a store anew under another key, while no server uses it. The store says nowhere which of its texts are
- * sealed: each text of each row that the present key opens is sealed under the new one, so no field can be
- * forgotten. One transaction changes the rows and the check of the key; next-key.ts has what happens to the
- * files around it.
+ * Seals a store anew under another key, while no server uses it. The store says nowhere which of its texts
+ * are sealed: each text of each row that the present key opens is sealed under the new one, so no field can
+ * be forgotten. One transaction changes the rows and the check of the key; next-key.ts has what happens to
+ * the files around it.
  */
 
 import { seal, sealedLength, unseal } from '../protocol/seal.ts'

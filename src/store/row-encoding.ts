@@ -18,8 +18,8 @@ export function encode<T extends TableName>(table: T, row: Rows[T], watched: num
 }
 
 /**
- * A row without the fields that have their default, or that stand in columns alone: reading the row gives them
- * back, and a disk takes half of a row much faster.
+ * A row without the fields that have their default, or that stand in columns alone: reading the row gives
+ * them back, and a disk takes half of a row much faster.
  */
 function shortened<T extends TableName>(table: T, row: Rows[T]): object {
   const { empty, elsewhere = [] } = tables[table]

@@ -45,8 +45,8 @@ export interface ExecutionRow {
   concurrency_key: string | null
   concurrency_limit: number | null
   /**
-   * It is not handed out while it is queued: before `not_before` (`time`), before other runs of its job have ended
-   * (`turn`), before fewer runs with its `concurrency_key` run (`key`).
+   * It is not handed out while it is queued: before `not_before` (`time`), before other runs of its job have
+   * ended (`turn`), before fewer runs with its `concurrency_key` run (`key`).
    */
   waits: 'time' | 'turn' | 'key' | null
   /** The watched time before which it is not handed out. */
@@ -57,7 +57,9 @@ export interface ExecutionRow {
   catch_up: 'outage' | 'paused' | 'clock' | null
   /** Seconds beyond which its run is late; null: it never is. */
   expected_seconds: number | null
-  /** The watched time at which its run is late, unless it has ended before or that was noticed; null: never. */
+  /**
+   * The watched time at which its run is late, unless it has ended before or that was noticed; null: never.
+   */
   late_at: number | null
   /** Who is told about the run; null: whom the rules of the namespace name then. */
   notify: Notify | null
@@ -244,7 +246,9 @@ export interface TokenRow {
   /** Of a runner's token. */
   runner_id: string | null
   session: number | null
-  /** Where it holds, `*` being everywhere; null: of a kind that knows no namespaces, or made by release 0.1.0. */
+  /**
+   * Where it holds, `*` being everywhere; null: of a kind that knows no namespaces, or made by release 0.1.0.
+   */
   namespaces: string[] | null
   /** Of a registration token: what it allows; null: everything. */
   scope: Scope | null

@@ -1,4 +1,7 @@
-/* The rows of schedules, of what they did not fire, and of notices; rows.ts says what `empty…` and `…Needs` are. */
+/*
+ * The rows of schedules, of what they did not fire, and of notices; rows.ts says what `empty…` and `…Needs`
+ * are.
+ */
 import type { NotifyEvent } from '../protocol/messages/jobs.ts'
 import type { MissedReason } from '../protocol/messages/schedules.ts'
 import type { NoticeState } from '../protocol/states.ts'

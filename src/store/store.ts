@@ -1,7 +1,7 @@
 /*
- * The store of the server: rows (rows.ts), and the questions (reader.ts) and changes (writer.ts) that the rest
- * of the server may ask for. One interface, one suite of tests (test/store/conformance.ts), two engines: SQLite
- * beside its files, and PostgreSQL.
+ * The store of the server: rows (rows.ts), and the questions (reader.ts) and changes (writer.ts) that the
+ * rest of the server may ask for. One interface, one suite of tests (test/store/conformance.ts), two engines:
+ * SQLite beside its files, and PostgreSQL.
  *
  * Every change is made by a *writer*: a function that reads rows, decides, and puts rows back. Writers run
  * one after the other, so whatever two of them race for, the first decides; those that arrive together share
@@ -42,7 +42,8 @@ export interface Store extends AsyncDisposable {
   readonly engine: 'sqlite' | 'postgres'
   readonly watch: WatchedTime
   /**
-   * Names the history that its data is in, where the engine knows: another one than before means that the data was restored.
+   * Names the history that its data is in, where the engine knows: another one than before means that the
+   * data was restored.
    */
   readonly lineage: string | undefined
   /**

@@ -1,8 +1,8 @@
 /*
  * The tables as both engines have them: beside the columns that are searched, the whole row as JSON in
  * `body`, with its format: the version of the store for which it was written (migrations.ts). A column that
- * statements change by themselves counts more than the same field in `body` (`kept`). row-encoding.ts makes the
- * columns of a row, and reads them.
+ * statements change by themselves counts more than the same field in `body` (`kept`). row-encoding.ts makes
+ * the columns of a row, and reads them.
  */
 
 import { endStates } from '../protocol/states.ts'

@@ -62,7 +62,10 @@ export interface Writer extends Reader {
   deleteBrowserSession(id: string): Promise<boolean>
   putBrowserCode(row: BrowserCodeRow): void
   deleteBrowserCode(id: string): Promise<boolean>
-  /** Removes the sessions of browsers with the rights of a token or person, and its codes, but the latest `most` of each. */
+  /**
+   * Removes the sessions of browsers with the rights of a token or person, and its codes, but the latest
+   * `most` of each.
+   */
   keepBrowsers(holder: string, most: number): Promise<void>
   /** Removes the sessions of browsers, and the codes, that are over at the watched time `time`. */
   removeBrowsers(time: number): Promise<void>
@@ -95,8 +98,8 @@ export interface Writer extends Reader {
   /** Removes the counts of keys from one to below another. */
   removeBuckets(from: string, below: string): Promise<void>
   /**
-   * Puts an entry behind the last of the audit log when the writer has ended well. With `sealed` the store has
-   * that in the place of `before` and `after`.
+   * Puts an entry behind the last of the audit log when the writer has ended well. With `sealed` the store
+   * has that in the place of `before` and `after`.
    */
   audit(facts: AuditFacts, sealed?: string): void
   /**
@@ -112,7 +115,10 @@ export interface Writer extends Reader {
   removeKeys(time: number, limit: number): Promise<number>
   /** Removes runners' tokens of sessions that have been over since `time`, at most `limit`; says how many. */
   removeTokens(time: number, limit: number): Promise<number>
-  /** Removes the changes of commits of before the watched time `time`, at most `limit`; says how many. The latest stays. */
+  /**
+   * Removes the changes of commits of before the watched time `time`, at most `limit`; says how many. The
+   * latest stays.
+   */
   removeChanges(time: number, limit: number): Promise<number>
   /**
    * Tells those who wait when the transaction is known to be kept; of queues and slots before that: what

@@ -11,8 +11,9 @@ export interface GroupUse {
 }
 
 /**
- * `groups`: the text of /proc/<pid>/cgroup of a process in the unit. A number that the kernel does not count there is left
- * out. `root`: where the hierarchies are mounted, those of version 1 by the names of their controllers.
+ * `groups`: the text of /proc/<pid>/cgroup of a process in the unit. A number that the kernel does not count
+ * there is left out. `root`: where the hierarchies are mounted, those of version 1 by the names of their
+ * controllers.
  */
 export function useOfUnit(groups: string, unit: string, root = '/sys/fs/cgroup'): GroupUse {
   const lines = groups.split('\n').map(line => /^\d+:([^:]*):(.*)$/.exec(line))
@@ -34,8 +35,8 @@ export function useOfUnit(groups: string, unit: string, root = '/sys/fs/cgroup')
 }
 
 /**
- * Whether systemd can have the kernel count what units use: in a container the hierarchies are often read-only, or without
- * these controllers.
+ * Whether systemd can have the kernel count what units use: in a container the hierarchies are often
+ * read-only, or without these controllers.
  */
 export function countsUnits(root = '/sys/fs/cgroup'): boolean {
   const controllers = textOf(join(root, 'cgroup.controllers'))

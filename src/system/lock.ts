@@ -38,7 +38,10 @@ export interface Lock {
   killed?: Holder
   /** Ends the lock, and removes its note. */
   release(): void
-  /** Ends the lock; its note stays until the process exits, so that the next holder knows whether it got there. */
+  /**
+   * Ends the lock; its note stays until the process exits, so that the next holder knows whether it got
+   * there.
+   */
   releaseKeepingNote(): void
 }
 

@@ -8,8 +8,8 @@ const contents = {
 } as const
 
 /**
- * A file in PEM with certificates of CAs, a certificate or a private key. Fails with a sentence that ends in `hint`, the
- * way to another file; whether the contents are valid shows only in a connection.
+ * A file in PEM with certificates of CAs, a certificate or a private key. Fails with a sentence that ends in
+ * `hint`, the way to another file; whether the contents are valid shows only in a connection.
  */
 export function readPem(file: string, part: keyof typeof contents, hint: string): Result<Buffer, string> {
   const [what, begin] = contents[part]

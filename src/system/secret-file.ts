@@ -6,8 +6,8 @@ import { shellQuote } from './shell-quote.ts'
 const mostBytes = 4096
 
 /**
- * The secret that a file holds, without white space around it. Fails with a sentence, also where every user of this host
- * can read the file.
+ * The secret that a file holds, without white space around it. Fails with a sentence, also where every user
+ * of this host can read the file.
  */
 export function readSecretFile(key: string, file: string): Result<string, string> {
   try {

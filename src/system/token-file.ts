@@ -26,7 +26,10 @@ export function readTokenFile(file: string, hint: string): Result<string, string
   }
 }
 
-/** A warning where every user of this host can read the token in a file; undefined where none but its group can. */
+/**
+ * A warning where every user of this host can read the token in a file; undefined where none but its group
+ * can.
+ */
 export function exposedToken(file: string): string | undefined {
   const path = resolve(file)
   if (!allows(path, 0o004)) return undefined

@@ -1,6 +1,6 @@
 /*
- * The key of the browser session. Cookies ignore ports, so another program on this host may get the cookie; the key is
- * kept where only pages of this very origin can read it.
+ * The key of the browser session. Cookies ignore ports, so another program on this host may get the cookie;
+ * the key is kept where only pages of this very origin can read it.
  */
 
 const place = 'runner-key'
@@ -40,7 +40,9 @@ export class BrowserKey {
     return sessionStorage.getItem(place) ?? undefined
   }
 
-  /** Takes the key of a session that this tab has opened, or forgets that of one that is over, in all tabs. */
+  /**
+   * Takes the key of a session that this tab has opened, or forgets that of one that is over, in all tabs.
+   */
   set(key: string | undefined): void {
     this.keep(key)
     this.#say({ now: key })

@@ -66,8 +66,8 @@ export interface List<T> extends Live<readonly T[]> {
 }
 
 /**
- * A list by the path of its call, which has a query. Its first part is kept true; later ones are read when somebody
- * asks for them, and stay as they were read.
+ * A list by the path of its call, which has a query. Its first part is kept true; later ones are read when
+ * somebody asks for them, and stay as they were read.
  */
 export function useList<T>(path: string, keyOf: KeyOf<T>, topics: readonly Topic[], pause?: number): List<T> {
   const { server, notices } = usePage()

@@ -75,8 +75,8 @@ export function calendarOf(schedules: readonly ScheduleView[], now: Date): Calen
 }
 
 /**
- * Where a text of JSON has the field that a complaint of the server names: `schedule.cron in the body …`, `/name is …` or
- * `… an unknown field "imag"`; undefined: it names none that is there.
+ * Where a text of JSON has the field that a complaint of the server names: `schedule.cron in the body …`,
+ * `/name is …` or `… an unknown field "imag"`; undefined: it names none that is there.
  */
 export function placeOf(text: string, complaint: string): { from: number; to: number } | undefined {
   const [, dotted, pointer] = /^(?:([\w.-]+) in |((?:\/[\w.~-]+)+))/.exec(complaint) ?? []

@@ -52,7 +52,9 @@ render(<Root />, root)
 void signIn.begin()
 if (isDevelopment) void reloadAfterChanges()
 
-/** Loads the page anew when its sources have changed: the server builds them when it is asked for the page. */
+/**
+ * Loads the page anew when its sources have changed: the server builds them when it is asked for the page.
+ */
 async function reloadAfterChanges(): Promise<void> {
   const read = async () => (await fetch('/')).text()
   const first = await read()

@@ -23,7 +23,10 @@ export class Notices {
     this.#add('failed', error instanceof Error ? error.message : String(error))
   }
 
-  /** Waits for something that somebody has asked for, and says how it went; without `done`, only why it has failed. */
+  /**
+   * Waits for something that somebody has asked for, and says how it went; without `done`, only why it has
+   * failed.
+   */
   async of(work: Promise<unknown>, done?: string): Promise<boolean> {
     try {
       await work

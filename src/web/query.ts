@@ -20,7 +20,10 @@ export function valuesOf(
 export const executionFilters =
   'state,job_name,runner_id,runner_group,namespace,since,until,text,after'.split(',')
 
-/** The query of the call that lists executions. Times in the address are local, as the fields of the form have them: `2026-11-30T14:03`. */
+/**
+ * The query of the call that lists executions. Times in the address are local, as the fields of the form have
+ * them: `2026-11-30T14:03`.
+ */
 export function executionQuery(filters: Record<string, string>): string {
   const query = new URLSearchParams(filters)
   for (const name of ['since', 'until']) {

@@ -39,7 +39,10 @@ export class Server {
     this.#key = key
   }
 
-  /** Makes a call and resolves to its JSON; `undefined` where the answer has no body. Rejects with a `CallError`. */
+  /**
+   * Makes a call and resolves to its JSON; `undefined` where the answer has no body. Rejects with a
+   * `CallError`.
+   */
   async json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     const answer = await this.raw(method, path, options)
     if (answer.status === 204) return undefined as T

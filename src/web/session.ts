@@ -51,7 +51,9 @@ export class SignIn {
     }
   }
 
-  /** The identity provider by which people sign in; undefined: there is none, or the server does not answer. */
+  /**
+   * The identity provider by which people sign in; undefined: there is none, or the server does not answer.
+   */
   async provider(): Promise<string | undefined> {
     try {
       return (await this.#server.get<SignInWays>('/v1/sign-in')).oidc ?? undefined
@@ -92,7 +94,10 @@ export class SignIn {
   }
 }
 
-/** Whether a role sees jobs, schedules and runners; a submitter sees only the executions that it has asked for. */
+/**
+ * Whether a role sees jobs, schedules and runners; a submitter sees only the executions that it has asked
+ * for.
+ */
 export const mayRead = ({ role }: BrowserSession): boolean => role !== 'submitter'
 
 /** Whether a role may change executions, jobs and schedules. */

@@ -43,7 +43,9 @@ function spellingOf(argv: readonly string[]): Spelling {
   return { legacy }
 }
 
-/** The first word of a command line that is neither a command nor a task directory in build-runner's spelling. */
+/**
+ * The first word of a command line that is neither a command nor a task directory in build-runner's spelling.
+ */
 export function unknownCommand(argv: readonly string[]): string | undefined {
   const { word } = spellingOf(argv)
   if (word === undefined || isDirectory(word) || argv.some(other => own.test(other))) return undefined

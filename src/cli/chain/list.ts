@@ -16,8 +16,8 @@ const options = (command: NewCommand) =>
 type Options = OptionsOf<typeof options>
 
 /**
- * Prints the tasks in their order with the settings that matter most, or with `--verbose` all of them and where they come
- * from; and the other files with the reason.
+ * Prints the tasks in their order with the settings that matter most, or with `--verbose` all of them and
+ * where they come from; and the other files with the reason.
  */
 function list(options: Options, directory: string | undefined, env: NodeJS.ProcessEnv): number {
   const { loaded, findings } = loadChain(options, directory, env)

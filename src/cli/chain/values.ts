@@ -9,7 +9,10 @@ import { findRecords, type RecordOptions, readableRuns } from './records.ts'
 /** The most runs that are proposed. */
 const mostRuns = 50
 
-/** What a shell proposes of this host, each with words about it: tasks, runs, or keys of the configuration. Never a value of a key. */
+/**
+ * What a shell proposes of this host, each with words about it: tasks, runs, or keys of the configuration.
+ * Never a value of a key.
+ */
 export function chainValues(
   kind: 'tasks' | 'runs' | 'keys',
   options: RecordOptions,

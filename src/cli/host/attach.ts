@@ -184,8 +184,8 @@ function statusOf(end: AttachEnd): number {
 
 /**
  * The first SIGTERM or SIGINT stops the runner, the second aborts its jobs, the third exits at once. SIGUSR2,
- * which `runner drain` sends, waits for the jobs, whatever `on_stop` says; SIGPWR, which the package sends at an
- * upgrade, lets them run on. (SIGUSR1 never comes: bin/runner has Node block it.)
+ * which `runner drain` sends, waits for the jobs, whatever `on_stop` says; SIGPWR, which the package sends at
+ * an upgrade, lets them run on. (SIGUSR1 never comes: bin/runner has Node block it.)
  */
 function catchStops(): Stops & Disposable {
   const stop = new AbortController()

@@ -73,8 +73,8 @@ export function optionsIn(words: readonly string[], home: string): CompletionOpt
 }
 
 /**
- * The values of a kind that fit a command line, of which the last word is the one that is completed. What the server
- * does not say within a second is left out.
+ * The values of a kind that fit a command line, of which the last word is the one that is completed. What the
+ * server does not say within a second is left out.
  */
 export async function valuesOf(
   kind: string,
@@ -100,12 +100,13 @@ export async function valuesOf(
 }
 
 /**
- * Prints the values of a kind, one a line, with a tab before the words about it. For shells: it prints no errors, ends
- * within 2 s, and with 0 whatever happens.
+ * Prints the values of a kind, one a line, with a tab before the words about it. For shells: it prints no
+ * errors, ends within 2 s, and with 0 whatever happens.
  */
 async function complete(kind: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
   void systemClock.sleep(end).then(() => process.exit(exitStatus.ok))
-  // A warning, such as one about a token that others can read, would stand in the middle of the line that is typed.
+  // A warning, such as one about a token that others can read, would stand in the middle of the line that is
+  // typed.
   process.stderr.write = () => true
   try {
     const found = await valuesOf(kind, words, env)

@@ -101,8 +101,8 @@ async function* inTurn<T>(...all: AsyncIterable<T>[]): AsyncGenerator<T> {
 }
 
 /**
- * Looks at the tokens of the server for which this user has an administrator's token, as the commands to a server
- * find it: mostly on the host of the server. For others there is nothing to look at.
+ * Looks at the tokens of the server for which this user has an administrator's token, as the commands to a
+ * server find it: mostly on the host of the server. For others there is nothing to look at.
  */
 async function* examineTokens(options: Options, env: NodeJS.ProcessEnv): AsyncGenerator<DoctorCheck> {
   const check = 'tokens'

@@ -26,7 +26,10 @@ or no usable configuration.`
 
 const define = definesCommandsWith(serverOptions)
 
-/** Defines a command to a server. Its help has the exit statuses behind the other notes: those of all, or its own `statuses`. */
+/**
+ * Defines a command to a server. Its help has the exit statuses behind the other notes: those of all, or its
+ * own `statuses`.
+ */
 export function defineServerCommand<Args extends unknown[], Options extends OptionValues>({
   statuses = statusNotes,
   ...definition

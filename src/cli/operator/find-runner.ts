@@ -12,8 +12,8 @@ export function allRunners(client: Client, group?: string): Promise<Result<Runne
 }
 
 /**
- * The runner of an id, of a name that only one has, or of the beginning of an id; deleted ones go by their id, or if no other has the
- * name.
+ * The runner of an id, of a name that only one has, or of the beginning of an id; deleted ones go by their
+ * id, or if no other has the name.
  */
 export async function findRunner(client: Client, which: string): Promise<Result<Runner, ClientFailure>> {
   if (isId(which)) return client.call('getRunner', { params: { id: which } })

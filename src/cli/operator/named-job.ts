@@ -7,7 +7,10 @@ import { shellQuote } from '../../system/shell-quote.ts'
 import { guessOf } from '../guess.ts'
 import { inNamespace } from './namespace.ts'
 
-/** The ways on from a job that is not there: the name that may have been meant, how to define it, and the list. */
+/**
+ * The ways on from a job that is not there: the name that may have been meant, how to define it, and the
+ * list.
+ */
 export async function wayOn(
   client: Client,
   name: string,

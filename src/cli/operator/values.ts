@@ -17,7 +17,9 @@ type Wanted = Partial<ConnectOptions> & { namespace?: string }
 /** The most executions that are proposed. */
 const mostExecutions = 50
 
-/** What a shell proposes of the server, each with words about it; nothing where the server cannot be asked. */
+/**
+ * What a shell proposes of the server, each with words about it; nothing where the server cannot be asked.
+ */
 export async function serverValues(
   kind: string,
   options: Wanted,

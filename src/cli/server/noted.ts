@@ -3,8 +3,8 @@ import type { Result } from '../../result.ts'
 import { type HostNote, leaveNote, removeNote } from '../../store/host-notes.ts'
 
 /**
- * Does something with a whole store, of which the audit log is told first: there may be an entry of what was cut off,
- * and nothing is done without one. A failure takes the note back.
+ * Does something with a whole store, of which the audit log is told first: there may be an entry of what was
+ * cut off, and nothing is done without one. A failure takes the note back.
  */
 export async function noted<T>(
   { dataDir }: { dataDir: string },

@@ -89,8 +89,8 @@ function oidcOf(server: ServerConfiguration): Result<OidcSettings | undefined, s
 }
 
 /**
- * The line with a link that signs the administrator in: on a terminal alone, since a file keeps it for others to
- * read, and for a browser on this host.
+ * The line with a link that signs the administrator in: on a terminal alone, since a file keeps it for others
+ * to read, and for a browser on this host.
  */
 async function pageLine(
   { server, adminFile }: StartedServer,

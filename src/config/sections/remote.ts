@@ -130,7 +130,9 @@ function check(entries: Entries, env: NodeJS.ProcessEnv): Diagnostic[] {
   ]
 }
 
-/** A complaint about a variable whose value the protocol refuses: no key of the file has been checked for it. */
+/**
+ * A complaint about a variable whose value the protocol refuses: no key of the file has been checked for it.
+ */
 function checkVariable(
   entries: Entries,
   name: string,

@@ -13,7 +13,9 @@ export interface Step {
   /** From 0. */
   index: number
   from: number
-  /** Whether it is a `+` that is read as a space: the one escape that takes no more bytes than it stands for. */
+  /**
+   * Whether it is a `+` that is read as a space: the one escape that takes no more bytes than it stands for.
+   */
   isPlus: boolean
   /** How many such bytes there are up to this one. */
   pluses: number

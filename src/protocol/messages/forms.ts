@@ -1,6 +1,6 @@
 /*
- * The forms that texts of many messages have: a pattern, and the form in words. Apart from the schemas, so that programs
- * which only name a form in a message need no library of schemas.
+ * The forms that texts of many messages have: a pattern, and the form in words. Apart from the schemas, so
+ * that programs which only name a form in a message need no library of schemas.
  */
 
 /** RFC 3339, UTC, milliseconds. */

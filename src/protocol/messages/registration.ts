@@ -34,8 +34,8 @@ export const Registration = Type.Object(
 export type Registration = Static<typeof Registration>
 
 /**
- * Seconds that a server sends to a runner, at most ten years. A loop that waits for less than its `minimum` would
- * spin.
+ * Seconds that a server sends to a runner, at most ten years. A loop that waits for less than its `minimum`
+ * would spin.
  */
 export const SentSeconds = (minimum: number) => Seconds(315_360_000, minimum)
 

@@ -7,7 +7,10 @@ import { ScheduleView } from './schedules.ts'
 const Count = (description: string) => Type.Integer({ minimum: 0, description })
 const Duration = (description: string) => nullable(Type.Number({ minimum: 0, description }))
 
-/** Runs that count for the statistics of a job, executions that are looked at for them, and runs that are shown. */
+/**
+ * Runs that count for the statistics of a job, executions that are looked at for them, and runs that are
+ * shown.
+ */
 export const countedOfJob = { runs: 100, executions: 400, shown: 30 } as const
 
 export const JobStats = Type.Object(

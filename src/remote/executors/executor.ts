@@ -80,7 +80,9 @@ export interface Facts {
   readonly address: string
   /** Where jobs and images are kept, and bytes that are free there. A path may be on another machine. */
   readonly disks: readonly { path: string; free: number | undefined }[]
-  /** How a person makes room on these disks: `remove images …`; undefined: the backend keeps nothing there. */
+  /**
+   * How a person makes room on these disks: `remove images …`; undefined: the backend keeps nothing there.
+   */
   readonly makeRoom: string | undefined
   /** What a slot is, for people: `container`. */
   readonly slot: string
@@ -169,7 +171,10 @@ export interface OpenFailure extends Failure {
 export interface Need {
   /** Of a container. */
   readonly image: string
-  /** Which image of that name, whatever it is called now: `sha256:…`; undefined: the one that is called so now. */
+  /**
+   * Which image of that name, whatever it is called now: `sha256:…`; undefined: the one that is called so
+   * now.
+   */
   readonly digest?: string | undefined
 }
 
@@ -177,7 +182,9 @@ export interface Need {
 export interface Prepared {
   /** Slots with the same key are alike: the id of an image, by its content. */
   readonly key: string
-  /** By which another host gets the same under the same name: `sha256:…`; undefined: there is no such digest. */
+  /**
+   * By which another host gets the same under the same name: `sha256:…`; undefined: there is no such digest.
+   */
   readonly digest?: string | undefined
 }
 

@@ -9,7 +9,10 @@ export interface ImageFacts {
   /** `NAME=value`. */
   env: readonly string[]
   workdir: string
-  /** By which its registry has it in the repository that was asked for; undefined: it has come from no registry. */
+  /**
+   * By which its registry has it in the repository that was asked for; undefined: it has come from no
+   * registry.
+   */
   digest: string | undefined
   /** Empty where it has none. */
   stop_signal: string

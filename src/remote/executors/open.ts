@@ -48,6 +48,8 @@ export const openBackend = (options: BackendOptions): ExecutorBackend => docker.
 /** How a person finds the slots that a runner has left in the backend for jobs that have an image. */
 export const slotsTextOf = (owner: SlotOwner): string => docker.slotsText(owner)
 
-/** What a backend has kept of a job, found without opening it; undefined: no backend of this release can tell. */
+/**
+ * What a backend has kept of a job, found without opening it; undefined: no backend of this release can tell.
+ */
 export const keptFiles = (state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined =>
   backends.get(state.backend)?.keptFiles(state, keptDir, owner)

@@ -1,4 +1,6 @@
-/* What is done with slot, files and record of an execution after its end, beside the delivery of its result. */
+/*
+ * What is done with slot, files and record of an execution after its end, beside the delivery of its result.
+ */
 import { ok } from '../../result.ts'
 import type { RunnerContext } from '../context.ts'
 import type { KeptFiles, SlotRef } from '../executors/executor.ts'

@@ -33,8 +33,8 @@ function executorJobOf(job: AssignedJob): ExecutorJob {
 }
 
 /**
- * Places a job in a slot and puts the place on record, with what is known of its image; `takeBack` undoes both. Nothing has
- * started yet.
+ * Places a job in a slot and puts the place on record, with what is known of its image; `takeBack` undoes
+ * both. Nothing has started yet.
  */
 export async function placeJob(
   execution: SpooledExecution,

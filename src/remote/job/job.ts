@@ -9,8 +9,8 @@ export interface AssignedJob {
   kind: JobKind
   image: string
   /**
-   * Which image of this name an earlier attempt got, and this one is to get; null: the server is to be told which one it
-   * gets; absent: neither.
+   * Which image of this name an earlier attempt got, and this one is to get; null: the server is to be told
+   * which one it gets; absent: neither.
    */
   image_digest?: string | null
   runner_group: string

@@ -26,8 +26,8 @@ export function sealInput(input: InputContext, sessionKey: string): string {
 }
 
 /**
- * Opens and checks the output of a plugin, which has at most so many bytes in clear. Accepts plain JSON too. Fails
- * with a sentence.
+ * Opens and checks the output of a plugin, which has at most so many bytes in clear. Accepts plain JSON too.
+ * Fails with a sentence.
  */
 export function readOutput(
   bytes: Uint8Array,

@@ -140,8 +140,8 @@ export class SpooledExecution {
   }
 
   /**
-   * Puts on record where it is to run and with which image, to last, as all before it does. Rejects with system errors; then it
-   * has no place.
+   * Puts on record where it is to run and with which image, to last, as all before it does. Rejects with
+   * system errors; then it has no place.
    */
   async writePlace(
     state: JobState,

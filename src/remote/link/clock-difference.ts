@@ -3,16 +3,16 @@ import type { ClockSample } from '../../protocol/client/clock-sample.ts'
 /** How many samples are kept, and for how many seconds each of them. */
 const kept = { samples: 32, seconds: 600 }
 /**
- * Milliseconds a second by which two clocks may drift apart. `slewed`: while a clock is slewed, so the most that two
- * samples may differ. `usual`: otherwise, so the error that a sample gains with its age.
+ * Milliseconds a second by which two clocks may drift apart. `slewed`: while a clock is slewed, so the most
+ * that two samples may differ. `usual`: otherwise, so the error that a sample gains with its age.
  */
 const drift = { slewed: 0.5, usual: 0.1 }
 /** Milliseconds by which two samples may contradict each other. */
 const tolerance = 5
 
 /**
- * The difference between this clock and the server's, by the best of the latest samples. A sample that contradicts
- * the best one shows that a clock was set, so the earlier samples are dropped.
+ * The difference between this clock and the server's, by the best of the latest samples. A sample that
+ * contradicts the best one shows that a clock was set, so the earlier samples are dropped.
  */
 export class ClockDifference {
   #samples: (ClockSample & { at: number })[] = []

@@ -3,7 +3,9 @@ import type { ClockSample } from '../../protocol/client/clock-sample.ts'
 import type { EmitAttach } from '../events.ts'
 import { ClockDifference } from './clock-difference.ts'
 
-/** A difference from the server's clock of more than `tolerance` seconds is reported, once in `every` seconds. */
+/**
+ * A difference from the server's clock of more than `tolerance` seconds is reported, once in `every` seconds.
+ */
 const tolerance = 30
 const every = 60
 

@@ -1,6 +1,6 @@
 /*
- * The identity of this runner: a UUID and an RSA key pair, made at the first start. The file also names the machine
- * on which they were made, so that a copy of the machine does not take the jobs of the original.
+ * The identity of this runner: a UUID and an RSA key pair, made at the first start. The file also names the
+ * machine on which they were made, so that a copy of the machine does not take the jobs of the original.
  */
 import { generateKeyPair, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -31,8 +31,8 @@ const fileOf = (stateDir: string) => join(stateDir, 'identity.json')
 const keyOf = (stateDir: string) => join(stateDir, 'key.pem')
 
 /**
- * Reads the identity in a state directory, or makes one. Fails with a sentence if the identity was made on another
- * machine, or cannot be read.
+ * Reads the identity in a state directory, or makes one. Fails with a sentence if the identity was made on
+ * another machine, or cannot be read.
  */
 export async function loadIdentity(
   stateDir: string,

@@ -121,7 +121,10 @@ export class Lifecycle {
     return 'directive' in this.#life ? this.#life.directive : undefined
   }
 
-  /** When the command channel was lost, in monotonic seconds; undefined while it is open, and before it was first lost. */
+  /**
+   * When the command channel was lost, in monotonic seconds; undefined while it is open, and before it was
+   * first lost.
+   */
   get channelLostAt(): number | undefined {
     return this.#channelLostAt
   }
@@ -130,7 +133,9 @@ export class Lifecycle {
     this.#channelLostAt = undefined
   }
 
-  /** Takes the loss of the command channel at a monotonic time. If it is already lost, the first time stays. */
+  /**
+   * Takes the loss of the command channel at a monotonic time. If it is already lost, the first time stays.
+   */
   channelLost(at: number, because: string): void {
     if (this.#channelLostAt !== undefined) return
     this.#channelLostAt = at

@@ -1,6 +1,6 @@
 /*
- * Identifies this machine by values that a copy of its disk or of its files does not have. They are kept as hashes,
- * since only root may read some of them.
+ * Identifies this machine by values that a copy of its disk or of its files does not have. They are kept as
+ * hashes, since only root may read some of them.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
@@ -66,7 +66,10 @@ export function differenceOf(one: Machine, other: Machine): keyof Machine | unde
 export const noIdentity =
   'this machine has neither a machine id nor a board or disk with a serial number, so a copy of it could not be told from it, and both would take the same jobs: make a machine id by systemd-machine-id-setup, or dbus-uuidgen --ensure=/etc/machine-id'
 
-/** Whether a copy of the machine could be told from it. A copy of a whole disk has the UUID of its file system too. */
+/**
+ * Whether a copy of the machine could be told from it. A copy of a whole disk has the UUID of its file system
+ * too.
+ */
 export const isKnown = ({ machine_id, hardware = {} }: Machine): boolean =>
   machine_id !== undefined || kinds.some(kind => kind !== 'file_system' && hardware[kind] !== undefined)
 

@@ -1,6 +1,6 @@
 /*
- * Registration, repeated until it succeeds. No failure but deletion and supersession ends it: an operator may fix the
- * cause meanwhile, and the runner may have results to deliver.
+ * Registration, repeated until it succeeds. No failure but deletion and supersession ends it: an operator may
+ * fix the cause meanwhile, and the runner may have results to deliver.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -62,7 +62,9 @@ export class Registrar {
     this.#own = readOwnToken(options.stateDir, options.api.server)
   }
 
-  /** Registers, unless `session` has been replaced by a newer session meanwhile. Calls share one registration. */
+  /**
+   * Registers, unless `session` has been replaced by a newer session meanwhile. Calls share one registration.
+   */
   async signIn(session: number | undefined): Promise<Result<AttachedSettings | undefined, NotSigned>> {
     const { api } = this.#options
     if (this.#signing === undefined && api.signed?.session !== session) return ok(undefined)
@@ -99,8 +101,8 @@ export class Registrar {
   }
 
   /**
-   * Waits longer after each registration of a row: a server that refuses each new token would get thousands of them.
-   * A renewal that is due counts for none.
+   * Waits longer after each registration of a row: a server that refuses each new token would get thousands
+   * of them. A renewal that is due counts for none.
    */
   async #slowDown(): Promise<void> {
     const { api, edges, over } = this.#options
@@ -113,8 +115,8 @@ export class Registrar {
   }
 
   /**
-   * One try: with the runner's own token if it has one, else with the registration token; with this one also where the
-   * own token leaves something as it was.
+   * One try: with the runner's own token if it has one, else with the registration token; with this one also
+   * where the own token leaves something as it was.
    */
   async #try(): Promise<Result<RegistrationAnswer, ApiFailure>> {
     const { api, message, privateKey, over, registrationToken, tokenFile } = this.#options
@@ -127,7 +129,8 @@ export class Registrar {
       }
       if (done.ok || !['sign-in', 'superseded', 'refused', 'not-held'].includes(done.failure.meaning))
         return done
-      // A process that had a session does not take it back from a newer process; a process that has just started does.
+      // A process that had a session does not take it back from a newer process; a process that has just
+      // started does.
       if (done.failure.meaning === 'superseded' && this.#signedBefore) return done
       this.#own = undefined
     }

@@ -1,6 +1,6 @@
 /*
- * The calls of a runner to its server. Each call carries the token and the number of the session, and each failure
- * carries what follows from it.
+ * The calls of a runner to its server. Each call carries the token and the number of the session, and each
+ * failure carries what follows from it.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../edges.ts'
@@ -173,7 +173,10 @@ function withoutRefused<B extends { [field in (typeof newFields)[number]]?: unkn
   return rest
 }
 
-/** Makes a call, and again without the new fields that the server refuses: an older one may name one after the other. */
+/**
+ * Makes a call, and again without the new fields that the server refuses: an older one may name one after the
+ * other.
+ */
 async function orWithoutRefused<B extends object, T, F extends ClientFailure>(
   message: B,
   call: (body: B) => Promise<Result<T, F>>,
@@ -364,7 +367,8 @@ export class ServerApi implements AsyncDisposable {
 
   #classify(failure: ClientFailure, session: number | undefined): ApiFailure {
     const meaning = meanings[failure.reason]
-    // The call belongs to an earlier session of this same process, so its failure says nothing of the present one.
+    // The call belongs to an earlier session of this same process, so its failure says nothing of the present
+    // one.
     const outdated = session !== undefined && session !== this.#signed?.session
     const passes = outdated && (meaning === 'superseded' || meaning === 'sign-in')
     return { ...failure, meaning: passes ? 'again' : meaning, session }

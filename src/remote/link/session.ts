@@ -1,5 +1,6 @@
 /*
- * The session with the server: registers when that is necessary, and keeps the settings that the server sends.
+ * The session with the server: registers when that is necessary, and keeps the settings that the server
+ * sends.
  */
 import type { Clock } from '../../edges.ts'
 import type { AttachedSettings } from '../../protocol/messages/registration.ts'
@@ -46,8 +47,8 @@ export class ServerSession {
   }
 
   /**
-   * Registers again if a call failed for want of a valid session. True: the call can be repeated. False: the failure
-   * has another cause, or this process can no longer get a session.
+   * Registers again if a call failed for want of a valid session. True: the call can be repeated. False: the
+   * failure has another cause, or this process can no longer get a session.
    */
   async recover({ meaning, session, message }: ApiFailure): Promise<boolean> {
     const { api, registrar, lifecycle, over, onRecovered } = this.#options

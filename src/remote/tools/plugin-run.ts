@@ -40,7 +40,8 @@ export interface PluginRun {
 }
 
 /**
- * Runs a job to its end, and leaves nothing behind. Gives the last end; fails, with a sentence, where it has not been run.
+ * Runs a job to its end, and leaves nothing behind. Gives the last end; fails, with a sentence, where it has
+ * not been run.
  */
 export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>> {
   const { settings, env, edges, stateDir, workDir, onLeft } = run

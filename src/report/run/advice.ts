@@ -14,7 +14,9 @@ export interface SameChain {
   directory?: string | undefined
 }
 
-/** Advises at the end of each run: how to resume it after an interruption, and where to look after a failure. */
+/**
+ * Advises at the end of each run: how to resume it after an interruption, and where to look after a failure.
+ */
 export function adviser({ config, directory }: SameChain): Advise {
   const configuration = config === undefined ? '' : ` -c ${shellQuote(config)}`
   const named = directory === undefined ? '' : ` ${shellQuote(directory)}`

@@ -4,8 +4,8 @@ import { jsonText } from '../../system/printable.ts'
 import type { Out } from '../stream.ts'
 
 /**
- * Writes each event as one line of JSON with `at`, the time of the event (docs/reference/events.md). Output becomes
- * `text`: UTF-8 however it was cut into pieces, with U+FFFD for invalid bytes; the log has the bytes.
+ * Writes each event as one line of JSON with `at`, the time of the event (docs/reference/events.md). Output
+ * becomes `text`: UTF-8 however it was cut into pieces, with U+FFFD for invalid bytes; the log has the bytes.
  */
 export function jsonReporter(out: Out, clock: Clock): Emit {
   const outputs = new Map<string, { decoder: TextDecoder; rest: OutputRef }>()

@@ -47,13 +47,14 @@ export interface LiveViewOptions {
 }
 
 /**
- * Shows a run while it is under way: ends of tries are lines that stay, and below them a picture is drawn again and again,
- * of the tasks that are not over, with their state and elapsed against usual time, and of as many last lines of the
- * running task as there is room for. A task that is over is in a line above, so it is not in the picture too.
+ * Shows a run while it is under way: ends of tries are lines that stay, and below them a picture is drawn
+ * again and again, of the tasks that are not over, with their state and elapsed against usual time, and of as
+ * many last lines of the running task as there is room for. A task that is over is in a line above, so it is
+ * not in the picture too.
  *
- * No line of the picture is wider than the terminal, and there is room for the picture in a terminal of half the width as
- * well: the previous picture is found by the rows into which a terminal breaks its lines when it becomes narrower. What is
- * out of sight all the same is taken away as soon as it comes back into sight.
+ * No line of the picture is wider than the terminal, and there is room for the picture in a terminal of half
+ * the width as well: the previous picture is found by the rows into which a terminal breaks its lines when it
+ * becomes narrower. What is out of sight all the same is taken away as soon as it comes back into sight.
  */
 export class LiveView {
   readonly #terminal: Terminal
@@ -73,8 +74,8 @@ export class LiveView {
   #decoder = new TextDecoder()
   #tail: string[] = ['']
   /**
-   * Lines of earlier pictures that a change of the terminal has pushed out of sight, and all lines below them but the
-   * picture: a taller terminal shows them again.
+   * Lines of earlier pictures that a change of the terminal has pushed out of sight, and all lines below them
+   * but the picture: a taller terminal shows them again.
    */
   #above: Drawn[] = []
   /** The size at the last drawing, and the empty rows that it left below the cursor. */

@@ -10,7 +10,10 @@ export interface PictureLine {
 /** The contents of a picture; the lines may be longer than the terminal is wide. */
 export interface Contents {
   title: string
-  /** The tasks that are not over, the most important one first; each text begins with two blanks and the state. */
+  /**
+   * The tasks that are not over, the most important one first; each text begins with two blanks and the
+   * state.
+   */
   tasks: readonly { state: TaskState; text: string }[]
   /** The last lines of the running task. */
   output: readonly string[]
@@ -22,8 +25,9 @@ const indent = 2
 const mostAbove = 6
 
 /**
- * Chooses the lines for a terminal: the title, tasks, and output, which gets half of the room and what the tasks leave of
- * it. No line is wider than the terminal, and a terminal of half the width shows them all, above the row of the cursor.
+ * Chooses the lines for a terminal: the title, tasks, and output, which gets half of the room and what the
+ * tasks leave of it. No line is wider than the terminal, and a terminal of half the width shows them all,
+ * above the row of the cursor.
  */
 export function layOut(
   { title, tasks, output }: Contents,
@@ -53,14 +57,16 @@ export function layOut(
   return [...head, ...shown, ...last.toReversed()]
 }
 
-/** A line on the terminal; one that stays is written again where it stands below a line that is taken away. */
+/**
+ * A line on the terminal; one that stays is written again where it stands below a line that is taken away.
+ */
 export interface Drawn extends PictureLine {
   stays?: boolean
 }
 
 /**
- * How to take lines away that end above the cursor, with `reach` rows of the screen above it: the rows to clear above it, the lines among them to write again, and
- * the lines that are out of reach above the screen.
+ * How to take lines away that end above the cursor, with `reach` rows of the screen above it: the rows to
+ * clear above it, the lines among them to write again, and the lines that are out of reach above the screen.
  */
 export function takeAway(
   drawn: readonly Drawn[],
@@ -88,7 +94,10 @@ interface Size {
   rows: number
 }
 
-/** The empty rows below the cursor after a change of the size: a terminal that becomes smaller takes them away first. */
+/**
+ * The empty rows below the cursor after a change of the size: a terminal that becomes smaller takes them away
+ * first.
+ */
 export function emptyAfter(empty: number, before: Size, after: Size): number {
   if (before.columns !== after.columns) return 0
   return Math.max(0, empty - Math.max(0, before.rows - after.rows))

@@ -2,8 +2,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * The name of a cookie. Browsers send a cookie to every port of a host, so the port is in the name: the servers of
- * one host have each their own. With `__Host-` a browser takes the cookie over TLS alone, and of no other host.
+ * The name of a cookie. Browsers send a cookie to every port of a host, so the port is in the name: the
+ * servers of one host have each their own. With `__Host-` a browser takes the cookie over TLS alone, and of
+ * no other host.
  */
 export function cookieName(
   headers: IncomingHttpHeaders,

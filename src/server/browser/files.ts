@@ -1,7 +1,8 @@
 /*
- * The files of the page, which lie beside the built program and are made at the first request where the program
- * runs from its sources. All of them are in memory: a path is looked up among their names, so no request reads any
- * other file, and a program that is replaced on the disk goes on with the files that fit together.
+ * The files of the page, which lie beside the built program and are made at the first request where the
+ * program runs from its sources. All of them are in memory: a path is looked up among their names, so no
+ * request reads any other file, and a program that is replaced on the disk goes on with the files that fit
+ * together.
  */
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'

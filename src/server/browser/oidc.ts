@@ -1,7 +1,7 @@
 /*
- * People sign in by an identity provider (OpenID Connect, code flow with PKCE). What has to be known again when the
- * provider sends a person back goes with the person, in a cookie that only this server can open: so a server
- * remembers nothing of people who never come back.
+ * People sign in by an identity provider (OpenID Connect, code flow with PKCE). What has to be known again
+ * when the provider sends a person back goes with the person, in a cookie that only this server can open: so
+ * a server remembers nothing of people who never come back.
  */
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -41,7 +41,9 @@ interface Away {
   until: number
 }
 
-/** A person who has come back, and what the provider has said of that person, sealed (`BrowserSessionRow`). */
+/**
+ * A person who has come back, and what the provider has said of that person, sealed (`BrowserSessionRow`).
+ */
 export interface SignedInPerson {
   user: BrowserUser
   id_token: string | null

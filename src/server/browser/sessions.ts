@@ -1,8 +1,8 @@
 /*
  * Browsers that have signed in. A call with the cookie of a session is made with the rights of the session's
- * token. A cookie alone proves little: any page can have a browser send it, and on plain http every program that
- * the browser talks to on this host gets it. So a page also sends a key that no other page and no other program
- * gets to see, and the browser says which site has made the call.
+ * token. A cookie alone proves little: any page can have a browser send it, and on plain http every program
+ * that the browser talks to on this host gets it. So a page also sends a key that no other page and no other
+ * program gets to see, and the browser says which site has made the call.
  */
 import { createHmac, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -29,8 +29,8 @@ export const hashOf = (text: string): string => digest('sha256', text)
 export const newSecret = (): string => randomBytes(32).toString('base64url')
 
 /**
- * The key of a session whose cookie goes over TLS alone: it follows from the secret in the cookie, so that it can
- * be told again.
+ * The key of a session whose cookie goes over TLS alone: it follows from the secret in the cookie, so that it
+ * can be told again.
  */
 export const keyOfSecret = (secret: string): string =>
   createHmac('sha256', secret).update('runner page key').digest('base64url')
@@ -47,7 +47,9 @@ export interface FoundSession {
 export const isBrowserToken = (token: TokenRow): token is BrowserToken =>
   browserRoles.some(role => role === token.kind)
 
-/** Makes sure that a call comes from no page of another site, as far as the browser says where it comes from. */
+/**
+ * Makes sure that a call comes from no page of another site, as far as the browser says where it comes from.
+ */
 export function sameSite(headers: IncomingHttpHeaders): Result<void, Refusal> {
   const site = headers['sec-fetch-site']
   // `none`: the person has typed the address, or has opened a bookmark.

@@ -33,8 +33,8 @@ interface Follower extends ChangeReader {
 }
 
 /**
- * The readers that follow changes. All of them share one look at the store: it is read when something has changed,
- * and each turn sends what was read since the last one, of each thing the latest change.
+ * The readers that follow changes. All of them share one look at the store: it is read when something has
+ * changed, and each turn sends what was read since the last one, of each thing the latest change.
  */
 export class ChangeFollowers {
   readonly #store: Pick<Store, 'read'>
@@ -42,7 +42,9 @@ export class ChangeFollowers {
   readonly #stop: AbortSignal
   readonly #onError: (error: unknown) => void
   readonly #followers = new Set<Follower>()
-  /** Readers that have not been told where they begin, each with the number behind which it wants to go on. */
+  /**
+   * Readers that have not been told where they begin, each with the number behind which it wants to go on.
+   */
   #fresh: { follower: Follower; after: number | undefined }[] = []
   /** All changes up to this number have been read; undefined: nobody follows. */
   #position: number | undefined
@@ -70,7 +72,9 @@ export class ChangeFollowers {
     return this.#followers.size
   }
 
-  /** Takes a call over: sends the changes behind a number, and those that come; without one those that come. */
+  /**
+   * Takes a call over: sends the changes behind a number, and those that come; without one those that come.
+   */
   follow(reader: ChangeReader, after: number | undefined): void {
     const { response } = reader
     if (this.#stop.aborted || response.destroyed) return void response.destroy()
@@ -89,7 +93,10 @@ export class ChangeFollowers {
     this.#rounds ??= this.#run()
   }
 
-  /** For proxies that cut a connection on which nothing is said; with the number up to which the reader knows all. */
+  /**
+   * For proxies that cut a connection on which nothing is said; with the number up to which the reader knows
+   * all.
+   */
   comment(): void {
     const first = this.#pending.first
     const number = first === undefined ? this.#position : first - 1
@@ -164,7 +171,9 @@ export class ChangeFollowers {
     this.#wake = () => {}
   }
 
-  /** Reads what has changed since the last look, and what new readers have missed, as it was at one moment. */
+  /**
+   * Reads what has changed since the last look, and what new readers have missed, as it was at one moment.
+   */
   async #look(): Promise<void> {
     const fresh = this.#fresh
     this.#fresh = []

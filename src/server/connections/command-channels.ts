@@ -4,7 +4,9 @@ import type { TokenRow } from '../../store/rows.ts'
 import type { Topic } from '../../store/topic.ts'
 import { beginEvents, commentText, eventText, writeOrDrop } from '../wire/sse.ts'
 
-/** The reason why the channel of a runner ends; `unreadable`: its row, or one that belongs to it, is damaged. */
+/**
+ * The reason why the channel of a runner ends; `unreadable`: its row, or one that belongs to it, is damaged.
+ */
 export type ChannelEnd = 'deleted' | 'superseded' | 'unreadable'
 
 /** The present state of runners by their ids, or why their channels end. */

@@ -22,8 +22,8 @@ export interface Connections {
 }
 
 /**
- * Ends the open calls of tokens that are no longer in the store, or have expired, and those of browsers that are
- * not signed in any more; looks at all open calls, or at those of these tokens and sessions.
+ * Ends the open calls of tokens that are no longer in the store, or have expired, and those of browsers that
+ * are not signed in any more; looks at all open calls, or at those of these tokens and sessions.
  */
 export async function endRevoked(
   store: Store,

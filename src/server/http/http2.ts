@@ -8,8 +8,8 @@ export function http2Request(request: IncomingMessage): Http2ServerRequest | und
 }
 
 /**
- * Closes the stream of a request over HTTP/2 behind its answer, though the client still sends (RFC 9113, 8.1). Without
- * this the rest of its body would use up what the whole connection may have under way.
+ * Closes the stream of a request over HTTP/2 behind its answer, though the client still sends (RFC 9113,
+ * 8.1). Without this the rest of its body would use up what the whole connection may have under way.
  */
 export function closeAfterAnswer(response: ServerResponse): void {
   const either: unknown = response

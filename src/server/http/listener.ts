@@ -29,8 +29,8 @@ const answers = { ServerResponse: TimedResponse }
 const sockets = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /**
- * Makes a Node server for HTTP/1.1, or for HTTPS with HTTP/2 as well, that ends the connections of clients which are too slow to send a
- * request.
+ * Makes a Node server for HTTP/1.1, or for HTTPS with HTTP/2 as well, that ends the connections of clients
+ * which are too slow to send a request.
  */
 export function makeListener(
   tls: TlsOptions | undefined,

@@ -10,8 +10,8 @@ import type { Services } from './services.ts'
 const callPath = /^\/(?:v1(?:\/.*)?|health|metrics|openapi\.json)$/
 
 /**
- * Answers a request that is no call with a file of the page; false: it is not for the page. Every path without a
- * file is the page itself, which knows what to show there.
+ * Answers a request that is no call with a file of the page; false: it is not for the page. Every path
+ * without a file is the page itself, which knows what to show there.
  */
 export async function answerPage(
   services: Services,
@@ -40,7 +40,10 @@ function fileOf(files: Files, path: string, request: FastifyRequest): PageFile |
   return files.get(path) ?? (isPage(path, request) ? files.get('/index.html') : undefined)
 }
 
-/** Whether a path is one of the page. A file that is not there is none, and a program that wants JSON asks for no page. */
+/**
+ * Whether a path is one of the page. A file that is not there is none, and a program that wants JSON asks for
+ * no page.
+ */
 function isPage(path: string, { headers: { accept = '' } }: FastifyRequest): boolean {
   return path === '/' || (!path.startsWith('/assets/') && accept.includes('text/html'))
 }

@@ -1,4 +1,7 @@
-/** What every page has, and every file of it: no page of another site reaches it, and it runs no script but its own. */
+/**
+ * What every page has, and every file of it: no page of another site reaches it, and it runs no script but
+ * its own.
+ */
 export const pageHeaders = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'",
@@ -11,7 +14,9 @@ export const pageHeaders = {
 /** The media type of a page. */
 export const pageType = 'text/html; charset=utf-8'
 
-/** A page of one sentence, with a link to the page of the server, to which it goes by itself where `goesOn`. */
+/**
+ * A page of one sentence, with a link to the page of the server, to which it goes by itself where `goesOn`.
+ */
 export function smallPage(sentence: string, goesOn: boolean): string {
   const refresh = goesOn ? '<meta http-equiv="refresh" content="0; url=/">' : ''
   const text = sentence.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)

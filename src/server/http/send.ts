@@ -110,8 +110,8 @@ function begin(status: number, request: FastifyRequest, reply: Reply, clock: Clo
 const linger = 1
 
 /**
- * An answer to a request whose body is still coming ends the connection, of HTTP/2 the stream: the rest of the body is
- * not waited for.
+ * An answer to a request whose body is still coming ends the connection, of HTTP/2 the stream: the rest of
+ * the body is not waited for.
  */
 function closeAfter({ raw }: FastifyRequest, reply: Reply, clock: Clock): void {
   if (!isComing(raw)) return

@@ -9,15 +9,18 @@ const settings = { maxConcurrentStreams: 100, maxHeaderListSize: 16 * 1024, enab
 
 export interface Http2Options {
   handler: (request: IncomingMessage, response: ServerResponse) => void
-  /** Milliseconds after which a connection on which nobody says anything is closed, until a request sets it anew. */
+  /**
+   * Milliseconds after which a connection on which nobody says anything is closed, until a request sets it
+   * anew.
+   */
   idle: number
   onBadConnection: (error: NodeJS.ErrnoException) => void
 }
 
 /**
- * A server for HTTPS that speaks HTTP/2 with the clients that choose it in the handshake (ALPN, RFC 7301), and HTTP/1.1
- * with the others. Handlers get the requests of both in the classes of HTTP/1.1: Node's classes for HTTP/2 are made
- * to stand for them (`isHttp2` tells which it is).
+ * A server for HTTPS that speaks HTTP/2 with the clients that choose it in the handshake (ALPN, RFC 7301),
+ * and HTTP/1.1 with the others. Handlers get the requests of both in the classes of HTTP/1.1: Node's classes
+ * for HTTP/2 are made to stand for them (`isHttp2` tells which it is).
  */
 export class TlsListener extends Server {
   readonly #http2: Http2Server
@@ -54,7 +57,10 @@ export class TlsListener extends Server {
     this.#http2.emit('connection', socket)
   }
 
-  /** Over HTTP/2: no further request is taken, and a connection closes with the last answer that is on its way. */
+  /**
+   * Over HTTP/2: no further request is taken, and a connection closes with the last answer that is on its
+   * way.
+   */
   override closeIdleConnections(): void {
     super.closeIdleConnections()
     for (const session of this.#connections.values()) session.close()

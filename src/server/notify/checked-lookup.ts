@@ -13,8 +13,9 @@ export type LookUp = (
 ) => void
 
 /**
- * Looks names up for a connection, and gives only addresses that may be used: public ones, unless `anywhere`. The
- * connection goes to the very addresses that were checked, so a name that leads elsewhere the next time gains nothing.
+ * Looks names up for a connection, and gives only addresses that may be used: public ones, unless `anywhere`.
+ * The connection goes to the very addresses that were checked, so a name that leads elsewhere the next time
+ * gains nothing.
  */
 export function checkedLookup(anywhere: boolean, lookUp: LookUp = lookup): LookupFunction {
   return (host, options, callback) =>

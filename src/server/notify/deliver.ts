@@ -4,7 +4,10 @@ import type { Deliver, NoticeDelivery } from './delivery.ts'
 /** Seconds that one try may take. */
 const longestTry = 15
 
-/** Delivers by web hooks and mails; `anywhere`: to private addresses too. What it needs is loaded for the first message. */
+/**
+ * Delivers by web hooks and mails; `anywhere`: to private addresses too. What it needs is loaded for the
+ * first message.
+ */
 export function makeDeliver(clock: Clock, anywhere: boolean): Deliver {
   return async (target, message, stop) => {
     const over = new AbortController()

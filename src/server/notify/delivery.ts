@@ -21,7 +21,7 @@ export interface NoticeDelivery {
 export type Sent = Result<string | null, NotTaken>
 
 /**
- * Sends a message to a target once; undefined: `stop` has ended the try, and nobody knows whether the message has
- * arrived.
+ * Sends a message to a target once; undefined: `stop` has ended the try, and nobody knows whether the message
+ * has arrived.
  */
 export type Deliver = (target: Target, message: Message, stop: AbortSignal) => Promise<Sent | undefined>

@@ -63,7 +63,10 @@ export class Outbox {
     this.#added.notify()
   }
 
-  /** Sends whatever comes; resolves when `stop` has aborted and nothing is under way. What is not sent stays in the store. */
+  /**
+   * Sends whatever comes; resolves when `stop` has aborted and nothing is under way. What is not sent stays
+   * in the store.
+   */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const over = pause(this.#parts.clock, lookEvery, this.#added, stop)
@@ -122,8 +125,8 @@ export class Outbox {
   }
 
   /**
-   * What is to be sent next to a target; `left`: how many messages may still be sent to it in this minute. `refused`:
-   * notifications have failed, since they cannot be sent at all.
+   * What is to be sent next to a target; `left`: how many messages may still be sent to it in this minute.
+   * `refused`: notifications have failed, since they cannot be sent at all.
    */
   #next(name: string, left: number): Promise<Turn | 'refused' | undefined> {
     const { store, context } = this.#parts

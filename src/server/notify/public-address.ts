@@ -1,7 +1,13 @@
-/* Whether an address is one that everybody on the internet reaches, or one of this host or of a network around it. */
+/*
+ * Whether an address is one that everybody on the internet reaches, or one of this host or of a network
+ * around it.
+ */
 import { BlockList, isIP } from 'node:net'
 
-/** The IPv4 networks that are not public (RFC 6890): this host, private ones, of providers, link-local, special, multicast. */
+/**
+ * The IPv4 networks that are not public (RFC 6890): this host, private ones, of providers, link-local,
+ * special, multicast.
+ */
 const notPublic4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',

@@ -65,7 +65,9 @@ export async function postWebhook(
   }
 }
 
-/** `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>">`: who knows the secret knows who has sent it, and when. */
+/**
+ * `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>">`: who knows the secret knows who has sent it, and when.
+ */
 export function signatureOf(secret: string, time: number, body: string): string {
   return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`
 }

@@ -12,7 +12,10 @@ import { scheduleView } from '../views/schedule-view.ts'
 import { showRow } from '../views/shown.ts'
 import { jobRows } from './list-jobs.ts'
 
-/** The jobs that may be seen and of one name, or whose names contain a text, in pages by their keys, with what is known of their runs. */
+/**
+ * The jobs that may be seen and of one name, or whose names contain a text, in pages by their keys, with what
+ * is known of their runs.
+ */
 export async function listJobStats(
   tx: Reader,
   ctx: Context,

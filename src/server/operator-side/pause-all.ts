@@ -5,8 +5,8 @@ import { time } from '../rules/times.ts'
 import { type PausedAt, pausedIn, pausedSince, putPaused } from '../state/schedules.ts'
 
 /**
- * Pauses all schedules that the caller reaches, or ends that; those of a namespace that are paused with all others stay
- * paused until all are resumed.
+ * Pauses all schedules that the caller reaches, or ends that; those of a namespace that are paused with all
+ * others stay paused until all are resumed.
  */
 export async function pauseAll(
   tx: Writer,

@@ -9,7 +9,9 @@ import { time } from '../rules/times.ts'
 import { listed } from '../state/pages.ts'
 import { seenExecution } from '../state/seen-execution.ts'
 
-/** When the parts of a log came, by their offsets; `after` is the offset of the last item of the page before. */
+/**
+ * When the parts of a log came, by their offsets; `after` is the offset of the last item of the page before.
+ */
 export async function readLogTimes(
   tx: Reader,
   rights: Rights,

@@ -15,7 +15,8 @@ import { readable, type UnreadableRow } from '../state/unreadable.ts'
 
 /**
  * Puts every entry of a backup in the place of the job of its name, or changes nothing and names the wrong
- * entry; `note` is told of each. An entry without a namespace, as release 0.1.0 wrote them, goes into the one of the call.
+ * entry; `note` is told of each. An entry without a namespace, as release 0.1.0 wrote them, goes into the one
+ * of the call.
  */
 export async function restore(
   tx: Writer,

@@ -1,6 +1,7 @@
 /*
- * Which image a run gets. A tag may move between two attempts, so the first runner that gets the image reports its digest, and
- * later attempts get that one. A runner reports the digest alone: the repository is always that of the definition.
+ * Which image a run gets. A tag may move between two attempts, so the first runner that gets the image
+ * reports its digest, and later attempts get that one. A runner reports the digest alone: the repository is
+ * always that of the definition.
  */
 import type { ExecutionRow } from '../../store/rows.ts'
 
@@ -12,7 +13,10 @@ export function digestToRun({ image, image_digest, retries_left, kind }: Row): s
   return image_digest ?? (retries_left > 0 ? null : undefined)
 }
 
-/** The execution with the digest that its runner reports; the first one stays, and none is taken that nobody asked for. */
+/**
+ * The execution with the digest that its runner reports; the first one stays, and none is taken that nobody
+ * asked for.
+ */
 export function withDigest<R extends Row>(row: R, image_digest: string | undefined): R {
   return image_digest !== undefined && digestToRun(row) === null ? { ...row, image_digest } : row
 }

@@ -16,7 +16,8 @@ export const seedOf = ({ namespace, name }: Pick<JobRow, 'namespace' | 'name'>):
   `${namespace}/${name}`
 
 /**
- * Compiles the schedule of a job; fails with a sentence for the person who has put it, which begins with the wrong field.
+ * Compiles the schedule of a job; fails with a sentence for the person who has put it, which begins with the
+ * wrong field.
  */
 export function planFor(job: JobRow, cache: ScheduleCache): Result<JobPlan, string> {
   const { schedule, blackouts: rules = [] } = job.body

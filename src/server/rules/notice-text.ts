@@ -10,7 +10,9 @@ import { time, timeOrNull } from './times.ts'
 /** The most characters of what a job says of itself that go into a notification. */
 const longestMessage = 500
 
-/** The body of a notification about a run or a schedule. Chat programs show `text`, and pass over the rest. */
+/**
+ * The body of a notification about a run or a schedule. Chat programs show `text`, and pass over the rest.
+ */
 export interface NoticeBody {
   text: string
   event: NotifyEvent
@@ -119,8 +121,8 @@ const shortened = (text: string) =>
   text.length <= longestMessage ? text : `${text.slice(0, longestMessage).toWellFormed()}…`
 
 /**
- * A foreign text on one line in which chat programs find no commands: `<!channel>`, `@all` and links with other words
- * would reach people who have nothing to do with it.
+ * A foreign text on one line in which chat programs find no commands: `<!channel>`, `@all` and links with
+ * other words would reach people who have nothing to do with it.
  */
 const plain = (text: string) =>
   blanked(text).replaceAll('<', '‹').replaceAll('>', '›').replaceAll('@', '@\u200b')

@@ -14,7 +14,10 @@ type Targets = Pick<ServerSettings, 'targets'>
 export const mayTell = ({ namespaces }: Pick<NotifyTarget, 'namespaces'>, namespace: string): boolean =>
   namespaces === null || namespaces.includes(namespace)
 
-/** Whether all targets that something in a namespace names are there for it; `where` leads to them in the body. */
+/**
+ * Whether all targets that something in a namespace names are there for it; `where` leads to them in the
+ * body.
+ */
 export function knowsTargets(
   notify: Notify | undefined,
   { targets }: Targets,
@@ -38,7 +41,10 @@ export function settingsKnowTargets({ namespaces }: Settings, settings: Targets)
   return ok(undefined)
 }
 
-/** Why a target cannot be named, in words that follow its name: a target that is not for the namespace is as if it were not there. */
+/**
+ * Why a target cannot be named, in words that follow its name: a target that is not for the namespace is as
+ * if it were not there.
+ */
 export function noTarget({ targets }: Targets, name: string, namespace: string): string {
   const usable = targets.filter(target => mayTell(target, namespace)).map(target => target.name)
   const guess = nearest(name, usable)

@@ -8,8 +8,8 @@ import type { SweepMark } from '../../store/sweep-mark.ts'
 import type { Jump } from '../../store/watched-time.ts'
 
 /**
- * The longest gap between two sweeps that is not an outage, in milliseconds; with a short lease it is shorter,
- * since the lease could end in between.
+ * The longest gap between two sweeps that is not an outage, in milliseconds; with a short lease it is
+ * shorter, since the lease could end in between.
  */
 export const longestGap = (lease: number): number => Math.min(15_000, lease / 2)
 

@@ -3,8 +3,8 @@ import { defined } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
 
 /**
- * The phases of an execution that has just ended: those that its runner has measured, and the wait for a runner, which the
- * server knows better. `before`: its row before the end; `ran`: milliseconds.
+ * The phases of an execution that has just ended: those that its runner has measured, and the wait for a
+ * runner, which the server knows better. `before`: its row before the end; `ran`: milliseconds.
  */
 export function phasesOf(
   before: Pick<ExecutionRow, 'created_at' | 'started_at'>,

@@ -1,6 +1,6 @@
 /*
- * The part of a registration that counts: a registration token has a scope, and the runner's own token changes
- * nothing by which jobs and secrets are aimed at it. Pure functions.
+ * The part of a registration that counts: a registration token has a scope, and the runner's own token
+ * changes nothing by which jobs and secrets are aimed at it. Pure functions.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Registration } from '../../protocol/messages/registration.ts'
@@ -61,7 +61,10 @@ export function beyondScope(
 /** A blank at an end, two in a row, one that is no space, and what leaves no mark at all. */
 const unseen = /^ | $| {2}|[[\p{Zs}\p{Cf}\p{Default_Ignorable_Code_Point}]--[ ]]/v
 
-/** Whether a name can be told from each other one by looking at it, as far as blanks go: jobs are aimed by names. */
+/**
+ * Whether a name can be told from each other one by looking at it, as far as blanks go: jobs are aimed by
+ * names.
+ */
 export const isSeenWhole = (name: string): boolean => !unseen.test(name)
 
 /** Runner groups that one registration token may be the first to name, where its scope names none. */

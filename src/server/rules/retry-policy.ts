@@ -3,7 +3,10 @@
 import type { Chance } from '../../edges.ts'
 import type { RetryPolicy } from '../../protocol/messages/jobs.ts'
 
-/** Whether an attempt that failed with this exit code is tried again; null: it has none, so that codes do not decide. */
+/**
+ * Whether an attempt that failed with this exit code is tried again; null: it has none, so that codes do not
+ * decide.
+ */
 export function isRetriedAfter(policy: RetryPolicy = {}, exitCode: number | null): boolean {
   if (exitCode === null) return true
   const { on_exit_codes: only, not_on_exit_codes: never = [] } = policy

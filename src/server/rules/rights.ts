@@ -57,7 +57,10 @@ export const sees = (
   { namespace, submitter }: Pick<ExecutionRow, 'namespace' | 'submitter'>,
 ): boolean => reaches(rights, namespace) && (rights.submitter === undefined || rights.submitter === submitter)
 
-/** Whether a change may be seen that is of one of the topics which a call about it shows to this kind of token. */
+/**
+ * Whether a change may be seen that is of one of the topics which a call about it shows to this kind of
+ * token.
+ */
 export const seesChange = (
   rights: Rights,
   topics: ReadonlySet<ChangeTopic>,

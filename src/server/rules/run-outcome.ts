@@ -6,8 +6,9 @@ import { hasEnded, isProvisional } from './transitions.ts'
 export type RunOutcome = 'success' | 'failure' | 'aborted'
 
 /**
- * The outcome of a run by its attempts, in any order; undefined while one of them has not ended, a provisional loss among
- * them. One success is enough; else the last attempt decides. An attempt that was withdrawn has never been one.
+ * The outcome of a run by its attempts, in any order; undefined while one of them has not ended, a
+ * provisional loss among them. One success is enough; else the last attempt decides. An attempt that was
+ * withdrawn has never been one.
  */
 export function outcomeOf(attempts: readonly ExecutionRow[]): RunOutcome | undefined {
   if (!attempts.every(hasEnded)) return undefined
@@ -19,8 +20,8 @@ export function outcomeOf(attempts: readonly ExecutionRow[]): RunOutcome | undef
 }
 
 /**
- * Whether a job had failed before this run: whether the run of it that ended last has. `rows` are executions of the job,
- * of this run too. Aborted runs say nothing, nor do those that have not ended.
+ * Whether a job had failed before this run: whether the run of it that ended last has. `rows` are executions
+ * of the job, of this run too. Aborted runs say nothing, nor do those that have not ended.
  */
 export function hadFailed(rows: readonly ExecutionRow[], group: string): boolean {
   const runs = Map.groupBy(

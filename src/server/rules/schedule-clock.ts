@@ -1,10 +1,13 @@
 /*
- * The judgement of the scheduler on the clocks: whether a time of a schedule may be fired by the clock now. A clock that has
- * jumped is wrong, or was wrong before, and only time tells which.
+ * The judgement of the scheduler on the clocks: whether a time of a schedule may be fired by the clock now. A
+ * clock that has jumped is wrong, or was wrong before, and only time tells which.
  */
 import type { Sighting } from './outage.ts'
 
-/** Milliseconds by which the wall clock may differ from the monotonic clock, and for which nothing fires after a jump. */
+/**
+ * Milliseconds by which the wall clock may differ from the monotonic clock, and for which nothing fires after
+ * a jump.
+ */
 const longestJump = 5000
 export const holdTime = 60_000
 /** Milliseconds without a look at the clocks that are an outage. */
@@ -18,8 +21,8 @@ export interface ClockWatch {
 }
 
 /**
- * `go`: times may be fired. `hold`: they may not. `back`: the clock has gone back to what it was. `forward` and `backward`:
- * it has jumped, and stays there. `away`: nobody has looked for a while.
+ * `go`: times may be fired. `hold`: they may not. `back`: the clock has gone back to what it was. `forward`
+ * and `backward`: it has jumped, and stays there. `away`: nobody has looked for a while.
  */
 export type ClockVerdict = 'go' | 'hold' | 'back' | 'forward' | 'backward' | 'away'
 

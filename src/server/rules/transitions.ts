@@ -150,7 +150,10 @@ export function giveBack(row: ExecutionRow, { now, watched }: Moment): Execution
   return { ...row, ...nobody, ...afterRecall(row), state: 'queued', deadline: row.queue_until }
 }
 
-/** queued (or just back from a runner) → failed, since its wait is over; `because`: what it waited for, where that is known. */
+/**
+ * queued (or just back from a runner) → failed, since its wait is over; `because`: what it waited for, where
+ * that is known.
+ */
 export function waitedTooLong(row: ExecutionRow, now: number, because?: string): ExecutionRow {
   const why = because === undefined ? '' : `: ${because}`
   return failWith(row, now, 'queued-too-long', `No node took it within max_queue_seconds${why}`)
@@ -271,7 +274,10 @@ export const replacedBy = ({ id }: Pick<ExecutionRow, 'id'>): Why => ({
 
 const cameBack: Why = { reason: 'earlier-attempt-came-back', error_message: null }
 
-/** queued, or reserved for a runner that was asked → withdrawn; by default since the attempt before it came back. */
+/**
+ * queued, or reserved for a runner that was asked → withdrawn; by default since the attempt before it came
+ * back.
+ */
 export function withdraw(row: ExecutionRow, now: number, why = cameBack): ExecutionRow {
   if (!isRecalled(row)) expect(row, 'queued')
   return { ...row, ...over, ...why, state: 'withdrawn', finished_at: now }
@@ -308,7 +314,9 @@ const unheard: Why = {
   error_message: 'Its runner was not heard of until the lease ended',
 }
 
-/** Why an execution in state aborting was aborted; what its runner says does not count where that is known. */
+/**
+ * Why an execution in state aborting was aborted; what its runner says does not count where that is known.
+ */
 const whyAborted = ({ reason, error_message }: ExecutionRow, said: typeof asked): typeof asked =>
   reason === null ? said : { reason, error_message }
 

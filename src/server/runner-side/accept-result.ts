@@ -65,7 +65,10 @@ export async function acceptResult(
   return ok(undefined)
 }
 
-/** Results whose reason to wait is remembered; beyond this number all are forgotten, until their runners ask again. */
+/**
+ * Results whose reason to wait is remembered; beyond this number all are forgotten, until their runners ask
+ * again.
+ */
 const mostWaiting = 10_000
 
 /** Remembers, for those who look at an execution, why its result waits. */

@@ -36,8 +36,9 @@ export async function confirm(
 }
 
 /**
- * The execution that a runner was asked to confirm, as that of the runner: several may have listed it, and the
- * lease shows which of them it was handed to. Undefined where nobody was asked, or the lease is not right.
+ * The execution that a runner was asked to confirm, as that of the runner: several may have listed it, and
+ * the lease shows which of them it was handed to. Undefined where nobody was asked, or the lease is not
+ * right.
  */
 async function recalledFor(
   tx: Writer,

@@ -52,7 +52,9 @@ export async function admit(
 
 const byteRules = { log: 'log_bytes_per_hour', output: 'output_bytes_per_hour' } as const
 
-/** Admits bytes of a log or an output, and counts them; the runner keeps what is refused, and sends it later. */
+/**
+ * Admits bytes of a log or an output, and counts them; the runner keeps what is refused, and sends it later.
+ */
 export async function admitBytes(
   tx: Writer,
   ctx: Context,

@@ -42,8 +42,8 @@ export async function put(tx: Writer, ctx: Context, given: ExecutionRow): Promis
 }
 
 /**
- * Puts an execution that failed or was lost, and queues the next attempt where there is to be one: after a loss at
- * once, after a failure as the retry policy of the run says.
+ * Puts an execution that failed or was lost, and queues the next attempt where there is to be one: after a
+ * loss at once, after a failure as the retry policy of the run says.
  */
 export async function putWithRetry(tx: Writer, ctx: Context, row: ExecutionRow): Promise<void> {
   if (!mayRetry(row)) return put(tx, ctx, row)

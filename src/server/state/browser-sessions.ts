@@ -39,7 +39,10 @@ export async function openBrowserSession(
   return session
 }
 
-/** The token that a code stands for, which is used up by that; undefined: the code is not good, or not any more. */
+/**
+ * The token that a code stands for, which is used up by that; undefined: the code is not good, or not any
+ * more.
+ */
 export async function useBrowserCode(
   tx: Writer,
   watch: Pick<WatchedTime, 'isExpired'>,

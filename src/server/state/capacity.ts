@@ -1,4 +1,6 @@
-/* Slots of runners and what is queued for them, by runner group and capabilities: what an autoscaler needs. */
+/*
+ * Slots of runners and what is queued for them, by runner group and capabilities: what an autoscaler needs.
+ */
 import { partsOfQueue } from '../../store/queue.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
 import type { Store } from '../../store/store.ts'
@@ -24,7 +26,10 @@ export class ByCapabilities {
     this.#numbers.set(key, { labels, number: known + number })
   }
 
-  /** At most so many, the greatest first, and the sum of all others as the capabilities `other` of their group. */
+  /**
+   * At most so many, the greatest first, and the sum of all others as the capabilities `other` of their
+   * group.
+   */
   most(count: number): { labels: Labels; number: number }[] {
     const all = [...this.#numbers.values()].toSorted((a, b) => b.number - a.number)
     const rest = new ByCapabilities()
@@ -35,8 +40,8 @@ export class ByCapabilities {
 }
 
 /**
- * `capacity`: slots of the runners that may take jobs. `busy`: executions that a runner holds. `queued`: executions that wait
- * for a runner with these capabilities. `runners` are all that are not deleted.
+ * `capacity`: slots of the runners that may take jobs. `busy`: executions that a runner holds. `queued`:
+ * executions that wait for a runner with these capabilities. `runners` are all that are not deleted.
  */
 export async function capacityIn(store: Store, runners: readonly RunnerRow[], watched: number) {
   const [capacity, busy, queued] = [new ByCapabilities(), new ByCapabilities(), new ByCapabilities()]

@@ -16,9 +16,9 @@ import type { ExecutionOrigin } from './new-execution.ts'
 const mostReplaced = 1000
 
 /**
- * Says before a run is made what its job's concurrency makes of it. It may be refused: `overlap` where a run of the
- * job has not ended (forbid), `queue-full` where as many wait as may (queue). Otherwise gives the runs that have not
- * begun and whose place it would take (replace).
+ * Says before a run is made what its job's concurrency makes of it. It may be refused: `overlap` where a run
+ * of the job has not ended (forbid), `queue-full` where as many wait as may (queue). Otherwise gives the runs
+ * that have not begun and whose place it would take (replace).
  */
 export async function prospectOf(
   tx: Reader,
@@ -43,8 +43,8 @@ export async function prospectOf(
 }
 
 /**
- * Ends the other runs of a job for a new one, which is not put yet: withdraws those that have not begun, and the queued
- * attempts of others, and aborts the rest.
+ * Ends the other runs of a job for a new one, which is not put yet: withdraws those that have not begun, and
+ * the queued attempts of others, and aborts the rest.
  */
 export async function replaceOthers(tx: Writer, ctx: Context, by: ExecutionRow): Promise<void> {
   const { namespace, job_name: name } = by

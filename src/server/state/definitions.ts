@@ -82,8 +82,8 @@ export function showDefinition(stored: Stored, keys: SealKeys, namespace: string
 }
 
 /**
- * Keys that seal a text that they have sealed before by the same text again: two definitions that are shown with
- * them show whether a secret has changed.
+ * Keys that seal a text that they have sealed before by the same text again: two definitions that are shown
+ * with them show whether a secret has changed.
  */
 export function rememberingKeys(keys: SealKeys): SealKeys {
   const sealed = new Map<string, string>()
@@ -129,7 +129,8 @@ interface ShownSecret {
 
 /**
  * Opens every secret that is shown as sealed, and leaves the others as they are. A secret opens only in the
- * namespace in which it was shown: a viewer of that one might otherwise run a job with it in another namespace.
+ * namespace in which it was shown: a viewer of that one might otherwise run a job with it in another
+ * namespace.
  */
 function openSecrets(parts: Confidential, keys: SealKeys, namespace: string): Result<Confidential, Refusal> {
   const closed: string[] = []

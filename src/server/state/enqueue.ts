@@ -12,8 +12,8 @@ import { join } from './lines.ts'
 import { type ExecutionOrigin, newExecution } from './new-execution.ts'
 
 /**
- * Queues a new execution that a token has asked for, where the rules of its namespace and its concurrency allow it. It
- * may wait for other runs; those that it replaces are ended.
+ * Queues a new execution that a token has asked for, where the rules of its namespace and its concurrency
+ * allow it. It may wait for other runs; those that it replaces are ended.
  */
 export async function enqueue(
   tx: Writer,

@@ -12,7 +12,10 @@ import { hasEnded } from '../rules/transitions.ts'
 const rememberedFor = 60_000
 /** Jobs whose usual duration is remembered; beyond this number all are forgotten. */
 const mostRemembered = 10_000
-/** Executions of a job that tell how long its runs usually take: fewer than for its statistics, since a list asks for many jobs. */
+/**
+ * Executions of a job that tell how long its runs usually take: fewer than for its statistics, since a list
+ * asks for many jobs.
+ */
 const executionsForUsual = 60
 
 /** The statistics of a job, from all executions that count for it. */
@@ -50,8 +53,8 @@ function statsFrom(job: JobName, rows: readonly ExecutionRow[]): JobStats {
 }
 
 /**
- * How long runs of a job that succeed usually take, half of them at most; null: not known. It may be a minute old. `budget`:
- * of how many jobs the store may still be asked; beyond that nothing is known.
+ * How long runs of a job that succeed usually take, half of them at most; null: not known. It may be a minute
+ * old. `budget`: of how many jobs the store may still be asked; beyond that nothing is known.
  */
 export async function usualSeconds(
   tx: Reader,

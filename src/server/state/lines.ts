@@ -1,12 +1,12 @@
 /*
- * Runs that wait for other runs. First a run of a job with concurrency `queue` or `replace` waits for its turn, until
- * no run of the job is active; then a run with a `concurrency_key` waits until fewer runs with this key are active
- * than its `concurrency_limit` says.
+ * Runs that wait for other runs. First a run of a job with concurrency `queue` or `replace` waits for its
+ * turn, until no run of the job is active; then a run with a `concurrency_key` waits until fewer runs with
+ * this key are active than its `concurrency_limit` says.
  *
  *            enqueue ──► turn ──► key ──► in the queue of its runner group
  *
- * A run of a job without these begins further right. A run that waits for the key is an active one of its job.
- * All is decided from rows when an execution ends, so nothing has to be remembered.
+ * A run of a job without these begins further right. A run that waits for the key is an active one of its
+ * job. All is decided from rows when an execution ends, so nothing has to be remembered.
  */
 
 import type { JobName } from '../../store/filters.ts'
@@ -36,7 +36,9 @@ export async function join(tx: Writer, row: ExecutionRow): Promise<ExecutionRow>
   return (await tx.execution(row.id)) ?? first
 }
 
-/** Lets those run that waited for an execution, which has ended, has left its line, or has come back into it. */
+/**
+ * Lets those run that waited for an execution, which has ended, has left its line, or has come back into it.
+ */
 export async function advanceBehind(
   tx: Writer,
   { namespace, job_name, concurrency_key }: ExecutionRow,

@@ -1,6 +1,6 @@
 /*
- * Counts over spans of five minutes: the executions that have ended, the length of the queue, and which runners were there.
- * A span has at most two rows, however many runners and jobs there are:
+ * Counts over spans of five minutes: the executions that have ended, the length of the queue, and which
+ * runners were there. A span has at most two rows, however many runners and jobs there are:
  *
  *   load TIME    the minutes that were watched, what ended, what was queued, each by namespace
  *   nodes TIME   which runners came and went, by minute; once a day, and after a start of the server, all that are there
@@ -17,7 +17,9 @@ export interface Load {
   minutes: number
   /** By namespace and state. */
   ended: Record<string, Partial<Record<ExecutionState, number>>>
-  /** By namespace, the most that were queued in a minute, and the greatest age of the oldest one in seconds. */
+  /**
+   * By namespace, the most that were queued in a minute, and the greatest age of the oldest one in seconds.
+   */
   queued: Record<string, { depth: number; age: number }>
 }
 
@@ -48,5 +50,8 @@ export async function bucketsIn<T>(
 export const isThere = (before: boolean, change: Presence, id: string): boolean =>
   'all' in change ? change.all.includes(id) : change.on.includes(id) || (before && !change.off.includes(id))
 
-/** Milliseconds after which all runners that are there are written down again, so that a reader goes back no further. */
+/**
+ * Milliseconds after which all runners that are there are written down again, so that a reader goes back no
+ * further.
+ */
 export const snapshotEvery = 86_400_000

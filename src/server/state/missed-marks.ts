@@ -10,8 +10,8 @@ export interface MissedMark {
 
 const marksKey = 'schedules.missed'
 /**
- * Each schedule is looked at soon after its mark was made, so that older ones say nothing any more; one that is paused is not,
- * so the latest mark of a restore stays.
+ * Each schedule is looked at soon after its mark was made, so that older ones say nothing any more; one that
+ * is paused is not, so the latest mark of a restore stays.
  */
 const mostMarks = 10
 

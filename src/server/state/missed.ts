@@ -16,8 +16,8 @@ export interface NotFired {
 }
 
 /**
- * Puts times on record that come after all that was decided of the schedule, and gives its row with the place of the record:
- * times that follow one another without a fire in between, for the same reason, are one row.
+ * Puts times on record that come after all that was decided of the schedule, and gives its row with the place
+ * of the record: times that follow one another without a fire in between, for the same reason, are one row.
  */
 export async function record(
   tx: Writer,
@@ -40,8 +40,8 @@ export async function record(
 const mostForgotten = 1000
 
 /**
- * Takes off the record what lies behind a time: a clock that was wrong has put it there, and these times come again. `plan` is
- * the one by which they were put there.
+ * Takes off the record what lies behind a time: a clock that was wrong has put it there, and these times come
+ * again. `plan` is the one by which they were put there.
  */
 export async function forgetBehind(
   tx: Writer,

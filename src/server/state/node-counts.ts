@@ -11,7 +11,10 @@ export interface NodeCount {
   count: number
 }
 
-/** Reads the runners that are not deleted, in pages, each read of its own, so that nothing waits for a fleet to be read. */
+/**
+ * Reads the runners that are not deleted, in pages, each read of its own, so that nothing waits for a fleet
+ * to be read.
+ */
 export async function readNodes(store: Store): Promise<{ rows: RunnerRow[]; watched: number }> {
   const watched = await store.read(async tx => tx.watched)
   const rows: RunnerRow[] = []

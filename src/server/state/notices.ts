@@ -39,7 +39,10 @@ export async function noteChange(
   tell(tx, ctx, told, eventsOfEnd(outcome, recovers), deciding(made, row), made.length)
 }
 
-/** Writes down who is to be told that a run is late, once for the run; `row`: an attempt of it that has not ended. */
+/**
+ * Writes down who is to be told that a run is late, once for the run; `row`: an attempt of it that has not
+ * ended.
+ */
 export async function noteLate(tx: Writer, ctx: Context, row: ExecutionRow): Promise<void> {
   const attempts = await attemptsOf(tx, row)
   // A lost attempt and the one queued in its place both carry the time.

@@ -27,8 +27,8 @@ export async function logPart(tx: Reader, row: LogRow, offset: number): Promise<
 }
 
 /**
- * A log from an offset to its end when the call began, with a notice in place of dropped bytes. Who reads slowly
- * gets nothing of what comes later: the token of the call may be revoked meanwhile.
+ * A log from an offset to its end when the call began, with a notice in place of dropped bytes. Who reads
+ * slowly gets nothing of what comes later: the token of the call may be revoked meanwhile.
  */
 export async function* logText(store: Pick<Store, 'read'>, id: string, from: number): AsyncGenerator<Buffer> {
   let end: number | undefined
@@ -53,9 +53,9 @@ export async function* logText(store: Pick<Store, 'read'>, id: string, from: num
 }
 
 /**
- * At most `most` bytes of a log, from the first one at or after an offset that is kept; `length` is that of the whole
- * log, and `head` how many bytes of its beginning are kept where others are not. There are no bytes where the log ends,
- * for now, at that offset or before it.
+ * At most `most` bytes of a log, from the first one at or after an offset that is kept; `length` is that of
+ * the whole log, and `head` how many bytes of its beginning are kept where others are not. There are no bytes
+ * where the log ends, for now, at that offset or before it.
  */
 export async function logRange(
   store: Pick<Store, 'read'>,

@@ -15,8 +15,9 @@ import { planOf } from './plans.ts'
 import { ifReadable } from './unreadable.ts'
 
 /**
- * Checks the schedule of a job that is put, and lets it begin from now where it is another one than before; a put that
- * changes nothing about it keeps its place. A restore takes times that are past: nothing of them is fired.
+ * Checks the schedule of a job that is put, and lets it begin from now where it is another one than before; a
+ * put that changes nothing about it keeps its place. A restore takes times that are past: nothing of them is
+ * fired.
  */
 export async function putSchedule(
   tx: Writer,
@@ -62,7 +63,9 @@ export async function putSchedule(
   return ok(undefined)
 }
 
-/** Notes since when a schedule is not enabled; and once it is again, what it has not fired for that reason. */
+/**
+ * Notes since when a schedule is not enabled; and once it is again, what it has not fired for that reason.
+ */
 async function enabling(
   tx: Writer,
   ctx: Context,

@@ -7,9 +7,9 @@ import { advanceBehind } from './lines.ts'
 import { noteChange } from './notices.ts'
 
 /**
- * Does what follows from the change of an execution, in the same transaction: lets those run that waited for its end, and
- * writes down who is to be told. `put` calls it for each execution that it puts; `before`: as the row was; undefined of
- * one that is queued or reserved.
+ * Does what follows from the change of an execution, in the same transaction: lets those run that waited for
+ * its end, and writes down who is to be told. `put` calls it for each execution that it puts; `before`: as
+ * the row was; undefined of one that is queued or reserved.
  */
 export async function settle(
   tx: Writer,

@@ -78,7 +78,10 @@ function leave(tx: Writer, row: ScheduleRow): Decided[] {
   return []
 }
 
-/** The first time after all that are decided that has fired already, while the clock was wrong or by a job of this name before. */
+/**
+ * The first time after all that are decided that has fired already, while the clock was wrong or by a job of
+ * this name before.
+ */
 async function firedAfter(tx: Writer, { job, after, last_fired }: ScheduleRow): Promise<number | undefined> {
   return last_fired !== null && after < last_fired ? tx.nextScheduled(nameOfKey(job), after) : undefined
 }
@@ -86,7 +89,10 @@ async function firedAfter(tx: Writer, { job, after, last_fired }: ScheduleRow): 
 /** Times that have fired already of which one writer goes past. */
 const mostPassed = 500
 
-/** The last of the times that have fired already and are due, from one of them on, without one between them that has not. */
+/**
+ * The last of the times that have fired already and are due, from one of them on, without one between them
+ * that has not.
+ */
 async function lastOfFired(
   tx: Writer,
   row: ScheduleRow,
@@ -141,7 +147,10 @@ class Decision {
     this.#tx.putSchedule({ ...this.#row, after: at })
   }
 
-  /** Times that were missed, of which one may run late: only those before `end`, a time that has fired already. */
+  /**
+   * Times that were missed, of which one may run late: only those before `end`, a time that has fired
+   * already.
+   */
   async catchUp(
     plan: Plan,
     blackouts: readonly Blackout[],

@@ -7,8 +7,8 @@ import { factsOf } from '../rules/audit-facts.ts'
 export const newestBackupKey = 'newest-backup'
 
 /**
- * Puts the notes that commands have left on this host into the audit log. A crash between the entry and the removal of the
- * note leads to a second entry, and never to none.
+ * Puts the notes that commands have left on this host into the audit log. A crash between the entry and the
+ * removal of the note leads to a second entry, and never to none.
  */
 export async function takeHostNotes(store: Store, dataDir: string): Promise<void> {
   for (const { path, note } of notesIn(dataDir)) {

@@ -16,7 +16,10 @@ import { type Decided, decide, fireRules } from './fire.ts'
 
 /** Seconds between two looks at what is due, at most. */
 const scheduleEvery = 1
-/** Schedules that one writer looks at: the more there are in one, the sooner all are fired, and the longer others wait. */
+/**
+ * Schedules that one writer looks at: the more there are in one, the sooner all are fired, and the longer
+ * others wait.
+ */
 const pieces = { due: 1000, stale: 100 }
 /** Writers in one round, after which what else there is to do has its turn. */
 const mostWriters = 400
@@ -57,8 +60,8 @@ export class Scheduler {
   }
 
   /**
-   * Notes what was missed while no server ran: before the first sweep, which leaves its own time in the place of the latest one.
-   * Gives the reason, where something may have been missed.
+   * Notes what was missed while no server ran: before the first sweep, which leaves its own time in the place
+   * of the latest one. Gives the reason, where something may have been missed.
    */
   async begin(): Promise<MissedMark['reason'] | undefined> {
     return this.#store.write(async tx => {
@@ -159,7 +162,10 @@ export class Scheduler {
   }
 }
 
-/** Computes the next time of a schedule, and puts its row; where the job is gone or cannot be read, none comes. */
+/**
+ * Computes the next time of a schedule, and puts its row; where the job is gone or cannot be read, none
+ * comes.
+ */
 export async function computeNext(
   tx: Writer,
   ctx: Context,

@@ -199,8 +199,8 @@ export class Sweeper {
   }
 
   /**
-   * Looks at every line in which executions wait: the row for which one waits may be damaged, so that nobody says
-   * when its execution ends.
+   * Looks at every line in which executions wait: the row for which one waits may be damaged, so that nobody
+   * says when its execution ends.
    */
   async #advanceAll(): Promise<void> {
     let after: Line | undefined

@@ -45,7 +45,10 @@ export function jobChange(
   }
 }
 
-/** Characters of the sealed part of a definition that is opened for an entry: of a longer one only that it is there. */
+/**
+ * Characters of the sealed part of a definition that is opened for an entry: of a longer one only that it is
+ * there.
+ */
 const mostSealed = 65_536
 
 function shownWhole(stored: Stored, keys: SealKeys, namespace: string): object {

@@ -1,4 +1,7 @@
-/* What every connection to the PostgreSQL of a store has in common: its settings, the lock, what its failures say. */
+/*
+ * What every connection to the PostgreSQL of a store has in common: its settings, the lock, what its failures
+ * say.
+ */
 import type { Client, ClientConfig } from 'pg'
 import { StoreFailure } from '../failure.ts'
 import type { StoreOpenFailure } from '../opened.ts'
@@ -84,8 +87,8 @@ export const migrationsTable =
   'CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())'
 
 /**
- * Makes a failure of an error while opening. The text never has the password, which is in `url`; `next` is what to
- * do once there is room on the disk.
+ * Makes a failure of an error while opening. The text never has the password, which is in `url`; `next` is
+ * what to do once there is room on the disk.
  */
 export function explainOpening(
   error: unknown,

@@ -67,7 +67,9 @@ export async function execute(client: Client | PoolClient, text: string): Promis
   }
 }
 
-/** The statement that puts the rows of a table, before and after the number of the parameter that has them. */
+/**
+ * The statement that puts the rows of a table, before and after the number of the parameter that has them.
+ */
 const upserts = eachTable(name => {
   const columns = typesOf[name].map(column => column.join(' ')).join(', ')
   const names = typesOf[name].map(([column]) => column).join(', ')
@@ -87,7 +89,9 @@ function upsertOfAll(names: readonly TableName[]): string {
 /** The size of the rows in one statement, in characters, about. */
 const statementSize = 8 << 20
 
-/** Puts rows by as few statements as `statementSize` allows: each costs as much as the rows of a small batch. */
+/**
+ * Puts rows by as few statements as `statementSize` allows: each costs as much as the rows of a small batch.
+ */
 export async function put(query: Query, all: RowsToPut): Promise<void> {
   let size = 0
   for (const rows of all.values()) for (const { body } of rows) size += (body as string).length

@@ -35,7 +35,9 @@ export interface TargetColumn {
 const ownTables = [...tableNames, 'log_chunks', 'migrations']
 /** An hour: an index of a large table is one statement. */
 const longestStatement = 3_600_000
-/** Nothing that an administrator has set for the user may cut a long transaction off, or make it forgetful. */
+/**
+ * Nothing that an administrator has set for the user may cut a long transaction off, or make it forgetful.
+ */
 const sessionSettings = `SET statement_timeout TO 0; SET idle_in_transaction_session_timeout TO 0;
   SET idle_session_timeout TO 0; SET synchronous_commit TO on`
 /** With this PostgreSQL soon gives up the lock of a move that was killed; some systems do not have it. */
@@ -168,7 +170,9 @@ export class MoveTarget implements AsyncDisposable {
     )
   }
 
-  /** Brings the tables of a version up to date, and lets new rows have numbers behind those that are there. */
+  /**
+   * Brings the tables of a version up to date, and lets new rows have numbers behind those that are there.
+   */
   async complete(version: number): Promise<void> {
     const left = migrationsFor('postgres').slice(version)
     if (left.length > 0)

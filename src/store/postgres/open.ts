@@ -102,9 +102,9 @@ async function connectTo(
 }
 
 /**
- * The database cluster with its timeline, which a restore to a point in time and the promotion of a standby change, and the
- * database with its table, which a restore of a dump and a copy of the database make anew; undefined where this user may
- * not ask.
+ * The database cluster with its timeline, which a restore to a point in time and the promotion of a standby
+ * change, and the database with its table, which a restore of a dump and a copy of the database make anew;
+ * undefined where this user may not ask.
  */
 async function lineageOf(client: Client): Promise<string | undefined> {
   const sql = `SELECT concat_ws('/', system_identifier, timeline_id, pg_database.oid, '${schema}.executions'::regclass::oid)

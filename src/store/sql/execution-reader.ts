@@ -121,8 +121,8 @@ export abstract class ExecutionReader extends RowReader {
   }
 
   async countBefore({ id, runner_group, priority }: ExecutionRow, limit: number): Promise<number> {
-    // The statement reads one queue at a time, in the order of its index, so that it reads no more rows than it
-    // counts.
+    // The statement reads one queue at a time, in the order of its index, so that it reads no more rows than
+    // it counts.
     const before = (first: string) =>
       `SELECT 1 FROM found CROSS JOIN executions WHERE ${waiting} AND executions.queue = found.queue AND ${first}`
     const sql = `${queuesIn('queue >= $1', 'queue < $2')} SELECT CAST(count(*) AS integer) AS n FROM (

@@ -25,8 +25,8 @@ export const queuesIn = (from: string, to: string) => `WITH RECURSIVE found(queu
     FROM found WHERE found.queue IS NOT NULL)`
 
 /**
- * The range of the queues of a runner group: the name of a queue begins with the group and a space, and `!` is
- * the character after the space.
+ * The range of the queues of a runner group: the name of a queue begins with the group and a space, and `!`
+ * is the character after the space.
  */
 export const queuesOf = (runnerGroup: string): [from: string, to: string] => [
   `${runnerGroup} `,

@@ -20,8 +20,8 @@ import { AuditReader } from './audit-reader.ts'
 import { newestChange } from './change-list.ts'
 
 /**
- * All questions to the store, as SQL. Those about executions, schedules, notices and the audit log are in readers of their own,
- * each of which extends another one; the rest is here.
+ * All questions to the store, as SQL. Those about executions, schedules, notices and the audit log are in
+ * readers of their own, each of which extends another one; the rest is here.
  */
 export abstract class SqlReader extends AuditReader implements Reader {
   abstract readLog(executionId: string, offset: number, length: number): Promise<Buffer>

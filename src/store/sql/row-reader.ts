@@ -6,8 +6,8 @@ import { type Rows, selectFrom, type TableName } from '../tables.ts'
 import type { SqlValue } from '../values.ts'
 
 /**
- * The parts of which the questions to the store are made. A subclass gives the rows: those of a snapshot, or those that a writer
- * sees.
+ * The parts of which the questions to the store are made. A subclass gives the rows: those of a snapshot, or
+ * those that a writer sees.
  */
 export abstract class RowReader implements Moment {
   readonly now: number

@@ -15,7 +15,9 @@ import { countsOfLines, isIn, nameOfLine } from './lines.ts'
 import { headsWhere, queuesWaiting, waitsIn } from './queue-cache.ts'
 import { SqlReader } from './reader.ts'
 
-/** By table: what keeps a row that cannot be read from being found again by searches for what is to be done. */
+/**
+ * By table: what keeps a row that cannot be read from being found again by searches for what is to be done.
+ */
 const asides: { [T in TableName]?: string } = {
   executions: "state = 'damaged', deadline = NULL, ended_at = $2",
   schedules: 'due_at = NULL, stale = 0',

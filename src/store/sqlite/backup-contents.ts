@@ -95,7 +95,8 @@ function fileOf(name: string): BackupFile | undefined {
 
 /**
  * Refuses any trigger, view or table that a store, with this statement besides, does not have: SQLite must
- * execute nothing but the store's own schema. Fails with a sentence that continues after the name of the file.
+ * execute nothing but the store's own schema. Fails with a sentence that continues after the name of the
+ * file.
  */
 export function checkSchema(connection: SqliteConnection, besides: string): Result<void, string> {
   const version = connection.run('PRAGMA user_version')[0]!.user_version as number

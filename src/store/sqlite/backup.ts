@@ -1,7 +1,7 @@
 /*
  * A backup is a whole store in one file: the SQLite database as it was at one moment, with one more table,
- * whose rows are the files beside the database: key, logs and, if they are wanted, tokens. It may be sealed to
- * a public key (sealed-file.ts).
+ * whose rows are the files beside the database: key, logs and, if they are wanted, tokens. It may be sealed
+ * to a public key (sealed-file.ts).
  */
 
 import type { KeyObject } from 'node:crypto'

@@ -22,8 +22,8 @@ export interface Dependence {
 }
 
 /**
- * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the fifth part of its
- * pause at most, so many pages that make the server slow read less often.
+ * Between the beginnings of two reads of one answer, in ms: a busy fleet changes all the time. A read is the
+ * fifth part of its pause at most, so many pages that make the server slow read less often.
  */
 const shortestPause = 200
 const longestPause = 5000

@@ -1,4 +1,7 @@
-/* The SharedWorker that reads the server's changes once for all tabs: HTTP/1.1 allows six connections to a host. */
+/*
+ * The SharedWorker that reads the server's changes once for all tabs: HTTP/1.1 allows six connections to a
+ * host.
+ */
 import { ChangeStream, type Message } from './stream.ts'
 
 /** What a tab says. */

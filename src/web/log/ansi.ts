@@ -20,8 +20,8 @@ export class AnsiReader {
   #anser = new Anser()
 
   segments(line: string): Segment[] {
-    // A code without a meaning comes first: without one, anser would forget the colours of the line before. It gives the
-    // parts between two codes the same list of decorations, so it gets them one by one.
+    // A code without a meaning comes first: without one, anser would forget the colours of the line before.
+    // It gives the parts between two codes the same list of decorations, so it gets them one by one.
     const parts = `\x1b[10m${line.replace(commands, '')}`.split(/(?=\x1b\[)/)
     return parts.flatMap(part => {
       const read = this.#anser.ansiToJson(part, { use_classes: true, remove_empty: true })

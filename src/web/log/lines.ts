@@ -19,7 +19,10 @@ export const longest = 4096
 
 const [lineFeed, carriageReturn] = [0x0a, 0x0d]
 
-/** Cuts bytes that begin at an offset; `begins` says whether a line begins there. A carriage return ends a line, too. */
+/**
+ * Cuts bytes that begin at an offset; `begins` says whether a line begins there. A carriage return ends a
+ * line, too.
+ */
 export function cut(bytes: Uint8Array, offset: number, begins: boolean): Piece[] {
   const pieces: Piece[] = []
   for (let from = 0, begin = begins; from < bytes.length; ) {
@@ -58,8 +61,8 @@ function beforeContinuation(bytes: Uint8Array, at: number, from: number): number
 }
 
 /**
- * Where the first line begins in bytes from the middle of a log: behind the first line feed that has something behind it.
- * Where there is none, all bytes are of one line, and the first character begins.
+ * Where the first line begins in bytes from the middle of a log: behind the first line feed that has
+ * something behind it. Where there is none, all bytes are of one line, and the first character begins.
  */
 export function firstBegin(bytes: Uint8Array): { at: number; begins: boolean } {
   const feed = bytes.indexOf(lineFeed)

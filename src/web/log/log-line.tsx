@@ -35,7 +35,8 @@ export class LogLine extends Component<Props> {
         <a
           class="place"
           href={`?at=${at}`}
-          // Thousands of stops would keep a keyboard from what is behind the log; a search leads to a line, too.
+          // Thousands of stops would keep a keyboard from what is behind the log; a search leads to a line,
+          // too.
           tabIndex={-1}
           aria-label={number === undefined ? `The line at byte ${at}` : `Line ${number}`}
         >

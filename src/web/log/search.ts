@@ -13,8 +13,8 @@ export interface Progress {
 }
 
 /**
- * Reads the log from its beginning to its end and says after each part how far it is. Small and capital letters of ASCII
- * are the same; a match begins at the byte that is found.
+ * Reads the log from its beginning to its end and says after each part how far it is. Small and capital
+ * letters of ASCII are the same; a match begins at the byte that is found.
  */
 export async function* search(read: ReadRange, text: string): AsyncGenerator<Progress> {
   // Every byte is one character here, so that places in the text are places in the log.

@@ -141,7 +141,9 @@ export class LogWindow {
     return lines.slice(0, Math.min(to + 1, most.lines))
   }
 
-  /** Numbers the lines where a number is known: of the first one of the log, or of one that was shown before. */
+  /**
+   * Numbers the lines where a number is known: of the first one of the log, or of one that was shown before.
+   */
   #count(): void {
     if (this.start === 0 && this.lines.length > 0) this.#number(0, 1)
     const known = this.lines.findIndex(line => line.number !== undefined)
@@ -165,7 +167,9 @@ export class LogWindow {
   }
 }
 
-/** The lines of a range that was asked for at an offset, from the first one of which the beginning is known. */
+/**
+ * The lines of a range that was asked for at an offset, from the first one of which the beginning is known.
+ */
 function piecesOf({ offset, bytes }: Range, from: number): Piece[] {
   // A line begins at 0, and behind bytes that were dropped.
   const begin = offset === 0 || offset > from ? { at: 0, begins: true } : firstBegin(bytes)

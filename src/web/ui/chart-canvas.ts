@@ -93,7 +93,10 @@ function optionsOf(place: HTMLElement, keys: HTMLElement, { series, text }: Char
   }
 }
 
-/** Local times as the rest of the page writes them, without `:00` at their ends, above the day where another one begins. */
+/**
+ * Local times as the rest of the page writes them, without `:00` at their ends, above the day where another
+ * one begins.
+ */
 function hours(_: uPlot, ticks: number[]): string[] {
   const texts = ticks.map(tick => localTime(new Date(tick * 1000).toISOString()).split(' '))
   return texts.map(([day, time = ''], index) => {

@@ -96,7 +96,10 @@ interface Asked {
   does: (fields: FormData) => Promise<unknown>
 }
 
-/** A button with a dialog behind it, of something that changes the server: who may only look has no such button. */
+/**
+ * A button with a dialog behind it, of something that changes the server: who may only look has no such
+ * button.
+ */
 export function ConfirmButton({ label, subject, question, danger = false, children, does }: Asked) {
   const { session } = usePage()
   const dialog = useRef<HTMLDialogElement>(null)

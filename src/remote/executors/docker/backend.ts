@@ -1,6 +1,6 @@
 /*
- * The backend of Docker or podman on this host. It calls the engine only when a caller needs it, and keeps the answers
- * that stay the same.
+ * The backend of Docker or podman on this host. It calls the engine only when a caller needs it, and keeps
+ * the answers that stay the same.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

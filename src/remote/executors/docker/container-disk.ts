@@ -31,15 +31,16 @@ export class ContainerDisk implements Measured {
   }
 
   /**
-   * The container's use of the disk, with all jobs and volumes. While the engine is away, what only the engine can
-   * measure is missing.
+   * The container's use of the disk, with all jobs and volumes. While the engine is away, what only the
+   * engine can measure is missing.
    */
   async use(): Promise<DiskUse> {
     const { engineSide, folders, busybox } = this.#options
     this.#writes ??= await engineSide.inspect()
     const { id, writable } = this.#writes ?? { id: undefined, writable: [] }
     const processes = id === undefined ? [] : await processesOf(id)
-    // Each mount is looked for at the engine's path and at that of the container; this process may see neither.
+    // Each mount is looked for at the engine's path and at that of the container; this process may see
+    // neither.
     const paths = writable.map(({ source, target }) =>
       [source, ...processes.slice(0, 1).map(pid => `/proc/${pid}/root${target}`)].find(path =>
         existsSync(path),

@@ -1,5 +1,6 @@
 /*
- * One container, in which jobs run one after another, and its directory. Orders reach its supervisor through a FIFO.
+ * One container, in which jobs run one after another, and its directory. Orders reach its supervisor through
+ * a FIFO.
  */
 import { join } from 'node:path'
 import type { Clock } from '../../../edges.ts'
@@ -34,7 +35,10 @@ export class Container {
   readonly orders: Orders
   readonly jobs: JobDirectories
   readonly disk: ContainerDisk
-  /** The key with which orders begin. A container of an earlier process has another one, so it gets no new orders. */
+  /**
+   * The key with which orders begin. A container of an earlier process has another one, so it gets no new
+   * orders.
+   */
   readonly key: string
   readonly #options: DockerOptions
   unfit: string | undefined
@@ -98,7 +102,10 @@ export class Container {
     }
   }
 
-  /** Empties the directories that jobs share. False: a job has changed something else, so the container has to go. */
+  /**
+   * Empties the directories that jobs share. False: a job has changed something else, so the container has to
+   * go.
+   */
   async sweep(): Promise<boolean> {
     const { edges } = this.#options
     const id = edges.chance.id()

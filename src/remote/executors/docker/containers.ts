@@ -9,8 +9,9 @@
  *
  * With `network = job` it has a network too, which is made before it and removed after it (own-network.ts).
  *
- * The container is named after its directory and has a label with the id of the runner, so it is found again even if
- * the call that made it timed out. Several runners may share a work directory, so other files there are left alone.
+ * The container is named after its directory and has a label with the id of the runner, so it is found again
+ * even if the call that made it timed out. Several runners may share a work directory, so other files there
+ * are left alone.
  */
 import {
   chmodSync,
@@ -52,7 +53,10 @@ export interface LaunchFailure extends Failure {
 /** The containers of one runner in one engine. */
 export class Containers {
   readonly #options: DockerOptions
-  /** By the id of an image, why its containers can have no second job. Later containers need not find that out again. */
+  /**
+   * By the id of an image, why its containers can have no second job. Later containers need not find that out
+   * again.
+   */
   readonly #unfit = new Map<string, string>()
   #enforcesDisk: boolean
   /** The supervisor of this release, read at once: an upgrade may replace the file. */
@@ -106,14 +110,17 @@ export class Containers {
     return fail({ ...ready.failure, ...(await leftOf(container)) })
   }
 
-  /** Whether the engine enforces disk_limit on the layers of containers; true until a container was refused for it. */
+  /**
+   * Whether the engine enforces disk_limit on the layers of containers; true until a container was refused
+   * for it.
+   */
   get enforcesDisk(): boolean {
     return this.#enforcesDisk
   }
 
   /**
-   * Creates a container whose layer the engine limits, if it can. It can with overlay2 on XFS with pquota, and shows that
-   * only by accepting the option.
+   * Creates a container whose layer the engine limits, if it can. It can with overlay2 on XFS with pquota,
+   * and shows that only by accepting the option.
    */
   async #create(
     container: Container,
@@ -154,7 +161,8 @@ export class Containers {
       mkdirSync(path)
       chmodSync(path, mode)
     }
-    // If the directory keeps its owner, a container whose jobs run as that user gets one job alone (supervisor.sh).
+    // If the directory keeps its owner, a container whose jobs run as that user gets one job alone
+    // (supervisor.sh).
     if (process.geteuid?.() === 0) tryTo(() => chownSync(jobs, strangerId, strangerId))
     shareBusybox(this.#options.busybox, join(control, 'busybox'), this.#options.ownKernel === true)
     writeFileSync(join(control, 'supervise.sh'), this.#supervisor)
@@ -177,8 +185,8 @@ export class Containers {
   }
 
   /**
-   * The containers of this runner, those of earlier processes too: all with its label, running or not, and directories
-   * and networks without a container.
+   * The containers of this runner, those of earlier processes too: all with its label, running or not, and
+   * directories and networks without a container.
    */
   async list(): Promise<Result<Container[], Failure>> {
     const { engine, settings, runnerId, workDir } = this.#options
@@ -213,7 +221,8 @@ export class Containers {
       if (/^[0-9a-f]{32}$/.test(id) && !found.has(id)) found.set(id, new Container(this.#options, id, '', ''))
     }
     const networks = await networksOf(engine, runnerId)
-    // Something between runner and engine may allow no calls about networks. A runner without such networks needs none.
+    // Something between runner and engine may allow no calls about networks. A runner without such networks
+    // needs none.
     if (!networks.ok) return settings.network === ownNetwork ? networks : ok([...found.values()])
     for (const id of networks.value) {
       const container = found.get(id) ?? new Container(this.#options, id, '', '')
@@ -224,7 +233,10 @@ export class Containers {
   }
 }
 
-/** Nothing but the FIFOs lies in this folder: a container may write to it. If it can be another user's, no job can. */
+/**
+ * Nothing but the FIFOs lies in this folder: a container may write to it. If it can be another user's, no job
+ * can.
+ */
 function makePipesFolder(folder: string): void {
   mkdirSync(folder)
   chmodSync(folder, 0o755)

@@ -5,8 +5,8 @@ import type { DiskUse } from './disk-use.ts'
 const looks = { free: 1, use: 10 }
 
 /**
- * After so many measurements in a row that failed, the job is ended: otherwise a job that makes measurements fail or
- * take too long would have no limit.
+ * After so many measurements in a row that failed, the job is ended: otherwise a job that makes measurements
+ * fail or take too long would have no limit.
  */
 const mostUnmeasured = 3
 
@@ -42,7 +42,10 @@ export class DiskGuard {
     this.#free = disk.free()
   }
 
-  /** Measures every ten seconds, or after one second if the free space has shrunk by an eighth of the job's limit. */
+  /**
+   * Measures every ten seconds, or after one second if the free space has shrunk by an eighth of the job's
+   * limit.
+   */
   look(): void {
     const now = this.#clock.monotonic()
     if (now < this.#next.free || this.#exceeded) return

@@ -1,8 +1,9 @@
 /*
- * Measures how much a container has on disk. du(1) counts files with a name. Files without a name, which a process of
- * the container holds open or mapped, are found in /proc of this host; that needs root on the engine's host, with
- * CAP_SYS_PTRACE for open files and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN for files that are only mapped. A file that
- * was sent over a socket and not yet received can be noticed, but not measured.
+ * Measures how much a container has on disk. du(1) counts files with a name. Files without a name, which a
+ * process of the container holds open or mapped, are found in /proc of this host; that needs root on the
+ * engine's host, with CAP_SYS_PTRACE for open files and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN for files
+ * that are only mapped. A file that was sent over a socket and not yet received can be noticed, but not
+ * measured.
  */
 import { readFile, stat, statfs } from 'node:fs/promises'
 import { defined, errorCode } from '../../../result.ts'
@@ -49,7 +50,10 @@ async function du(busybox: string, paths: readonly string[]) {
   return { stdout, stderr, whole: status === 1 }
 }
 
-/** The pids of a container's processes on this host; none if this process and the engine see different processes. */
+/**
+ * The pids of a container's processes on this host; none if this process and the engine see different
+ * processes.
+ */
 export async function processesOf(containerId: string): Promise<string[]> {
   const found: string[] = []
   for (const name of await listProcSlowly('.'))
@@ -59,8 +63,8 @@ export async function processesOf(containerId: string): Promise<string[]> {
 }
 
 /**
- * The bytes on disk of files without a name that processes hold open or mapped. The call may never end: the kernel lets
- * a reader of /proc wait for a process that holds the lock of its own memory.
+ * The bytes on disk of files without a name that processes hold open or mapped. The call may never end: the
+ * kernel lets a reader of /proc wait for a process that holds the lock of its own memory.
  */
 export async function namelessUse(processes: readonly string[]): Promise<DiskUse> {
   const found = new Map<string, number>()

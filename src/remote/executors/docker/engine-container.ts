@@ -22,7 +22,10 @@ export interface ContainerFacts {
 /** The engine's id of a container, and its writable mounts. */
 export interface EngineSide {
   id: string
-  /** The files and directories outside of its layer and its jobs: the engine's paths, and those in the container. */
+  /**
+   * The files and directories outside of its layer and its jobs: the engine's paths, and those in the
+   * container.
+   */
   writable: { source: string; target: string }[]
 }
 

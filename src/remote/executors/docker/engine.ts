@@ -1,6 +1,6 @@
 /*
- * The engine: calls over the socket of Docker or podman. Every call has a time limit, since an engine may hang, and every
- * error of the engine becomes an EngineFailure here.
+ * The engine: calls over the socket of Docker or podman. Every call has a time limit, since an engine may
+ * hang, and every error of the engine becomes an EngineFailure here.
  */
 import { existsSync } from 'node:fs'
 import { get, type IncomingMessage, type RequestOptions, STATUS_CODES } from 'node:http'
@@ -59,7 +59,10 @@ export interface EngineApi {
   createNetwork(options: Docker.NetworkCreateOptions & Stoppable): Promise<unknown>
   getNetwork(name: string): { remove(options: Stoppable): Promise<unknown> }
   listNetworks(options: ByLabel): Promise<{ Name: string; Labels?: Record<string, string> | null }[]>
-  /** Called for every job, so not by dockerode, which spends time on formatting each of its calls for debugging. */
+  /**
+   * Called for every job, so not by dockerode, which spends time on formatting each of its calls for
+   * debugging.
+   */
   inspectImage(name: string, signal: AbortSignal): Promise<Docker.ImageInspectInfo>
   pull(name: string, options: { authconfig?: object } & Stoppable): Promise<Stream>
   importImage(
@@ -104,8 +107,8 @@ export class Engine {
   }
 
   /**
-   * Makes a client for an engine and calls nothing yet. `host` is `docker_host` of the configuration; without it
-   * DOCKER_HOST counts, and without both the first of the usual sockets that exists.
+   * Makes a client for an engine and calls nothing yet. `host` is `docker_host` of the configuration; without
+   * it DOCKER_HOST counts, and without both the first of the usual sockets that exists.
    */
   static async at(
     host: string | undefined,
@@ -122,15 +125,16 @@ export class Engine {
       })
     // Loading dockerode takes 150 ms, so only a process that needs the engine does it.
     const { default: Docker } = await import('dockerode')
-    // The types of dockerode lack signals and options that its calls take; `EngineApi` has those that are used.
+    // The types of dockerode lack signals and options that its calls take; `EngineApi` has those that are
+    // used.
     const docker = new Docker(options) as unknown as EngineApi
     docker.inspectImage = (name, signal) => imageAt({ ...options, protocol: 'http:', signal }, name)
     return ok(new Engine(address, docker, clock))
   }
 
   /**
-   * Makes one call; `what` completes the sentence "the engine did not …". A call that takes longer than `seconds` is
-   * cancelled and fails.
+   * Makes one call; `what` completes the sentence "the engine did not …". A call that takes longer than
+   * `seconds` is cancelled and fails.
    */
   async call<T>(
     what: string,

@@ -1,6 +1,7 @@
 /*
- * Remembers the images that this runner has pulled itself, and when each was last used. When the engine's disk fills up,
- * those that have not been used for longest are removed. Every other image may belong to somebody, so it stays.
+ * Remembers the images that this runner has pulled itself, and when each was last used. When the engine's
+ * disk fills up, those that have not been used for longest are removed. Every other image may belong to
+ * somebody, so it stays.
  */
 
 import { readFileSync } from 'node:fs'
@@ -11,9 +12,9 @@ import { writeDurably } from '../../../system/durable-file.ts'
 import type { Engine, EngineFailure } from './engine.ts'
 
 /**
- * When the used share of the disk exceeds `high`, images are removed until it is below `low`. An image that was used
- * within `youngest` seconds stays. The values are the defaults of the kubelet: imageGCHighThresholdPercent,
- * imageGCLowThresholdPercent, imageMinimumGCAge.
+ * When the used share of the disk exceeds `high`, images are removed until it is below `low`. An image that
+ * was used within `youngest` seconds stays. The values are the defaults of the kubelet:
+ * imageGCHighThresholdPercent, imageGCLowThresholdPercent, imageMinimumGCAge.
  */
 const limits = { high: 0.85, low: 0.8, youngest: 120 }
 
@@ -29,8 +30,8 @@ interface Pulled {
 export interface CollectorOptions {
   engine: Engine
   /**
-   * The directory in which the engine keeps its images. If it does not exist, the engine is on another machine, and
-   * nothing is removed.
+   * The directory in which the engine keeps its images. If it does not exist, the engine is on another
+   * machine, and nothing is removed.
    */
   root: string
   /** The id of the engine: the record of another engine's images is ignored. */
@@ -62,8 +63,8 @@ export class ImageCollector {
   }
 
   /**
-   * Notes that an image was pulled. `before` is the id of the image that had the reference; undefined: none. If that
-   * image was not pulled by this runner, the reference belongs to somebody else and is not recorded.
+   * Notes that an image was pulled. `before` is the id of the image that had the reference; undefined: none.
+   * If that image was not pulled by this runner, the reference belongs to somebody else and is not recorded.
    */
   pulled(reference: string, id: string, before: string | undefined): void {
     const has = (id: string) => this.#pulled.some(one => one.reference === reference && one.id === id)
@@ -76,8 +77,8 @@ export class ImageCollector {
   }
 
   /**
-   * Removes images until there is enough room, or with `all` every image that may be removed. Resolves to whether an
-   * image was removed.
+   * Removes images until there is enough room, or with `all` every image that may be removed. Resolves to
+   * whether an image was removed.
    */
   collect({ all = false } = {}): Promise<boolean> {
     this.#underWay ??= this.#collect(all).finally(() => {
@@ -96,7 +97,8 @@ export class ImageCollector {
       if (age >= 0 && age < limits.youngest) continue
       const removed = await this.#remove(one)
       if (!removed.ok && removed.failure.reason !== 'not-found') {
-        // `conflict`: a container uses the image. Any other failure ends this round; the next one is a minute later.
+        // `conflict`: a container uses the image. Any other failure ends this round; the next one is a minute
+        // later.
         if (removed.failure.reason === 'conflict') continue
         return gone
       }
@@ -111,8 +113,8 @@ export class ImageCollector {
   }
 
   /**
-   * Removes an image by its name: if it has other names too, only this name is removed. An image that has lost its name
-   * is removed by its id, unless it has got another name.
+   * Removes an image by its name: if it has other names too, only this name is removed. An image that has
+   * lost its name is removed by its id, unless it has got another name.
    */
   async #remove({ reference, id }: Pulled): Promise<Result<boolean, EngineFailure>> {
     const { engine } = this.#options

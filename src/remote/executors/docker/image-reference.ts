@@ -19,8 +19,8 @@ export function canonical(reference: string): string {
 const withoutTag = (reference: string) => reference.replace(/:[^/:]*$/, '')
 
 /**
- * The name under which an image is pulled, by the first of the mappings that fits its name as it is written or completed
- * (image-patterns.ts).
+ * The name under which an image is pulled, by the first of the mappings that fits its name as it is written
+ * or completed (image-patterns.ts).
  */
 export function mapped(reference: string, mappings: readonly string[]): string {
   for (const mapping of mappings.map(mappingOf))
@@ -36,7 +36,10 @@ export function withDigest(reference: string, digest: string | undefined): strin
   return digest === undefined || reference.includes('@') ? reference : `${withoutTag(reference)}@${digest}`
 }
 
-/** The digest by which an image is in the repository of a reference; `names` are all that the engine has of it. */
+/**
+ * The digest by which an image is in the repository of a reference; `names` are all that the engine has of
+ * it.
+ */
 export function digestIn(reference: string, names: readonly string[]): string | undefined {
   const repository = (name: string) => withoutTag(canonical(name).split('@')[0]!)
   const same = names.filter(name => name.includes('@') && repository(name) === repository(reference))
@@ -46,8 +49,8 @@ export function digestIn(reference: string, names: readonly string[]): string | 
 /** Whether a reference matches one of the patterns (image-patterns.ts), as it is written or completed. */
 export function isAllowed(reference: string, patterns: readonly string[]): boolean {
   const [name, digest] = reference.split('@') as [string, string?]
-  // Engines ignore a tag beside a digest, so it is cut off. A pattern with a digest may have both, and is compared with
-  // the reference as it is written, too.
+  // Engines ignore a tag beside a digest, so it is cut off. A pattern with a digest may have both, and is
+  // compared with the reference as it is written, too.
   const written = digest === undefined ? reference : `${withoutTag(name)}@${digest}`
   return patterns.some(pattern => {
     const fits = patternOf(pattern)

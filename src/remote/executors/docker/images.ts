@@ -1,6 +1,6 @@
 /*
- * Images: which are allowed, what the engine knows of them, and how they are pulled from a registry. A pull has limits of
- * its own, since a registry that hangs must not use up the time of the job.
+ * Images: which are allowed, what the engine knows of them, and how they are pulled from a registry. A pull
+ * has limits of its own, since a registry that hangs must not use up the time of the job.
  */
 import { allowsAll } from '../../../config/image-patterns.ts'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
@@ -38,8 +38,8 @@ interface Pull {
 type Settings = Pick<ExecutorConfiguration, 'images' | 'image_mappings' | 'pull' | 'registry_auth_file'>
 
 /**
- * Makes sure that an image is on this host, and describes it. Each reference has one pull at a time: callers that ask
- * meanwhile wait for the same pull, which is ended when none of them waits any more.
+ * Makes sure that an image is on this host, and describes it. Each reference has one pull at a time: callers
+ * that ask meanwhile wait for the same pull, which is ended when none of them waits any more.
  */
 export class Images {
   readonly #engine: Engine
@@ -63,7 +63,8 @@ export class Images {
     digest?: string,
   ): Promise<Result<ImageFacts, ImageFailure>> {
     const { images, image_mappings, pull } = this.#settings
-    // The patterns are about names: a tag that was allowed for the first attempt of a run is allowed for the next ones.
+    // The patterns are about names: a tag that was allowed for the first attempt of a run is allowed for the
+    // next ones.
     if (!isAllowed(named, images))
       return fail({
         reason: 'image-not-allowed',
@@ -144,7 +145,8 @@ export class Images {
     )
     if (!found.ok) return found
     const { Id, Config, Architecture, RepoTags, RepoDigests } = found.value
-    // Engines take the beginning of an id for a name too, but the patterns of the configuration are about names.
+    // Engines take the beginning of an id for a name too, but the patterns of the configuration are about
+    // names.
     const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])].map(canonical)
     const byId = Id.replace(/^sha256:/, '').startsWith(reference.replace(/^sha256:/, ''))
     if (byId && !this.#settings.images.some(allowsAll) && !names.includes(canonical(reference)))

@@ -54,8 +54,8 @@ export class JobDirectories {
   }
 
   /**
-   * The path of a job's log outside of the container, so that a job cannot put another file in the place of the log
-   * that the pump of the supervisor writes.
+   * The path of a job's log outside of the container, so that a job cannot put another file in the place of
+   * the log that the pump of the supervisor writes.
    */
   #logOf(jobId: string): string {
     return join(this.#logs, pathPart(jobId))
@@ -113,8 +113,8 @@ export class JobDirectories {
   }
 
   /**
-   * Moves the log into the exchange directory, and the directory to `path`, which no container sees. Throws if that
-   * fails (EXDEV: `path` is on another disk), or if another directory has taken its place.
+   * Moves the log into the exchange directory, and the directory to `path`, which no container sees. Throws
+   * if that fails (EXDEV: `path` is on another disk), or if another directory has taken its place.
    */
   take(jobId: string, identity: DirectoryIdentity, path: string): void {
     const here = this.#pathOf(jobId)
@@ -132,17 +132,21 @@ export class JobDirectories {
     renameSync(here, path)
   }
 
-  /** The path of the parked directory of a job: on the disk of the container's directory, and seen by no container. */
+  /**
+   * The path of the parked directory of a job: on the disk of the container's directory, and seen by no
+   * container.
+   */
   parking(jobId: string): string {
     return join(dirname(this.#directory), `${this.#runnerId}${parkedName(pathPart(jobId))}`)
   }
 
   /**
-   * Removes the exchange directory of a job that was never started. False: it was not there, or could not be removed
-   * completely.
+   * Removes the exchange directory of a job that was never started. False: it was not there, or could not be
+   * removed completely.
    */
   async remove(jobId: string, identity: DirectoryIdentity): Promise<boolean> {
-    // It is moved away first: a process in the container could put a link in its place while it is being removed.
+    // It is moved away first: a process in the container could put a link in its place while it is being
+    // removed.
     const away = join(this.#directory, this.#chance.id())
     try {
       this.take(jobId, identity, away)

@@ -34,8 +34,8 @@ export class JobFiles {
   }
 
   /**
-   * Whether the exchange directory still has the order that runner wrote. A job that has run may have removed `started`,
-   * and other files with it.
+   * Whether the exchange directory still has the order that runner wrote. A job that has run may have removed
+   * `started`, and other files with it.
    */
   get untouched(): boolean {
     const order = this.#exchange.openFile('order')

@@ -1,4 +1,7 @@
-/* What ends a job before its time: it was asked to end, it uses too much of the disk, or the supervisor does not end it. */
+/*
+ * What ends a job before its time: it was asked to end, it uses too much of the disk, or the supervisor does
+ * not end it.
+ */
 import type { Clock } from '../../../edges.ts'
 import type { Container } from './container.ts'
 import { DiskGuard } from './disk-guard.ts'

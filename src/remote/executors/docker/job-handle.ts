@@ -1,5 +1,6 @@
 /*
- * One job in its container, watched by the files of its exchange directory until no process of it lives any more.
+ * One job in its container, watched by the files of its exchange directory until no process of it lives any
+ * more.
  *
  *   ordered ── `started` ──► running ── `exit` ───────────────────────► over ── keep ──► kept
  *     │  │                      └────── the container is dead ────────────┘
@@ -26,7 +27,10 @@ import { type DockerPlace, stateOf } from './state.ts'
 
 /** Seconds in which a supervisor that lives must have started a job. */
 const startTimeout = 10
-/** Seconds between two looks at the files, if the system does not tell of changes, and at the life of the container. */
+/**
+ * Seconds between two looks at the files, if the system does not tell of changes, and at the life of the
+ * container.
+ */
 const looks = { files: 0.5, life: 1 }
 
 export interface DockerJobOptions {
@@ -233,8 +237,8 @@ export class DockerJob implements JobHandle {
     if (this.#life.state !== 'ordered') return exit
     const at = this.#files.started()
     if (at === undefined) return exit
-    // A recovered job started earlier than it is seen here. The time of its file is better, but the clock may have been
-    // set since, so both are kept.
+    // A recovered job started earlier than it is seen here. The time of its file is better, but the clock may
+    // have been set since, so both are kept.
     const seen = { after: before, by: this.#options.edges.clock.monotonic() }
     this.#life = { state: 'running', at, seen }
     this.#start.resolve(at)
@@ -258,8 +262,8 @@ export class DockerJob implements JobHandle {
   }
 
   /**
-   * Moves the exchange directory into the spool, or parks it in the work directory if the spool is on another disk.
-   * Throws system errors.
+   * Moves the exchange directory into the spool, or parks it in the work directory if the spool is on another
+   * disk. Throws system errors.
    */
   #takeAway(): void {
     const { container, exchange, kept, place } = this.#options

@@ -13,7 +13,9 @@ export interface Span {
   by: number
 }
 
-/** The start and the end of a job that ended at `at` by the wall clock, within a span of the monotonic clock. */
+/**
+ * The start and the end of a job that ended at `at` by the wall clock, within a span of the monotonic clock.
+ */
 export function timesOf(start: JobStart | undefined, at: Date, end: Span): { startedAt: Date; at: Date } {
   if (start === undefined) return { startedAt: at, at }
   // The times of the files are exact to a tick of the kernel, unless the clock was set meanwhile.

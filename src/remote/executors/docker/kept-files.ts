@@ -70,7 +70,10 @@ export class DockerKeptFiles implements KeptFiles {
     return opened.ok
   }
 
-  /** Copies an open log, unless it is large: the job has moved its exchange directory away, so it cannot be kept. */
+  /**
+   * Copies an open log, unless it is large: the job has moved its exchange directory away, so it cannot be
+   * kept.
+   */
   copyLog(fd: number): void {
     const path = join(this.#directory, 'log')
     if (fstatSync(fd).size > mostCopied) return

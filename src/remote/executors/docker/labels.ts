@@ -1,6 +1,6 @@
 /**
- * Labels of every container: whose it is, which, of what runner group, and where its directory was made. A network has the
- * first three, of its container.
+ * Labels of every container: whose it is, which, of what runner group, and where its directory was made. A
+ * network has the first three, of its container.
  */
 export const labels = {
   runner: 'runner.uuid',

@@ -18,8 +18,8 @@ export interface DockerOptions {
   /** Why no container may have a second job, whatever the first job does; absent if it may. */
   once?: string | undefined
   /**
-   * Whether the runtime of the containers has a kernel of its own, as gVisor: it must read what it starts, and opens no
-   * FIFO for writing on a read-only mount. Absent: the kernel of the host is theirs.
+   * Whether the runtime of the containers has a kernel of its own, as gVisor: it must read what it starts,
+   * and opens no FIFO for writing on a read-only mount. Absent: the kernel of the host is theirs.
    */
   ownKernel?: boolean | undefined
   /** Called when an image turns out to be one whose containers can have no second job. */

@@ -83,7 +83,10 @@ export class Orders {
     return this.#say('')
   }
 
-  /** Orders to empty what jobs share; the answer is in the exchange directory `id`. False: no supervisor hears it. */
+  /**
+   * Orders to empty what jobs share; the answer is in the exchange directory `id`. False: no supervisor hears
+   * it.
+   */
   sweep(id: string, nonce: string): boolean {
     return this.#say(`sweep ${this.#key} ${id} ${nonce}`)
   }

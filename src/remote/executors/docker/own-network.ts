@@ -1,6 +1,7 @@
 /*
- * The networks of containers that have one of their own (`network = job`). A network has the name of its container, and the
- * same labels, so it is found again even if the call that made it timed out, or the container was never made.
+ * The networks of containers that have one of their own (`network = job`). A network has the name of its
+ * container, and the same labels, so it is found again even if the call that made it timed out, or the
+ * container was never made.
  */
 import { fail, ok, type Result } from '../../../result.ts'
 import { isPathPart } from '../../path-part.ts'

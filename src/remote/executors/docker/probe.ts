@@ -1,6 +1,6 @@
 /*
- * Runs the whole hand-over once, in a container of an empty image. It finds problems between runner and engine before a
- * job meets them.
+ * Runs the whole hand-over once, in a container of an empty image. It finds problems between runner and
+ * engine before a job meets them.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -29,7 +29,10 @@ export interface Probed {
   measures: boolean
 }
 
-/** Resolves when a job has been handed over and its log has come back. `engine` is what the engine says of itself. */
+/**
+ * Resolves when a job has been handed over and its log has come back. `engine` is what the engine says of
+ * itself.
+ */
 export async function probe(
   options: DockerOptions,
   engine: EngineFacts,
@@ -100,7 +103,8 @@ async function handOver(
 ): Promise<Result<Pick<Probed, 'measures'>, string>> {
   const secret = chance.id()
   const id = randomUUID()
-  // The directory is among the container's files, so it is removed with the container if this process is killed.
+  // The directory is among the container's files, so it is removed with the container if this process is
+  // killed.
   const keptDir = join(directory, id)
   mkdirSync(keptDir)
   const placed = await slot.place(

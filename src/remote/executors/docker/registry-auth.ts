@@ -9,9 +9,9 @@ interface AuthEntry {
 }
 
 /**
- * Reads the credentials for an image from a file that `docker login` or `podman login` has written: those of its registry,
- * or of the longest part of its name that the file has some for (`registry.example/team`). Undefined: the file has none.
- * `reference` must name the registry. Fails with a sentence.
+ * Reads the credentials for an image from a file that `docker login` or `podman login` has written: those of
+ * its registry, or of the longest part of its name that the file has some for (`registry.example/team`).
+ * Undefined: the file has none. `reference` must name the registry. Fails with a sentence.
  */
 export function authFor(file: string, reference: string): Result<object | undefined, string> {
   const registry = reference.slice(0, reference.indexOf('/'))
@@ -52,7 +52,9 @@ export function authFor(file: string, reference: string): Result<object | undefi
   }
 }
 
-/** The name of an image without its tag, and what it lies in, but for the registry alone; the longest first. */
+/**
+ * The name of an image without its tag, and what it lies in, but for the registry alone; the longest first.
+ */
 function partsOf(reference: string): string[] {
   const words = reference
     .replace(/@.*$/, '')

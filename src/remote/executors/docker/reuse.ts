@@ -7,8 +7,8 @@ import { unknownRuntime } from './runtime.ts'
 const harmless = ['NET_BIND_SERVICE', 'KILL', 'SYS_CHROOT']
 
 /**
- * Why each container gets one job alone, whatever the job does; undefined: a container that a job leaves unchanged may
- * get another one.
+ * Why each container gets one job alone, whatever the job does; undefined: a container that a job leaves
+ * unchanged may get another one.
  */
 export function onceBecause(
   facts: Pick<EngineFacts, 'podman' | 'security' | 'runtime'>,

@@ -7,7 +7,8 @@ import { toFailure } from './failure.ts'
 type Settings = Pick<ExecutorConfiguration, 'runtime'>
 
 /**
- * Runtimes whose containers are processes of this host's kernel: the supervisor and its checks rely on that kernel.
+ * Runtimes whose containers are processes of this host's kernel: the supervisor and its checks rely on that
+ * kernel.
  */
 const known = /^(runc|crun|io\.containerd\.runc\.v\d+)$/
 
@@ -22,7 +23,9 @@ export function unknownRuntime(
 /** Names of shims of containerd. Docker 23 and later starts them without having been configured for them. */
 const shim = /^(\/|io\.containerd\.)/
 
-/** Why the engine cannot run containers by the runtime of `[executor]`; undefined: it can, as far as it tells. */
+/**
+ * Why the engine cannot run containers by the runtime of `[executor]`; undefined: it can, as far as it tells.
+ */
 export function runtimeProblem(
   { runtime }: Settings,
   { podman, runtimes }: Pick<EngineFacts, 'podman' | 'runtimes'>,

@@ -11,9 +11,9 @@ import { ownNetwork } from './own-network.ts'
 const inside = { control: '/.runner/control', jobs: '/.runner/jobs', pipes: '/.runner/pipes' }
 
 /**
- * The owner of directories that are emptied for the next job: another user than jobs run as, so that no job can leave
- * something in the attributes of the directories (supervisor.sh). A container whose jobs run as this user gets one job
- * alone. Debian calls the user `sys`.
+ * The owner of directories that are emptied for the next job: another user than jobs run as, so that no job
+ * can leave something in the attributes of the directories (supervisor.sh). A container whose jobs run as
+ * this user gets one job alone. Debian calls the user `sys`.
  */
 export const strangerId = 3
 
@@ -21,7 +21,10 @@ export const strangerId = 3
 const tmpfs = 'rw,exec,nosuid,nodev,mode=1777'
 const shared = `${tmpfs},uid=${strangerId}`
 
-/** Paths that engines make read-only by default, and the one that they leave writable with control groups of version 1. */
+/**
+ * Paths that engines make read-only by default, and the one that they leave writable with control groups of
+ * version 1.
+ */
 const readonlyPaths = [
   '/proc/bus',
   '/proc/fs',
@@ -66,7 +69,8 @@ export function containerSettings(
     StopSignal: 'SIGKILL',
     HostConfig: {
       Mounts: [mount('control', true), mount('jobs', false), ...(ownKernel ? [mount('pipes', false)] : [])],
-      // The engine makes the volumes of the image with the image's files, and removes them with the container.
+      // The engine makes the volumes of the image with the image's files, and removes them with the
+      // container.
       Tmpfs: Object.fromEntries(
         ['/tmp', '/dev/shm'].map(path => [path, once === undefined ? shared : tmpfs]),
       ),

@@ -1,6 +1,6 @@
 /*
- * The state of a job in a container, by which a later process finds the job again. Release 0.1.0 wrote version 0, to
- * which the spool adds the id and the limits of the job.
+ * The state of a job in a container, by which a later process finds the job again. Release 0.1.0 wrote
+ * version 0, to which the spool adds the id and the limits of the job.
  */
 import { fail, ok, type Result } from '../../../result.ts'
 import { isPathPart } from '../../path-part.ts'

@@ -1,6 +1,7 @@
 /*
- * Plugins that stay for further jobs, as the SDK of Python can: a plugin pays for its imports once. supervisor.sh and api.sh
- * give such a plugin its jobs; here is which jobs go to one, and the files that it finds.
+ * Plugins that stay for further jobs, as the SDK of Python can: a plugin pays for its imports once.
+ * supervisor.sh and api.sh give such a plugin its jobs; here is which jobs go to one, and the files that it
+ * finds.
  */
 import { createHash } from 'node:crypto'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
@@ -45,7 +46,10 @@ export class StayingPlugins {
     this.#settings = settings
   }
 
-  /** Whether the plugins of an image can stay. A network that is not the container's own is not for their calls. */
+  /**
+   * Whether the plugins of an image can stay. A network that is not the container's own is not for their
+   * calls.
+   */
   areIn({ id, entrypoint, command }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): boolean {
     const { sdk_daemon, network } = this.#settings
     if (sdk_daemon === 'no' || network === 'host' || network.startsWith('container:')) return false
@@ -59,8 +63,9 @@ export class StayingPlugins {
 }
 
 /**
- * How a job is given to a plugin that stays; undefined: it is not for one. `served`: jobs that the container has had. The
- * SDK of Python fails at about its 320th job in one process, so a new process begins long before.
+ * How a job is given to a plugin that stays; undefined: it is not for one. `served`: jobs that the container
+ * has had. The SDK of Python fails at about its 320th job in one process, so a new process begins long
+ * before.
  */
 export function invitationFor(job: ExecutorJob, served: number): Invitation | undefined {
   const { plugin, command, args, env, secretEnv } = job

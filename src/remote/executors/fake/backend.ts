@@ -1,4 +1,6 @@
-/* The fake backend as one process of a runner has it. Everything that outlives that process is the machine's. */
+/*
+ * The fake backend as one process of a runner has it. Everything that outlives that process is the machine's.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, ok, type Result } from '../../../result.ts'

@@ -1,7 +1,8 @@
 /*
- * The machine of a test, on which fake jobs run. It outlives the backends that are opened over it, so a test lets "the
- * runner" crash by dropping a backend and opens another one, which finds slots and jobs in the directory. The test says
- * what fails, what waits and which slot dies; time passes only by the clock that it gives.
+ * The machine of a test, on which fake jobs run. It outlives the backends that are opened over it, so a test
+ * lets "the runner" crash by dropping a backend and opens another one, which finds slots and jobs in the
+ * directory. The test says what fails, what waits and which slot dies; time passes only by the clock that it
+ * gives.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -64,7 +65,9 @@ export class FakeMachine {
     { reached: PromiseWithResolvers<void>; released: PromiseWithResolvers<void> }
   >()
 
-  /** A directory with slots of an earlier machine is one whose host has been started anew: nothing runs in it. */
+  /**
+   * A directory with slots of an earlier machine is one whose host has been started anew: nothing runs in it.
+   */
   constructor(directory: string, clock: Clock, facts: Partial<Facts> = {}) {
     this.directory = directory
     this.clock = clock

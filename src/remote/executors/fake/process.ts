@@ -1,5 +1,6 @@
 /*
- * What a fake job does: its words are the steps of its program, one after the other, and exit status 0 follows the last.
+ * What a fake job does: its words are the steps of its program, one after the other, and exit status 0
+ * follows the last.
  *
  *   late:SECONDS      starts only then                  never             never starts
  *   say:TEXT          writes to its log                 fill:BYTES        writes so many bytes to its log

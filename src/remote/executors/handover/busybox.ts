@@ -1,7 +1,7 @@
 /*
- * The supervisor runs under a busybox of the host, which must be statically linked, since an image may lack the libraries
- * that it needs. The busybox is copied once into the state directory and mounted from there, so that an upgrade of its
- * package does not change it under running jobs.
+ * The supervisor runs under a busybox of the host, which must be statically linked, since an image may lack
+ * the libraries that it needs. The busybox is copied once into the state directory and mounted from there, so
+ * that an upgrade of its package does not change it under running jobs.
  */
 import {
   chmodSync,
@@ -30,8 +30,8 @@ const advice =
   'install one: apt-get install busybox-static (Debian, Ubuntu), dnf install busybox (Fedora), apk add busybox-static (Alpine)'
 
 /**
- * The path of a static busybox in the state directory; copies that of the host if there is none yet. Fails with what was
- * found instead, and how to install one.
+ * The path of a static busybox in the state directory; copies that of the host if there is none yet. Fails
+ * with what was found instead, and how to install one.
  */
 export async function keepBusybox(stateDir: string, env: NodeJS.ProcessEnv): Promise<Result<string, string>> {
   const folder = join(stateDir, 'bin')
@@ -59,8 +59,9 @@ export async function keepBusybox(stateDir: string, env: NodeJS.ProcessEnv): Pro
 }
 
 /**
- * Puts the kept busybox at a path in a container. There it can be executed and not read, so no process in the container
- * can trace a process that runs it (ptrace(2)); with `readable` it can be read too. Throws system errors.
+ * Puts the kept busybox at a path in a container. There it can be executed and not read, so no process in the
+ * container can trace a process that runs it (ptrace(2)); with `readable` it can be read too. Throws system
+ * errors.
  */
 export function shareBusybox(kept: string, path: string, readable: boolean): void {
   const sealed = `${kept}.sealed`

@@ -1,7 +1,7 @@
 /*
- * The exchange directory, which one job shares with runner. The job can put anything into it, so runner trusts nothing
- * there: it opens the directory once and keeps the descriptor, opens files below that descriptor, follows no symbolic
- * links, and reads only regular files, up to a size.
+ * The exchange directory, which one job shares with runner. The job can put anything into it, so runner
+ * trusts nothing there: it opens the directory once and keeps the descriptor, opens files below that
+ * descriptor, follows no symbolic links, and reads only regular files, up to a size.
  */
 import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,7 +46,10 @@ export class ExchangeDir implements Disposable {
     this.#fd = fd
   }
 
-  /** Makes an exchange directory, named by an id, to which any user of a container can write. Throws system errors. */
+  /**
+   * Makes an exchange directory, named by an id, to which any user of a container can write. Throws system
+   * errors.
+   */
   static make(jobs: string, name: string): ExchangeDir {
     const path = join(jobs, pathPart(name))
     mkdirSync(path)

@@ -27,9 +27,9 @@ export function wordsOf(
 const isVariable = (name: string) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
 
 /**
- * The text of the file `order`, from which supervisor.sh reads a program: assignments in the language of the shell. It
- * repeats the environment of the image, since a shell does not pass on every name and changes some. Fails if a text has a
- * NUL byte.
+ * The text of the file `order`, from which supervisor.sh reads a program: assignments in the language of the
+ * shell. It repeats the environment of the image, since a shell does not pass on every name and changes some.
+ * Fails if a text has a NUL byte.
  */
 export function orderText(
   [program, ...args]: readonly [string, ...string[]],
@@ -71,7 +71,10 @@ export interface ExitFacts {
   left: number
   /** Absent: a supervisor of an earlier release has written it, or the control groups did not tell. */
   used?: JobResources
-  /** The plugin could have stayed for further jobs, and does not: it did not ask for its input, or left after its job. */
+  /**
+   * The plugin could have stayed for further jobs, and does not: it did not ask for its input, or left after
+   * its job.
+   */
   leaves?: true
 }
 

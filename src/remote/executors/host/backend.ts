@@ -128,7 +128,9 @@ export class HostBackend implements ExecutorBackend {
   async reclaim(): Promise<void> {}
 }
 
-/** An id that tells this host from others, or the name of the backend: a container often has no machine id. */
+/**
+ * An id that tells this host from others, or the name of the backend: a container often has no machine id.
+ */
 function machineId(): string {
   try {
     return readFileSync('/etc/machine-id', 'utf8').trim() || hostName

@@ -10,8 +10,8 @@ import type { HostPaths } from './paths.ts'
 import { killAll, sendSignal } from './processes.ts'
 
 /**
- * Ends all jobs of a slot at once. The claim keeps a supervisor that has not begun from starting its job; a supervisor
- * that has begun is killed before its job.
+ * Ends all jobs of a slot at once. The claim keeps a supervisor that has not begun from starting its job; a
+ * supervisor that has begun is killed before its job.
  */
 export async function closeJobs(
   jobs: string,
@@ -41,8 +41,8 @@ export async function closeJobs(
 }
 
 /**
- * Removes the directory of a slot whose jobs have ended. Its jobs disappear in one step first: the part of a job's files
- * that a removal has left so far looks like a job that was never ordered.
+ * Removes the directory of a slot whose jobs have ended. Its jobs disappear in one step first: the part of a
+ * job's files that a removal has left so far looks like a job that was never ordered.
  */
 export async function removeSlot(
   paths: HostPaths,

@@ -96,7 +96,9 @@ export class HostHandle extends HostKept implements JobHandle {
     return undefined
   }
 
-  /** The supervisor died without writing an exit: kills the rest of the job, and writes an exit that says so. */
+  /**
+   * The supervisor died without writing an exit: kills the rest of the job, and writes an exit that says so.
+   */
   async #end(directory: JobDirectory, { supervisor, at }: Claim & { by: 'supervisor' }): Promise<JobExit> {
     const { unit, nonce } = this.#place
     const rebooted = supervisor.boot_id !== readBootId()
@@ -198,7 +200,10 @@ export class HostHandle extends HostKept implements JobHandle {
 /** The key of all slots on a host: they are alike. */
 export const hostKey = 'host'
 
-/** Makes the claim that keeps a supervisor from starting the job. False: the next look shows who has made the claim. */
+/**
+ * Makes the claim that keeps a supervisor from starting the job. False: the next look shows who has made the
+ * claim.
+ */
 function giveUp(directory: JobDirectory): boolean {
   try {
     return directory.makeClaim({ by: 'runner' })

@@ -10,8 +10,9 @@
  *   stop           the job is to end                   made by runner
  *   exit.json      how the job ended                   written by rename when nothing of the job lives
  *
- * The process that makes `begun.json` decides whether the job starts. The supervisor makes it before it starts the
- * program; a runner that gives the job up makes it so that a late supervisor starts nothing. So a job starts once or never.
+ * The process that makes `begun.json` decides whether the job starts. The supervisor makes it before it
+ * starts the program; a runner that gives the job up makes it so that a late supervisor starts nothing. So a
+ * job starts once or never.
  */
 import {
   closeSync,

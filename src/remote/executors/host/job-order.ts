@@ -55,7 +55,10 @@ function pluginVariables(
   }
 }
 
-/** The number of a signal as kill(1) takes it: `SIGTERM`, `TERM`, `15`, `RTMIN+3`; undefined if there is no such signal. */
+/**
+ * The number of a signal as kill(1) takes it: `SIGTERM`, `TERM`, `15`, `RTMIN+3`; undefined if there is no
+ * such signal.
+ */
 export function signalNumber(text: string): number | undefined {
   const name = text.replace(/^SIG/, '')
   const known = Object.entries(constants.signals).find(([key]) => key === `SIG${name}`)

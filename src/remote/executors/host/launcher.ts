@@ -1,13 +1,17 @@
 /*
- * Starts a supervisor so that it is not a part of runner. With systemd it is a transient unit: its cgroup is the process
- * tree of the job, and the sandbox of runner's own unit does not apply. Without systemd it leads a session of its own.
+ * Starts a supervisor so that it is not a part of runner. With systemd it is a transient unit: its cgroup is
+ * the process tree of the job, and the sandbox of runner's own unit does not apply. Without systemd it leads
+ * a session of its own.
  */
 import { existsSync } from 'node:fs'
 import { errorText, fail, ok, type Result } from '../../../result.ts'
 
 /** Seconds for one call of systemd. */
 const callLimit = 30
-/** Seconds that systemd waits, in addition to the grace of the job, before it kills a unit that is being stopped. */
+/**
+ * Seconds that systemd waits, in addition to the grace of the job, before it kills a unit that is being
+ * stopped.
+ */
 const stopSlack = 15
 
 export interface Launch {

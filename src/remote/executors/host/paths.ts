@@ -9,7 +9,8 @@
  *   <spool>/shelf                        the path of the parked directory
  *   <spool>/log                          the log, once everything else was removed
  *
- * Jobs run as another user, so every directory on the way to a job can be passed by all and read by nobody else.
+ * Jobs run as another user, so every directory on the way to a job can be passed by all and read by nobody
+ * else.
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { basename, isAbsolute, join, normalize } from 'node:path'

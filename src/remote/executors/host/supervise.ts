@@ -1,6 +1,6 @@
 /*
- * The supervisor of one host job. It outlives runner, writes the job's log, enforces its time limit, and writes how the
- * job ended when no process of the job lives any more.
+ * The supervisor of one host job. It outlives runner, writes the job's log, enforces its time limit, and
+ * writes how the job ended when no process of the job lives any more.
  *
  *   claim ── made by another process ──► nothing is started
  *     └─ made here ──► leader runs ── exit | limit | stop | log lost ──► signal, grace ──► SIGKILL for all ──► exit.json
@@ -73,7 +73,10 @@ export async function supervise(job: JobDirectory, { clock }: Edges, signalled: 
   })
 }
 
-/** What the job has used: its unit without the time of processors that this process took. The memory is that of both. */
+/**
+ * What the job has used: its unit without the time of processors that this process took. The memory is that
+ * of both.
+ */
 function usedIn(unit: string): JobResources {
   const { cpuSeconds, ...memory } = useOfUnit(readProcFile('self/cgroup'), unit)
   if (cpuSeconds === undefined) return memory
@@ -108,7 +111,10 @@ interface Surroundings {
   signalled: AbortSignal
 }
 
-/** Waits until the leader ends or has to end; then sends it, and no other process, the signal, and waits for its grace. */
+/**
+ * Waits until the leader ends or has to end; then sends it, and no other process, the signal, and waits for
+ * its grace.
+ */
 async function endOf(started: StartedProcess, order: HostOrder, around: Surroundings): Promise<End> {
   const { clock } = around
   const over = new AbortController()

@@ -154,8 +154,8 @@ export const browserHandlers = {
       return ok(undefined)
     })
     if (!opened.ok) return opened
-    // The provider's redirect is a call of another site, with which the session's cookie would not be sent: so the
-    // browser gets a page, which goes on by itself.
+    // The provider's redirect is a call of another site, with which the session's cookie would not be sent:
+    // so the browser gets a page, which goes on by itself.
     const text = smallPage('You are signed in.', true)
     return ok({ status: 200, text, type: pageType, cookie: [fresh.cookie, oidc.clearCookie(headers)] })
   },
