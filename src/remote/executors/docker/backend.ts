@@ -285,6 +285,8 @@ export class DockerBackend implements ExecutorBackend {
   }
 
   #factsOf(engine: Engine, { id, system, root, storage, podman }: EngineFacts): Facts {
+    const once = this.#probed?.once
+    const stay = once === undefined && this.#plugins.areWelcome
     return {
       id,
       system,
@@ -294,14 +296,14 @@ export class DockerBackend implements ExecutorBackend {
       makeRoom: `remove images that are not needed (${podman ? 'podman' : 'docker'} image prune)`,
       slot: 'container',
       capabilities: [],
-      once: this.#probed?.once,
+      once,
       outlives: 'runner',
       timeLimit: 'job',
       tells: { oom: true, disk: true, neverStarted: true },
       measures: this.#probed?.measures ?? false,
       logWithoutRunner: true,
       diskLimit: this.#probed?.diskLimit,
-      notes: [`storage driver ${storage}`],
+      notes: [`storage driver ${storage}`, ...(stay ? ['plugins of the SDK of Python stay'] : [])],
     }
   }
 }

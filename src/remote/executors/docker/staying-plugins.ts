@@ -46,14 +46,15 @@ export class StayingPlugins {
     this.#settings = settings
   }
 
-  /**
-   * Whether the plugins of an image can stay. A network that is not the container's own is not for their
-   * calls.
-   */
-  areIn({ id, entrypoint, command }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): boolean {
+  /** Whether any plugin can stay. A network that is not the container's own is not for their calls. */
+  get areWelcome(): boolean {
     const { sdk_daemon, network } = this.#settings
-    if (sdk_daemon === 'no' || network === 'host' || network.startsWith('container:')) return false
-    return sdk.test([...entrypoint, ...command].join(' ')) && !this.#leaving.has(id)
+    return sdk_daemon === 'auto' && network !== 'host' && !network.startsWith('container:')
+  }
+
+  /** Whether the plugins of an image can stay. */
+  areIn({ id, entrypoint, command }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): boolean {
+    return this.areWelcome && sdk.test([...entrypoint, ...command].join(' ')) && !this.#leaving.has(id)
   }
 
   /** The plugin of an image did not stay: the next jobs are started as any others are. */
