@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { freePort } from './port.ts'
 
-/** What changes how Node.js starts is left out. */
+/** The environment of measured programs: without the variables that change how Node.js starts. */
 export const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
 for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'RUNNER_NODE']) delete environment[name]
 

@@ -11,7 +11,7 @@ import { Agent, fetch } from 'undici'
 import type { Change, ChangeStream, Message } from '../../src/web/live/stream.ts'
 import { median, percentile } from '../figures.ts'
 
-/** What is asked for. */
+/** The pages that this program stands for. */
 export interface Pages {
   count: number
   /** Of each kind of page, the calls that it makes when it is opened. */

@@ -65,7 +65,7 @@ export class Tabs {
     return new Tab(page, await this.#context.newCDPSession(page))
   }
 
-  /** What the processes that show pages have of memory, all together, in MB: of what several share, each has a part. */
+  /** Memory of all processes that show pages, in MB. Memory that several share counts in parts. */
   async resident(): Promise<number> {
     const { processInfo } = await this.#system.send('SystemInfo.getProcessInfo')
     const renderers = processInfo.filter(({ type }) => type === 'renderer')
@@ -110,6 +110,7 @@ interface TabScope {
   MutationObserver: new (look: () => void) => { observe(of: object, what: object): void; disconnect(): void }
 }
 
+// Chromium runs these two functions in the tab, where `globalThis` is the window: the casts say what it has there.
 function watchIn({ name, selector, text }: { name: string; selector: string; text: string }): void {
   const scope = globalThis as unknown as TabScope & Record<string, Promise<number>>
   scope[name] = new Promise(resolve => {

@@ -1,6 +1,6 @@
-# Answers one request of a plugin that can stay for further jobs, on standard input and output: `nc` of supervisor.sh starts
-# this file for each connection, by the line that the runner puts before it. It is as much of the API of Kubernetes as the SDKs ask for, with one Secret, runner/input,
-# in the folder /.runner/jobs/sdk:
+# Answers one request of a plugin that can stay for further jobs, on standard input and output: `nc`, started by supervisor.sh,
+# runs this file for each connection. The runner puts a line before it that names busybox as its interpreter. It answers as much
+# of the API of Kubernetes as the SDKs ask for. The API has one Secret, runner/input, in the folder /.runner/jobs/sdk:
 #
 #   GET     the file `secret`, once: it is renamed to `taken`
 #   WATCH   the file `key`, which is the Secret without its input: at once, and again when the next job has put another one there
