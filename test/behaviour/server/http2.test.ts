@@ -10,27 +10,11 @@ import {
 } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { Authority } from '../../support/certificates.ts'
-import { program } from '../../support/require.ts'
-import { type StoreKind, serverTest, type TestServer } from '../../support/server.ts'
+import { behindTls, caOf } from '../../support/behind-tls.ts'
+import { serverTest, type TestServer } from '../../support/server.ts'
 
 // Some wait until the server has lost its patience.
 t.jobs = 4
-
-/** The certificate that clients of a test trust, by the directory of its rig. */
-const authorities = new Map<string, Authority>()
-const behindTls: StoreKind = {
-  name: 'TLS',
-  needs: [program('openssl')],
-  open: async rig => {
-    const authority = new Authority(rig.dir)
-    authorities.set(rig.dir, authority)
-    const { certFile, keyFile } = authority.issue('server', 'IP:127.0.0.1')
-    return { keys: { tls_cert_file: certFile, tls_key_file: keyFile }, close: async () => {} }
-  },
-}
-
-const caOf = (server: TestServer) => authorities.get(server.rig.dir)!.ca
 
 /** A connection that has agreed on HTTP/2 with the server. */
 async function session(server: TestServer): Promise<ClientHttp2Session> {

@@ -2,31 +2,20 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { Authority } from '../../support/certificates.ts'
+import { behindTls, caOf } from '../../support/behind-tls.ts'
 import { fewFiles, post, raw, speak } from '../../support/raw-connections.ts'
-import { program } from '../../support/require.ts'
 import { type StoreKind, serverTest, type TestServer } from '../../support/server.ts'
 
 // Each waits for 10 to 30 seconds: until the server has lost its patience.
 t.jobs = 4
 
-let authority: Authority
-const behindTls: StoreKind = {
-  name: 'TLS',
-  needs: [program('openssl')],
-  open: async rig => {
-    authority = new Authority(rig.dir)
-    const { certFile, keyFile } = authority.issue('server', 'IP:127.0.0.1')
-    return { keys: { tls_cert_file: certFile, tls_key_file: keyFile }, close: async () => {} }
-  },
-}
 const plain: StoreKind = { name: 'plain', needs: [], open: async () => ({ keys: {}, close: async () => {} }) }
 
 /** The status of `/health`, asked over a connection of its own. */
 async function health(server: TestServer): Promise<string> {
   const { protocol, hostname, port } = new URL(server.url)
   const at = { host: hostname, port: Number(port) }
-  const socket = protocol === 'https:' ? connectTls({ ...at, ca: authority.ca.cert }) : connect(at)
+  const socket = protocol === 'https:' ? connectTls({ ...at, ca: caOf(server).cert }) : connect(at)
   await once(socket, protocol === 'https:' ? 'secureConnect' : 'connect')
   socket.write('GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
   let heard = ''

@@ -1,30 +1,20 @@
 import { execa } from 'execa'
 import t from 'tap'
-import { Authority } from '../../support/certificates.ts'
+import { behindTls, caOf } from '../../support/behind-tls.ts'
 import { program } from '../../support/require.ts'
-import { type StoreKind, serverTest } from '../../support/server.ts'
+import { serverTest } from '../../support/server.ts'
 
-let ca = ''
-const behindTls: StoreKind = {
-  name: 'TLS',
-  needs: [program('openssl'), program('curl')],
-  open: async rig => {
-    const authority = new Authority(rig.dir)
-    ca = authority.ca.certFile
-    const { certFile, keyFile } = authority.issue('server', 'IP:127.0.0.1')
-    return { keys: { tls_cert_file: certFile, tls_key_file: keyFile }, close: async () => {} }
-  },
-}
+const withCurl = { ...behindTls, needs: [...behindTls.needs, program('curl')] }
 
 serverTest(
   t,
   'curl submits a job by the version of HTTP that it asks for',
-  { stores: [behindTls] },
+  { stores: [withCurl] },
   async (t, server) => {
     const job = [
       '--silent',
       '--cacert',
-      ca,
+      caOf(server).certFile,
       '--data',
       '{"image":"i"}',
       '--write-out',
