@@ -4,7 +4,7 @@
  */
 import { Cron } from 'croner'
 import { catchUp } from '../src/schedule/catch-up.ts'
-import { compile, type Plan, type Schedule } from '../src/schedule/schedule.ts'
+import { compile, type Plan, type ScheduleRule } from '../src/schedule/schedule.ts'
 import { ScheduleCache } from '../src/schedule/schedule-cache.ts'
 import { replacePart } from './figures.ts'
 
@@ -13,7 +13,7 @@ const now = Date.UTC(2026, 9, 20)
 const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'Australia/Sydney']
 
 /** Schedules as people have them: by the minute, the hour and the day, some with jitter, in five zones. */
-const schedules = Array.from({ length: count }, (_, n): Schedule => {
+const schedules = Array.from({ length: count }, (_, n): ScheduleRule => {
   const time_zone = zones[n % zones.length]!
   const crons = [
     '*/5 * * * *',

@@ -9,7 +9,7 @@ import standalone from 'ajv/dist/standalone/index.js'
 import { analyzeMetafile, type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { schemas } from '../src/config/sections/all.ts'
 import { type CallName, callNames, specOf } from '../src/protocol/api.ts'
-import { runnerCalls, shapesOf } from '../src/protocol/client/answer-shapes.ts'
+import { runnerCallNames, shapesOf } from '../src/protocol/client/answer-shapes.ts'
 import { licencesOf, packagesOf } from './bundled-packages.ts'
 import { sbomOf } from './sbom.ts'
 import { buildWeb } from './web.ts'
@@ -233,9 +233,9 @@ const bundle = (
     ],
   })
 
-const ofOperators = callNames.filter(name => !runnerCalls.includes(name))
+const ofOperators = callNames.filter(name => !runnerCallNames.includes(name))
 /** The commands of a host make the calls of a runner, and `doctor` makes these others. */
-const ofHosts: CallName[] = [...runnerCalls, 'health', 'whoami', 'listTokens', 'listRunners']
+const ofHosts: CallName[] = [...runnerCallNames, 'health', 'whoami', 'listTokens', 'listRunners']
 
 rmSync('dist', { recursive: true, force: true })
 const bundles: Metafile[] = []

@@ -71,6 +71,6 @@ export function commandOf(word: string): string | undefined {
 }
 
 /** Every word that is a command, earlier names among them. */
-export const commandWords: readonly string[] = Object.entries(commands).flatMap(
+export const wordsOfCommands: readonly string[] = Object.entries(commands).flatMap(
   ([name, { aliases = [] }]) => [name, ...aliases],
 )

@@ -2,7 +2,7 @@ import type { TryEnd, TryRef } from '../event.ts'
 import { defined } from '../result.ts'
 
 /** The last argument of a hook, as JSON. Names and forms are build-runner's, with more of them. */
-export interface Stats {
+export interface TryStats {
   /** The file name of the task. */
   task: string
   name: string
@@ -24,7 +24,7 @@ export function statsOf(
   maxTries: number,
   compatible: boolean,
   after?: { end: TryEnd; runId: number },
-): Stats {
+): TryStats {
   const before = { task: ref.task, name: ref.name, try_num: ref.try_num, max_retries: maxTries }
   if (after === undefined) return compatible ? { ...before, result: 'RUNNING' } : before
   const { outcome, exit_code, signal, started_at, duration_seconds } = after.end

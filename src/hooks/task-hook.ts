@@ -5,7 +5,7 @@ import type { Outputs } from '../process/output.ts'
 import { runProcess } from '../process/run-process.ts'
 import type { WatchedProcess } from '../process/watch.ts'
 import { defined } from '../result.ts'
-import type { Stats } from './stats.ts'
+import type { TryStats } from './stats.ts'
 
 /** How many last lines a report of a failure shows. */
 const reportLines = 5
@@ -15,7 +15,7 @@ export interface HookRun {
   ref: HookRef
   /** Words of the command. */
   command: readonly string[]
-  stats: Stats
+  stats: TryStats
   env: NodeJS.ProcessEnv
   /** Seconds; 0: for ever. */
   limit: number

@@ -20,7 +20,7 @@ export interface Interval {
   to: Instant
 }
 
-export interface Blackout {
+export interface BlackoutPlan {
   readonly rule: BlackoutRule
   /** The blackout that an instant is in; of two that overlap the one that began first. */
   covering(at: Instant): Interval | undefined
@@ -37,9 +37,9 @@ export function compileBlackouts(
   rules: readonly BlackoutRule[],
   seed: string,
   cache: ScheduleCache,
-): Result<Blackout[], string> {
+): Result<BlackoutPlan[], string> {
   if (rules.length > most) return fail(`there are at most ${most} blackouts`)
-  const blackouts: Blackout[] = []
+  const blackouts: BlackoutPlan[] = []
   for (const rule of rules) {
     const blackout = compileBlackout(rule, seed, cache)
     if (!blackout.ok) return fail(`a blackout: ${blackout.failure}`)
@@ -52,7 +52,7 @@ function compileBlackout(
   rule: BlackoutRule,
   seed: string,
   { walks, zones }: ScheduleCache,
-): Result<Blackout, string> {
+): Result<BlackoutPlan, string> {
   const { cron, duration_seconds, time_zone = 'UTC' } = rule
   if (!Number.isInteger(duration_seconds) || duration_seconds < 1 || duration_seconds > longest)
     return fail(`duration_seconds is a whole number from 1 to ${longest}`)
@@ -79,12 +79,12 @@ function compileBlackout(
 }
 
 /** Whether an instant is in one of the blackouts. */
-export function isBlackedOut(blackouts: readonly Blackout[], at: Instant): boolean {
+export function isBlackedOut(blackouts: readonly BlackoutPlan[], at: Instant): boolean {
   return blackouts.some(blackout => blackout.covering(at) !== undefined)
 }
 
 /** The blackout in which an instance is scheduled, or would start by its jitter. */
-export function blackoutOf(blackouts: readonly Blackout[], { at, due }: Instance): Interval | undefined {
+export function blackoutOf(blackouts: readonly BlackoutPlan[], { at, due }: Instance): Interval | undefined {
   for (const blackout of blackouts) {
     const interval = blackout.covering(at) ?? (due === at ? undefined : blackout.covering(due))
     if (interval !== undefined) return interval
@@ -107,7 +107,7 @@ const mostLookedThrough = 1000
  */
 export function firstStarting(
   plan: Plan,
-  blackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
   after: Instant,
   until: Instant,
 ): { instance?: Instance; looked: Instant } {

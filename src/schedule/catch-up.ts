@@ -3,7 +3,7 @@
  * the policy of the schedule, and the others are put on record. The work of one call is bounded, however many
  * were missed.
  */
-import { type Blackout, blackoutOf, firstStarting } from './blackouts.ts'
+import { type BlackoutPlan, blackoutOf, firstStarting } from './blackouts.ts'
 import { earliest, type Instance, latest, type Plan } from './schedule.ts'
 import type { Instant } from './zoned-fires.ts'
 
@@ -49,7 +49,7 @@ const mostSteps = 200
  */
 export function catchUp(
   plan: Plan,
-  blackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
   after: Instant,
   until: Instant,
   now: Instant,
@@ -77,9 +77,9 @@ export function catchUp(
 class RangeList {
   #ranges: SkippedRange[] = []
   readonly #plan: Plan
-  readonly #blackouts: readonly Blackout[]
+  readonly #blackouts: readonly BlackoutPlan[]
 
-  constructor(plan: Plan, blackouts: readonly Blackout[]) {
+  constructor(plan: Plan, blackouts: readonly BlackoutPlan[]) {
     this.#plan = plan
     this.#blackouts = blackouts
   }
@@ -144,7 +144,7 @@ function lastDue(plan: Plan, after: Instant, until: Instant): Instance | undefin
  */
 function lastStarting(
   plan: Plan,
-  blackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
   after: Instant,
   until: Instant,
 ): Instance | undefined {

@@ -1,7 +1,7 @@
 /* The next times of a schedule, for people who want to see what they have put. */
-import { type Blackout, blackoutOf } from './blackouts.ts'
+import { type BlackoutPlan, blackoutOf } from './blackouts.ts'
 import type { Instance, Plan } from './schedule.ts'
-import { localTime } from './time-zones.ts'
+import { timeInZone } from './time-zones.ts'
 import type { Instant } from './zoned-fires.ts'
 
 export interface NextTime {
@@ -16,8 +16,8 @@ export interface NextTime {
 /** The first instances after an instant, `count` at most, with those that will not start. */
 export function nextTimes(
   plan: Plan,
-  blackouts: readonly Blackout[],
-  serverBlackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
+  serverBlackouts: readonly BlackoutPlan[],
   after: Instant,
   count: number,
 ): NextTime[] {
@@ -29,7 +29,7 @@ export function nextTimes(
       blackoutNote(plan, one, blackouts, 'the job'),
       blackoutNote(plan, one, serverBlackouts, 'the server'),
     ]
-    times.push({ at, due, local: localTime(at, plan.zone), notes: notes.filter(note => note !== undefined) })
+    times.push({ at, due, local: timeInZone(at, plan.zone), notes: notes.filter(note => note !== undefined) })
   }
   return times
 }
@@ -51,11 +51,11 @@ function clockNote({ schedule, zone }: Plan, { note, skipped }: Instance): strin
 function blackoutNote(
   { zone }: Plan,
   instance: Instance,
-  blackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
   owner: string,
 ): string | undefined {
   const interval = blackoutOf(blackouts, instance)
   if (interval === undefined) return undefined
-  const [from, to] = [localTime(interval.from, zone), localTime(interval.to, zone)]
+  const [from, to] = [timeInZone(interval.from, zone), timeInZone(interval.to, zone)]
   return `It does not start: ${owner} has a blackout from ${from} to ${to}.`
 }

@@ -2,8 +2,8 @@
  * What is wrong with a schedule in the moment that a person puts it, beyond what `compile` refuses: it
  * depends on the time, so nobody asks it of a schedule that is stored or restored.
  */
-import { type Blackout, firstStarting } from './blackouts.ts'
-import type { Plan, Schedule } from './schedule.ts'
+import { type BlackoutPlan, firstStarting } from './blackouts.ts'
+import type { Plan, ScheduleRule } from './schedule.ts'
 import type { Instant } from './zoned-fires.ts'
 
 /** So many times are looked at to see how far they lie apart. */
@@ -15,9 +15,9 @@ const lookedAt = 20
  */
 export function putProblem(
   plan: Plan,
-  blackouts: readonly Blackout[],
+  blackouts: readonly BlackoutPlan[],
   now: Instant,
-  before?: Schedule | null,
+  before?: ScheduleRule | null,
 ): string | undefined {
   const { schedule } = plan
   for (const key of ['at', 'ends_at'] as const)

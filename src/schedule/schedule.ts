@@ -9,7 +9,7 @@ import type { ScheduleCache } from './schedule-cache.ts'
 import { type Fire, fireAfter, type Instant, type TimeZone } from './zoned-fires.ts'
 
 /** As a job has it in the protocol; times are RFC 3339. It has exactly one of `cron`, `every` and `at`. */
-export interface Schedule {
+export interface ScheduleRule {
   cron?: string | string[]
   /** At the anchor, 1970-01-01T00:00:00Z where none is given, and then again and again. */
   every?: { seconds: number; anchor?: string }
@@ -34,12 +34,12 @@ export interface Schedule {
   enabled?: boolean
 }
 
-type Defaulted = Exclude<keyof Schedule, 'cron' | 'every' | 'at' | 'starts_at' | 'ends_at'>
+type Defaulted = Exclude<keyof ScheduleRule, 'cron' | 'every' | 'at' | 'starts_at' | 'ends_at'>
 
 /** A schedule with a value for each key that has a default. */
-export type CompleteSchedule = Schedule & Required<Pick<Schedule, Defaulted>>
+export type CompleteSchedule = ScheduleRule & Required<Pick<ScheduleRule, Defaulted>>
 
-export const defaults: Required<Pick<Schedule, Defaulted>> = {
+export const defaults: Required<Pick<ScheduleRule, Defaulted>> = {
   time_zone: 'UTC',
   jitter_seconds: 0,
   catch_up: 'last',
@@ -86,7 +86,7 @@ const year = 365 * day
  * Reads a schedule. `seed` is the namespace and the name of the job, `default/nightly`: it decides what `H`
  * and the jitter are. Fails with a sentence for the person who has put it.
  */
-export function compile(schedule: Schedule, seed: string, cache: ScheduleCache): Result<Plan, string> {
+export function compile(schedule: ScheduleRule, seed: string, cache: ScheduleCache): Result<Plan, string> {
   const complete: CompleteSchedule = { ...defaults, ...defined(schedule) }
   const { jitter_seconds, catch_up_window_seconds } = complete
   const zone = cache.zones.named(complete.time_zone)
@@ -121,7 +121,7 @@ function jitterOf(seed: string, at: Instant, seconds: number): number {
   return seconds === 0 ? 0 : hash(`${seed} ${at}`, seconds * 1000)
 }
 
-function boundsOf({ starts_at, ends_at }: Schedule): Result<{ starts: Instant; ends: Instant }, string> {
+function boundsOf({ starts_at, ends_at }: ScheduleRule): Result<{ starts: Instant; ends: Instant }, string> {
   const starts = starts_at === undefined ? ok(earliest) : instantOf('starts_at', starts_at)
   if (!starts.ok) return starts
   const ends = ends_at === undefined ? ok(Infinity) : instantOf('ends_at', ends_at)
@@ -171,7 +171,7 @@ function cronFires(
 }
 
 function everyFires(
-  { seconds, anchor }: NonNullable<Schedule['every']>,
+  { seconds, anchor }: NonNullable<ScheduleRule['every']>,
   { jitter_seconds }: CompleteSchedule,
 ): Result<Fires, string> {
   if (!isWhole(seconds, 1, year)) return fail(`every.seconds is a whole number from 1 to ${year}`)

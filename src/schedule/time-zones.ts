@@ -33,6 +33,6 @@ function hint(name: string): string {
 }
 
 /** What the clocks of a zone show: `2026-03-29T03:00:00+02:00[Europe/Berlin]`. */
-export function localTime(at: Instant, zone: TimeZone): string {
+export function timeInZone(at: Instant, zone: TimeZone): string {
   return Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone.name).toString()
 }

@@ -43,7 +43,7 @@ import { runTimers } from './timers.ts'
 import { AuditExport, type PassOn } from './upkeep/audit-export.ts'
 import { takeHostNotes } from './upkeep/host-notes.ts'
 import { Recorder } from './upkeep/recorder.ts'
-import { missedText, Scheduler } from './upkeep/scheduler.ts'
+import { Scheduler, textOfMissed } from './upkeep/scheduler.ts'
 import { Sweeper } from './upkeep/sweeper.ts'
 
 export interface ServerOptions {
@@ -184,7 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await takeNotes()
     const missed = await scheduler.begin()
-    if (missed !== undefined) log('warning', missedText[missed])
+    if (missed !== undefined) log('warning', textOfMissed[missed])
     // Expired executions are settled before the first call comes.
     await sweeper.sweep()
     await options.beforeListening()

@@ -3,7 +3,7 @@ import type { Services } from './http/services.ts'
 import type { ClockVerdict } from './rules/schedule-clock.ts'
 import type { Recorder } from './upkeep/recorder.ts'
 import { releaseDue, releaseEvery } from './upkeep/release.ts'
-import { missedText, type Scheduler } from './upkeep/scheduler.ts'
+import { type Scheduler, textOfMissed } from './upkeep/scheduler.ts'
 import { type Sweeper, sweepEvery } from './upkeep/sweeper.ts'
 
 /** Seconds between two rounds. */
@@ -78,9 +78,9 @@ export async function runTimers(
 /** What the log says of a clock that has jumped. */
 const clockText: { [verdict in ClockVerdict]?: string } = {
   back: 'the clock has gone back to what it was: schedules go on',
-  forward: missedText.clock,
+  forward: textOfMissed.clock,
   backward: 'the clock was set back: schedules fire nothing again that they have fired',
-  away: missedText.outage,
+  away: textOfMissed.outage,
 }
 
 /**

@@ -68,7 +68,8 @@ export const emptyBrowserSession: Pick<BrowserSessionRow, 'token_id' | 'user' | 
 }
 
 /** The id of what a session has its rights of: a token or a person. */
-export const holderOf = ({ token_id, user }: BrowserSessionRow): string | null => token_id ?? user?.id ?? null
+export const sessionHolder = ({ token_id, user }: BrowserSessionRow): string | null =>
+  token_id ?? user?.id ?? null
 
 /** Milliseconds after which a session is over, however much it is used. */
 export const limitOf = ({ token_id }: Pick<BrowserSessionRow, 'token_id'>): number =>

@@ -25,7 +25,7 @@ export interface LogTimes {
 }
 
 /** The bytes from `offset` on, up to the next entry, came at `at` or after it; in seconds since the epoch. */
-export interface LogTime {
+export interface LogTimeEntry {
   offset: number
   at: number
 }
@@ -43,7 +43,7 @@ export function withTime(times: LogTimes | null, offset: number, now: number): L
 }
 
 /** The entries, by their offsets. */
-export function logTimes({ list }: LogTimes): LogTime[] {
+export function logTimes({ list }: LogTimes): LogTimeEntry[] {
   let [offset, at] = [0, 0]
   return list.split(' ').map(entry => {
     const [bytes = '', seconds = ''] = entry.split('.')
@@ -60,7 +60,7 @@ export function cutTimes(times: LogTimes | null, length: number): LogTimes | nul
   return kept.length === 0 ? null : kept.reduce(added, { ...nothing, gap: times.gap })
 }
 
-function added({ list, entries, gap, ...last }: LogTimes, { offset, at }: LogTime): LogTimes {
+function added({ list, entries, gap, ...last }: LogTimes, { offset, at }: LogTimeEntry): LogTimes {
   const entry = `${(offset - last.offset).toString(36)}.${(at - last.at).toString(36)}`
   return { list: entries === 0 ? entry : `${list} ${entry}`, entries: entries + 1, offset, at, gap }
 }

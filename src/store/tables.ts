@@ -13,7 +13,7 @@ import {
   browserSessionNeeds,
   codeLasts,
   emptyBrowserSession,
-  holderOf,
+  sessionHolder,
   sessionUntil,
 } from './browser-rows.ts'
 import { type ChangesRow, changesNeeds } from './change.ts'
@@ -270,7 +270,7 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
     empty: emptyBrowserSession,
     columns: [
       ['hash', 'text', row => row.hash],
-      ['holder', 'text', holderOf],
+      ['holder', 'text', sessionHolder],
       ['until', 'double precision', sessionUntil],
     ],
     kept: [],

@@ -15,7 +15,7 @@ export function plainAddress(text: string): string | undefined {
 }
 
 /** Tells whether a plain address is in one of these networks. */
-export function networksOf(texts: readonly string[]): (address: string) => boolean {
+export function insideNetworks(texts: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const text of texts) {
     const [address = '', length] = text.split('/')

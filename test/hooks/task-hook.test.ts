@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv'
 import t from 'tap'
-import { type Stats, statsSchema } from '../../src/hooks/stats.ts'
+import { statsSchema, type TryStats } from '../../src/hooks/stats.ts'
 import { type Rig, rigTest } from '../support/rig.ts'
 
 const validate = new Ajv({ strict: false }).compile(statsSchema)
@@ -11,7 +11,7 @@ for last do :; done
 printf '%s\\n' "$RUNNER_HOOK $last" >> "$DIR/stats"
 `
 
-function recorded(rig: Rig): ['pre' | 'post', Stats][] {
+function recorded(rig: Rig): ['pre' | 'post', TryStats][] {
   return rig.lines('stats').map(line => {
     const at = line.indexOf(' ')
     return [line.slice(0, at) as 'pre' | 'post', JSON.parse(line.slice(at + 1))]

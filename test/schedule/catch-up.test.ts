@@ -1,11 +1,11 @@
 import t from 'tap'
 import type { BlackoutRule } from '../../src/schedule/blackouts.ts'
 import { type CaughtUp, catchUp } from '../../src/schedule/catch-up.ts'
-import type { Schedule } from '../../src/schedule/schedule.ts'
+import type { ScheduleRule } from '../../src/schedule/schedule.ts'
 import { blackouts, instant, plan, short } from '../support/schedules.ts'
 
 /** What becomes of a schedule from one time to another one, at which it is looked at again. */
-function missed(schedule: Schedule, from: string, to: string, rules: BlackoutRule[] = []): CaughtUp {
+function missed(schedule: ScheduleRule, from: string, to: string, rules: BlackoutRule[] = []): CaughtUp {
   const now = instant(to)
   return catchUp(plan(schedule), blackouts(...rules), instant(from), now, now)
 }
@@ -45,7 +45,7 @@ t.test('last: the last one starts, the others are put on record', async t => {
 })
 
 t.test('all: one after the other starts, in their order', async t => {
-  const six: Schedule = { cron: '0 */6 * * *', catch_up: 'all' }
+  const six: ScheduleRule = { cron: '0 */6 * * *', catch_up: 'all' }
   t.same(shown(missed(six, ...day)), ['fire 05-01T06:00', 'to 05-01T06:00, and on'])
   t.same(shown(missed(six, '2026-05-01T18:00:00Z', day[1])), ['fire 05-02T00:00', 'to 05-02T00:00'])
 })
@@ -87,7 +87,7 @@ t.test('after a blackout nothing is caught up', async t => {
 })
 
 t.test('an instance in a gap that is to be skipped is put on record as such', async t => {
-  const schedule: Schedule = { cron: '30 2 * * *', time_zone: 'Europe/Berlin', dst_gap: 'skip' }
+  const schedule: ScheduleRule = { cron: '30 2 * * *', time_zone: 'Europe/Berlin', dst_gap: 'skip' }
   t.same(shown(missed(schedule, '2026-03-27T12:00:00Z', '2026-03-29T01:00:00Z')), [
     'fire 03-28T01:30',
     'gap 03-29T01:00 03-29T01:00 1',
@@ -108,7 +108,7 @@ t.test('an instance that is not due yet, by its jitter, was not missed', async t
 })
 
 /** How often a schedule was asked for its next instance, and what came of it. */
-function counted(schedule: Schedule, after: number, until: number, rules: BlackoutRule[] = []) {
+function counted(schedule: ScheduleRule, after: number, until: number, rules: BlackoutRule[] = []) {
   const { next, ...rest } = plan(schedule)
   let asked = 0
   const counting = {
@@ -145,7 +145,7 @@ t.test('a year of seconds is decided about in bounded work', async t => {
 
 t.test('more than a hundred ranges are one for each reason', async t => {
   const weekends = [{ cron: '0 0 * * 6,0', duration_seconds: 86_400 }]
-  const daily: Schedule = { cron: '0 12 * * *', catch_up: 'none' }
+  const daily: ScheduleRule = { cron: '0 12 * * *', catch_up: 'none' }
   t.same(shown(missed(daily, '2025-01-01T00:00:00Z', '2026-01-01T00:00:00Z', weekends)), [
     'missed 01-01T12:00 12-31T12:00 261',
     'blackout 01-04T12:00 12-28T12:00 104',
@@ -155,7 +155,7 @@ t.test('more than a hundred ranges are one for each reason', async t => {
 
 t.test('all comes to an end also where nothing may start', async t => {
   const always = [{ cron: '0 * * * *', duration_seconds: 3600 }]
-  const schedule: Schedule = { cron: '*/10 * * * *', catch_up: 'all', catch_up_window_seconds: null }
+  const schedule: ScheduleRule = { cron: '*/10 * * * *', catch_up: 'all', catch_up_window_seconds: null }
   const until = instant('2027-01-01T00:00:00Z')
   let [position, count, calls] = [instant('2026-01-01T00:00:00Z'), 0, 0]
   for (let isDone = false; !isDone; calls += 1) {

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { nextTimes } from '../../src/schedule/next-times.ts'
-import type { Schedule } from '../../src/schedule/schedule.ts'
+import type { ScheduleRule } from '../../src/schedule/schedule.ts'
 import { blackouts, instant, plan, short } from '../support/schedules.ts'
 
-const berlin = (schedule: Schedule, from: string) =>
+const berlin = (schedule: ScheduleRule, from: string) =>
   nextTimes(plan({ time_zone: 'Europe/Berlin', ...schedule }), [], [], instant(from), 2)
 
 t.test('each time is shown on the clocks of the zone', async t => {
@@ -23,7 +23,7 @@ t.test('each time is shown on the clocks of the zone', async t => {
 })
 
 t.test('what a change of the clocks does to a time is said', async t => {
-  const note = (schedule: Schedule, from: string) => berlin({ cron: '30 2 * * *', ...schedule }, from)[0]!
+  const note = (schedule: ScheduleRule, from: string) => berlin({ cron: '30 2 * * *', ...schedule }, from)[0]!
   const moved = note({}, '2026-03-28T12:00:00Z')
   t.equal(moved.local, '2026-03-29T03:00:00+02:00[Europe/Berlin]')
   t.same(moved.notes, [
@@ -67,7 +67,7 @@ t.test('a time in a blackout is shown, and says whose blackout it is', async t =
 })
 
 t.test('there are as many as are asked for, or fewer', async t => {
-  const count = (schedule: Schedule, asked: number) => nextTimes(plan(schedule), [], [], 0, asked).length
+  const count = (schedule: ScheduleRule, asked: number) => nextTimes(plan(schedule), [], [], 0, asked).length
   t.equal(count({ cron: '* * * * *' }, 10), 10)
   t.equal(count({ cron: '* * * * *' }, 0), 0)
   t.equal(count({ at: '2026-05-01T00:00:00Z' }, 10), 1)

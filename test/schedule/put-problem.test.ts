@@ -1,21 +1,21 @@
 import t from 'tap'
 import type { BlackoutRule } from '../../src/schedule/blackouts.ts'
 import { putProblem } from '../../src/schedule/put-problem.ts'
-import type { Schedule } from '../../src/schedule/schedule.ts'
+import type { ScheduleRule } from '../../src/schedule/schedule.ts'
 import { blackouts, instant, plan } from '../support/schedules.ts'
 
 const now = instant('2026-05-01T12:00:00Z')
-const problem = (schedule: Schedule, rules: BlackoutRule[] = [], before?: Schedule | null) =>
+const problem = (schedule: ScheduleRule, rules: BlackoutRule[] = [], before?: ScheduleRule | null) =>
   putProblem(plan(schedule), blackouts(...rules), now, before)
 
 t.test('a past time is refused, unless it stood there before', async t => {
-  const past: Schedule = { at: '2026-05-01T12:00:00Z' }
+  const past: ScheduleRule = { at: '2026-05-01T12:00:00Z' }
   t.equal(problem(past), 'at (2026-05-01T12:00:00Z) is in the past')
   t.equal(problem(past, [], null), 'at (2026-05-01T12:00:00Z) is in the past')
   t.equal(problem(past, [], { at: '2026-05-01T11:00:00Z' }), 'at (2026-05-01T12:00:00Z) is in the past')
   t.equal(problem(past, [], past), undefined)
   t.equal(problem({ at: '2026-05-01T12:00:00.001Z' }), undefined)
-  const ended: Schedule = { cron: '0 0 * * *', ends_at: '2026-04-01T00:00:00Z' }
+  const ended: ScheduleRule = { cron: '0 0 * * *', ends_at: '2026-04-01T00:00:00Z' }
   t.equal(problem(ended), 'ends_at (2026-04-01T00:00:00Z) is in the past')
   t.equal(problem(ended, [], ended), undefined)
 })

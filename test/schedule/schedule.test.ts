@@ -1,9 +1,9 @@
 import t from 'tap'
-import { compile, type Instance, type Schedule } from '../../src/schedule/schedule.ts'
+import { compile, type Instance, type ScheduleRule } from '../../src/schedule/schedule.ts'
 import { cache, plan } from '../support/schedules.ts'
 
 /** The instances of a schedule from an instant to before another one. */
-function instances(schedule: Schedule, from: string, to: string, seed?: string): Instance[] {
+function instances(schedule: ScheduleRule, from: string, to: string, seed?: string): Instance[] {
   const { next } = plan(schedule, seed)
   const found: Instance[] = []
   for (let one = next(Date.parse(from) - 1); one && one.at < Date.parse(to); one = next(one.at))
@@ -69,7 +69,7 @@ t.test('starts_at is the first instant of a schedule, ends_at the first one afte
 })
 
 t.test('every counts from its anchor, and begins there', async t => {
-  const every = (every: Schedule['every'], from = '2026-01-01T00:00:00Z', to = '2026-01-01T01:00:00Z') =>
+  const every = (every: ScheduleRule['every'], from = '2026-01-01T00:00:00Z', to = '2026-01-01T01:00:00Z') =>
     shown(instances({ every: every! }, from, to))
   t.same(every({ seconds: 1200 }), ['01-01T00:00', '01-01T00:20', '01-01T00:40'])
   t.same(every({ seconds: 1800, anchor: '2025-07-01T00:10:00Z' }), ['01-01T00:10', '01-01T00:40'])
@@ -159,7 +159,7 @@ for (const [schedule, said] of [
     /never comes: it has no time from starts_at to ends_at/,
   ],
   [{ at: '2026-01-01T00:00:00Z', ends_at: '2025-01-01T00:00:00Z' }, /never comes/],
-] as [Schedule, RegExp][])
+] as [ScheduleRule, RegExp][])
   t.test(`${JSON.stringify(schedule).slice(0, 80)} is refused`, async t => {
     const compiled = compile(schedule, 'default/nightly', cache)
     t.match(compiled.ok ? 'not refused' : compiled.failure, said)

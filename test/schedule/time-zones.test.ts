@@ -1,5 +1,5 @@
 import t from 'tap'
-import { localTime, TimeZones } from '../../src/schedule/time-zones.ts'
+import { TimeZones, timeInZone } from '../../src/schedule/time-zones.ts'
 import { instant } from '../support/schedules.ts'
 
 const zones = new TimeZones()
@@ -9,8 +9,8 @@ t.test('a zone is found by its name, and is one however it is written', async t 
   if (!zone.ok || !other.ok) return t.fail('both are known')
   t.equal(zone.value, other.value)
   t.equal(zone.value.name, 'Europe/Berlin')
-  t.equal(localTime(instant('2026-10-25T00:30:00Z'), zone.value), '2026-10-25T02:30:00+02:00[Europe/Berlin]')
-  t.equal(localTime(instant('2026-10-25T01:30:00Z'), zone.value), '2026-10-25T02:30:00+01:00[Europe/Berlin]')
+  t.equal(timeInZone(instant('2026-10-25T00:30:00Z'), zone.value), '2026-10-25T02:30:00+02:00[Europe/Berlin]')
+  t.equal(timeInZone(instant('2026-10-25T01:30:00Z'), zone.value), '2026-10-25T02:30:00+01:00[Europe/Berlin]')
 })
 
 for (const [name, said] of [

@@ -1,18 +1,18 @@
 /* Schedules of the tests, compiled. */
-import { type Blackout, type BlackoutRule, compileBlackouts } from '../../src/schedule/blackouts.ts'
-import { compile, type Plan, type Schedule } from '../../src/schedule/schedule.ts'
+import { type BlackoutPlan, type BlackoutRule, compileBlackouts } from '../../src/schedule/blackouts.ts'
+import { compile, type Plan, type ScheduleRule } from '../../src/schedule/schedule.ts'
 import { ScheduleCache } from '../../src/schedule/schedule-cache.ts'
 
 /** Of all schedules of a test: what was asked before must change no answer. */
 export const cache = new ScheduleCache()
 
-export function plan(schedule: Schedule, seed = 'default/nightly'): Plan {
+export function plan(schedule: ScheduleRule, seed = 'default/nightly'): Plan {
   const compiled = compile(schedule, seed, cache)
   if (!compiled.ok) throw new Error(compiled.failure)
   return compiled.value
 }
 
-export function blackouts(...rules: BlackoutRule[]): Blackout[] {
+export function blackouts(...rules: BlackoutRule[]): BlackoutPlan[] {
   const compiled = compileBlackouts(rules, 'default/nightly', cache)
   if (!compiled.ok) throw new Error(compiled.failure)
   return compiled.value

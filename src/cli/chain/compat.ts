@@ -3,14 +3,14 @@ import type { Command } from '@commander-js/extra-typings'
 import { exitStatus } from '../../exit-status.ts'
 import { sayError } from '../../report/say.ts'
 import { shown } from '../../system/printable.ts'
-import { commandOf, commandWords, otherCommands } from '../commands.ts'
+import { commandOf, otherCommands, wordsOfCommands } from '../commands.ts'
 import type { Finish } from '../define-command.ts'
 import { guessOf } from '../guess.ts'
 import { type GlobalOptions, parseTimes } from '../options.ts'
 import { topics } from '../topics.ts'
 
 /** First words that are a command, and not a task directory in build-runner's spelling. */
-const words = [...commandWords, ...otherCommands]
+const words = [...wordsOfCommands, ...otherCommands]
 /** Options that only build-runner's spelling has. */
 const own = /^(-[vqH]*[gnH]|--(get|times|halt-after|syslog)\b)/
 const withValue = /^(-[vqH]*[cng]|--(config|times|get))$/

@@ -76,7 +76,7 @@ export function optionsIn(words: readonly string[], home: string): CompletionOpt
  * The values of a kind that fit a command line, of which the last word is the one that is completed. What the
  * server does not say within a second is left out.
  */
-export async function valuesOf(
+export async function completionsOf(
   kind: string,
   words: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -109,7 +109,7 @@ async function complete(kind: string, words: readonly string[], env: NodeJS.Proc
   // typed.
   process.stderr.write = () => true
   try {
-    const found = await valuesOf(kind, words, env)
+    const found = await completionsOf(kind, words, env)
     // A name with a line feed or a tab in it would be read as two.
     const whole = found.filter(([value]) => value !== '' && !value.includes('\t') && escaped(value) === value)
     const lines = whole.map(([value, about]) => `${value}\t${escaped(about).replaceAll('\t', ' ')}\n`)

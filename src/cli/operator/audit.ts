@@ -11,7 +11,7 @@ import { counted } from '../../system/counted.ts'
 import { defineGroup, type NewCommand, type OptionsOf } from '../define-command.ts'
 import { type ConnectOptions, defineServerCommand, sayFailure, statusNotes, withClient } from './connect.ts'
 import { limitOption, parseTime } from './options.ts'
-import { pageLimit } from './pages.ts'
+import { longestPage } from './pages.ts'
 
 const listOptions = (command: NewCommand) =>
   command
@@ -35,7 +35,7 @@ async function readPages(
   let { after } = filter
   for (let limit = limitOf(); limit > 0; limit = limitOf()) {
     const page = await client.call('listAudit', {
-      query: { ...filter, limit: Math.min(limit, pageLimit), ...defined({ after }) },
+      query: { ...filter, limit: Math.min(limit, longestPage), ...defined({ after }) },
     })
     if (!page.ok) return page
     take(page.value)
@@ -94,7 +94,7 @@ function verifyAudit(options: ConnectOptions, env: NodeJS.ProcessEnv): Promise<n
       begins = page.begins
       for (const entry of page.items) check.add(entry)
     }
-    const read = await readPages(client, { after: String(ends.number + 1) }, () => pageLimit, take)
+    const read = await readPages(client, { after: String(ends.number + 1) }, () => longestPage, take)
     if (!read.ok) return sayFailure(read.failure)
     const { checked, breaks, broken } = check.finish(begins)
     if (options.json) printJson({ checked, last: ends.number, breaks, broken: broken ?? null })

@@ -2,7 +2,7 @@ import type { ClientFailure } from '../../protocol/client/client-failure.ts'
 import { defined, ok, type Result } from '../../result.ts'
 
 /** The most items that the server puts into a page. */
-export const pageLimit = 1000
+export const longestPage = 1000
 
 /** Reads page after page, until there are `most` items or no more. */
 export async function collectPages<T>(
@@ -15,7 +15,7 @@ export async function collectPages<T>(
   const all: T[] = []
   let after: string | undefined
   do {
-    const limit = Math.min(pageLimit, most - all.length)
+    const limit = Math.min(longestPage, most - all.length)
     const page = await read({ limit, ...defined({ after }) })
     if (!page.ok) return page
     all.push(...page.value.items)

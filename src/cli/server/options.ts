@@ -10,14 +10,14 @@ function parseListen(text: string): string {
 }
 
 /** Adds the options of `runner server`. */
-export const serverOptions = (command: NewCommand) =>
+export const serveOptions = (command: NewCommand) =>
   command
     .option('--listen <address>', 'address and port, instead of listen in [server]', parseListen)
     .option('--attach', 'attach a runner to it, in the same process: for a first try', false)
     .option('--insecure-http', 'listen beyond this machine without TLS, behind a proxy of your own', false)
     .option('--json', 'print where it listens as one JSON object, and its log as JSON lines', false)
 
-export type ServerCommandOptions = OptionsOf<typeof serverOptions>
+export type ServerCommandOptions = OptionsOf<typeof serveOptions>
 
 /** Adds the options of `runner server rekey`. */
 export const rekeyOptions = (command: NewCommand) =>

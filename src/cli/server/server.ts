@@ -1,10 +1,10 @@
 import { defineCommand, defineGroup } from '../define-command.ts'
-import { backupOptions, moveOptions, rekeyOptions, restoreOptions, serverOptions } from './options.ts'
+import { backupOptions, moveOptions, rekeyOptions, restoreOptions, serveOptions } from './options.ts'
 
 // Each action loads its own file: a backup does not need the server, whose bundle is large.
 const serve = defineCommand({
   description: 'start the server that hands jobs to attached runners',
-  options: serverOptions,
+  options: serveOptions,
   notes: `Exit status: 0 stopped by SIGTERM or SIGINT; 64 usage; 69 the store or the address cannot be used;
 78 configuration error.`,
   examples: [

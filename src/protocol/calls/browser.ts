@@ -9,7 +9,7 @@ import {
   SignInWays,
 } from '../messages/browser.ts'
 import { browserRoles } from '../messages/token-kinds.ts'
-import { admin, id, paged, plain } from './parts.ts'
+import { admin, byId, paged, plain } from './parts.ts'
 
 /** The sessions of browsers. */
 export const browserCalls = {
@@ -55,7 +55,7 @@ export const browserCalls = {
     summary: 'Sign a browser out: its open calls end within 5 s',
     access: admin,
     reach: 'all',
-    params: id,
+    params: byId,
     answers: { 204: null },
   },
   createBrowserCode: {

@@ -6,8 +6,8 @@ import { Submit } from '../messages/jobs.ts'
 import { logEvents } from '../messages/results.ts'
 import { Script, ScriptPending } from '../messages/scripts.ts'
 import {
+  byId,
   follower,
-  id,
   inEach,
   inOne,
   narrowed,
@@ -87,7 +87,7 @@ export const executionCalls = {
     summary: 'One execution',
     access: follower,
     reach: 'execution',
-    params: id,
+    params: byId,
     query: plain,
     answers: { 200: Execution },
   },
@@ -97,7 +97,7 @@ export const executionCalls = {
     summary: 'The log as plain text, or followed as server-sent events',
     access: follower,
     reach: 'execution',
-    params: id,
+    params: byId,
     query: Type.Object(
       {
         offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
@@ -123,7 +123,7 @@ export const executionCalls = {
     summary: 'When the parts of the log came to the server',
     access: follower,
     reach: 'execution',
-    params: id,
+    params: byId,
     query: paged,
     answers: { 200: LogTimeList },
   },
@@ -133,7 +133,7 @@ export const executionCalls = {
     summary: 'End an execution',
     access: operator,
     reach: 'execution',
-    params: id,
+    params: byId,
     answers: { 200: Execution },
   },
   rerun: {
@@ -143,7 +143,7 @@ export const executionCalls = {
     access: operator,
     reach: 'execution',
     idempotent: true,
-    params: id,
+    params: byId,
     answers: { 201: Execution },
   },
   busy: {

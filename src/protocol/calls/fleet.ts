@@ -7,7 +7,19 @@ import { Runner, RunnerList, RunnerPatch } from '../messages/runners.ts'
 import { Settings } from '../messages/settings.ts'
 import { Availability, countedSeconds, Stats } from '../messages/stats.ts'
 import { TokenCreate, TokenCreated, TokenList } from '../messages/tokens.ts'
-import { admin, id, name, narrowed, operator, page, paged, plain, pretty, reader, strict } from './parts.ts'
+import {
+  admin,
+  byId,
+  byName,
+  narrowed,
+  operator,
+  page,
+  paged,
+  plain,
+  pretty,
+  reader,
+  strict,
+} from './parts.ts'
 
 /** A span of time. */
 const times = {
@@ -36,7 +48,7 @@ export const fleetCalls = {
     summary: 'One runner',
     access: reader,
     reach: 'fleet',
-    params: id,
+    params: byId,
     query: plain,
     answers: { 200: Runner },
   },
@@ -46,7 +58,7 @@ export const fleetCalls = {
     summary: 'When a runner was connected, in spans of 5 minutes',
     access: reader,
     reach: 'fleet',
-    params: id,
+    params: byId,
     query: Type.Object({ ...times, ...pretty }, strict),
     answers: { 200: Availability },
   },
@@ -80,7 +92,7 @@ export const fleetCalls = {
     summary: "Override the runner's own settings, or allow a deleted runner again",
     access: operator,
     reach: 'all',
-    params: id,
+    params: byId,
     body: RunnerPatch,
     answers: { 200: Runner },
   },
@@ -90,7 +102,7 @@ export const fleetCalls = {
     summary: 'Delete a runner and abort what it has not finished',
     access: operator,
     reach: 'all',
-    params: id,
+    params: byId,
     answers: { 204: null },
   },
   listGroups: {
@@ -108,7 +120,7 @@ export const fleetCalls = {
     summary: 'One runner group',
     access: reader,
     reach: 'fleet',
-    params: name,
+    params: byName,
     query: plain,
     answers: { 200: Group },
   },
@@ -118,7 +130,7 @@ export const fleetCalls = {
     summary: 'Set mode and pin; elected again before the answer',
     access: operator,
     reach: 'all',
-    params: name,
+    params: byName,
     body: GroupPatch,
     answers: { 200: Group },
   },
@@ -146,7 +158,7 @@ export const fleetCalls = {
     summary: 'Revoke a token: its channels and polls end within 5 s',
     access: admin,
     reach: 'all',
-    params: id,
+    params: byId,
     answers: { 204: null },
   },
   getSettings: {

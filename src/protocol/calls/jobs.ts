@@ -4,7 +4,18 @@ import { Name } from '../messages/common.ts'
 import { Execution } from '../messages/executions.ts'
 import { Job, JobBody, Restored, ShownJob } from '../messages/jobs.ts'
 import { JobStats, JobSummaryList } from '../messages/stats.ts'
-import { inEach, inOne, name, narrowed, operator, page, pretty, reader, strict, submitter } from './parts.ts'
+import {
+  byName,
+  inEach,
+  inOne,
+  narrowed,
+  operator,
+  page,
+  pretty,
+  reader,
+  strict,
+  submitter,
+} from './parts.ts'
 
 /** Definitions of jobs. */
 export const jobCalls = {
@@ -14,7 +25,7 @@ export const jobCalls = {
     summary: 'Define a job',
     access: operator,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     body: JobBody,
     answers: { 200: Job, 201: Job },
@@ -44,7 +55,7 @@ export const jobCalls = {
     summary: 'One definition',
     access: reader,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 200: ShownJob },
   },
@@ -54,7 +65,7 @@ export const jobCalls = {
     summary: 'How the latest runs of a job have ended, and how long they took',
     access: reader,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 200: JobStats },
   },
@@ -85,7 +96,7 @@ export const jobCalls = {
     summary: 'Remove a definition; its executions stay',
     access: operator,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 204: null },
   },
@@ -108,7 +119,7 @@ export const jobCalls = {
     access: submitter,
     reach: 'name',
     idempotent: true,
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 201: Execution },
   },

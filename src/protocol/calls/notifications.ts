@@ -3,7 +3,7 @@ import type { CallSpec } from '../call.ts'
 import { choice, Name } from '../messages/common.ts'
 import { NotificationList, NotifyTargetList, NotifyTest } from '../messages/notifications.ts'
 import { noticeStates } from '../states.ts'
-import { name, narrowed, operator, page, plain, pretty, reader, strict } from './parts.ts'
+import { byName, narrowed, operator, page, plain, pretty, reader, strict } from './parts.ts'
 
 /** Notifications, and the targets to which they go. */
 export const notificationCalls = {
@@ -40,7 +40,7 @@ export const notificationCalls = {
     summary: 'Send a test message to a target, and say how that went',
     access: operator,
     reach: 'all',
-    params: name,
+    params: byName,
     query: plain,
     answers: { 200: NotifyTest },
   },

@@ -1,11 +1,11 @@
 /* What entries of calls share: who may make them, and the parts of their addresses. */
 import { Type } from 'typebox'
 import { pageLimit } from '../call.ts'
-import { Id, Name } from '../messages/common.ts'
+import { Id, Name, strict } from '../messages/common.ts'
 
-export const strict = { additionalProperties: false }
-export const id = Type.Object({ id: Id })
-export const name = Type.Object({ name: Name })
+export { strict }
+export const byId = Type.Object({ id: Id })
+export const byName = Type.Object({ name: Name })
 /** The roles that define, run and abort jobs. */
 export const operator = ['admin', 'operator'] as const
 /** The roles that run defined jobs. */
@@ -15,7 +15,7 @@ export const reader = ['admin', 'operator', 'viewer'] as const
 /** The roles that read executions; a submitter reads only those that it has asked for. */
 export const follower = ['admin', 'operator', 'viewer', 'submitter'] as const
 export const admin = ['admin'] as const
-export const runner = ['runner'] as const
+export const runnerAlone = ['runner'] as const
 
 /** Query parameters arrive as text; the server's validator turns these into numbers and booleans. */
 export const page = {

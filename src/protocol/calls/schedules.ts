@@ -9,7 +9,18 @@ import {
   ScheduleList,
   ScheduleView,
 } from '../messages/schedules.ts'
-import { inEach, inOne, name, namespace, narrowed, operator, page, pretty, reader, strict } from './parts.ts'
+import {
+  byName,
+  inEach,
+  inOne,
+  namespace,
+  narrowed,
+  operator,
+  page,
+  pretty,
+  reader,
+  strict,
+} from './parts.ts'
 
 /** When jobs run by themselves. */
 export const scheduleCalls = {
@@ -51,7 +62,7 @@ export const scheduleCalls = {
     summary: 'The next times of a job',
     access: reader,
     reach: 'name',
-    params: name,
+    params: byName,
     query: Type.Object(
       {
         count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
@@ -77,7 +88,7 @@ export const scheduleCalls = {
     summary: 'Fire nothing of the schedule of a job until it is resumed',
     access: operator,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 200: ScheduleView },
   },
@@ -87,7 +98,7 @@ export const scheduleCalls = {
     summary: 'Fire the schedule of a job again; what it missed is caught up as it says',
     access: operator,
     reach: 'name',
-    params: name,
+    params: byName,
     query: inOne,
     answers: { 200: ScheduleView },
   },

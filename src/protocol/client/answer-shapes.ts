@@ -77,7 +77,7 @@ export function shapesOf(names: readonly CallName[]): Shapes {
   const all: Shapes = { shapes: {}, schemas: {} }
   for (const name of names) {
     const call = specOf(name)
-    const words = runnerCalls.includes(name) ? 'known' : 'any'
+    const words = runnerCallNames.includes(name) ? 'known' : 'any'
     for (const [status, schema] of Object.entries(call.answers))
       if (schema !== null && !Array.isArray(schema)) add(all, `${name} ${status}`, schema as TSchema, words)
     for (const [event, schema] of Object.entries(call.events ?? {}))
@@ -97,7 +97,7 @@ const sealedPayloads = {
 export type Payload = keyof typeof sealedPayloads
 
 /** The calls that runners make. */
-export const runnerCalls: readonly CallName[] = callNames.filter(name => {
+export const runnerCallNames: readonly CallName[] = callNames.filter(name => {
   const { access } = specOf(name)
   // A call for every kind of token (whoami) is one that operators make.
   return access.includes('runner') && !access.includes('admin')

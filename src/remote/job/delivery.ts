@@ -12,7 +12,7 @@ import type { KeptFiles } from '../executors/executor.ts'
 import type { JobEnd } from './job.ts'
 import { jobMaskOf } from './job-mask.ts'
 import { LogSender } from './log-sender.ts'
-import { secondsBetween } from './phases.ts'
+import { phaseSeconds } from './phases.ts'
 import type { SpooledExecution } from './spool.ts'
 
 /** Seconds: for the log before its result, and between tries at a server that does not know the execution. */
@@ -201,7 +201,7 @@ export class Delivery {
   #measures({ phases, resources }: JobEnd, finished: Date): Pick<ResultMessage, 'phases' | 'resources'> {
     const { api, edges } = this.#options.context
     const takes = (field: ServerFeature) => api.signed?.features.includes(field)
-    const result = secondsBetween(finished, edges.clock.now())
+    const result = phaseSeconds(finished, edges.clock.now())
     return {
       ...(phases !== undefined && takes('phases') && { phases: { ...phases, result } }),
       ...(resources !== undefined && takes('resources') && { resources }),

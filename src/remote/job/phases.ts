@@ -6,10 +6,10 @@ import type { Preparation } from './job.ts'
 
 /** The phases up to the end of a job. `preparation`: undefined where an earlier release has placed it. */
 export function phasesOf(exit: JobExit, preparation: Preparation | undefined): Phases {
-  const run = secondsBetween(exit.startedAt, exit.at)
+  const run = phaseSeconds(exit.startedAt, exit.at)
   if (preparation === undefined) return { run }
   const { image_seconds, image_at } = preparation
-  return { image: rounded(image_seconds), start: secondsBetween(new Date(image_at), exit.startedAt), run }
+  return { image: rounded(image_seconds), start: phaseSeconds(new Date(image_at), exit.startedAt), run }
 }
 
 /** Undefined where nothing is known. */
@@ -23,7 +23,7 @@ export function resourcesOf({ resources = {} }: JobExit): Resources | undefined 
 }
 
 /** Not less than 0: a clock may have been set meanwhile. */
-export const secondsBetween = (from: Date, to: Date): number =>
+export const phaseSeconds = (from: Date, to: Date): number =>
   Math.max(0, rounded((to.getTime() - from.getTime()) / 1000))
 
 /** To milliseconds. */

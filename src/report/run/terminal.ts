@@ -8,7 +8,7 @@ import { OutputLines } from './output-lines.ts'
 export type Paint = (line: DescribedLine) => string
 
 /** Without colour. */
-export const plain: Paint = ({ text }) => `runner: ${text}`
+export const plainPaint: Paint = ({ text }) => `runner: ${text}`
 
 /** The state of a task in the picture of a live view; `over` once a line that stays says how it ended. */
 export type TaskState = 'to come' | 'running' | 'waiting' | 'over'
@@ -27,7 +27,7 @@ export interface Colours {
 
 /** Without colour. */
 export const plainColours: Colours = {
-  paint: plain,
+  paint: plainPaint,
   palette: { state: (_, text) => text, output: text => text },
 }
 
@@ -60,7 +60,7 @@ export async function colours(): Promise<Colours> {
 export function terminalReporter(
   out: Out,
   verbosity: Verbosity,
-  paint: Paint = plain,
+  paint: Paint = plainPaint,
   advise: Advise = () => [],
 ): Emit {
   const output = new OutputLines(out, verbosity)

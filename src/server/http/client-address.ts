@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { networksOf, plainAddress } from '../../system/networks.ts'
+import { insideNetworks, plainAddress } from '../../system/networks.ts'
 
 /** Finds the address of a client. */
 export type ClientAddress = (peer: string | undefined, headers: IncomingHttpHeaders) => string
@@ -10,7 +10,7 @@ export type ClientAddress = (peer: string | undefined, headers: IncomingHttpHead
  * before that. `Forwarded` (RFC 7239) is read where there is no `X-Forwarded-For`.
  */
 export function clientAddress(trusted: readonly string[]): ClientAddress {
-  const isTrusted = networksOf(trusted)
+  const isTrusted = insideNetworks(trusted)
   return (peer = '', headers) => {
     let address = plainAddress(peer) ?? peer
     if (trusted.length === 0 || !isTrusted(address)) return address

@@ -26,7 +26,7 @@ export function messageOf({ id, body }: Pick<NoticeRow, 'id' | 'body'>): Message
 }
 
 /** One message that lists many notifications. */
-export function listOf(id: string, rows: readonly NoticeRow[]): Message {
+export function listMessage(id: string, rows: readonly NoticeRow[]): Message {
   const notifications = rows.map(({ id, body }) => ({ id, ...(JSON.parse(body) as NoticeBody) }))
   const counts = [...Map.groupBy(rows, ({ event }) => event)]
     .map(([event, of]) => `${of.length} ${event}`)

@@ -17,7 +17,7 @@ import type { Log } from '../log.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { mayTell, noTarget } from '../rules/notify-targets.ts'
 import type { Deliver, Sent, Target } from './delivery.ts'
-import { listOf, type Message, messageOf } from './message.ts'
+import { listMessage, type Message, messageOf } from './message.ts'
 import { SendRate } from './send-rate.ts'
 
 /** Seconds between two looks for what is due again. */
@@ -210,7 +210,7 @@ export class Outbox {
 }
 
 const listTurn = (batch: string, rows: readonly NoticeRow[]): Turn => ({
-  message: listOf(batch, rows),
+  message: listMessage(batch, rows),
   ids: rows.map(({ id }) => id),
 })
 

@@ -1,6 +1,6 @@
 import { mostTimes, type ScheduleView } from '../../protocol/messages/schedules.ts'
 import { ok, type Result } from '../../result.ts'
-import { type Blackout, firstStarting } from '../../schedule/blackouts.ts'
+import { type BlackoutPlan, firstStarting } from '../../schedule/blackouts.ts'
 import type { Page } from '../../store/filters.ts'
 import type { Reader } from '../../store/reader.ts'
 import { type JobRow, nameOfKey } from '../../store/rows.ts'
@@ -65,7 +65,7 @@ const day = 86_400_000
 function timesTo(
   tx: Reader,
   ctx: Context,
-  asked: { job: JobRow; row: ScheduleRow; rules: Blackout[]; end: number; count: number },
+  asked: { job: JobRow; row: ScheduleRow; rules: BlackoutPlan[]; end: number; count: number },
 ): Pick<ScheduleView, 'times' | 'more'> {
   const { job, row, rules, end, count } = asked
   const planned = job.body.schedule ? planOf(ctx, job) : undefined

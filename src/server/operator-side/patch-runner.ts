@@ -7,7 +7,7 @@ import type { Context } from '../rules/context.ts'
 import { taintsOf } from '../rules/effective.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { putAndElect } from '../state/put-runner.ts'
-import { holderOf } from '../state/runner-names.ts'
+import { nameHolder } from '../state/runner-names.ts'
 import { getRunner } from './get-runner.ts'
 
 const mostTaints = 64
@@ -25,7 +25,7 @@ export async function patchRunner(
   if (row === undefined) return noRunner()
   if (row.deleted_at !== null && deleted === undefined)
     return refuse('deleted', 'the runner was deleted; {"deleted": false} allows it again')
-  const holder = row.deleted_at === null ? undefined : await holderOf(tx, row.name)
+  const holder = row.deleted_at === null ? undefined : await nameHolder(tx, row.name)
   if (holder !== undefined)
     return refuse(
       'name-taken',

@@ -6,7 +6,7 @@ import type { Mask } from '../../protocol/mask/mask.ts'
 import type { NotifyTarget } from '../../protocol/messages/notifications.ts'
 import type { Settings } from '../../protocol/messages/settings.ts'
 import type { Result } from '../../result.ts'
-import type { Blackout } from '../../schedule/blackouts.ts'
+import type { BlackoutPlan } from '../../schedule/blackouts.ts'
 import { ScheduleCache } from '../../schedule/schedule-cache.ts'
 import type { SealKeys } from '../../store/seal-key.ts'
 import type { Writer } from '../../store/writer.ts'
@@ -76,7 +76,7 @@ export interface Memory {
   /** By namespace and name of a job, its schedule as it was compiled (state/plans.ts). */
   plans: Map<string, { text: string; plan: Result<JobPlan, string> }>
   /** The blackouts of the server, by the settings that have them. */
-  blackouts?: { rules: unknown; value: Blackout[] }
+  blackouts?: { rules: unknown; value: BlackoutPlan[] }
   /** By job (`jobKey`), how long its runs usually take, and when that was looked up (state/job-stats.ts). */
   usual: Map<string, { at: number; seconds: number | null }>
   /** By writer and group, the leader before the writer began (state/election.ts). */

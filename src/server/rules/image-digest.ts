@@ -17,6 +17,6 @@ export function digestToRun({ image, image_digest, retries_left, kind }: Row): s
  * The execution with the digest that its runner reports; the first one stays, and none is taken that nobody
  * asked for.
  */
-export function withDigest<R extends Row>(row: R, image_digest: string | undefined): R {
+export function withReportedDigest<R extends Row>(row: R, image_digest: string | undefined): R {
   return image_digest !== undefined && digestToRun(row) === null ? { ...row, image_digest } : row
 }

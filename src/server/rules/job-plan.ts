@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../result.ts'
-import { type Blackout, compileBlackouts } from '../../schedule/blackouts.ts'
+import { type BlackoutPlan, compileBlackouts } from '../../schedule/blackouts.ts'
 import { compile, type Plan } from '../../schedule/schedule.ts'
 import type { ScheduleCache } from '../../schedule/schedule-cache.ts'
 import type { JobRow } from '../../store/rows.ts'
@@ -8,7 +8,7 @@ import type { JobRow } from '../../store/rows.ts'
 export interface JobPlan {
   plan: Plan
   /** Of the job, and not of the server. */
-  blackouts: Blackout[]
+  blackouts: BlackoutPlan[]
 }
 
 /** By what `H` and jitter of a job are decided. */

@@ -6,7 +6,7 @@ import type { ExecutionRow } from '../../store/rows.ts'
  * The phases of an execution that has just ended: those that its runner has measured, and the wait for a
  * runner, which the server knows better. `before`: its row before the end; `ran`: milliseconds.
  */
-export function phasesOf(
+export function phasesAtEnd(
   before: Pick<ExecutionRow, 'created_at' | 'started_at'>,
   ran: number,
   said: Phases = {},

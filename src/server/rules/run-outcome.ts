@@ -10,7 +10,7 @@ export type RunOutcome = 'success' | 'failure' | 'aborted'
  * provisional loss among them. One success is enough; else the last attempt decides. An attempt that was
  * withdrawn has never been one.
  */
-export function outcomeOf(attempts: readonly ExecutionRow[]): RunOutcome | undefined {
+export function runOutcomeOf(attempts: readonly ExecutionRow[]): RunOutcome | undefined {
   if (!attempts.every(hasEnded)) return undefined
   const made = attempts.filter(({ state }) => state !== 'withdrawn')
   if (made.some(({ state }) => state === 'succeeded')) return 'success'
@@ -29,7 +29,7 @@ export function hadFailed(rows: readonly ExecutionRow[], group: string): boolean
     row => row.group,
   )
   const ended = [...runs.values()]
-    .map(attempts => ({ outcome: outcomeOf(attempts), at: endOf(attempts) }))
+    .map(attempts => ({ outcome: runOutcomeOf(attempts), at: endOf(attempts) }))
     .filter(({ outcome }) => outcome === 'success' || outcome === 'failure')
   const last = ended.toSorted((one, other) => other.at - one.at)[0]
   return last?.outcome === 'failure'

@@ -11,7 +11,7 @@ import { ok, type Result } from '../../result.ts'
 import type { Moment } from '../../store/reader.ts'
 import { type ExecutionRow, queuedAt } from '../../store/rows.ts'
 import type { ServerSettings } from './context.ts'
-import { phasesOf } from './phases.ts'
+import { phasesAtEnd } from './phases.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** Reservations that nobody confirmed after which an execution fails. */
@@ -345,7 +345,7 @@ export function finish(row: ExecutionRow, said: ReportedEnd): Result<ExecutionRo
   if (!open.ok) return open
   const state = row.state === 'aborting' && outcome !== 'succeeded' ? 'aborted' : outcome
   const { started_at, finished_at, resources = null, reason, error_message } = said
-  const measured = { phases: phasesOf(row, finished_at - started_at, said.phases), resources }
+  const measured = { phases: phasesAtEnd(row, finished_at - started_at, said.phases), resources }
   const why = state === 'aborted' ? whyAborted(row, { reason, error_message }) : { reason, error_message }
   return ok({ ...row, ...over, ...measured, ...why, state, started_at, finished_at, exit_code, result })
 }

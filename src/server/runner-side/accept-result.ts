@@ -7,7 +7,7 @@ import { ok, type Result } from '../../result.ts'
 import type { ExecutionRow } from '../../store/rows.ts'
 import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
-import { withDigest } from '../rules/image-digest.ts'
+import { withReportedDigest } from '../rules/image-digest.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { finish, isOpenTo, isProvisional } from '../rules/transitions.ts'
 import { admitBytes } from '../state/admission.ts'
@@ -34,7 +34,7 @@ export async function acceptResult(
 ): Promise<Result<void, Refusal>> {
   const owned = await startedExecution(tx, ctx, caller, executionId, message.lease_id)
   if (!owned.ok) return owned
-  const row = withDigest(owned.value, message.image_digest)
+  const row = withReportedDigest(owned.value, message.image_digest)
   const open = isOpenTo(row, message.lease_id)
   if (!open.ok) return open
   const output = await openOutput(tx, ctx, caller, message)

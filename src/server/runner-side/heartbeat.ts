@@ -9,7 +9,7 @@ import type { Writer } from '../../store/writer.ts'
 import type { Caller, Context } from '../rules/context.ts'
 import { groupOf } from '../rules/effective.ts'
 import { candidacy, mayAdopt } from '../rules/eligibility.ts'
-import { withDigest } from '../rules/image-digest.ts'
+import { withReportedDigest } from '../rules/image-digest.ts'
 import { hasWholeLog, logOf } from '../rules/log-row.ts'
 import {
   adopt,
@@ -62,11 +62,11 @@ export async function heartbeat(
       else if (!isRecalled(row)) answer.leases[id] = ctx.settings.lease_seconds
     } else if (row.runner_id !== caller.runner_id) answer.gone.push(id)
     else if (row.state === 'running' || row.state === 'aborting') {
-      tx.putExecution(renew(withDigest(row, message.image_digests?.[id]), until))
+      tx.putExecution(renew(withReportedDigest(row, message.image_digests?.[id]), until))
       answer.leases[id] = ctx.settings.lease_seconds
     } else if (isProvisional(row)) {
       await withdrawNext(tx, ctx, row)
-      await put(tx, ctx, revive(withDigest(row, message.image_digests?.[id]), until))
+      await put(tx, ctx, revive(withReportedDigest(row, message.image_digests?.[id]), until))
       answer.leases[id] = ctx.settings.lease_seconds
     } else if (hasEnded(row) && !(await awaitsLog(tx, row))) answer.gone.push(id)
   }

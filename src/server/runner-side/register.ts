@@ -21,7 +21,7 @@ import {
 import { time } from '../rules/times.ts'
 import { ensureGroup, isNewGroup } from '../state/groups.ts'
 import { newToken } from '../state/new-token.ts'
-import { holderOf } from '../state/runner-names.ts'
+import { nameHolder } from '../state/runner-names.ts'
 
 /** Whose token a registration carries. */
 export type RegistrationCaller = { kind: 'registration'; token_id: string } | ({ kind: 'runner' } & Caller)
@@ -156,7 +156,7 @@ async function ofToken(
       'malformed',
       `/name ${JSON.stringify(message.name)} has a blank at an end, or a character that nobody sees, and would be taken for another name: set another one by --name or in [remote]`,
     )
-  const holder = await holderOf(tx, message.name, known)
+  const holder = await nameHolder(tx, message.name, known)
   if (holder !== undefined)
     return refuse(
       'name-taken',

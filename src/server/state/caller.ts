@@ -8,7 +8,7 @@ import { groupOf, isConnected } from '../rules/effective.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
 import { electGroup } from './election.ts'
 import { ensureGroup } from './groups.ts'
-import { holderOf } from './runner-names.ts'
+import { nameHolder } from './runner-names.ts'
 
 export async function runnerOf(tx: Reader, caller: Caller): Promise<RunnerRow> {
   const runner = await tx.runner(caller.runner_id)
@@ -73,7 +73,7 @@ async function bringInForce(
     credentials_until: null,
     ...facts,
     // Another runner may have taken the new name since the registration.
-    name: (await holderOf(tx, facts.name, runner)) === undefined ? facts.name : runner.name,
+    name: (await nameHolder(tx, facts.name, runner)) === undefined ? facts.name : runner.name,
     pending: runner.pending.filter(other => other.session > facts.session),
     seen_until: tx.watched + ctx.settings.lease_seconds * 1000,
     // The earlier session reported these.

@@ -19,7 +19,7 @@ export interface NotFired {
  * Puts times on record that come after all that was decided of the schedule, and gives its row with the place
  * of the record: times that follow one another without a fire in between, for the same reason, are one row.
  */
-export async function record(
+export async function recordMissed(
   tx: Writer,
   ctx: Context,
   schedule: ScheduleRow,

@@ -7,7 +7,7 @@ import type { Writer } from '../../store/writer.ts'
 import { type Context, newId } from '../rules/context.ts'
 import { rulesFor } from '../rules/namespace-rules.ts'
 import { bodyOfNotFired, bodyOfRun, type NotFiredNotice, type NoticeBody } from '../rules/notice-text.ts'
-import { eventsOfEnd, hadFailed, isNewlyEnded, isNewlyLost, outcomeOf } from '../rules/run-outcome.ts'
+import { eventsOfEnd, hadFailed, isNewlyEnded, isNewlyLost, runOutcomeOf } from '../rules/run-outcome.ts'
 import { settingsIn } from './settings.ts'
 import { ifReadable } from './unreadable.ts'
 
@@ -31,7 +31,7 @@ export async function noteChange(
   if (told.size === 0) return
   if (isNewlyLost(row, before)) return tell(tx, ctx, told, ['lost'], row, row.attempt)
   const attempts = await attemptsOf(tx, row)
-  const outcome = outcomeOf(attempts)
+  const outcome = runOutcomeOf(attempts)
   // The run goes on.
   if (outcome === undefined) return
   const recovers = outcome === 'success' && wants(told, 'recovery') && (await hasRecovered(tx, row))

@@ -1,6 +1,6 @@
 /* Schedules of jobs, compiled; the memory of the server keeps those that were used last. */
 import type { Result } from '../../result.ts'
-import { type Blackout, compileBlackouts } from '../../schedule/blackouts.ts'
+import { type BlackoutPlan, compileBlackouts } from '../../schedule/blackouts.ts'
 import type { Reader } from '../../store/reader.ts'
 import type { JobRow } from '../../store/rows.ts'
 import type { Context } from '../rules/context.ts'
@@ -24,7 +24,7 @@ export function planOf({ memory }: Pick<Context, 'memory'>, job: JobRow): Result
 }
 
 /** The blackouts of the server, which hold for all jobs. */
-export async function serverBlackouts(tx: Reader, ctx: Pick<Context, 'memory'>): Promise<Blackout[]> {
+export async function serverBlackouts(tx: Reader, ctx: Pick<Context, 'memory'>): Promise<BlackoutPlan[]> {
   const { blackouts: rules = [] } = await settingsIn(tx, ctx)
   const { memory } = ctx
   if (memory.blackouts?.rules === rules) return memory.blackouts.value

@@ -6,7 +6,7 @@ import type { RunnerRow } from '../../store/runner-row.ts'
  * Undefined where the name is free. `own` is the runner that wants it, and keeps a name that it has, as
  * runners of release 0.1.0 may share one.
  */
-export async function holderOf(tx: Reader, name: string, own?: RunnerRow): Promise<RunnerRow | undefined> {
+export async function nameHolder(tx: Reader, name: string, own?: RunnerRow): Promise<RunnerRow | undefined> {
   if (own?.name === name) return undefined
   return (await tx.runnersNamed(name)).find(({ id, deleted_at }) => id !== own?.id && deleted_at === null)
 }

@@ -10,7 +10,7 @@ import type { Writer } from '../../store/writer.ts'
 import type { Context } from '../rules/context.ts'
 import type { JobPlan } from '../rules/job-plan.ts'
 import { type Refusal, refuse } from '../rules/refusal.ts'
-import { forgetBehind, record } from './missed.ts'
+import { forgetBehind, recordMissed } from './missed.ts'
 import { planOf } from './plans.ts'
 import { ifReadable } from './unreadable.ts'
 
@@ -78,7 +78,7 @@ async function enabling(
   const { skippedRanges } = catchUp(none, blackouts, row.disabled_at, tx.now, tx.now)
   let recorded: ScheduleRow = { ...row, disabled_at: null }
   for (const range of skippedRanges)
-    recorded = await record(tx, ctx, recorded, {
+    recorded = await recordMissed(tx, ctx, recorded, {
       ...range,
       reason: range.reason === 'missed' ? 'disabled' : range.reason,
     })

@@ -1,6 +1,6 @@
 /* The decision about the next time of a schedule: it is fired, or put on record as not fired. */
 import type { MissedReason } from '../../protocol/messages/schedules.ts'
-import { type Blackout, blackoutOf } from '../../schedule/blackouts.ts'
+import { type BlackoutPlan, blackoutOf } from '../../schedule/blackouts.ts'
 import { catchUp } from '../../schedule/catch-up.ts'
 import type { Instance, Plan } from '../../schedule/schedule.ts'
 import { type ExecutionRow, type JobRow, nameOfKey } from '../../store/rows.ts'
@@ -10,7 +10,7 @@ import type { Context } from '../rules/context.ts'
 import { put } from '../state/attempts.ts'
 import { prospectOf } from '../state/concurrency.ts'
 import { enqueue, withoutSchedule } from '../state/enqueue.ts'
-import { record } from '../state/missed.ts'
+import { recordMissed } from '../state/missed.ts'
 import { type MissedMark, markOf, missedMarks, restoredMarkOf } from '../state/missed-marks.ts'
 import { newExecution } from '../state/new-execution.ts'
 import { noteNotFired } from '../state/notices.ts'
@@ -22,7 +22,7 @@ import { ifReadable } from '../state/unreadable.ts'
 export interface FireRules {
   marks: readonly MissedMark[]
   paused: PausedAt
-  blackouts: readonly Blackout[]
+  blackouts: readonly BlackoutPlan[]
 }
 
 export async function fireRules(tx: Writer, ctx: Context): Promise<FireRules> {
@@ -139,10 +139,10 @@ class Decision {
   }
 
   /** A time that is due now. */
-  async inTime(instance: Instance, blackouts: readonly Blackout[]): Promise<void> {
+  async inTime(instance: Instance, blackouts: readonly BlackoutPlan[]): Promise<void> {
     const { at } = instance
-    if (instance.skipped !== undefined) await this.#record('gap', at)
-    else if (blackoutOf(blackouts, instance) !== undefined) await this.#record('blackout', at)
+    if (instance.skipped !== undefined) await this.#recordMissed('gap', at)
+    else if (blackoutOf(blackouts, instance) !== undefined) await this.#recordMissed('blackout', at)
     else await this.#fire(at, null)
     this.#tx.putSchedule({ ...this.#row, after: at })
   }
@@ -153,7 +153,7 @@ class Decision {
    */
   async catchUp(
     plan: Plan,
-    blackouts: readonly Blackout[],
+    blackouts: readonly BlackoutPlan[],
     { until, reason }: NonNullable<ScheduleRow['missed']>,
     end?: number,
   ): Promise<void> {
@@ -174,7 +174,7 @@ class Decision {
     for (const { reason: why, from, to, count, more } of skippedRanges) {
       if (fire !== undefined && !fired && from > fire.at) fired = await this.#late(fire, reason)
       const isReplaced = why === 'missed' && fire !== undefined
-      await this.#record(
+      await this.#recordMissed(
         why === 'missed' ? reason : why,
         from,
         { to, count, more: more === true },
@@ -199,7 +199,7 @@ class Decision {
     return true
   }
 
-  async #record(
+  async #recordMissed(
     reason: MissedReason,
     from: number,
     { to, count, more }: { to: number; count: number; more: boolean } = { to: from, count: 1, more: false },
@@ -207,7 +207,7 @@ class Decision {
   ): Promise<void> {
     const before = this.#row.missed_id
     const missed = { reason, from, to, count, more }
-    this.#row = await record(this.#tx, this.#ctx, this.#row, missed)
+    this.#row = await recordMissed(this.#tx, this.#ctx, this.#row, missed)
     this.decided.push({ notFired: reason, count })
     // Of times that follow one another people are told once.
     if (this.#row.missed_id !== before && told.includes(reason) && !isReplaced)
@@ -226,15 +226,15 @@ class Decision {
     if (made.ok) {
       // Runs of earlier times of the schedule that have not begun, and now never will.
       for (const { scheduled_for: replaced } of prospect.ok ? prospect.value : [])
-        if (replaced !== null) await this.#record('replaced', replaced)
+        if (replaced !== null) await this.#recordMissed('replaced', replaced)
       this.#row = { ...this.#row, ...fired }
       this.decided.push({ fired: scheduled_for })
       return
     }
     const { reason, detail = '' } = made.failure
-    if (reason === 'already-running') return this.#record('overlap', scheduled_for)
+    if (reason === 'already-running') return this.#recordMissed('overlap', scheduled_for)
     if (reason === 'quota-used-up' || reason === 'queue-full')
-      return this.#record('queue-full', scheduled_for)
+      return this.#recordMissed('queue-full', scheduled_for)
     // Such as an image that the rules of the namespace allow no more: whoever looks at the job must see that.
     const row = newExecution(tx, ctx, job, origin)
     tx.putDefinition({ group: row.group, ...withoutSchedule(job) })

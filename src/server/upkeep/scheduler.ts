@@ -28,7 +28,7 @@ const zonesKey = 'schedules.zones'
 const lineageKey = 'schedules.lineage'
 
 /** What is said of a reason for which times of schedules may have been missed. */
-export const missedText: Record<MissedMark['reason'], string> = {
+export const textOfMissed: Record<MissedMark['reason'], string> = {
   outage: 'no server ran for a while: what schedules have missed meanwhile is caught up as each of them says',
   clock: 'the clock has jumped ahead: what schedules have missed is caught up as each of them says',
   restored:

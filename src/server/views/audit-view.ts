@@ -17,7 +17,7 @@ import { failUnlessDamaged, type UnreadableRow } from '../state/unreadable.ts'
 import { showRow } from './shown.ts'
 
 /** A job that was put, or deleted: a secret that has stayed the same is shown by the same text. */
-export function jobChange(
+export function auditedJobChange(
   before: JobRow | UnreadableRow | undefined,
   after: JobRow | undefined,
   { keys }: Context,

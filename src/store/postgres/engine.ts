@@ -92,7 +92,7 @@ const statementSize = 8 << 20
 /**
  * Puts rows by as few statements as `statementSize` allows: each costs as much as the rows of a small batch.
  */
-export async function put(query: Query, all: RowsToPut): Promise<void> {
+export async function putRows(query: Query, all: RowsToPut): Promise<void> {
   let size = 0
   for (const rows of all.values()) for (const { body } of rows) size += (body as string).length
   if (size <= statementSize) {
@@ -196,7 +196,7 @@ export class Postgres implements StoreEngine {
       likelyNow: this.#offset === undefined ? undefined : this.#clock(this.#offset),
       begun,
       query,
-      put: rows => put(query, rows),
+      put: rows => putRows(query, rows),
       commit: async (durable, last) => {
         // Where a statement has failed, this promise fails too, and COMMIT rolls back.
         const kept = Promise.all([begun, last, commit(client)]).then(

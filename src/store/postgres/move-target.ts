@@ -13,7 +13,7 @@ import { decode, type Encoded } from '../row-encoding.ts'
 import { selectFrom, type TableName, tableNames } from '../tables.ts'
 import type { SqlRow, SqlValue } from '../values.ts'
 import { configOf, explainOpening, lock, lookAtServer, migrationsTable, schema, settings } from './connect.ts'
-import { execute, put, queryOn } from './engine.ts'
+import { execute, putRows, queryOn } from './engine.ts'
 import { explainPostgres } from './failure.ts'
 
 /** What a database has before a move. */
@@ -226,7 +226,7 @@ export class MoveTarget implements AsyncDisposable {
 
   /** Puts rows of the newest version over those of the same id. */
   putEncoded(table: TableName, rows: readonly Encoded[]): Promise<void> {
-    return put(this.query, new Map([[table, rows]]))
+    return putRows(this.query, new Map([[table, rows]]))
   }
 
   /** Ends the transaction: all of it is on disk when this resolves. */

@@ -5,7 +5,7 @@ import type { ExecutionRow } from '../rows.ts'
 const most = 500
 
 /** The runner that holds an execution, if one does. */
-export function holderOf(row: ExecutionRow | undefined): string | undefined {
+export function leaseHolder(row: ExecutionRow | undefined): string | undefined {
   return row?.runner_id && heldStates.includes(row.state) ? row.runner_id : undefined
 }
 
@@ -35,7 +35,7 @@ export class LeaseCache {
    * Takes in an execution that was put. `before` is the row that it replaces, undefined for a new execution.
    */
   put(row: ExecutionRow, before: ExecutionRow | undefined): void {
-    const [from, to] = [holderOf(before), holderOf(row)]
+    const [from, to] = [leaseHolder(before), leaseHolder(row)]
     if (from !== undefined && from !== to) this.#runners.get(from)?.delete(row.id)
     if (to !== undefined) this.#runners.get(to)?.set(row.id, row)
   }

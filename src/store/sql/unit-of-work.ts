@@ -10,7 +10,7 @@ import type { Topic } from '../topic.ts'
 import type { SqlRow, SqlValue } from '../values.ts'
 import type { Batch } from './batch.ts'
 import { ChangeList, changeOf, removalOf } from './change-list.ts'
-import { holderOf } from './lease-cache.ts'
+import { leaseHolder } from './lease-cache.ts'
 import { countsOfLines, isIn, nameOfLine } from './lines.ts'
 import { headsWhere, queuesWaiting, waitsIn } from './queue-cache.ts'
 import { SqlReader } from './reader.ts'
@@ -253,7 +253,7 @@ export class UnitOfWork extends SqlReader {
     }
     this.#batch.rows.know(held)
     const wanted = new Set<string | undefined>(runnerIds)
-    for (const row of own.values()) if (wanted.has(holderOf(row))) held.push(row)
+    for (const row of own.values()) if (wanted.has(leaseHolder(row))) held.push(row)
     return held
   }
 

@@ -6,7 +6,7 @@ import { Empty, Items } from '../ui/items.tsx'
 import { RunnerState, stateWords } from '../ui/runner-state.tsx'
 import { Onward, Section } from '../ui/show.tsx'
 
-export function Runners() {
+export function RunnersNow() {
   const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
   const lives = runners.data?.filter(({ deleted }) => !deleted)
   const none = (

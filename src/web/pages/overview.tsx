@@ -12,7 +12,7 @@ import { durationText, secondsBetween } from '../texts.ts'
 import { ItemRows, Row } from '../ui/items.tsx'
 import { InNamespace, NoSchedule, Scheduled, scheduleKey } from '../ui/links.tsx'
 import { Onward, Page, Section, State, Time } from '../ui/show.tsx'
-import { Runners } from './overview-runners.tsx'
+import { RunnersNow } from './overview-runners.tsx'
 import { Throughput } from './overview-throughput.tsx'
 
 /** Items of each list. */
@@ -25,7 +25,7 @@ export function Overview() {
   const reads = mayRead(session)
   return (
     <Page title="Overview">
-      {reads && <Runners />}
+      {reads && <RunnersNow />}
       <div class="columns">
         <Executions
           title="Running now"

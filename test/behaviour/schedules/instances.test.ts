@@ -5,10 +5,10 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { type Blackout, blackoutOf, isBlackedOut } from '../../../src/schedule/blackouts.ts'
+import { type BlackoutPlan, blackoutOf, isBlackedOut } from '../../../src/schedule/blackouts.ts'
 import { catchUp, type SkippedRange } from '../../../src/schedule/catch-up.ts'
 import { nextTimes } from '../../../src/schedule/next-times.ts'
-import type { Instance, Plan, Schedule } from '../../../src/schedule/schedule.ts'
+import type { Instance, Plan, ScheduleRule } from '../../../src/schedule/schedule.ts'
 import { blackouts, plan } from '../../support/schedules.ts'
 import { tries } from '../../support/tier.ts'
 import { daily, drawnClocks, drawnRules, type WallClocks } from '../../support/wall-clocks.ts'
@@ -59,7 +59,7 @@ interface Expected {
 }
 
 /** What there is of a schedule from the begin to the end of its clocks, by the rules of the contract. */
-function listed({ clocks, times, rules, bounds }: Drawn): { schedule: Schedule; list: Expected[] } {
+function listed({ clocks, times, rules, bounds }: Drawn): { schedule: ScheduleRule; list: Expected[] } {
   const { schedule, list } = unbounded(clocks, times, rules)
   if (bounds === null) return { schedule, list }
   const all = list.map(({ at }) => at)
@@ -74,7 +74,7 @@ function unbounded(
   clocks: WallClocks,
   times: Drawn['times'],
   rules: Drawn['rules'],
-): { schedule: Schedule; list: Expected[] } {
+): { schedule: ScheduleRule; list: Expected[] } {
   const { begin, end, zone: time_zone } = clocks
   const list: Expected[] = []
   if ('seconds' in times) {
@@ -143,7 +143,7 @@ t.test('a plan gives all instances and no others', async () => {
 
 /** Blackouts, and the stretches that they are by the oracle: from before the begin of the clocks. */
 function outOf({ clocks, out }: Drawn): {
-  compiled: Blackout[]
+  compiled: BlackoutPlan[]
   isOut: (at: number) => boolean
   edges: number[]
 } {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { optionsIn, valuesOf } from '../../../src/cli/host/complete.ts'
+import { completionsOf, optionsIn } from '../../../src/cli/host/complete.ts'
 import { makeFifo } from '../../support/fifo.ts'
 import { play, said } from '../../support/operator.ts'
 import { rigTest } from '../../support/rig.ts'
@@ -21,7 +21,9 @@ serverTest(t, 'what the server knows is proposed', {}, async (t, server) => {
     RUNNER_SERVER_TOKEN_FILE: server.rig.path('state', 'server', 'admin.token'),
   }
   const values = async (kind: string, ...words: string[]) =>
-    (await valuesOf(kind, ['-c', server.rig.path('runner.cfg'), ...words, ''], env)).map(([value]) => value)
+    (await completionsOf(kind, ['-c', server.rig.path('runner.cfg'), ...words, ''], env)).map(
+      ([value]) => value,
+    )
   await server.call('PUT', '/v1/jobs/nightly', { body: { image: 'busybox', command: ['true'] } })
   const runner = await server.runner({ name: 'build-3' })
   const { id: ended } = await server.submit({ job_name: 'early' })
@@ -33,19 +35,19 @@ serverTest(t, 'what the server knows is proposed', {}, async (t, server) => {
   t.same(await values('namespaces'), ['default'])
   t.same(await values('executions'), [queued, ended, 'nightly@latest', 'early@latest'])
   t.same(await values('active'), [queued, 'nightly@latest'], 'what can be aborted')
-  const beginning = await valuesOf('executions', ['show', ended.slice(0, 30)], env)
+  const beginning = await completionsOf('executions', ['show', ended.slice(0, 30)], env)
   t.equal(beginning[0]![0], ended, 'also where it is not among the latest')
-  const tokens = await valuesOf('tokens', ['token', 'revoke', ''], env)
+  const tokens = await completionsOf('tokens', ['token', 'revoke', ''], env)
   t.match(tokens.map(([, about]) => about).sort(), [/^admin /, /^registration /])
   t.notMatch(JSON.stringify(tokens), server.token('admin'))
-  const states = await valuesOf('states', ['ps', '--state=queued,'], env)
+  const states = await completionsOf('states', ['ps', '--state=queued,'], env)
   t.ok(
     states.some(([value]) => value === 'queued,running') &&
       !states.some(([value]) => value === 'queued,queued'),
   )
   t.ok((await values('zones')).includes('Europe/Berlin'))
-  t.same(await valuesOf('nonsense', ['x'], env), [])
-  t.same(await valuesOf('constructor', ['x'], env), [])
+  t.same(await completionsOf('nonsense', ['x'], env), [])
+  t.same(await completionsOf('constructor', ['x'], env), [])
 })
 
 rigTest(
@@ -54,12 +56,12 @@ rigTest(
   { tasks: { '10-mount.sh': 'echo hi', '20-x\n.sh': '' }, config: '[limits]\npassword = hunter2\n' },
   async (t, rig) => {
     const values = async (...words: string[]) =>
-      (await valuesOf(words[0]!, ['-c', rig.path('runner.cfg'), ...words.slice(1), ''], {})).map(
+      (await completionsOf(words[0]!, ['-c', rig.path('runner.cfg'), ...words.slice(1), ''], {})).map(
         ([value]) => value,
       )
     const keys = await values('keys', 'get')
     t.ok(keys.includes('limits.password') && keys.includes('limits'))
-    t.notMatch(JSON.stringify(await valuesOf('keys', ['-c', rig.path('runner.cfg'), ''], {})), 'hunter2')
+    t.notMatch(JSON.stringify(await completionsOf('keys', ['-c', rig.path('runner.cfg'), ''], {})), 'hunter2')
     t.same(await values('runs', 'explain'), [])
     const sockets: Socket[] = []
     const silent = createServer(socket => sockets.push(socket)).listen(0, '127.0.0.1')
@@ -74,8 +76,8 @@ rigTest(
     t.ok(sockets.length > 0)
     makeFifo(rig.path('fifo'))
     const fifo = { RUNNER_SERVER_TOKEN_FILE: rig.path('fifo'), RUNNER_SERVER: `http://127.0.0.1:${port}` }
-    t.same(await valuesOf('nodes', ['x'], fifo), [], 'a FIFO is not read')
+    t.same(await completionsOf('nodes', ['x'], fifo), [], 'a FIFO is not read')
     for (const kind of ['tasks', 'runs', 'keys', 'jobs'])
-      t.same(await valuesOf(kind, ['-c', '/nonexistent/runner.cfg', ''], {}), [], kind)
+      t.same(await completionsOf(kind, ['-c', '/nonexistent/runner.cfg', ''], {}), [], kind)
   },
 )

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Event } from '../../../src/event.ts'
 import { adviser } from '../../../src/report/run/advice.ts'
 import { LiveView } from '../../../src/report/run/live.ts'
-import { colours, plain, plainColours } from '../../../src/report/run/terminal.ts'
+import { colours, plainColours, plainPaint } from '../../../src/report/run/terminal.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { Screen } from '../../support/screen.ts'
 import { runs } from '../../support/tier.ts'
@@ -134,7 +134,7 @@ t.test(
 t.test('states have colours, unless none are wanted', async t => {
   const look = await colours()
   const coloured = new Show(new Screen(80, 24), ['a', 'b', 'c'], look)
-  const bare = new Show(new Screen(80, 24), ['a', 'b', 'c'], { ...plainColours, paint: plain })
+  const bare = new Show(new Screen(80, 24), ['a', 'b', 'c'], { ...plainColours, paint: plainPaint })
   for (const show of [coloured, bare]) {
     show.start()
     show.begin('a')

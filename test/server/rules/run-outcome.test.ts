@@ -1,5 +1,5 @@
 import t from 'tap'
-import { eventsOfEnd, hadFailed, lateAtOf, outcomeOf } from '../../../src/server/rules/run-outcome.ts'
+import { eventsOfEnd, hadFailed, lateAtOf, runOutcomeOf } from '../../../src/server/rules/run-outcome.ts'
 import type { ExecutionRow } from '../../../src/store/rows.ts'
 import { execution as executionRow } from '../../support/rows.ts'
 
@@ -7,16 +7,19 @@ const ended = (state: ExecutionRow['state'], more: Partial<ExecutionRow> = {}) =
   executionRow({ state, finished_at: 1, ...more })
 
 t.test('one success is enough, else the last attempt decides', async t => {
-  t.equal(outcomeOf([ended('failed'), ended('succeeded', { attempt: 2 })]), 'success')
-  t.equal(outcomeOf([ended('lost'), ended('failed', { attempt: 2 })]), 'failure')
-  t.equal(outcomeOf([ended('lost'), ended('aborted', { attempt: 2 })]), 'aborted')
-  t.equal(outcomeOf([ended('lost'), ended('withdrawn', { attempt: 2 })]), 'failure')
-  t.equal(outcomeOf([ended('withdrawn')]), undefined)
+  t.equal(runOutcomeOf([ended('failed'), ended('succeeded', { attempt: 2 })]), 'success')
+  t.equal(runOutcomeOf([ended('lost'), ended('failed', { attempt: 2 })]), 'failure')
+  t.equal(runOutcomeOf([ended('lost'), ended('aborted', { attempt: 2 })]), 'aborted')
+  t.equal(runOutcomeOf([ended('lost'), ended('withdrawn', { attempt: 2 })]), 'failure')
+  t.equal(runOutcomeOf([ended('withdrawn')]), undefined)
 })
 
 t.test('a run goes on while an attempt has not ended, a provisional loss among them', async t => {
   for (const state of ['queued', 'reserved', 'running', 'aborting', 'lost'] as const)
-    t.equal(outcomeOf([ended('failed'), executionRow({ state, attempt: 2, finished_at: null })]), undefined)
+    t.equal(
+      runOutcomeOf([ended('failed'), executionRow({ state, attempt: 2, finished_at: null })]),
+      undefined,
+    )
 })
 
 t.test('a job had failed if the run of it that ended last has', async t => {

@@ -13,7 +13,7 @@ import { restore } from '../../operator-side/restore.ts'
 import type { Context } from '../../rules/context.ts'
 import { type Refusal, refuse } from '../../rules/refusal.ts'
 import { readable } from '../../state/unreadable.ts'
-import { jobChange } from '../../views/audit-view.ts'
+import { auditedJobChange } from '../../views/audit-view.ts'
 import type { ChangeStore } from '../audit.ts'
 import { boundsOf } from '../body-limits.ts'
 import type { HandlerCall, HandlerResponse, Handlers } from '../handler.ts'
@@ -55,7 +55,7 @@ export const jobHandlers = {
     const job = { namespace: rights.namespace, name: params.name }
     const deleted = await change(async (tx, note) => {
       const before = await readable(tx.job(job), jobKey(job))
-      note({ ...jobChange(before, undefined, context), object: job.name })
+      note({ ...auditedJobChange(before, undefined, context), object: job.name })
       return deleteJob(tx, job)
     })
     return nothingOf(deleted)
@@ -67,7 +67,7 @@ export const jobHandlers = {
     const { rights, token, change } = call
     const restored = await change(async (tx, note) => {
       const result = await restore(tx, context, rights, backup.value, token.id, (before, after) =>
-        note(jobChange(before, after, context)),
+        note(auditedJobChange(before, after, context)),
       )
       if (result.ok) note({ object: null, after: result.value })
       return result
@@ -87,7 +87,10 @@ async function putting(
     const before = await tx.job(job)
     const result = await putJob(tx, context, job, body, owner)
     if (result.ok)
-      note({ ...jobChange(before, await tx.job(job), context), status: result.value.created ? 201 : 200 })
+      note({
+        ...auditedJobChange(before, await tx.job(job), context),
+        status: result.value.created ? 201 : 200,
+      })
     return result
   })
   return put.ok ? answerOf(put.value) : put
