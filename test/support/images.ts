@@ -44,13 +44,22 @@ export async function makeImage(engine: Engine, name: string, spec: ImageSpec): 
   }
   const archive = `${root}.tar`
   await command('tar', ['-C', root, '-cf', archive, '.'])
-  const changes = spec.changes ?? []
+  await importImage(engine, name, archive, spec.changes)
+}
+
+/** Makes an image of a tar archive; `changes`: Dockerfile instructions. */
+export async function importImage(
+  engine: Engine,
+  name: string,
+  archive: string,
+  changes: readonly string[] = [],
+): Promise<void> {
   // docker import knows not all instructions.
   const later = changes.filter(change => change.startsWith('STOPSIGNAL'))
   const now = changes.filter(change => !later.includes(change)).flatMap(change => ['-c', change])
   await engine.docker('import', ...now, archive, name)
   if (later.length === 0) return
-  const context = `${root}-context`
+  const context = `${archive}-context`
   mkdirSync(context)
   writeFileSync(join(context, 'Dockerfile'), [`FROM ${name}`, ...later].join('\n'))
   await engine.docker('build', '--quiet', '--network', 'none', '-t', name, context)

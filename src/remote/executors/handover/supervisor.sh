@@ -56,8 +56,8 @@ rnr_jobs=/.runner/jobs
 rnr_sdk=$rnr_jobs/sdk
 # The port of the API, on the loopback of the container; the second form is that of /proc/net/tcp.
 rnr_port=6443 rnr_port_hex=192B
-# Hundredths of a second in which a plugin must take its input.
-rnr_patience=1000
+# Hundredths of a second in which a plugin that stays must take its input, and a new one, which first has to start.
+rnr_patience=1000 rnr_patience_new=6000
 
 # Sets rnr_now: hundredths of a second since the boot of the host, a clock that never goes back. The shell would read 089 as
 # an octal number: with gVisor the clock begins at 0.00.
@@ -97,16 +97,24 @@ rnr_account() {
   fi
 }
 
-# Waits at most $1 seconds for a line of the FIFO; the end of a child ends the wait early.
+# Waits at most $1 seconds for a line of the FIFO; the end of a child ends the wait early. `read -t` drops what it has read of a
+# line when its time is up, which happens on a busy host: so it reads one character, and a line that has begun is read without a
+# limit. Each line is written at once, so the whole of it is there.
 rnr_listen() {
   rnr_verb='' rnr_1='' rnr_2='' rnr_3='' rnr_4='' rnr_5='' rnr_6='' rnr_7='' rnr_8=''
-  IFS=' ' read -r -t "$1" rnr_verb rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 rnr_7 rnr_8 <&3
+  IFS='' read -r -n 1 -t "$1" rnr_verb <&3 && [ -n "$rnr_verb" ] || return
+  IFS=' ' read -r rnr_rest rnr_1 rnr_2 rnr_3 rnr_4 rnr_5 rnr_6 rnr_7 rnr_8 <&3
+  rnr_verb=$rnr_verb$rnr_rest
 }
 
-# Whether process $1 lives; a zombie does not, and no process does not. In `stat` the state follows the name: 15 characters, or 30 when escaped.
+# Whether process $1 lives; a zombie does not, and no process does not. In `stat` the state follows the name: 15 characters, or 30 when
+# escaped. A process is shown as a zombie, too, while threads other than its first one are still ending: until then it has its files.
 rnr_alive() {
   [ -n "$1" ] && read -r -n 64 rnr_stat 2>/dev/null <"/proc/$1/stat" || return 1
-  case ${rnr_stat##*) } in Z* | X* | '') return 1 ;; esac
+  case ${rnr_stat##*) } in
+    X* | '') return 1 ;;
+    Z*) set -- "/proc/$1/task"/[0-9]* && [ $# -gt 1 ] ;;
+  esac
 }
 
 # Finds the program of the job by the job's own PATH, as an engine does, and becomes it. The shell of busybox would run
@@ -190,8 +198,6 @@ rnr_prepare() {
         rnr_become
       )
       rnr_code=$?
-      # The line is sent twice: on a busy host the time limit of `read -t` may cut off a line in the middle.
-      echo "ended $rnr_token $rnr_code" >&3
       echo "ended $rnr_token $rnr_code" >&3
     )
     :
@@ -239,7 +245,10 @@ rnr_waits() {
 rnr_dismiss() {
   rnr_pump=''
   rnr_kill_all
-  exec 5<&- 6>&-
+  exec 6>&-
+  # Nothing that it has printed may reach the next job.
+  [ $rnr_left -ne 0 ] || "$rnr_box" cat <&5 >/dev/null
+  exec 5<&-
   rnr_guest='' rnr_relay='' rnr_watch=''
   [ $rnr_left -eq 0 ]
 }
@@ -273,8 +282,9 @@ rnr_hand_over() {
     return
   fi
   rnr_clock
-  rnr_take=$((rnr_now + rnr_patience))
+  rnr_take=$((rnr_now + rnr_patience_new))
   if [ -n "$rnr_guest" ]; then
+    rnr_take=$((rnr_now + rnr_patience))
     rnr_main=$rnr_guest
     kill -CONT -1 2>/dev/null
     echo next 1<>"$rnr_pipes/wake"
