@@ -17,7 +17,8 @@ export function checkRetryFrom(configuration: Configuration, tasks: readonly Tas
   const inItsStyle = set.length > 0 && set.every(key => keys[key]?.inherited)
   if (tasks.length < 2 || set.includes('retry_from') || !(inItsStyle || runner.compatible)) return []
   const message =
-    'retry_from is not set: a new try begins with the first task, as the README of build-runner says; its later code began with the task that had failed'
+    'retry_from is not set: a new try begins with the first task, as the README of build-runner says; ' +
+    'its later code began with the task that had failed'
   const hint =
     'set retry_from = beginning or retry_from = failed in [runner]: docs/how-to/from-build-runner.md'
   return [{ severity: 'notice', reason: 'retry-from-unset', ...defined({ file }), message, hint }]

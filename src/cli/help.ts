@@ -51,7 +51,8 @@ export function addHelpCommand(
           return command
             .showHelpAfterError(false)
             .error(
-              `error: there is no help for '${words.join(' ')}': it is neither a command nor a topic${hintFor(word, command)}`,
+              `error: there is no help for '${words.join(' ')}': ` +
+                `it is neither a command nor a topic${hintFor(word, command)}`,
             )
         command = found
       }

@@ -28,7 +28,8 @@ const helpSettings = {
 export async function makeProgram(argv: readonly string[], finish: Finish): Promise<CommandUnknownOpts> {
   const program = globalOptions(new Command('runner'))
     .description(
-      "Runs a host's chain of tasks at boot, takes jobs from a server and runs them in containers, and is that server.",
+      "Runs a host's chain of tasks at boot, " +
+        'takes jobs from a server and runs them in containers, and is that server.',
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })

@@ -12,7 +12,10 @@ export function describeError(error: ErrorObject | undefined, whole: string): st
   switch (error.keyword) {
     case 'additionalProperties':
       if (error.parentSchema?.patternProperties !== undefined && error.parentSchema.description !== undefined)
-        return `${place} has the name ${quoted(error.params.additionalProperty)}; a name is ${error.parentSchema.description}`
+        return (
+          `${place} has the name ${quoted(error.params.additionalProperty)}; ` +
+          `a name is ${error.parentSchema.description}`
+        )
       return `${place} has an unknown field ${quoted(error.params.additionalProperty)}`
     case 'required':
       return `${place} has no field ${quoted(error.params.missingProperty)}`

@@ -26,11 +26,19 @@ const kinds: Record<Exclude<Access, 'open'>, string> = {
 
 const streams: Partial<Record<CallName, string>> = {
   commands:
-    'Events with JSON for data: first `state`; then `ping`, `settings`, `enable`, `disable`, `leader`, `standby`, `abort`, `execute-script`, `delete`.',
+    'Events with JSON for data: first `state`; ' +
+    'then `ping`, `settings`, `enable`, `disable`, `leader`, `standby`, `abort`, `execute-script`, `delete`.',
   readLog:
-    'With `follow=true`: events `log` with `{offset, base64}`, their id being the offset behind them, and at the end `end` with `{state}`.',
+    'With `follow=true`: events `log` with `{offset, base64}`, ' +
+    'their id being the offset behind them, and at the end `end` with `{state}`.',
   events:
-    'Events with a number for their id, and JSON for data: first `ready`, behind whose number changes follow; then one for each thing that has changed: `execution`, `job`, `runner`, `group`, `schedule`. The header `Last-Event-ID`, or `after`, asks for the changes behind a number: they are known for 10 minutes. In place of those that are not, or are too many, comes `reset`: all that the reader knows may have changed. Every 15 seconds comes a comment, with the id up to which nothing more is to come. A reader that does not read is dropped.',
+    'Events with a number for their id, and JSON for data: ' +
+    'first `ready`, behind whose number changes follow; ' +
+    'then one for each thing that has changed: `execution`, `job`, `runner`, `group`, `schedule`. ' +
+    'The header `Last-Event-ID`, or `after`, asks for the changes behind a number: ' +
+    'they are known for 10 minutes. In place of those that are not, or are too many, comes `reset`: ' +
+    'all that the reader knows may have changed. Every 15 seconds comes a comment, ' +
+    'with the id up to which nothing more is to come. A reader that does not read is dropped.',
 }
 
 const headers = {
@@ -67,7 +75,9 @@ export function openApiDocument(): Json {
       title: 'runner server',
       version: '1',
       description:
-        'What runners, operators and the server say to each other. Times are RFC 3339 in UTC, durations seconds. Clients ignore fields that they do not know; the server refuses them. `?pretty` indents any JSON answer.',
+        'What runners, operators and the server say to each other. ' +
+        'Times are RFC 3339 in UTC, durations seconds. Clients ignore fields that they do not know; ' +
+        'the server refuses them. `?pretty` indents any JSON answer.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],

@@ -3,13 +3,14 @@
  *
  *            ┌────────────── not confirmed in time ─────────────┐
  *            ▼                                                  │
- *   submit ► queued ───── a runner asks for work ─────────► reserved ── confirm ─► running ─► succeeded | failed
- *            │  │                                               │                 │  ▲ │  │
- *            │  └─ not needed any more: withdrawn            abort                │  │ │  └ abort ► aborting ► aborted
- *            │                                                  ▼                 │  │ │             (or succeeded)
- *            └─ abort: aborted; waited too long: failed      aborted    lease end │  │ heartbeat or result in time
- *                                                                                 ▼  │
- *                                                                                 lost (final once it is superseded)
+ *   submit ► queued ─── a runner asks for work ───────────► reserved ─ confirm ► running ► succeeded | failed
+ *            │  │                                               │               │  ▲ │ │
+ *            │  └─ not needed any more: withdrawn            abort              │  │ │ └ abort ► aborting ┐
+ *            │                                                  ▼               │  │ │                    ▼
+ *            └─ abort: aborted; waited too long: failed      aborted            │  │ │  aborted, or succeeded
+ *                                                                     lease end │  │ heard of again in time
+ *                                                                               ▼  │
+ *                                                                               lost (final once superseded)
  *
  * A queued execution that a runner lists, since the store was restored from a backup that was made before the
  * confirm, is reserved for that runner until it confirms it again; where the runner is too old for that, it
@@ -27,7 +28,8 @@ const stateTexts = {
   aborted: 'ended because it was asked to',
   lost: 'its lease ended; provisional while finished_at is null: its runner may come back with it',
   withdrawn:
-    'a queued attempt that was not needed: the one before it came back, or a newer run has taken its place (reason replaced)',
+    'a queued attempt that was not needed: ' +
+    'the one before it came back, or a newer run has taken its place (reason replaced)',
 } as const
 
 export type ExecutionState = keyof typeof stateTexts

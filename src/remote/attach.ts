@@ -47,7 +47,9 @@ class AttachedRunner {
       const { host, port } = remote.health_listen
       emit({
         event: 'notice',
-        message: `/live, /ready and /metrics are not served: cannot listen on ${host}:${port}: ${health.failure}; set health_listen in [remote]`,
+        message:
+          '/live, /ready and /metrics are not served: ' +
+          `cannot listen on ${host}:${port}: ${health.failure}; set health_listen in [remote]`,
       })
     } else emit({ event: 'notice', message: `/live, /ready and /metrics are at ${health.value.url}` })
 
@@ -83,7 +85,8 @@ class AttachedRunner {
       emit({
         event: 'notice',
         message:
-          'the executor backend is not the one of the last start: jobs that still run there are not found here',
+          'the executor backend is not the one of the last start: ' +
+          'jobs that still run there are not found here',
       })
     try {
       rememberEngine(remote.state_dir, runtime.facts.id)

@@ -47,7 +47,8 @@ export async function decommission(
     message:
       left === undefined
         ? `all that belonged to runner ${uuid} has been removed`
-        : `not all that belonged to runner ${uuid} has been removed: ${left}; start the runner once more to have it removed, or remove ${context.host.backend.slotsText}`,
+        : `not all that belonged to runner ${uuid} has been removed: ${left}; ` +
+          `start the runner once more to have it removed, or remove ${context.host.backend.slotsText}`,
   })
 }
 
@@ -91,7 +92,10 @@ function workLeft(stateDir: string): string | undefined {
   )
   if (assignments.length === 0) return undefined
   const results = assignments.filter(hasEnded => hasEnded).length
-  return `the former identity is given up: jobs that had not ended: ${assignments.length - results}, results that were not delivered: ${results}`
+  return (
+    `the former identity is given up: jobs that had not ended: ${assignments.length - results}, ` +
+    `results that were not delivered: ${results}`
+  )
 }
 
 /** Removes what belongs to the jobs of an identity; the identity stays. */

@@ -36,13 +36,12 @@ export async function serveHealth(
     switch (request.url?.split('?')[0]) {
       case '/live':
         return answer(200, 'live\n')
-      case '/ready':
+      case '/ready': {
         if (state === 'ready' && problem === undefined) return answer(200, 'ready\n')
         // A runner that is ready, but for this, is not.
-        return answer(
-          503,
-          `${[...(state === 'ready' ? [] : [state]), ...(problem === undefined ? [] : [problem])].join(': ')}\n`,
-        )
+        const reasons = [state === 'ready' ? undefined : state, problem]
+        return answer(503, `${reasons.filter(reason => reason !== undefined).join(': ')}\n`)
+      }
       case '/metrics':
         return answer(200, metrics().map(metricText).join(''), 'text/plain; version=0.0.4; charset=utf-8')
       default:

@@ -49,7 +49,9 @@ export async function findInSpool(
     else
       emit({
         event: 'notice',
-        message: `the record of a job in ${directory} cannot be read, so the job is left alone: restore its files, or remove the directory to give the job up`,
+        message:
+          `the record of a job in ${directory} cannot be read, so the job is left alone: ` +
+          'restore its files, or remove the directory to give the job up',
       })
   }
   for (const execution of executions) {

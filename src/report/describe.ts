@@ -122,8 +122,8 @@ function tryEnded(event: Event & { event: 'try:ended' }, outputShown: boolean): 
   lines.push(...endedWithIt(event))
   if (event.log.left_out > 0) {
     const where = event.log.file === undefined ? '' : ` of ${event.log.file}`
-    const text = `  ${event.log.left_out} of ${event.log.bytes} bytes of its output are left out${where} (log_limit)`
-    lines.push(line('notice', text))
+    const size = `${event.log.left_out} of ${event.log.bytes} bytes`
+    lines.push(line('notice', `  ${size} of its output are left out${where} (log_limit)`))
   }
   if (event.log.file !== undefined) lines.push(line('debug', `  output: ${event.log.file}`))
   if (!outputShown && !good) lines.push(...quoted('warning', event.last_lines))

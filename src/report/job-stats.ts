@@ -14,7 +14,8 @@ export function jobStatsText(stats: JobStats): string {
   const usually =
     p50_seconds === null || p95_seconds === null
       ? ''
-      : `It usually takes ${durationText(p50_seconds)}; 95 of 100 runs take at most ${durationText(p95_seconds)}.\n`
+      : `It usually takes ${durationText(p50_seconds)}; ` +
+        `95 of 100 runs take at most ${durationText(p95_seconds)}.\n`
   const ids = shortIds(last.map(({ id }) => id))
   const rows = last.map(({ id, state, attempt, finished_at, seconds }) => [
     ids.get(id)!,
@@ -24,5 +25,6 @@ export function jobStatsText(stats: JobStats): string {
     seconds === null ? '' : durationText(seconds),
   ])
   const table = columns([['execution', 'state', 'attempts', 'ended', 'took'], ...rows])
-  return `${succeeded} of the last ${counted(runs, 'run')} of ${shown(name)} succeeded${rate}.\n${usually}\n${table}`
+  const sum = `${succeeded} of the last ${counted(runs, 'run')} of ${shown(name)} succeeded${rate}.`
+  return `${sum}\n${usually}\n${table}`
 }

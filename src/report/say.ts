@@ -34,7 +34,8 @@ export function sayRaw(text: string): void {
 
 function sayLeftOut(): void {
   if (leftOut === 0) return
-  const text = `runner: standard error was not read: ${leftOut === 1 ? '1 message is' : `${leftOut} messages are`} not shown\n`
+  const what = leftOut === 1 ? '1 message is' : `${leftOut} messages are`
+  const text = `runner: standard error was not read: ${what} not shown\n`
   leftOut = 0
   process.stderr.write(text)
 }

@@ -64,7 +64,8 @@ export function parseCron(pattern: string, seed: string, walks: CronWalks): Resu
     return fail(`no pattern is called ${words[0]}: ${Object.keys(names).join(', ')} are`)
   if (words.length !== 5 && words.length !== 6)
     return fail(
-      `a cron pattern has five fields (minute, hour, day of month, month, day of week), or six with seconds before them: this has ${words.length}`,
+      'a cron pattern has five fields (minute, hour, day of month, month, day of week), ' +
+        `or six with seconds before them: this has ${words.length}`,
     )
   const texts: string[] = []
   for (const [index, word] of words.entries()) {

@@ -26,7 +26,10 @@ export function putProblem(
   const { jitter_seconds } = schedule
   const distance = longestDistance(plan, now) / 1000
   if (jitter_seconds > distance)
-    return `jitter_seconds (${jitter_seconds}) is more than the time from one run to the next (${distance} seconds)`
+    return (
+      `jitter_seconds (${jitter_seconds}) is more than ` +
+      `the time from one run to the next (${distance} seconds)`
+    )
   const comes = plan.next(now) !== undefined
   if (comes && firstStarting(plan, blackouts, now, Infinity).instance === undefined)
     return 'a blackout leaves nothing: none of the next times is outside of the blackouts'

@@ -145,7 +145,8 @@ function firesOf(
   )
   if (given.length !== 1)
     return fail(
-      `a schedule has exactly one of cron, every and at: this one has ${given.join(' and ') || 'none of them'}`,
+      'a schedule has exactly one of cron, every and at: ' +
+        `this one has ${given.join(' and ') || 'none of them'}`,
     )
   if (cron !== undefined) {
     const patterns = parseCrons(cron, seed, walks)

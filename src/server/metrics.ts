@@ -242,7 +242,9 @@ export function makeMetrics(store: Store, { version, clock }: MetricsOptions): M
   })
   new Gauge({
     name: 'runner_server_token_expiry_timestamp_seconds',
-    help: 'When the first token of a kind expires that has not expired yet; tokens of runners are renewed, and are not among them.',
+    help:
+      'When the first token of a kind expires that has not expired yet; ' +
+      'tokens of runners are renewed, and are not among them.',
     labelNames: ['kind'],
     registers,
     async collect() {

@@ -162,7 +162,8 @@ export const newestVersion = migrations.length
 
 /** A sentence for a person whose store, which `name` names, has a version that this program does not know. */
 export const tooNewText = (name: string, version: number): string =>
-  `${name} has version ${version}, and this program knows versions up to ${newestVersion}: use the newer program that has used it last, or a backup from before`
+  `${name} has version ${version}, and this program knows versions up to ${newestVersion}: ` +
+  'use the newer program that has used it last, or a backup from before'
 
 /** The statements that lead from one version to the next, for an engine. */
 export function migrationsFor(engine: 'sqlite' | 'postgres'): string[] {

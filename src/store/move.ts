@@ -91,9 +91,15 @@ export function undoMove({
 function unfitSource(source: MoveSource, { keyFile }: MoveOptions): string | undefined {
   const check = source.meta('key_check')
   if (check === undefined)
-    return `the store in ${source.path} is new: there is nothing to move, so set database in [server] and start the server`
+    return (
+      `the store in ${source.path} is new: ` +
+      'there is nothing to move, so set database in [server] and start the server'
+    )
   if (!existsSync(keyFile) || keyWith(keyFile, check) === undefined)
-    return `the key in ${keyFile} is not the one with which the store in ${source.path} is sealed: bring that one back before the move`
+    return (
+      `the key in ${keyFile} is not the one with which the store in ${source.path} is sealed: ` +
+      'bring that one back before the move'
+    )
   return undefined
 }
 
@@ -123,15 +129,18 @@ class Move {
     }
     if (state.kind === 'foreign')
       return fail(
-        `the schema runner of ${where} has something of another program (${state.names.slice(0, 5).join(', ')}): name another database`,
+        `the schema runner of ${where} has something of another program ` +
+          `(${state.names.slice(0, 5).join(', ')}): name another database`,
       )
     if (state.kind === 'store' || (state.kind === 'moved' && state.mark.arrived))
       return fail(
-        `${where} has a store of a runner server already, which is not written over: name another database, or remove that store by DROP SCHEMA runner CASCADE`,
+        `${where} has a store of a runner server already, which is not written over: ` +
+          'name another database, or remove that store by DROP SCHEMA runner CASCADE',
       )
     if (state.kind === 'moved' && state.check !== this.#source.meta('key_check'))
       return fail(
-        `${where} has what a move of another store, from ${state.mark.from}, has left when it was cut off: end that one, name another database, or give it up by DROP SCHEMA runner CASCADE`,
+        `${where} has what a move of another store, from ${state.mark.from}, has left when it was cut off: ` +
+          'end that one, name another database, or give it up by DROP SCHEMA runner CASCADE',
       )
     const damage = this.#source.damage()
     if (damage !== undefined) return fail(damage)
@@ -159,9 +168,13 @@ class Move {
   get whatNow(): string {
     const texts = {
       before: 'nothing has been changed, and the store is where it was',
-      commit: `nobody has heard whether ${this.where} took all of it; the store in ${this.#source.path} is still the one in force: do the same again`,
+      commit:
+        `nobody has heard whether ${this.where} took all of it; ` +
+        `the store in ${this.#source.path} is still the one in force: do the same again`,
       here: `the store in ${this.#source.path} is still the one in force: do the same again`,
-      marked: `all of the store is in ${this.where}: do the same again, which ends the move; no server starts before that`,
+      marked:
+        `all of the store is in ${this.where}: ` +
+        'do the same again, which ends the move; no server starts before that',
     }
     return texts[this.#stage]
   }
@@ -231,5 +244,8 @@ const nothingCopied = { rows: 0, log_bytes: 0, damaged_rows: 0, missing_log_byte
 const oddText = (path: string, odd: readonly string[]): string => {
   const shown = odd.slice(0, 10).join('; ')
   const more = odd.length > 10 ? `; and ${odd.length - 10} more` : ''
-  return `rows in ${path} are damaged so that PostgreSQL cannot hold them: ${shown}${more}. Nothing has been changed: restore a backup, or remove these rows by sqlite3, which loses them`
+  return (
+    `rows in ${path} are damaged so that PostgreSQL cannot hold them: ${shown}${more}. ` +
+    'Nothing has been changed: restore a backup, or remove these rows by sqlite3, which loses them'
+  )
 }

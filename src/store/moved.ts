@@ -50,8 +50,11 @@ export const movedFromIn = (answer: SqlRow): MovedFrom => markIn(answer) as Move
 
 /** A sentence for a person who would use a store that has moved; `path` names it. */
 export const movedText = (path: string, { to, at }: MovedTo): string =>
-  `the store in ${path} moved to ${to} at ${at}: set database in [server] to that; \`runner server move --undo\` takes the move back, and all that the server has done since is then missing`
+  `the store in ${path} moved to ${to} at ${at}: ` +
+  'set database in [server] to that; `runner server move --undo` takes the move back, ' +
+  'and all that the server has done since is then missing'
 
 /** … who would start a server on what a move has left when it was cut off. */
 export const halfMovedText = ({ from, at }: MovedFrom): string =>
-  `a move of the store in ${from} into this database, begun at ${at}, was cut off: do the same \`runner server move\` again, which ends it`
+  `a move of the store in ${from} into this database, begun at ${at}, was cut off: ` +
+  'do the same `runner server move` again, which ends it'

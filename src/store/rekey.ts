@@ -61,7 +61,8 @@ export async function rekeyStore(
         if (file !== undefined) dropFreePages(file)
       } catch (error) {
         return fail(
-          `an earlier rekey is completed, but free space of ${file} may still have what the former key opens (${errorText(error)}): make room, and run another rekey`,
+          `an earlier rekey is completed, but free space of ${file} may still have ` +
+            `what the former key opens (${errorText(error)}): make room, and run another rekey`,
         )
       }
       return ok({ outcome: 'completed', forgotten: false, rows: 0, sealed: 0, former: before.former })
@@ -78,8 +79,10 @@ export async function rekeyStore(
 
 const failureText = (error: unknown): string =>
   isDiskFull(error)
-    ? `${diskFullText('the store')}: a rekey needs about as much again as the store has; nothing has been changed`
-    : `the store has not been sealed anew: ${errorText(error instanceof StoreFailure ? (error.cause ?? error) : error)}`
+    ? `${diskFullText('the store')}: ` +
+      'a rekey needs about as much again as the store has; nothing has been changed'
+    : 'the store has not been sealed anew: ' +
+      `${errorText(error instanceof StoreFailure ? (error.cause ?? error) : error)}`
 
 async function rekey(
   engine: StoreEngine,
@@ -110,7 +113,8 @@ async function rekey(
   } catch (error) {
     if (isWritten)
       return fail(
-        `nobody has heard whether the store took the new key (${errorText(error)}): the next start of the server, or another rekey, completes or forgets this one`,
+        `nobody has heard whether the store took the new key (${errorText(error)}): ` +
+          'the next start of the server, or another rekey, completes or forgets this one',
       )
     forgetNextKey(keyFile)
     throw error
@@ -120,7 +124,8 @@ async function rekey(
     return ok({ outcome: 'rekeyed', ...progress, former: useNextKey(keyFile) })
   } catch (error) {
     return fail(
-      `the store is sealed anew, but the new key is not in the place of ${keyFile} yet (${errorText(error)}): the next start of the server, or another rekey, does it`,
+      'the store is sealed anew, but the new key is not in the place ' +
+        `of ${keyFile} yet (${errorText(error)}): the next start of the server, or another rekey, does it`,
     )
   }
 }

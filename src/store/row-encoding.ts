@@ -94,7 +94,8 @@ function checked<T extends TableName>(table: T, { id, body }: SqlRow): Rows[T] {
   if (format > newestVersion)
     throw new StoreFailure(
       'too-new',
-      `a newer program has written the row ${id} of ${table}: its format is ${format}, and this program reads formats up to ${newestVersion}`,
+      `a newer program has written the row ${id} of ${table}: ` +
+        `its format is ${format}, and this program reads formats up to ${newestVersion}`,
     )
   const row = { ...tables[table].empty, ...written }
   // A row without its own id has nothing else that could be relied on.

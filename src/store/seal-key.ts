@@ -52,7 +52,8 @@ export function keysOf(key: Uint8Array): SealKeys {
 /** The first 122 bits as a UUID of version 8. */
 export const asUuid = (hex: string): string => {
   const variant = '89ab'[Number.parseInt(hex[15]!, 16) & 3]
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-${variant}${hex.slice(16, 19)}-${hex.slice(19, 31)}`
+  const after = `8${hex.slice(12, 15)}-${variant}${hex.slice(16, 19)}-${hex.slice(19, 31)}`
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${after}`
 }
 
 /**

@@ -320,7 +320,8 @@ export const typesOf = eachTable(name => {
 export function upsertFrom(name: TableName, source: string): string {
   const names = typesOf[name].map(([column]) => column)
   const sets = names.slice(1).map(column => `${column} = excluded.${column}`)
-  return `INSERT INTO ${name} (${names.join(', ')}) ${source} ON CONFLICT (id) DO UPDATE SET ${sets.join(', ')}`
+  return `INSERT INTO ${name} (${names.join(', ')}) ${source}
+    ON CONFLICT (id) DO UPDATE SET ${sets.join(', ')}`
 }
 
 /** One for each table. */

@@ -69,7 +69,8 @@ export function problemOf(path: string, stat: Stats, { owners, writers }: Trust)
   const message = foreign
     ? `belongs to user ${stat.uid} (mode ${mode}), ${then}`
     : `is writable by ${who} (owner ${stat.uid}, mode ${mode}), ${then}`
-  const chown = `chown ${stat.isSymbolicLink() ? '-h ' : ''}${isRoot() ? 'root' : owners.at(-1)} ${quoted(path)}`
+  const owner = isRoot() ? 'root' : owners.at(-1)
+  const chown = `chown ${stat.isSymbolicLink() ? '-h ' : ''}${owner} ${quoted(path)}`
   const chmod = `chmod ${who === 'others' ? 'o-w' : 'go-w'} ${quoted(path)}`
   const hint = [...(foreign ? [chown] : []), ...(loose ? [chmod] : [])].join(' && ')
   return { path, message, hint }

@@ -40,7 +40,8 @@ export function getCommand(
   const dot = options.key.indexOf('.')
   if (options.legacy && dot === -1) {
     err(
-      `-g ${options.key}: it must be section.key; \`runner get ${options.key || 'SECTION'}\` prints a section`,
+      `-g ${options.key}: it must be section.key; ` +
+        `\`runner get ${options.key || 'SECTION'}\` prints a section`,
     )
     return exitStatus.usage
   }
@@ -92,7 +93,8 @@ const isSection = (found: FoundValue | Section): found is Section => found insta
 function missing(name: string, sources: Sources | undefined): string {
   if (sources === undefined) return `${name} is not set: there is no configuration file`
   const { length } = sources.files
-  return `${name} is not set in ${sources.file}${length > 1 ? ` and the ${length - 1} files it includes` : ''}`
+  const included = length > 1 ? ` and the ${length - 1} files it includes` : ''
+  return `${name} is not set in ${sources.file}${included}`
 }
 
 /** The nearest key of the same section, else the nearest name of all. */

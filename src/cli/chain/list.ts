@@ -93,8 +93,9 @@ function setting(key: string, value: string): string {
 export const command = defineCommand({
   description: 'list the tasks in their order, and why other files are not tasks',
   options,
-  notes: `Columns: the file and the name of a task, the tasks that must be done before it, how often it may be tried, how long
-a try may take, and whether the chain fails with it. --verbose shows all settings, and where each comes from.`,
+  notes: `Columns: the file and the name of a task, the tasks that must be done before it, how often it may be
+tried, how long a try may take, and whether the chain fails with it. --verbose shows all settings, and where
+each comes from.`,
   examples: ['runner list', 'runner list --verbose', 'runner list --json | jq .tasks[].task'],
   action: (options, [directory], env) => list(options, directory, env),
 })

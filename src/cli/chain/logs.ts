@@ -56,7 +56,9 @@ async function logs(options: Options, env: NodeJS.ProcessEnv): Promise<number> {
   if (options.task !== undefined && chosen(run.value, options).length === 0 && !comes) {
     const what = options.hook ? 'hook' : 'try'
     sayError(
-      `runner: run ${run.value.started.run_id} has no ${what} of ${shown(options.task)}; \`runner list\` shows the tasks; the log of a job goes by 8 characters of the id of its execution or more, or by JOB@latest\n`,
+      `runner: run ${run.value.started.run_id} has no ${what} of ${shown(options.task)}; ` +
+        '`runner list` shows the tasks; ' +
+        'the log of a job goes by 8 characters of the id of its execution or more, or by JOB@latest\n',
     )
     return exitStatus.noRun
   }
@@ -170,7 +172,8 @@ export const command = defineLogsCommand({
   description: 'print what the tasks of a run wrote, or an execution of the server',
   options,
   notes: `A number is a run of this host; 8 hexadecimal digits or more are an execution, and so is JOB@latest.
---offset, --timestamps and the options that say which server are for executions; --hook, --verify and --task-dir for runs.
+--offset, --timestamps and the options that say which server are for executions; --hook, --verify and
+--task-dir for runs.
 
 Exit status: 0; 1 a log is not there, or with --verify not whole; 7 no such run, task or execution; 64 usage;
 69 the server cannot be reached; 77 it refuses; 78 no usable configuration, or no token.`,

@@ -42,7 +42,8 @@ export const outputs: CommandOutputs = {
   },
   check: {
     about:
-      'All that is wrong, the files of the tasks, and with `--effective` the settings in force by section and key.',
+      'All that is wrong, the files of the tasks, ' +
+      'and with `--effective` the settings in force by section and key.',
     schema: object(
       { ok: flag, findings: list(finding), tasks: list(text) },
       { effective: table(table(setting)) },
@@ -50,7 +51,8 @@ export const outputs: CommandOutputs = {
   },
   list: {
     about:
-      'The tasks in their order with all settings, and the other files with the reason why they are not tasks.',
+      'The tasks in their order with all settings, ' +
+      'and the other files with the reason why they are not tasks.',
     schema: object({
       task_dir: text,
       tasks: list(
@@ -75,7 +77,8 @@ export const outputs: CommandOutputs = {
   },
   get: {
     about:
-      'A value with its place; of a section its values, with `--origin` each with its place; null where it is not set.',
+      'A value with its place; of a section its values, ' +
+      'with `--origin` each with its place; null where it is not set.',
     schema: either(
       nothing,
       object({ section: text, key: text, value: text, file: text, line: whole }),
@@ -115,7 +118,9 @@ export const outputs: CommandOutputs = {
   },
   logs: {
     about:
-      'What tasks or hooks wrote, in pieces, `left_out` bytes after some of them missing; of an execution its log from `offset` on, and its state at the end. With `--verify` a list of verdicts.',
+      'What tasks or hooks wrote, in pieces, `left_out` bytes after some of them missing; ' +
+      'of an execution its log from `offset` on, and its state at the end. ' +
+      'With `--verify` a list of verdicts.',
     schema: either(
       object({ ...owner, text }, { ...hook, left_out: whole }),
       object({ offset: whole, text }),

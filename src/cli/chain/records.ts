@@ -40,7 +40,10 @@ function notReadable(state: string): string | undefined {
     return undefined
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
-    return `the state directory ${state} cannot be read: ${errorText(error)}; be the user that runs the chain, or set state_dir in [runner]`
+    return (
+      `the state directory ${state} cannot be read: ${errorText(error)}; ` +
+      `be the user that runs the chain, or set state_dir in [runner]`
+    )
   }
 }
 

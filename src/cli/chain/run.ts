@@ -206,8 +206,9 @@ function dryRun(chain: Chain, { json }: RunCommandOptions): void {
 export const command = defineCommand({
   description: 'run the chain of tasks',
   options,
-  notes: `Exit status: 0 all required tasks OK; 1 gave up; 2 halted by a task; 3 a task asked to stop;
-4 another run is under way; 5 a reboot was asked for; 64 usage; 78 configuration error, nothing has run; 130 or 143 interrupted.`,
+  notes: `Exit status: 0 all required tasks OK; 1 gave up; 2 halted by a task; 3 a task asked to stop; 4
+another run is under way; 5 a reboot was asked for; 64 usage; 78 configuration error, nothing has run; 130 or
+143 interrupted.`,
   examples: [
     'runner run                            once, as at boot',
     'runner run -n 0 /etc/runner/tasks.d   again and again until it fails',

@@ -21,7 +21,8 @@ export function selectTasks(chain: Chain, { only, from }: Selection): Result<Cha
     )
     if (more.length > 0) return fail(`more than one task is called ${word}; write the file name`)
     return fail(
-      `no task is called ${word}${guess === undefined ? '; `runner list` shows them' : `; did you mean ${guess}?`}`,
+      `no task is called ${word}; ` +
+        (guess === undefined ? '`runner list` shows them' : `did you mean ${guess}?`),
     )
   }
   if (from !== undefined) {

@@ -26,7 +26,9 @@ export class StatesAndLocks implements Disposable {
     this.#states.set(wanted, path)
     if (problem !== undefined) {
       const instead = path === undefined ? 'this run keeps no records' : `records go to ${path}`
-      const message = `${problem}; nothing keeps another run from starting, and ${instead}; set state_dir in [runner] to a directory that can be used`
+      const message =
+        `${problem}; nothing keeps another run from starting, and ${instead}; ` +
+        'set state_dir in [runner] to a directory that can be used'
       this.#emit({ event: 'notice', reason: 'state-lost', message })
     }
     return path

@@ -55,8 +55,8 @@ function statusOf(run: RunRecord): number {
 export const command = defineRecordCommand({
   description: 'show how far the last run is, or how it ended',
   options,
-  notes: `Exit status: 0 it runs or succeeded, else that of the run: 1, 2, 3, 5, 130 or 143; 6 its process has gone
-without a word; 7 no run is on record.`,
+  notes: `Exit status: 0 it runs or succeeded, else that of the run: 1, 2, 3, 5, 130 or 143; 6 its process has
+gone without a word; 7 no run is on record.`,
   examples: ['runner status', 'runner status --wait && echo all is well'],
   action: (options, _, env) => status(options, env),
 })

@@ -26,7 +26,7 @@ import { loadTrusted } from '../config.ts'
 import { defineCommand, type NewCommand, type OptionsOf } from '../define-command.ts'
 import { InvalidValue, verbosityOf } from '../options.ts'
 import { readVersion } from '../version.ts'
-import { tokenOf, transportOf } from './remote-files.ts'
+import { noServerText, tokenOf, transportOf } from './remote-files.ts'
 
 const options = (command: NewCommand) =>
   command
@@ -86,11 +86,7 @@ export async function attachWith(
   const { executor, runner } = loaded.value
   const remote = { ...loaded.value.remote, ...defined({ name: options.name }) }
   const url = options.server ?? remote.url
-  if (url === undefined)
-    return refuse(
-      'no server is named: give --server with its address (http://127.0.0.1:8080 reaches a `runner server` on this host), or set url in [remote]',
-      exitStatus.usage,
-    )
+  if (url === undefined) return refuse(noServerText, exitStatus.usage)
   const server = serverUrl(url)
   if (!server.ok) return refuse(server.failure, exitStatus.usage)
   const transport = transportOf(remote)
@@ -168,7 +164,8 @@ function openState(
     const { pid, since } = taken.failure ?? {}
     const who = pid === undefined ? 'another process' : `process ${pid} since ${since}`
     return refuse(
-      `${stateDir} is in use by ${who}; only one runner at a time can use it: set another state_dir in [remote] for a second one`,
+      `${stateDir} is in use by ${who}; ` +
+        'only one runner at a time can use it: set another state_dir in [remote] for a second one',
       exitStatus.locked,
     )
   } catch (error) {
@@ -213,14 +210,15 @@ function catchStops(): Stops & Disposable {
 export const command = defineCommand({
   description: 'take jobs from a server, and run them in containers',
   options,
-  notes: `It reports events on standard error. The first SIGTERM or Ctrl-C stops it: it takes no new work, and waits for running
-jobs (on_stop, drain_time). A second one aborts running jobs. A third one leaves at once, and running jobs continue.
+  notes: `It reports events on standard error. The first SIGTERM or Ctrl-C stops it: it takes no new work, and
+waits for running jobs (on_stop, drain_time). A second one aborts running jobs. A third one leaves at once,
+and running jobs continue.
 
-With --new-identity it gives up the jobs of the former identity, and its undelivered results. Containers of the former
-identity run on, and it names the label by which they are found.
+With --new-identity it gives up the jobs of the former identity, and its undelivered results. Containers of
+the former identity run on, and it names the label by which they are found.
 
-Exit status: 0 stopped, or deleted by an operator; 4 another process uses its state directory; 64 usage; 75 another
-process has taken its identity over; 78 configuration error, or a copy of another machine.`,
+Exit status: 0 stopped, or deleted by an operator; 4 another process uses its state directory; 64 usage; 75
+another process has taken its identity over; 78 configuration error, or a copy of another machine.`,
   examples: [
     'runner attach --server https://runner.example:8080 --token-file registration.token',
     'runner attach                         with [remote] of runner.cfg',

@@ -22,8 +22,8 @@ zsh: runner completion zsh > ~/.zfunc/_runner, with fpath+=~/.zfunc before compi
 
 fish: runner completion fish > ~/.config/fish/completions/runner.fish
 
-A new shell uses it. It asks runner for the names of tasks, jobs, nodes and the like; where the server does not answer
-within a second, there are none.`,
+A new shell uses it. It asks runner for the names of tasks, jobs, nodes and the like; where the server does
+not answer within a second, there are none.`,
   examples: ['source <(runner completion bash)     in this shell alone', 'runner completion fish | source'],
   action(_, [shell]) {
     print(readFileSync(join(packageRoot, 'completions', files[shell])))

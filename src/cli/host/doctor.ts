@@ -17,7 +17,7 @@ import { localServer, makeClient } from '../operator/connect.ts'
 import { allRunners } from '../operator/find-runner.ts'
 import { collectPages } from '../operator/pages.ts'
 import { catchSignals, interruptedBy } from '../signals.ts'
-import { tokenOf, transportOf } from './remote-files.ts'
+import { noServerText, tokenOf, transportOf } from './remote-files.ts'
 
 const options = (command: NewCommand) =>
   command
@@ -63,19 +63,15 @@ async function doctor(options: Options, env: NodeJS.ProcessEnv): Promise<number>
     openBackend,
     minFree: runner.min_free,
     env,
-    server:
-      url === undefined
-        ? fail(
-            'no server is named: give --server with its address (http://127.0.0.1:8080 reaches a `runner server` on this host), or set url in [remote]',
-          )
-        : serverUrl(url),
+    server: url === undefined ? fail(noServerText) : serverUrl(url),
     transport: transportOf(remote),
     token: tokenOf(tokenFile, remote.token),
     tokenFile,
     aboutServer:
       local === undefined
         ? undefined
-        : `; it is the server of this host, to which \`runner attach --server ${local.url.origin} --token-file ${shellQuote(local.registrationFile)}\` attaches`,
+        : '; it is the server of this host, to which `runner attach' +
+          ` --server ${local.url.origin} --token-file ${shellQuote(local.registrationFile)}\` attaches`,
     edges: { clock: systemClock, chance: systemChance },
   })
   for await (const check of inTurn(
@@ -147,15 +143,16 @@ async function* examineTargets(
 export const command = defineCommand({
   description: 'check all that `runner attach` needs, and say how to fix each problem',
   options,
-  notes: `With an administrator's token, as on the host of the server, it also names tokens of the server that allow more than they
-should, above all those of release 0.1.0, and the commands that replace them. It looks at the files of [notify.NAME].
+  notes: `With an administrator's token, as on the host of the server, it also names tokens of the server that
+allow more than they should, above all those of release 0.1.0, and the commands that replace them. It looks at
+the files of [notify.NAME].
 
 It registers no runner, and removes the one container that it starts; the image of this container,
-localhost/runner-probe, stays. Ctrl-C ends it after the current check, a second one at once; after that the next
-\`runner doctor\` removes the remains.
+localhost/runner-probe, stays. Ctrl-C ends it after the current check, a second one at once; after that the
+next \`runner doctor\` removes the remains.
 
-Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error; 130 or 143
-ended by Ctrl-C or SIGTERM.`,
+Exit status: 0 all is well (there may be warnings); 1 something is wrong; 64 usage; 78 configuration error;
+130 or 143 ended by Ctrl-C or SIGTERM.`,
   examples: ['runner doctor', `runner doctor --json | jq '.checks[] | select(.result != "ok")'`],
   action: (options, _, env) => doctor(options, env),
 })

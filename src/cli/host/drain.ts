@@ -38,7 +38,8 @@ async function drain(options: Options, env: NodeJS.ProcessEnv): Promise<number> 
   if (pidFile === undefined) {
     tell(
       'not-attached',
-      `no runner is attached with ${state_dir}; \`runner attach\` attaches one, and -c names another configuration`,
+      `no runner is attached with ${state_dir}; ` +
+        '`runner attach` attaches one, and -c names another configuration',
     )
     return exitStatus.noRun
   }
@@ -71,11 +72,11 @@ async function drain(options: Options, env: NodeJS.ProcessEnv): Promise<number> 
 export const command = defineCommand({
   description: 'ask the attached runner of this host to take no new jobs, finish those that run, and stop',
   options,
-  notes: `It waits for running jobs for drain_time at most, whatever on_stop says. The server of \`runner server --attach\`
-continues without its runner.
+  notes: `It waits for running jobs for drain_time at most, whatever on_stop says. The server of
+\`runner server --attach\` continues without its runner.
 
-Exit status: 0 asked, or stopped; 7 no runner is attached with this configuration; 77 it belongs to another user;
-78 configuration error; 130 or 143 the wait was interrupted.`,
+Exit status: 0 asked, or stopped; 7 no runner is attached with this configuration; 77 it belongs to another
+user; 78 configuration error; 130 or 143 the wait was interrupted.`,
   examples: ['runner drain --wait && reboot', 'runner drain --json | jq .executions'],
   action: (options, _, env) => drain(options, env),
 })

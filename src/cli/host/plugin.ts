@@ -235,18 +235,21 @@ function filled<T extends object>(given: T, defaults: Partial<T>): T {
 const run = defineCommand({
   description: 'run a plugin, or a command of an image, as an attached runner would, with no server',
   options,
-  notes: `It shows the log of the plugin with all secrets masked, then its status line and its outputs. Ctrl-C asks the plugin to
-end, with the abort signal and its time. A second Ctrl-C kills it, or leaves at once if it has not started. A third one
-leaves at once. If nobody reads the log any more, the plugin is asked to end. [executor] in runner.cfg has the limits.
-A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
-\`--input n=30\` is the text 30, \`--input-json n=30\` the number. With --repeat the job runs again in the same container, as jobs of
-one trust domain do; a plugin that can stay for further jobs stays.
+  notes: `It shows the log of the plugin with all secrets masked, then its status line and its outputs. Ctrl-C
+asks the plugin to end, with the abort signal and its time. A second Ctrl-C kills it, or leaves at once if it
+has not started. A third one leaves at once. If nobody reads the log any more, the plugin is asked to end.
+[executor] in runner.cfg has the limits. A secret is never written on the command line: \`--secret
+key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`. \`--input n=30\` is the text 30, \`--input-json
+n=30\` the number. With --repeat the job runs again in the same container, as jobs of one trust domain do; a
+plugin that can stay for further jobs stays.
 
-Exit status: that of the plugin, 0 if it succeeded; 1 without one from 1 to 255; 8 aborted; 64 usage; 69 it was
-not run: no engine, no image, no command; 78 configuration error; 130 or 143 aborted by Ctrl-C or SIGTERM.`,
+Exit status: that of the plugin, 0 if it succeeded; 1 without one from 1 to 255; 8 aborted; 64 usage; 69 it
+was not run: no engine, no image, no command; 78 configuration error; 130 or 143 aborted by Ctrl-C or
+SIGTERM.`,
   examples: [
     'runner plugin run acme/hello:1 --type acme.Hello --input yourName=World --output greeting',
-    `runner plugin run acme/deploy:1 --type acme.Deploy --secret password=@pw --input-json hosts='["a", "b"]'`,
+    'runner plugin run acme/deploy:1 --type acme.Deploy --secret password=@pw ' +
+      `--input-json hosts='["a", "b"]'`,
     'runner plugin run acme/hello:1 --type acme.Hello --input yourName=World --repeat 5',
     `runner plugin run busybox -- sh -c 'echo "$GREETING"; exit 3'`,
     `runner plugin run acme/hello:1 --type acme.Hello --json | jq -r 'select(.event == "job:ended").outcome'`,

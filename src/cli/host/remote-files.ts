@@ -5,6 +5,11 @@ import { defined, fail, ok, type Result } from '../../result.ts'
 import { readPem } from '../../system/pem-file.ts'
 import { readTokenFile } from '../../system/token-file.ts'
 
+/** The message for a command that needs a server, without one. */
+export const noServerText =
+  'no server is named: give --server with its address ' +
+  '(http://127.0.0.1:8080 reaches a `runner server` on this host), or set url in [remote]'
+
 /** The contents of the files that say how to reach the server. */
 export function transportOf(remote: Configuration['remote']): Result<TransportOptions, string> {
   const transport: TransportOptions = defined({ proxy: remote.proxy, ca: remote.ca })

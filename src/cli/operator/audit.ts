@@ -122,8 +122,8 @@ const list = defineServerCommand({
 const verify = defineServerCommand({
   description: 'check the chain of the audit log: nothing was changed or removed in it',
   options: command => command,
-  statuses: `Exit status: 0 the chain is whole; 1 an entry is missing, or is not what was written; 64 usage; 69 the server cannot be
-reached; 77 it refuses; 78 no token or no usable configuration.`,
+  statuses: `Exit status: 0 the chain is whole; 1 an entry is missing, or is not what was written; 64 usage;
+69 the server cannot be reached; 77 it refuses; 78 no token or no usable configuration.`,
   examples: ['runner audit verify'],
   action: (options, _, env) => verifyAudit(options, env),
 })

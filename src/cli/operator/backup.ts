@@ -21,7 +21,8 @@ function backup(
     for (const { name, problem } of jobs.value)
       if (problem !== undefined)
         sayError(
-          `runner: job ${escaped(`${name}: ${problem}`)}; a restore refuses its entry, so take that out first\n`,
+          `runner: job ${escaped(`${name}: ${problem}`)}; ` +
+            'a restore refuses its entry, so take that out first\n',
         )
     const text = `${jsonText(jobs.value, options.json ? 0 : 2)}\n`
     if (file === undefined || file === '-') {
@@ -32,7 +33,8 @@ function backup(
       await replaceFile(file, text, { mode: 0o600 })
     } catch (error) {
       sayError(
-        `runner: ${file} cannot be written: ${errorText(error)}; name a file in a directory that is there and yours\n`,
+        `runner: ${file} cannot be written: ${errorText(error)}; ` +
+          `name a file in a directory that is there and yours\n`,
       )
       return exitStatus.unavailable
     }
@@ -47,7 +49,9 @@ function backup(
 export const command = defineServerCommand({
   description: 'write the definitions of all jobs, secrets sealed',
   options: command => command.argument('[file]').option(...narrowOption),
-  notes: `The secrets can be opened by the key of this server alone; \`runner server backup\` copies the whole store and its key.`,
+  notes:
+    'The secrets can be opened by the key of this server alone; ' +
+    '`runner server backup` copies the whole store and its key.',
   examples: ['runner backup jobs.json', "runner backup | jq '.[].name'"],
   action: (options, [file], env) => backup(options, file, env),
 })

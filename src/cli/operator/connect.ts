@@ -21,8 +21,8 @@ import { serverOptions } from './server-options.ts'
 export type ConnectOptions = OptionsOf<typeof serverOptions<[], Record<never, never>>>
 
 /** Exit statuses of a command to a server. */
-export const statusNotes = `Exit status: 0 done; 7 not found; 64 usage; 69 the server cannot be reached; 77 it refuses; 78 no token
-or no usable configuration.`
+export const statusNotes = `Exit status: 0 done; 7 not found; 64 usage; 69 the server cannot be reached; 77 it
+refuses; 78 no token or no usable configuration.`
 
 const define = definesCommandsWith(serverOptions)
 
@@ -87,7 +87,9 @@ export function makeClient(options: ConnectOptions, env: NodeJS.ProcessEnv): Res
   if (!transport.ok) return fail({ message: transport.failure, status: exitStatus.config })
   const own = tokenFile === undefined && local?.ok ? local.value : undefined
   if (own !== undefined && options.proxy !== undefined) {
-    const message = `the token of this host goes to its own server without a proxy: leave --proxy out, or name a token file by --token-file or ${variables.tokenFile}`
+    const message =
+      'the token of this host goes to its own server without a proxy: ' +
+      `leave --proxy out, or name a token file by --token-file or ${variables.tokenFile}`
     return fail({ message, status: exitStatus.usage })
   }
   return ok(
@@ -138,16 +140,21 @@ function localToken(
   local: Result<LocalServer, string>,
   isNamed: boolean,
 ): Result<string, string> {
-  const how = `name a token file by --token-file or ${variables.tokenFile}; an administrator makes one by \`runner token create\``
+  const how =
+    `name a token file by --token-file or ${variables.tokenFile}; ` +
+    'an administrator makes one by `runner token create`'
   if (!local.ok) return local
   const { url, tokenFile } = local.value
   if (!isSamePlace(server, url))
     return fail(
-      `${server.origin} wants a token, and that of this host is for ${url.origin} alone (listen in [server]): ${how}`,
+      `${server.origin} wants a token, ` +
+        `and that of this host is for ${url.origin} alone (listen in [server]): ${how}`,
     )
   if (!isNamed && hasNoFile(tokenFile))
     return fail(
-      `no server is named, and this user has none on this host (there is no ${tokenFile}): start one by \`runner server\`, be the user that it runs as, or name one by --server or ${variables.server}, and a token file by --token-file or ${variables.tokenFile}`,
+      `no server is named, and this user has none on this host (there is no ${tokenFile}): ` +
+        'start one by `runner server`, be the user that it runs as, or name one ' +
+        `by --server or ${variables.server}, and a token file by --token-file or ${variables.tokenFile}`,
     )
   return readTokenFile(
     tokenFile,
@@ -185,12 +192,16 @@ function strangerAt(url: URL, tokenFile: string): ClientFailure | undefined {
   if (users.length === 0)
     return {
       reason: 'server-refused',
-      message: `nothing listens at ${url.origin}; start \`runner server\` there, or correct the address and its port`,
+      message:
+        `nothing listens at ${url.origin}; ` +
+        'start `runner server` there, or correct the address and its port',
     }
   const trusted = [0, statSync(tokenFile, { throwIfNoEntry: false })?.uid]
   const stranger = users.find(user => !trusted.includes(user))
   if (stranger === undefined) return undefined
-  const message = `user ${stranger} listens at ${url.origin}, and not the server of this host, whose token is in ${tokenFile}: nothing is sent there`
+  const message =
+    `user ${stranger} listens at ${url.origin}, ` +
+    `and not the server of this host, whose token is in ${tokenFile}: nothing is sent there`
   return { reason: 'not-a-server', message }
 }
 

@@ -91,7 +91,10 @@ function variableProblem(name: string, value: string): string | undefined {
   if (value.includes('\0'))
     return 'a value cannot have a NUL character in it; pass it on in base64, for example'
   if (value.length > longestVariable)
-    return `the value has ${value.length} characters: ${longestVariable} are the most; put it into the image, or where the job can fetch it`
+    return (
+      `the value has ${value.length} characters: ` +
+      `${longestVariable} are the most; put it into the image, or where the job can fetch it`
+    )
   return undefined
 }
 
@@ -222,7 +225,8 @@ function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, strin
     if (!parsed.ok) {
       const { tooMuch, detail } = parsed.failure
       return fail(
-        `--input-json ${key}: it ${tooMuch ? detail : 'is not JSON, such as 30, true, "text", [1, 2] or @file'}`,
+        `--input-json ${key}: ` +
+          `it ${tooMuch ? detail : 'is not JSON, such as 30, true, "text", [1, 2] or @file'}`,
       )
     }
     const { value } = parsed
@@ -230,7 +234,8 @@ function jsonPairs(texts: readonly string[]): Result<Map<string, unknown>, strin
     const typed = texts.findLast(one => one.startsWith(`${key}=`))
     if (passwordsIn(value).length > 0 && !typed?.startsWith(`${key}=@`))
       return fail(
-        `--input-json ${key}: there is a password in it, which can be seen by all users of this host; write ${key}=@file`,
+        `--input-json ${key}: there is a password in it, ` +
+          `which can be seen by all users of this host; write ${key}=@file`,
       )
     all.set(key, value)
   }
@@ -268,7 +273,8 @@ function secretsOf(
       const name = /^[^=]+(?==)/.exec(text)?.[0]
       const which = name === undefined ? '' : ` ${name}`
       return fail(
-        `--secret${which}: a secret on the command line can be seen by all users of this host, and stays in the history of the shell; ${places}`,
+        `--secret${which}: a secret on the command line can be seen by all users of this host, ` +
+          `and stays in the history of the shell; ${places}`,
       )
     }
     if (place === '-' && taken)

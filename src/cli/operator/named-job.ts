@@ -26,7 +26,9 @@ export async function wayOn(
       )
     : undefined
   const meant = guess === undefined ? '' : `; did you mean ${guess}?`
-  const how = `\`runner job list\` shows the jobs, and \`runner job put ${shellQuote(name)} --image IMAGE -- COMMAND\` defines this one`
+  const how =
+    '`runner job list` shows the jobs, ' +
+    `and \`runner job put ${shellQuote(name)} --image IMAGE -- COMMAND\` defines this one`
   return { ...failure, message: `${failure.message}${meant}${meant === '' ? ';' : ''} ${how}` }
 }
 

@@ -130,7 +130,8 @@ const taintsText = ({ taints }: Runner) =>
   taints.length === 0 ? 'has no taints' : `is tainted: ${taints.map(shown).join(' ')}`
 
 const settingsText = ({ runner_group, capabilities, taints }: Runner) =>
-  `has group ${runner_group}, capabilities ${capabilities.join(' ') || 'none'}, taints ${taints.join(' ') || 'none'}`
+  `has group ${runner_group}, capabilities ${capabilities.join(' ') || 'none'}, ` +
+  `taints ${taints.join(' ') || 'none'}`
 
 const oneRunner = (command: NewCommand) =>
   command.argument(

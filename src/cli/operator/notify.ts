@@ -106,8 +106,8 @@ const targets = defineServerCommand({
 const test = defineServerCommand({
   description: 'send a test message to a target, and say how that went',
   options: command => command.argument('<target>'),
-  statuses: `Exit status: 0 the target has taken it; 1 it has not; 7 there is no such target; 64 usage; 69 the server cannot be
-reached; 77 it refuses; 78 no token or no usable configuration.`,
+  statuses: `Exit status: 0 the target has taken it; 1 it has not; 7 there is no such target; 64 usage; 69 the
+server cannot be reached; 77 it refuses; 78 no token or no usable configuration.`,
   examples: ['runner notify test ops'],
   action: (options, [name], env) => testTarget(options, name, env),
 })

@@ -23,9 +23,9 @@ function page(options: ConnectOptions, env: NodeJS.ProcessEnv): Promise<number> 
 export const command = defineServerCommand({
   description: 'print a link to the page of the server that signs a browser in',
   options: command => command,
-  notes: `The first person to open the link has the rights of the token that the command uses. The link is good once, for 10 minutes. The
-browser stays signed in until somebody signs out or closes it, until it has had no page of the server in it for 8 hours, or until 30
-days are over.`,
+  notes: `The first person to open the link has the rights of the token that the command uses. The link is
+good once, for 10 minutes. The browser stays signed in until somebody signs out or closes it, until it has had
+no page of the server in it for 8 hours, or until 30 days are over.`,
   examples: ['runner page', 'runner page --server https://runner.example --token-file viewer.token'],
   action: (options, _, env) => page(options, env),
 })

@@ -71,7 +71,8 @@ export function refuseScheduleOptions<Args extends unknown[], Options extends Op
         command
           .showHelpAfterError(false)
           .error(
-            `error: ${long} is an option of \`runner job put\`, which defines a job that runs by itself; \`runner ${pathOf(command)}\` runs a job once, now`,
+            `error: ${long} is an option of \`runner job put\`, which defines a job that runs by itself; ` +
+              `\`runner ${pathOf(command)}\` runs a job once, now`,
           ),
       )
   }
@@ -175,7 +176,8 @@ function blackoutsOf(texts: readonly string[], zone: string | undefined): Result
     const seconds = duration === undefined ? undefined : secondsOf(duration)
     if (cron === undefined || seconds === undefined)
       return fail(
-        `--blackout '${text}': write a pattern and a duration, such as '0 22 * * 5 for 12h': from each time of the pattern on, nothing starts by itself`,
+        `--blackout '${text}': write a pattern and a duration, such as '0 22 * * 5 for 12h': ` +
+          'from each time of the pattern on, nothing starts by itself',
       )
     all.push({ cron, duration_seconds: seconds, ...defined({ time_zone: own }) })
   }

@@ -143,7 +143,10 @@ function changedText(changed: ScheduleView | Paused, word: 'pause' | 'resume'): 
   if (word === 'pause') return `${whose} paused; \`${end}\` ends that`
   if (changed.paused_at === null) return `${whose} resumed`
   // Resumed by its name, while all are paused.
-  return `${whose} still paused, with all others since ${localTime(changed.paused_at)}; \`runner schedule resume\` ends that`
+  return (
+    `${whose} still paused, with all others since ${localTime(changed.paused_at)}; ` +
+    '`runner schedule resume` ends that'
+  )
 }
 
 /** What has been changed, and the command that ends its pause. */

@@ -16,6 +16,7 @@ export const serverOptions = <Args extends unknown[], Options extends OptionValu
     .option('--key-file <file>', 'key of the client certificate')
     .option(
       '--proxy <url>',
-      'proxy to go through (default: $HTTPS_PROXY, $HTTP_PROXY; none with the admin.token of the local server)',
+      'proxy to go through ' +
+        '(default: $HTTPS_PROXY, $HTTP_PROXY; none with the admin.token of the local server)',
     )
     .option('--json', 'print JSON', false)

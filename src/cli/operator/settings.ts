@@ -38,9 +38,9 @@ async function putSettings(options: ConnectOptions, file: string, env: NodeJS.Pr
   })
 }
 
-const notes = `Rules of a namespace: images (patterns, * stands for anything), digests_only, queued, submits_per_minute,
-token_submits_per_minute, log_bytes_per_hour, output_bytes_per_hour; those of the namespace * hold where one has none
-of its own.`
+const notes = `Rules of a namespace: images (patterns, * stands for anything), digests_only, queued,
+submits_per_minute, token_submits_per_minute, log_bytes_per_hour, output_bytes_per_hour; those of the
+namespace * hold where one has none of its own.`
 
 const show = defineServerCommand({
   description: 'print the rules and quotas of namespaces',
@@ -56,7 +56,8 @@ const put = defineServerCommand({
   notes,
   examples: [
     'runner settings put settings.json',
-    `echo '{"namespaces": {"team-a": {"queued": 1000, "images": ["registry.example/team-a/*"]}}}' | runner settings put -`,
+    `echo '{"namespaces": {"team-a": {"queued": 1000, "images": ["registry.example/team-a/*"]}}}' ` +
+      '| runner settings put -',
   ],
   action: (options, [file], env) => putSettings(options, file, env),
 })

@@ -48,15 +48,16 @@ async function submit(options: Options, words: readonly string[], env: NodeJS.Pr
 export const command = defineServerCommand({
   description: 'run a job by its name, a command in an image, or a plugin',
   options: command => refuseScheduleOptions(options(command)),
-  notes: `A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or \`key=env:NAME\`.
-\`--input n=30\` is the text 30, \`--input-json n=30\` the number.
-With --wait the first Ctrl-C ends the wait; the execution continues, and \`runner abort\` ends it.`,
+  notes: `A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or
+\`key=env:NAME\`. \`--input n=30\` is the text 30, \`--input-json n=30\` the number. With --wait the first
+Ctrl-C ends the wait; the execution continues, and \`runner abort\` ends it.`,
   statuses: waitNotes,
   examples: [
     'runner submit hello --wait                                    a job that is defined',
     'runner submit --image busybox --wait -- echo hello            a command in an image',
     'runner submit --image acme --type acme.Deploy --input to=test --secret password=@pw',
-    'runner submit --image acme --type acme.Deploy --input-json count=3 --output url --secret-output token --wait',
+    'runner submit --image acme --type acme.Deploy --input-json count=3 ' +
+      '--output url --secret-output token --wait',
     'runner submit --file job.json',
   ],
   action: (options, [words], env) => submit(options, words, env),

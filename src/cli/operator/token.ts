@@ -56,10 +56,10 @@ function wantedToken(
   name: string | undefined,
 ): Result<TokenCreate, string> {
   const role = madeKinds.find(known => known === kind)
-  if (role === undefined)
-    return fail(
-      `${kind === undefined ? 'say which role the token has' : `${kind} is not a role`}:\n${rolesText().trimEnd()}`,
-    )
+  if (role === undefined) {
+    const problem = kind === undefined ? 'say which role the token has' : `${kind} is not a role`
+    return fail(`${problem}:\n${rolesText().trimEnd()}`)
+  }
   if (name === undefined) return fail(`say what the token is for: \`runner token create ${role} NAME\``)
   const { namespace, allNamespaces, group, capability, names, metadataKey, uses, expiresIn } = options
   if (allNamespaces && namespace.length > 0)
@@ -176,7 +176,9 @@ async function findToken(client: Client, which: string): Promise<Result<string, 
   const found = withBeginning(tokens.value, which, ({ kind, name }) => `${kind} ${name}`)
   if (!found.ok) return found
   if (found.value !== undefined) return ok(found.value.id)
-  const message = `there is no token ${shown(which)}: it goes by 8 characters of its id or more; \`runner token list\` has the ids`
+  const message =
+    `there is no token ${shown(which)}: ` +
+    'it goes by 8 characters of its id or more; `runner token list` has the ids'
   return fail({ reason: 'not-found', status: 404, message })
 }
 
@@ -199,7 +201,8 @@ const create = defineServerCommand({
   options: createOptions,
   examples: [
     'runner token create submitter ci --namespace team-a --out ci.token',
-    "runner token create registration rack-7 --group dev --names 'rack7-*' --expires-in 1h --out rack-7.token",
+    "runner token create registration rack-7 --group dev --names 'rack7-*' " +
+      '--expires-in 1h --out rack-7.token',
     'runner token create viewer grafana --all-namespaces',
   ],
   action: (options, words, env) => createToken(options, words, env),

@@ -22,9 +22,10 @@ export interface WaitOptions extends ConnectOptions {
 export const waitOption = ['--wait', 'show the log as it comes, and end as it ends', false] as const
 
 /** Exit statuses of such a command. */
-export const waitNotes = `Exit status with --wait: that of the job; 1 it failed without a status from 1 to 255; 8 aborted; 9 lost; 130 the
-wait was interrupted, and the execution continues. Else: 0 done; 7 no such job or execution; 64 usage; 69 the server
-cannot be reached; 77 it refuses; 78 no token or no usable configuration.`
+export const waitNotes = `Exit status with --wait: that of the job; 1 it failed without a status from 1 to
+255; 8 aborted; 9 lost; 130 the wait was interrupted, and the execution continues. Else: 0 done; 7 no such job
+or execution; 64 usage; 69 the server cannot be reached; 77 it refuses; 78 no token or no usable
+configuration.`
 
 /** Tries after the first of a call that makes an execution: for about a minute. */
 const retries = 6

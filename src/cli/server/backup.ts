@@ -34,7 +34,8 @@ export function backup(
       sayError(
         recipient === undefined
           ? `runner: ${file} has the store, its logs and its key: whoever can read it has every secret\n`
-          : `runner: ${file} has the store, its logs and its key, sealed: the private key of ${keyFile} opens it\n`,
+          : `runner: ${file} has the store, its logs and its key, sealed: ` +
+              `the private key of ${keyFile} opens it\n`,
       )
     return made
   })
@@ -60,9 +61,11 @@ export function restoreServer(
     if (options.json) printJson({ file: resolve(file), makes_tokens: makesTokens })
     else if (!options.quiet) sayError(`runner: the store of ${file} is in ${places.dataDir}\n`)
     if (makesTokens && !options.json && !options.quiet)
-      sayError(`runner: the backup has no token files: the next start of the server writes new ones, admin.token and registration.token
-runner: tokens from before stay valid until they are revoked: \`runner token list\` shows them
-`)
+      sayError(
+        'runner: the backup has no token files: the next start of the server writes new ones, ' +
+          'admin.token and registration.token\n' +
+          'runner: tokens from before stay valid until they are revoked: `runner token list` shows them\n',
+      )
     return ok(undefined)
   })
 }

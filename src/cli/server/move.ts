@@ -21,7 +21,8 @@ type Source = Required<Pick<MoveOptions, 'file' | 'dataDir' | 'edges'>>
 
 const edges = { clock: systemClock, chance: systemChance }
 const noTarget =
-  'say where to by --to, as postgres://USER@HOST/NAME, or @FILE, env:NAME or - with the address in it; --undo takes a move back'
+  'say where to by --to, as postgres://USER@HOST/NAME, ' +
+  'or @FILE, env:NAME or - with the address in it; --undo takes a move back'
 
 /** Moves the store that the configuration names to PostgreSQL, or takes a move back, while no server runs. */
 export async function move(options: Options, env: NodeJS.ProcessEnv): Promise<number> {
@@ -36,7 +37,8 @@ export async function move(options: Options, env: NodeJS.ProcessEnv): Promise<nu
   if (unfit !== undefined) return complain(unfit)
   if (database.engine === 'postgres')
     return complain(
-      'database in [server] names PostgreSQL already: a move needs a configuration (-c) whose database is the SQLite store',
+      'database in [server] names PostgreSQL already: ' +
+        'a move needs a configuration (-c) whose database is the SQLite store',
     )
   const source = { file: database.path, dataDir, edges }
   if (options.undo) return undo(source, options, env)
@@ -66,9 +68,11 @@ async function undo(source: Source, options: Options, env: NodeJS.ProcessEnv): P
   const { to, at } = undone.value
   if (options.json) printJson({ outcome: 'undone', from: source.file, to, moved_at: at })
   else if (!options.quiet)
-    sayError(`runner: the store in ${source.file} is as it was on ${at}, and a server starts on it again
-runner: let no server start on ${to} any more, or jobs run twice: DROP SCHEMA runner CASCADE there, once nothing of it is needed
-`)
+    sayError(
+      `runner: the store in ${source.file} is as it was on ${at}, and a server starts on it again\n` +
+        `runner: let no server start on ${to} any more, or jobs run twice: ` +
+        'DROP SCHEMA runner CASCADE there, once nothing of it is needed\n',
+    )
   return exitStatus.ok
 }
 
@@ -88,7 +92,8 @@ export function targetOf(named: string | undefined, env: NodeJS.ProcessEnv): Res
     return fail('the target of a move must be postgres://USER@HOST/NAME: no other one is known')
   if (url === named && hasPassword(url))
     return fail(
-      'every user of this host can read a password on the command line: write the address into a file and say --to @FILE, or leave the password to PGPASSWORD or ~/.pgpass',
+      'every user of this host can read a password on the command line: ' +
+        'write the address into a file and say --to @FILE, or leave the password to PGPASSWORD or ~/.pgpass',
     )
   return ok(url)
 }
@@ -131,7 +136,8 @@ function sayMoved(
     outcome === 'completed'
       ? [`the store in ${from} had been copied to ${to} already; the move is complete now`]
       : [
-          `${rows} rows and ${megabytes(log_bytes)} of logs moved from ${from} to ${to}; counts and hashes agree`,
+          `${rows} rows and ${megabytes(log_bytes)} of logs moved from ${from} to ${to}; ` +
+            'counts and hashes agree',
         ]
   if (restarted) lines.unshift('an earlier move was cut off, and what it had left is replaced')
   if (damaged_rows > 0) lines.push(`${damaged_rows} rows cannot be read, as before: they are shown as that`)

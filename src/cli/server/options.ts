@@ -28,7 +28,8 @@ export const moveOptions = (command: NewCommand) =>
   command
     .option(
       '--to <database>',
-      'postgres://USER@HOST/NAME without a password; or @FILE, env:NAME or - for standard input, with the address in it',
+      'postgres://USER@HOST/NAME without a password; ' +
+        'or @FILE, env:NAME or - for standard input, with the address in it',
     )
     .option('--undo', 'let the SQLite store be used again, as it was at the move', false)
     .option('--json', 'print the result as JSON', false)

@@ -14,7 +14,9 @@ import {
 export const outputs: CommandOutputs = {
   server: {
     about:
-      'Where it listens, what kind of store it has, and the files with the first tokens, once it has started. Its log on standard error is one object a line: `at`, `level`, `message`, and facts.',
+      'Where it listens, what kind of store it has, and the files with the first tokens, ' +
+      'once it has started. Its log on standard error is one object a line: ' +
+      '`at`, `level`, `message`, and facts.',
     schema: object({
       url: text,
       store: oneOf('sqlite', 'postgres'),

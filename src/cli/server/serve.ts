@@ -123,8 +123,12 @@ function withOptions(
     severity: 'error',
     reason: 'tls-missing',
     ...(listen === undefined ? section('server').get('listen')?.origin : undefined),
-    message: `the server would listen on ${address.host} without TLS: tokens and secrets could be read on their way`,
-    hint: 'set tls_cert_file and tls_key_file in [server], or listen on 127.0.0.1; behind a proxy of your own, --insecure-http',
+    message:
+      `the server would listen on ${address.host} without TLS: ` +
+      'tokens and secrets could be read on their way',
+    hint:
+      'set tls_cert_file and tls_key_file in [server], or listen on 127.0.0.1; ' +
+      'behind a proxy of your own, --insecure-http',
   }
   return { server, findings: [...findings, open] }
 }

@@ -18,9 +18,10 @@ const serve = defineCommand({
 const backup = defineCommand({
   description: 'copy the whole store, its logs and its key into one file; the server may run meanwhile',
   options: backupOptions,
-  notes: `Anybody who has the file can read every secret in it, so it has mode 0600; with --recipient only the holder of the
-private key can. The token files are left out: a restore leads to new ones. A store in PostgreSQL is copied by pg_dump: the
-command prints how. \`runner backup\` copies the definitions of jobs alone.
+  notes: `Anybody who has the file can read every secret in it, so it has mode 0600; with --recipient only the
+holder of the private key can. The token files are left out: a restore leads to new ones. A store in
+PostgreSQL is copied by pg_dump: the command prints how. \`runner backup\` copies the definitions of jobs
+alone.
 
 Exit status: 0; 69 it could not be made, and a file of that name is as it was; 78 configuration error.`,
   examples: [
@@ -35,9 +36,9 @@ Exit status: 0; 69 it could not be made, and a file of that name is as it was; 7
 const restore = defineCommand({
   description: 'make the store from a backup; refused where there is a store already',
   options: restoreOptions,
-  notes: `Where the backup has no token files, the next start of the server writes a new admin.token and a new registration.token.
-The tokens from before stay valid, also those of attached runners: revoke the ones that you do not want any more. A backup
-that has been cut off or changed is refused before anything is written.
+  notes: `Where the backup has no token files, the next start of the server writes a new admin.token and a new
+registration.token. The tokens from before stay valid, also those of attached runners: revoke the ones that
+you do not want any more. A backup that has been cut off or changed is refused before anything is written.
 
 Exit status: 0; 69 it could not be restored, or there is a store already; 78 configuration error.`,
   examples: [
@@ -50,11 +51,13 @@ Exit status: 0; 69 it could not be restored, or there is a store already; 78 con
 const rekey = defineCommand({
   description: 'seal everything in the store under a new key, while the server is stopped',
   options: rekeyOptions,
-  notes: `The new key takes the place of key_file; the former one stays beside it, as key.old-XXXXXXXX: files of \`runner backup\` and
-pg_dump from before need it. If the command is killed, nothing is lost: the next start of the server, or another rekey,
-completes or forgets it, and says so. The disk of the store needs room for as much again.
+  notes: `The new key takes the place of key_file; the former one stays beside it, as key.old-XXXXXXXX: files
+of \`runner backup\` and pg_dump from before need it. If the command is killed, nothing is lost: the next
+start of the server, or another rekey, completes or forgets it, and says so. The disk of the store needs room
+for as much again.
 
-Exit status: 0; 69 a server uses the store, or it could not be sealed anew and keeps its key; 78 configuration error.`,
+Exit status: 0; 69 a server uses the store, or it could not be sealed anew and keeps its key; 78 configuration
+error.`,
   examples: ['systemctl stop runner-server && runner server rekey && systemctl start runner-server'],
   action: async (options, _, env) => (await import('./rekey.ts')).rekey(options, env),
 })
@@ -62,13 +65,14 @@ Exit status: 0; 69 a server uses the store, or it could not be sealed anew and k
 const move = defineCommand({
   description: 'move the store from SQLite to PostgreSQL, while the server is stopped',
   options: moveOptions,
-  notes: `It copies everything in one transaction, compares counts and hashes, and prints the lines of [server] to change; key_file and
-data_dir stay. Until it is complete the SQLite store is in force; then no server starts on that by mistake. Where it is cut
-off, the same command goes on. The command line is visible to every user of the host, so a password is not taken there: it
-is in a file or a variable of the environment, or where PostgreSQL's own programs look for it (PGPASSWORD, ~/.pgpass).
+  notes: `It copies everything in one transaction, compares counts and hashes, and prints the lines of
+[server] to change; key_file and data_dir stay. Until it is complete the SQLite store is in force; then no
+server starts on that by mistake. Where it is cut off, the same command goes on. The command line is visible
+to every user of the host, so a password is not taken there: it is in a file or a variable of the environment,
+or where PostgreSQL's own programs look for it (PGPASSWORD, ~/.pgpass).
 
-Exit status: 0; 64 usage; 69 a server uses one of the two, the target is not empty, or the store could not be moved;
-78 configuration error.`,
+Exit status: 0; 64 usage; 69 a server uses one of the two, the target is not empty, or the store could not be
+moved; 78 configuration error.`,
   examples: [
     'runner server move --to postgres://runner@db.example/runner',
     'runner server move --to @/etc/runner/database-url     with the password in it',

@@ -187,8 +187,9 @@ function listenText(error: unknown, { host, port }: { host: string; port: number
 function welcome(url: string, store: string, tokens: { admin: string; registration: string }): string {
   // A wildcard address cannot be connected to.
   const reached = url.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${hostname()}:`)
+  const using = (file: string) => `--server ${reached} --token-file ${shellQuote(file)}`
   return `runner server listens on ${url}; its store is ${store}
-  attach a runner:  runner attach --server ${reached} --token-file ${shellQuote(tokens.registration)}
-  submit a job:     runner submit --server ${reached} --token-file ${shellQuote(tokens.admin)} --image busybox --wait -- echo hello
+  attach a runner:  runner attach ${using(tokens.registration)}
+  submit a job:     runner submit ${using(tokens.admin)} --image busybox --wait -- echo hello
 `
 }

@@ -1,12 +1,14 @@
 # shellcheck shell=sh disable=SC2154
-# Looks one key up in the shell that sources it (bin/runner), and ends it with the answer: the same bytes and the
-# same status as the full program (src/cli/chain/get.ts), for little more than a shell costs. What it is not sure of it
-# leaves to that, by returning. bin/runner gives it rn_self, rn_form, rn_file and rn_key.
+# Looks one key up in the shell that sources it (bin/runner), and ends it with the answer: the same bytes and
+# the same status as the full program (src/cli/chain/get.ts), for little more than a shell costs. What it is
+# not sure of it leaves to that, by returning. bin/runner gives it rn_self, rn_form, rn_file and rn_key.
 #
-# The dialect is that of src/config/ini/ini.ts. A short file is read by the loop below; a long one, an include_dir and
-# unusual characters are awk's. test/config/ini/lookup.test.ts holds the three readers together.
+# The dialect is that of src/config/ini/ini.ts. A short file is read by the loop below; a long one, an
+# include_dir and unusual characters are awk's. test/config/ini/lookup.test.ts holds the three readers
+# together.
 
-# What the loop may read: in dash, which makes one system call a byte, that takes half the time awk takes to start.
+# What the loop may read: in dash, which makes one system call a byte, that takes half the time awk takes to
+# start.
 rn_budget=800
 
 case $rn_form in
@@ -53,8 +55,8 @@ rn_left=$rn_budget
 [ -z "${rn_include+set}" ] || rn_left=0
 
 # rn_indent: lines indented deeper belong to the line above; rn_open: they continue the value asked for.
-# rn_where: `;` in the section asked for, `#` in [runner], both in both. Put before a line it cannot be mistaken
-# for a part of it, since a line that begins so is a comment.
+# rn_where: `;` in the section asked for, `#` in [runner], both in both. Put before a line it cannot be
+# mistaken for a part of it, since a line that begins so is a comment.
 rn_indent=999999999 rn_open='' rn_where='' rn_gap='' rn_set='' rn_awk=''
 while IFS= read -r rn_line || [ "$rn_line" ]; do
   case $((rn_left -= ${#rn_line} + 9)) in
@@ -123,9 +125,9 @@ if [ -z "$rn_awk" ]; then
   exit
 fi
 
-# Awk reads the files afresh. It takes the place of this shell, which saves a process, and so it has to hand on
-# itself what it is not sure of: rn_full asks the full program, and rn_again asks this script once more, telling it
-# include_dir, where that is not what the loop has seen so far.
+# Awk reads the files afresh. It takes the place of this shell, which saves a process, and so it has to hand
+# on itself what it is not sure of: rn_full asks the full program, and rn_again asks this script once more,
+# telling it include_dir, where that is not what the loop has seen so far.
 
 # Comes back where a file is not as it should be.
 rn_start_awk() {

@@ -17,9 +17,9 @@ const keys = {
     'slash, `**` matches any characters, and `*` alone allows all images.',
   ),
   image_mappings: names().doc(
-    'Images that are pulled under another name, such as `docker.io/**=mirror.example/hub/**`: pattern and name with `=`',
-    'between them, with the same wildcards on both sides. The first pattern that fits counts; `images` allows the name',
-    'that the job has.',
+    'Images that are pulled under another name, such as `docker.io/**=mirror.example/hub/**`: pattern and',
+    'name with `=` between them, with the same wildcards on both sides. The first pattern that fits counts;',
+    '`images` allows the name that the job has.',
   ),
   reuse: oneOf('domain', 'job', 'never').doc(
     'Jobs for which a container is reused: those of the same trust domain (`domain`), those of the same',
@@ -27,11 +27,12 @@ const keys = {
   ),
   max_jobs_per_executor: count(100).doc('Number of jobs after which a reused container is replaced.'),
   sdk_daemon: oneOf('auto', 'no').doc(
-    'Whether a plugin made with the SDK of Python stays for further jobs of its container (`auto`), or each job starts it',
-    'anew (`no`).',
+    'Whether a plugin made with the SDK of Python stays for further jobs of its container (`auto`), or each',
+    'job starts it anew (`no`).',
   ),
   pull: oneOf('missing', 'always', 'never').doc(
-    'When runner pulls an image: if the engine does not have it (`missing`), before each job (`always`), or never.',
+    'When runner pulls an image: if the engine does not have it (`missing`), before each job (`always`), or',
+    'never.',
   ),
   memory: size('2G')
     .must(bytes => bytes >= leastMemory, 'engines take no less than 6M')
@@ -54,8 +55,8 @@ const keys = {
   ),
   cap_add: names().doc('Capabilities that jobs get, such as `NET_RAW`; without it none.'),
   registry_auth_file: path().doc(
-    'Credentials of registries, in a file as `docker login` or `podman login` writes it: for each registry, or for a part',
-    'of its names (`registry.example/team`).',
+    'Credentials of registries, in a file as `docker login` or `podman login` writes it: for each registry,',
+    'or for a part of its names (`registry.example/team`).',
   ),
   disk_limit: size('10G').doc(
     'Disk space of one job; a job that fills more is ended. `runner doctor` says which files count.',
@@ -116,7 +117,7 @@ function checkImages(entries: Entries): Diagnostic[] {
     const wider = crossing(pattern)
     if (wider === undefined) return []
     const message = `images has ${pattern}: * stands for no slash any more, as it did in 0.1.0`
-    const hint = `write ${wider} where it is to allow names with more slashes; it is right as it is where it is not`
+    const hint = `write ${wider} where it is to allow names with more slashes; else it is right as it is`
     return [{ severity: 'notice', reason: 'pattern-narrower', ...images.origin, message, hint }]
   })
 }

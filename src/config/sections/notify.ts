@@ -37,7 +37,8 @@ const keys = {
 /** `[notify.NAME]`: a target of notifications. */
 export const notify = defineSection({
   about:
-    'A target of notifications about jobs, by the name behind the dot; there may be many such sections. Relative paths are relative to this file.',
+    'A target of notifications about jobs, by the name behind the dot; there may be many such sections. ' +
+    'Relative paths are relative to this file.',
   keys,
   settings,
   check,
@@ -97,13 +98,14 @@ function check(entries: Entries): Diagnostic[] {
   const type = entries.get('type')?.value === 'email' ? 'email' : 'webhook'
   const [own, foreign] = type === 'email' ? [ofMails, ofWebhooks] : [ofWebhooks, ofMails]
   const other = type === 'email' ? 'webhook' : 'email'
+  const ownType = entries.has('type') ? 'not' : `${type}, the default`
   const wrong = Object.keys(foreign)
     .filter(key => entries.has(key))
     .map(key =>
       complaint(
         entries,
         key,
-        `${key} is a key of targets with type = ${other}, and this one is ${entries.has('type') ? 'not' : `${type}, the default`}`,
+        `${key} is a key of targets with type = ${other}, and this one is ${ownType}`,
         `set type = ${other}, or leave ${key} out: ${Object.keys(own).join(', ')} are for ${type}`,
       ),
     )

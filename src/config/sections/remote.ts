@@ -21,13 +21,15 @@ const keys = {
   runner_group: name('default').doc('The group whose jobs it takes.'),
   taints: names().doc('Taints: a runner with one gets no work and is not elected.'),
   ca_file: path().doc(
-    "Certificates in PEM of the CAs that may sign the server's certificate, instead of those that Node knows.",
+    "Certificates in PEM of the CAs that may sign the server's certificate, instead of those that Node",
+    'knows.',
   ),
   cert_file: path().doc('Client certificate in PEM; needs `key_file`.'),
   key_file: path().doc('Private key of the client certificate in PEM.'),
   proxy: proxy().doc('Proxy to the server. Without it `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` apply.'),
   state_dir: path().doc(
-    'Directory of the identity and of waiting results, mode 0700; by default `remote` in `state_dir` of `[runner]`.',
+    'Directory of the identity and of waiting results, mode 0700; by default `remote` in `state_dir` of',
+    '`[runner]`.',
   ),
   work_dir: path().doc('Parent of the directories of containers; by default `work` in `state_dir`.'),
   drain_time: seconds(10800).doc(

@@ -30,8 +30,9 @@ export const runner = defineSection({
     hook_time: seconds(60).doc('Seconds a hook may run; 0: for ever.'),
     include_dir: pathOrNothing().fromBuildRunner().doc('Directory of further configuration files.'),
     compatible: flag(false).doc(
-      '`yes`: the stats of the hook before a try have `"result": "RUNNING"`, as in the code of build-runner, and',
-      'mistakes that it accepted (a line that is not `key = value`, an unknown key, no task) are warnings.',
+      '`yes`: the stats of the hook before a try have `"result": "RUNNING"`, as in the code of build-runner,',
+      'and mistakes that it accepted (a line that is not `key = value`, an unknown key, no task) are',
+      'warnings.',
     ),
     allow_empty: flag(false).doc('`yes`: a chain without a task succeeds. `no`: it is an error.'),
     task_dir: path('tasks.d').doc('Directory of the tasks. A directory on the command line overrides it.'),
@@ -41,7 +42,8 @@ export const runner = defineSection({
       'temporary directory, with a warning.',
     ),
     min_free: size('64M').doc(
-      'Free disk space that runner leaves: below it, it removes old runs, and then shows output without keeping it.',
+      'Free disk space that runner leaves: below it, it removes old runs, and then shows output without',
+      'keeping it.',
     ),
     resume_across_boots: flag(false).doc(
       '`run --resume` resumes after any reboot, not only after one that a task asked for.',
@@ -56,8 +58,8 @@ export const runner = defineSection({
       'Part of the output of one try that is kept: of a longer output, head and tail.',
     ),
     metrics_file: path().doc(
-      "File for node_exporter's textfile collector, replaced at the beginning of a run, after each try and at",
-      'the end.',
+      "File for node_exporter's textfile collector, replaced at the beginning of a run, after each try and",
+      'at the end.',
     ),
   },
   settings: values => values,

@@ -43,7 +43,8 @@ const keys = {
   ),
   tls_key_file: path().doc('Private key of the server in PEM; not readable by every user.'),
   client_ca_file: path().doc(
-    'Certificates in PEM of the CAs of clients. With it, a client without a certificate of these CAs is refused.',
+    'Certificates in PEM of the CAs of clients. With it, a client without a certificate of these CAs is',
+    'refused.',
   ),
   client_crl_file: path().doc(
     'Revocation list in PEM: certificates of `client_ca_file` that are refused. After a renewal send',
@@ -66,24 +67,25 @@ const keys = {
     ),
   page: flag(true).doc('`yes`: the server shows its page to browsers; `no`: it answers calls alone.'),
   public_url: origin().doc(
-    'How browsers reach the server, such as `https://runner.example`, where that is not its own address: behind a',
-    'proxy with TLS, for example. With `https` browsers send the cookie of a session over TLS alone.',
+    'How browsers reach the server, such as `https://runner.example`, where that is not its own address:',
+    'behind a proxy with TLS, for example. With `https` browsers send the cookie of a session over TLS',
+    'alone.',
   ),
   oidc_issuer: issuer().doc(
-    'Identity provider by which people sign in on the page (OpenID Connect). It needs `public_url` with https; at the',
-    'provider the redirect address is `PUBLIC_URL/v1/oidc/callback`.',
+    'Identity provider by which people sign in on the page (OpenID Connect). It needs `public_url` with',
+    'https; at the provider the redirect address is `PUBLIC_URL/v1/oidc/callback`.',
   ),
   oidc_client_id: word().doc('Name of this server at the identity provider.'),
   oidc_client_secret_file: path().doc(
-    'File with the secret of this server at the identity provider, mode 0600. Without it the server is a public',
-    'client.',
+    'File with the secret of this server at the identity provider, mode 0600. Without it the server is a',
+    'public client.',
   ),
   oidc_scopes: names('openid, profile, email').doc('What the server asks the identity provider for.'),
   oidc_roles: oidcRoles().doc(
-    'Who has which role: lines of a claim, its value (`*`: any), the role and its namespaces (none: `default`), such',
-    'as `groups "Team A" operator team-a team-b`. The first line that fits a person counts; without one that fits',
-    'a person is refused. A claim in another one is written with a dot (`realm_access.roles`); `email` counts only',
-    'with `email_verified`.',
+    'Who has which role: lines of a claim, its value (`*`: any), the role and its namespaces (none:',
+    '`default`), such as `groups "Team A" operator team-a team-b`. The first line that fits a person counts;',
+    'without one that fits a person is refused. A claim in another one is written with a dot',
+    '(`realm_access.roles`); `email` counts only with `email_verified`.',
   ),
   notify_private: flag(false).doc(
     '`yes`: notifications may go to addresses of this host and of private networks, such as 127.0.0.1 and',

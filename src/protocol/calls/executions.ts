@@ -55,7 +55,9 @@ export const executionCalls = {
             minLength: 1,
             maxLength: 256,
             description:
-              'a part of the name of its job, its image, the name of its runner, its reason or its message, in small or capital letters. A page may have fewer items than `limit`, even none, before the last one',
+              'a part of the name of its job, its image, ' +
+              'the name of its runner, its reason or its message, in small or capital letters. ' +
+              'A page may have fewer items than `limit`, even none, before the last one',
           }),
         ),
         id_prefix: Type.Optional(
@@ -70,7 +72,8 @@ export const executionCalls = {
           Type.String({
             maxLength: 1024,
             description:
-              'names of fields with commas between them: items have these and the id; without it all but `output_properties` and `reporting_records`',
+              'names of fields with commas between them: items have these and the id; ' +
+              'without it all but `output_properties` and `reporting_records`',
           }),
         ),
         ...narrowed,
@@ -106,7 +109,10 @@ export const executionCalls = {
             minimum: 1,
             maximum: 1_048_576,
             description:
-              'at most so many bytes, from the first one at or after `offset` that is kept: the header Runner-Log-Offset has its offset, Runner-Log-Length the length of the log until now, and, where its middle is not kept, Runner-Log-Head the length of its beginning; not with `follow`',
+              'at most so many bytes, from the first one at or after `offset` that is kept: ' +
+              'the header Runner-Log-Offset has its offset, ' +
+              'Runner-Log-Length the length of the log until now, and, where its middle is not kept, ' +
+              'Runner-Log-Head the length of its beginning; not with `follow`',
           }),
         ),
         follow: Type.Optional(Type.Boolean()),

@@ -39,7 +39,7 @@ export const scheduleCalls = {
           Type.Integer({
             minimum: 1,
             maximum: 200,
-            description: `how many next times each item tells; with \`limit\` multiplied, at most ${mostTimes}`,
+            description: `how many next times each item tells; times \`limit\` at most ${mostTimes}`,
           }),
         ),
         until: Type.Optional(

@@ -74,8 +74,10 @@ const timeouts = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
 ])
-const untrusted =
-  /^(CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|ERR_OSSL|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO)/
+const untrusted = new RegExp(
+  '^(CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|ERR_OSSL|' +
+    'HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO)',
+)
 
 /** Classifies an error of undici, which talked to a server, perhaps through a proxy. */
 export function networkFailure(error: unknown, server: URL, through?: string): ClientFailure {
@@ -100,7 +102,9 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   if (through !== undefined && any(code => refused.has(code) || names.has(code) || unreachable.has(code)))
     return {
       reason: 'proxy-failed',
-      message: `the proxy ${through}, or ${at} without it, cannot be reached (${code}); NO_PROXY says what needs none`,
+      message:
+        `the proxy ${through}, or ${at} without it, ` +
+        `cannot be reached (${code}); NO_PROXY says what needs none`,
     }
   if (any(code => refused.has(code)))
     return {
@@ -110,7 +114,9 @@ export function networkFailure(error: unknown, server: URL, through?: string): C
   if (any(code => names.has(code)))
     return {
       reason: 'name-unknown',
-      message: `the name ${server.hostname} cannot be resolved (${code}); correct the address, or see whether this host reaches its name server`,
+      message:
+        `the name ${server.hostname} cannot be resolved (${code}); ` +
+        'correct the address, or see whether this host reaches its name server',
     }
   if (any(code => unreachable.has(code)))
     return { reason: 'unreachable', message: `there is no way to ${at} from here (${code})` }
@@ -147,14 +153,20 @@ function tlsText(code: string, { origin, hostname }: URL): string {
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS/.test(code))
     return `${origin} does not speak TLS 1.2 or above; update what serves it`
   if (/ALTNAME|HOSTNAME_MISMATCH/.test(code))
-    return `the certificate of ${origin} is not for the name ${hostname}: use a name that it is for, or another certificate`
+    return (
+      `the certificate of ${origin} is not for the name ${hostname}: ` +
+      'use a name that it is for, or another certificate'
+    )
   if (/EXPIRED/.test(code)) return `the certificate of ${origin} has expired; are the clocks right?`
   if (/NOT_YET_VALID/.test(code))
     return `the certificate of ${origin} is not valid yet; are the clocks right?`
   if (/ALERT|CERTIFICATE_REQUIRED/.test(code))
     return `${origin} refuses the connection (${code}); if it asks for a client certificate, ${giveOne}`
   if (/SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|ISSUER/.test(code))
-    return `the certificate of ${origin} is not trusted (${code}); name the CA that signed it in ca_file, or --ca-file`
+    return (
+      `the certificate of ${origin} is not trusted (${code}); ` +
+      'name the CA that signed it in ca_file, or --ca-file'
+    )
   return `no TLS connection to ${origin} can be made (${code})`
 }
 
@@ -177,9 +189,8 @@ export function answerFailure(
       const said = [problem.title, problem.detail].filter(part => typeof part === 'string').join(': ')
       const request =
         reason === 'internal' && typeof problem.instance === 'string' ? problem.instance : undefined
-      const message = escaped(
-        `${said.slice(0, longestText) || `status ${status}`}${request === undefined ? '' : ` (request ${request})`}`,
-      )
+      const which = request === undefined ? '' : ` (request ${request})`
+      const message = escaped((said.slice(0, longestText) || `status ${status}`) + which)
       const { length } = problem
       const isLength = typeof length === 'number' && Number.isSafeInteger(length) && length >= 0
       return { reason, message, status, ...defined({ length: isLength ? length : undefined }), ...later }
@@ -197,13 +208,15 @@ export function answerFailure(
 
 /** The failure for an answer of a program that is not a runner server. */
 export function notAServer(server: URL, said: string): ClientFailure {
-  const message = `the program at ${server.origin} is not a runner server (${escaped(said)}); correct the address`
+  const program = `the program at ${server.origin}`
+  const message = `${program} is not a runner server (${escaped(said)}); correct the address`
   return { reason: 'not-a-server', message }
 }
 
 /** The failure for an answer that the protocol does not have. */
 export function answerInvalid(server: URL, call: string, what: string): ClientFailure {
-  const message = `${server.origin} answers the call ${call} with something that the protocol does not have: ${what}`
+  const message =
+    `${server.origin} answers the call ${call} ` + `with something that the protocol does not have: ${what}`
   return { reason: 'answer-invalid', message }
 }
 

@@ -31,7 +31,9 @@ export const AuditEntry = Type.Object(
     address: nullable(Type.String({ description: 'of the client; null: the server itself, or several' })),
     call: Type.String({
       description:
-        'the operationId of a call; `login` for a token that is not valid, `start` for the first tokens of a server, `server-backup`, `server-restore`, `server-rekey`, `server-move` and `server-move-undo` for commands on its host',
+        'the operationId of a call; `login` for a token that is not valid, ' +
+        '`start` for the first tokens of a server, `server-backup`, `server-restore`, `server-rekey`, ' +
+        '`server-move` and `server-move-undo` for commands on its host',
     }),
     method: nullable(Type.String()),
     path: nullable(Type.String({ description: 'without the query, cut off after 256 characters' })),
@@ -77,7 +79,8 @@ export const AuditList = Type.Object(
     next: nullable(
       Type.String({
         description:
-          'the value for `after` of the next page; a page of a search may have fewer items than its limit, or none, and a next one',
+          'the value for `after` of the next page; ' +
+          'a page of a search may have fewer items than its limit, or none, and a next one',
       }),
     ),
     begins: Type.Unsafe<ChainEnd>({

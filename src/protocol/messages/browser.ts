@@ -31,7 +31,9 @@ export const BrowserSession = Type.Object(
     key: nullable(
       Type.String({
         description:
-          'for the header `Runner-Page-Key`: every call that is not GET needs it, and where `secure` is false every call; null: it was told when the session was opened, and is not told again without TLS',
+          'for the header `Runner-Page-Key`: ' +
+          'every call that is not GET needs it, and where `secure` is false every call; ' +
+          'null: it was told when the session was opened, and is not told again without TLS',
       }),
     ),
     expires_at: Type.Unsafe<string>({
@@ -49,7 +51,8 @@ export const BrowserSessionEnd = Type.Object(
     end_session_url: nullable(
       Type.String({
         description:
-          'where the browser signs the person out at the identity provider, too; null: there is none for this session, or it cannot',
+          'where the browser signs the person out at the identity provider, too; ' +
+          'null: there is none for this session, or it cannot',
       }),
     ),
   },

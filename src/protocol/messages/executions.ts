@@ -19,7 +19,8 @@ export const Execution = Type.Object(
       Type.Unsafe<string | null>({
         ...nullable(ImageDigest),
         description:
-          'which image of this name all attempts of the run get from now on; null: not known, or not needed, since there are no retries or the name has a digest',
+          'which image of this name all attempts of the run get from now on; ' +
+          'null: not known, or not needed, since there are no retries or the name has a digest',
       }),
     ),
     state: choice(executionStates),
@@ -52,7 +53,8 @@ export const Execution = Type.Object(
         Type.Number({
           minimum: 0,
           description:
-            'how long half of the runs of its job that have succeeded lately ran at most; null: not known. In lists only of executions that have not ended, and of 100 jobs at most',
+            'how long half of the runs of its job that have succeeded lately ran at most; ' +
+            'null: not known. In lists only of executions that have not ended, and of 100 jobs at most',
         }),
       ),
     ),

@@ -42,7 +42,8 @@ export const HeartbeatAnswer = inParts(
       confirm: Type.Optional(
         Type.Array(Id, {
           description:
-            'confirm it again, by its lease, within confirm_within_seconds: the store has it as queued; only to runners with the feature `confirm`',
+            'confirm it again, by its lease, within confirm_within_seconds: ' +
+            'the store has it as queued; only to runners with the feature `confirm`',
         }),
       ),
       scripts: Type.Array(Reservation),

@@ -57,7 +57,8 @@ export const InputContext = Type.Object(
   {
     $id: 'InputContext',
     description:
-      'fields that are not named here pass through; each secret in it is shown, and taken again, as `sealed:v1:<base64>`',
+      'fields that are not named here pass through; ' +
+      'each secret in it is shown, and taken again, as `sealed:v1:<base64>`',
   },
 )
 export type InputContext = Static<typeof InputContext>

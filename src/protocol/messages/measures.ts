@@ -21,7 +21,8 @@ export type Phases = Static<typeof Phases>
 export const Resources = Type.Object({
   cpu_seconds: Measured('seconds of all processors together'),
   peak_memory_bytes: Measured(
-    'the most memory that it had at once, with the caches of its files; absent where an earlier job in the same container had as much',
+    'the most memory that it had at once, with the caches of its files; ' +
+      'absent where an earlier job in the same container had as much',
   ),
 })
 export type Resources = Static<typeof Resources>

@@ -25,7 +25,9 @@ export const Registration = Type.Object(
     features: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 32 }), {
         maxItems: 32,
-        description: `what the runner can do beyond release 0.1.0, whose servers refuse this field: ${runnerFeatures.join(', ')}; others are ignored`,
+        description:
+          'what the runner can do beyond release 0.1.0, whose servers refuse this field: ' +
+          `${runnerFeatures.join(', ')}; others are ignored`,
       }),
     ),
   },
@@ -76,12 +78,15 @@ export const Registered = Type.Object(
     refused: Type.Optional(
       Type.Array(Type.String(), {
         description:
-          'the fields whose former values stay, since only an operator or a registration token that allows it changes them: name, runner_group, capabilities, metadata; release 0.1.0 takes all',
+          'the fields whose former values stay, since only an operator or a registration token that ' +
+          'allows it changes them: name, runner_group, capabilities, metadata; release 0.1.0 takes all',
       }),
     ),
     features: Type.Optional(
       Type.Array(Type.String(), {
-        description: `the fields of results that the server takes beyond release 0.1.0: ${serverFeatures.join(', ')}; absent: none`,
+        description:
+          'the fields of results that the server takes beyond release 0.1.0: ' +
+          `${serverFeatures.join(', ')}; absent: none`,
       }),
     ),
   },

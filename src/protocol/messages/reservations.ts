@@ -50,7 +50,8 @@ export const Reservation = Type.Object(
       Type.Unsafe<string | null>({
         ...nullable(ImageDigest),
         description:
-          'which image of this name an earlier attempt of the run got, so that this one runs the same; null: the runner reports which one it gets, in heartbeats and with the result',
+          'which image of this name an earlier attempt of the run got, so that this one runs the same; ' +
+          'null: the runner reports which one it gets, in heartbeats and with the result',
       }),
     ),
     command: Type.Optional(Words),

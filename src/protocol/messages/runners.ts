@@ -46,7 +46,8 @@ export const Runner = Type.Object(
       nullable({
         ...Time,
         description:
-          'when its token expires unless it renews it; null: never, as that of a runner of release 0.1.0, which cannot renew it',
+          'when its token expires unless it renews it; ' +
+          'null: never, as that of a runner of release 0.1.0, which cannot renew it',
       }),
     ),
     unable_because: Type.Optional(

@@ -18,7 +18,8 @@ export const JobStats = Type.Object(
     name: Name,
     namespace: Name,
     runs: Count(
-      `the latest runs that have ended, a run with all of its attempts; at most ${countedOfJob.runs}, among the latest ${countedOfJob.executions} executions`,
+      'the latest runs that have ended, a run with all of its attempts; ' +
+        `at most ${countedOfJob.runs}, among the latest ${countedOfJob.executions} executions`,
     ),
     succeeded: Count('how many of them have succeeded'),
     success_rate: nullable(

@@ -59,7 +59,9 @@ export const Token = Type.Object(
     namespaces: Type.Optional(
       nullable(
         Type.Array(Type.String(), {
-          description: `the namespaces in which it holds, \`${everyNamespace}\` being all; null where its kind knows none`,
+          description:
+            `the namespaces in which it holds, \`${everyNamespace}\` being all; ` +
+            'null where its kind knows none',
         }),
       ),
     ),
@@ -68,7 +70,8 @@ export const Token = Type.Object(
     made_by_release: Type.Optional(
       Type.String({
         description:
-          'the release that has made it, where that is 0.1.0, which knew no namespaces, scopes and roles for them; else absent',
+          'the release that has made it, ' +
+          'where that is 0.1.0, which knew no namespaces, scopes and roles for them; else absent',
       }),
     ),
     problem: ShownProblem,

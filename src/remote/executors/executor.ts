@@ -8,8 +8,9 @@
  * gets the same job again.
  *
  *   prepare ─► open ─► place ─► (the spool syncs the state) ─► start ─► exited ─► keep ─► discard
- *                        │                                       │
- *                        └── takeBack: the slot is as it was     └── detach, or a crash ─► recover ─► exited ─► …
+ *                        │                                       │          ▲
+ *                        │                                       └─ detach, or a crash ─► recover
+ *                        └── takeBack: the slot is as it was
  *
  * No caller knows more than this file of containers, files, processes or calls. Whatever a backend cannot
  * promise is one of its facts.

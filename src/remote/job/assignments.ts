@@ -168,7 +168,9 @@ export class Assignments {
     for (const id of ids) {
       if (this.#unknown.has(id)) continue
       this.#unknown.add(id)
-      const message = `the server does not know execution ${id}, perhaps because it was restored from a backup; it runs on, and its result is kept`
+      const message =
+        `the server does not know execution ${id}, perhaps because it was restored from a backup; ` +
+        'it runs on, and its result is kept'
       this.#context.emit({ event: 'notice', message })
     }
     for (const id of this.#unknown) if (!ids.includes(id)) this.#unknown.delete(id)

@@ -260,7 +260,8 @@ export class Spool {
 
 /** What to say of a directory in which a newer release has written. */
 export const newerText = (directory: string): string =>
-  `${directory} was written by a newer release of runner, so it is left as it is: start that release again to have its result delivered`
+  `${directory} was written by a newer release of runner, so it is left as it is: ` +
+  'start that release again to have its result delivered'
 
 /** The execution in a directory; undefined where its record is not whole, or that of another directory. */
 function executionIn(directory: string): SpooledExecution | 'newer' | undefined {

@@ -46,10 +46,13 @@ export async function loadIdentity(
     if (difference !== undefined) {
       const same =
         difference === 'machine_id'
-          ? `if this is the same machine with another machine id, write ${machine.machine_id} as machine_id into ${file}`
+          ? 'if this is the same machine with another machine id, ' +
+            `write ${machine.machine_id} as machine_id into ${file}`
           : `if this is the same machine with another board or disk, remove hardware from ${file}`
       return fail(
-        `the identity in ${stateDir} was made on another machine: ${same}; if this is a copy of that machine, take a new identity by \`runner attach --new-identity\`, which gives up the copied jobs and the results that were not delivered`,
+        `the identity in ${stateDir} was made on another machine: ${same}; ` +
+          'if this is a copy of that machine, take a new identity by `runner attach --new-identity`, ' +
+          'which gives up the copied jobs and the results that were not delivered',
       )
     }
     rememberMachine(file, record, machine)
@@ -61,7 +64,8 @@ export async function loadIdentity(
     return ok({ uuid, public_key, private_key, ...defined({ engine_id }) })
   } catch (error) {
     return fail(
-      `the identity in ${stateDir} cannot be read: ${errorText(error)}; restore it, or take a new one by \`runner attach --new-identity\``,
+      `the identity in ${stateDir} cannot be read: ${errorText(error)}; ` +
+        `restore it, or take a new one by \`runner attach --new-identity\``,
     )
   }
 }

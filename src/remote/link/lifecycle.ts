@@ -4,8 +4,10 @@
  *   starting ──► registering ──────────► ready ◄────────► reconnecting
  *                    ▲    registered    ▲  ▲  ▲  channel lost    │
  *                    │                  │  │  └── back ──────────┤
- *                    │        disabled ◄┘  └► standby            │   (as the server directs, while the channel is open)
+ *                    │        disabled ◄┘  └► standby            │
  *                    └── the server refuses the token ───────────┘
+ *
+ *   A runner is ready, disabled or standby as the server directs, while the channel is open.
  *
  *   any of these ── asked to stop ──► draining ──► stopped
  *   any of these, and draining ── an operator has deleted it ──► deleted

@@ -17,8 +17,10 @@ export interface Machine {
 }
 
 /** Placeholders that vendors write instead of a serial number. */
-const meaningless =
-  /^$|^(0+|f+|x+|1+)$|^none$|not (settable|specified|available|applicable|present)|to be filled|default string|system serial|123456|^03000200040005000006000700080009$/
+const meaningless = new RegExp(
+  '^$|^(0+|f+|x+|1+)$|^none$|not (settable|specified|available|applicable|present)|to be filled|' +
+    'default string|system serial|123456|^03000200040005000006000700080009$',
+)
 
 /** Reads the identifiers of this machine. `stateDir` must exist; `root` is where the machine's files are. */
 export function readMachine(stateDir: string, env: NodeJS.ProcessEnv = process.env, root = '/'): Machine {
@@ -64,7 +66,9 @@ export function differenceOf(one: Machine, other: Machine): keyof Machine | unde
 
 /** The warning about a machine without any identifier. */
 export const noIdentity =
-  'this machine has neither a machine id nor a board or disk with a serial number, so a copy of it could not be told from it, and both would take the same jobs: make a machine id by systemd-machine-id-setup, or dbus-uuidgen --ensure=/etc/machine-id'
+  'this machine has neither a machine id nor a board or disk with a serial number, ' +
+  'so a copy of it could not be told from it, and both would take the same jobs: ' +
+  'make a machine id by systemd-machine-id-setup, or dbus-uuidgen --ensure=/etc/machine-id'
 
 /**
  * Whether a copy of the machine could be told from it. A copy of a whole disk has the UUID of its file system

@@ -39,7 +39,8 @@ export type NotSigned = 'deleted' | 'superseded' | 'over'
 
 /** How to get a registration token. */
 export const tokenAdvice =
-  'an administrator makes one by `runner token create registration NAME --out FILE`; name its file as token_file in [remote], or by --token-file'
+  'an administrator makes one by `runner token create registration NAME --out FILE`; ' +
+  'name its file as token_file in [remote], or by --token-file'
 
 /** Why a registration failed, with advice on how to get the right token if the kind of token is wrong. */
 export const refusalText = ({ reason, message }: Pick<ApiFailure, 'reason' | 'message'>) =>
@@ -156,7 +157,9 @@ export class Registrar {
       const why = error instanceof Error ? error.message : String(error)
       emit({
         event: 'notice',
-        message: `the token of this session cannot be kept, so the next start needs a registration token: ${why}`,
+        message:
+          'the token of this session cannot be kept, ' +
+          `so the next start needs a registration token: ${why}`,
       })
     }
   }
@@ -172,7 +175,13 @@ function refusedText(message: Registration, refused: readonly string[]): string 
   ].join('')
   const which = refused.includes('name') ? uuid : shellQuote(name)
   const orSet = set === '' ? '' : `; or sets it by \`runner node set ${which}${set}\``
-  return `the server keeps the former ${refused.join(', ')} of this runner: an administrator allows what is in [remote] by \`runner token create registration ${shellQuote(name)} --names ${shellQuote(name)} --group ${runner_group}${allowed} --uses 1 --expires-in 1h --out FILE\`; name FILE as token_file in [remote], and restart${orSet}`
+  return (
+    `the server keeps the former ${refused.join(', ')} of this runner: ` +
+    'an administrator allows what is in [remote] by ' +
+    `\`runner token create registration ${shellQuote(name)} --names ${shellQuote(name)} ` +
+    `--group ${runner_group}${allowed} --uses 1 --expires-in 1h --out FILE\`; ` +
+    `name FILE as token_file in [remote], and restart${orSet}`
+  )
 }
 
 const isFinal = ({ meaning }: ApiFailure) => meaning === 'deleted' || meaning === 'superseded'

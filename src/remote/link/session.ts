@@ -117,7 +117,8 @@ export class ServerSession {
     if (failure === 'superseded')
       lifecycle.take(
         { step: 'supersede' },
-        'another process has registered as this runner; if it is on a copy of this machine, give the copy an identity of its own by `runner attach --new-identity`',
+        'another process has registered as this runner; if it is on a copy of this machine, ' +
+          'give the copy an identity of its own by `runner attach --new-identity`',
       )
   }
 }

@@ -89,7 +89,9 @@ function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): Docto
           message: `${path} belongs to another user: chown it to the user that runs runner`,
         }
     } catch (error) {
-      const message = `${path} cannot be written to: ${errorText(error)}; set state_dir or work_dir in [remote], or run this as the user that owns it`
+      const message =
+        `${path} cannot be written to: ${errorText(error)}; ` +
+        'set state_dir or work_dir in [remote], or run this as the user that owns it'
       return { check, result: 'failed', message }
     }
   }
@@ -119,7 +121,9 @@ function examineDisk(
       return {
         check,
         result: 'failed',
-        message: `${path} has ${size} free, and below ${Math.round(minFree / 1024 ** 2)} MiB no work is taken: ${facts?.makeRoom ?? 'remove files that are not needed'}, or set min_free in [runner]`,
+        message:
+          `${path} has ${size} free, and below ${Math.round(minFree / 1024 ** 2)} MiB no work is taken: ` +
+          `${facts?.makeRoom ?? 'remove files that are not needed'}, or set min_free in [runner]`,
       }
     found.push(`${path}: ${size} free`)
   }
@@ -267,11 +271,14 @@ async function* examineServer({
   const health = await client.call('health', {})
   const secure = server.value.protocol === 'https:' ? 'TLS' : 'without TLS'
   const plain = server.value.protocol === 'http:' && !isLoopback(server.value.hostname)
+  const advice = plain ? '; others on the network can read the tokens: use https://' : ''
   yield health.ok
     ? {
         check: 'server',
         result: plain ? 'warning' : 'ok',
-        message: `${server.value.origin} answers (version ${health.value.version}, ${secure})${plain ? '; others on the network can read the tokens: use https://' : ''}${aboutServer}`,
+        message:
+          `${server.value.origin} answers (version ${health.value.version}, ${secure})` +
+          `${advice}${aboutServer}`,
       }
     : { check: 'server', result: 'failed', message: health.failure.message }
   yield difference === undefined ? without('clock') : clockCheck(difference)
@@ -308,7 +315,9 @@ function clockCheck(difference: number): DoctorCheck {
   const check = 'clock'
   const seconds = Math.round(Math.abs(difference))
   if (seconds < differences.warning) return { check, result: 'ok', message: `${seconds} s from the server's` }
-  const message = `this clock is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} the server's: set one of them right (timedatectl set-ntp true)`
+  const message =
+    `this clock is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} the server's: ` +
+    'set one of them right (timedatectl set-ntp true)'
   return { check, result: seconds < differences.failed ? 'warning' : 'failed', message }
 }
 
@@ -322,7 +331,8 @@ async function expiryText(client: Client): Promise<string> {
       : 'is valid'
   const { expires_at } = token.value
   return expires_at === null
-    ? 'is valid, and does not expire: an older release has registered this runner, and a restart of `runner attach` changes that, or the server has credentials_days = 0'
+    ? 'is valid, and does not expire: an older release has registered this runner, ' +
+        'and a restart of `runner attach` changes that, or the server has credentials_days = 0'
     : `is valid until ${expires_at}; the runner renews it before that`
 }
 

@@ -36,15 +36,25 @@ export function registrationWarning(token: Token): string | undefined {
   ]
   if (faults.length === 0) return undefined
   const shared = uses > 1 ? ` (${uses} have registered with it: give each a token of its own)` : ''
-  const made = `token create registration ${shellQuote(name)} --group GROUP --names PATTERN --uses 1 --expires-in 1h --out FILE`
-  return `the registration token ${name} ${faults.join(', ')}${shared}: ${replacedBy(made, id)}; runners that have registered stay as they are`
+  const made =
+    `token create registration ${shellQuote(name)} ` +
+    '--group GROUP --names PATTERN --uses 1 --expires-in 1h --out FILE'
+  return (
+    `the registration token ${name} ${faults.join(', ')}${shared}: ` +
+    `${replacedBy(made, id)}; runners that have registered stay as they are`
+  )
 }
 
 /** In release 0.1.0 whatever ran a job needed an administrator's token. */
 function adminWarning({ kind, id, name, made_by_release }: Token): string | undefined {
   if (kind !== 'admin' || made_by_release === undefined) return undefined
   const made = `token create admin ${shellQuote(name)} --out FILE`
-  return `the token ${name} may do everything, and is of release ${made_by_release}, in which CI needed such a token to run a job: give CI one of \`runner token create submitter NAME --namespace NAMESPACE --out FILE\`, or an operator where it defines jobs; where an administrator has it, ${replacedBy(made, id)}`
+  return (
+    `the token ${name} may do everything, ` +
+    `and is of release ${made_by_release}, in which CI needed such a token to run a job: ` +
+    'give CI one of `runner token create submitter NAME --namespace NAMESPACE --out FILE`, ' +
+    `or an operator where it defines jobs; where an administrator has it, ${replacedBy(made, id)}`
+  )
 }
 
 /** In release 0.1.0 there were no namespaces. */
@@ -61,5 +71,10 @@ const replacedBy = (made: string, id: string): string =>
 function runnersWarning(runners: readonly Runner[]): string {
   const names = runners.slice(0, mostNames).map(({ name }) => name)
   const more = runners.length > mostNames ? ` and ${runners.length - mostNames} more` : ''
-  return `the tokens of these runners do not expire: ${names.join(', ')}${more}; an older release has registered them: install this one there and restart \`runner attach\`, or delete those that are gone by \`runner node delete NAME\`; with credentials_days = 0 in [server] no token of a runner expires`
+  return (
+    `the tokens of these runners do not expire: ${names.join(', ')}${more}; ` +
+    'an older release has registered them: install this one there and restart `runner attach`, ' +
+    'or delete those that are gone by `runner node delete NAME`; ' +
+    'with credentials_days = 0 in [server] no token of a runner expires'
+  )
 }

@@ -29,7 +29,9 @@ export function attachText(event: AttachEvent): { level: AttachLevel; text: stri
     case 'clock:wrong':
       return line(
         'warning',
-        `the clock of this host is ${Math.abs(event.difference_seconds)} s ${event.difference_seconds > 0 ? 'ahead of' : 'behind'} the server's; set one of them right (timedatectl set-ntp true)`,
+        `the clock of this host is ${Math.abs(event.difference_seconds)} s ` +
+          `${event.difference_seconds > 0 ? 'ahead of' : 'behind'} the server's; ` +
+          'set one of them right (timedatectl set-ntp true)',
       )
     case 'engine:ready':
       return line('info', `jobs can be started: the engine is ${event.engine} at ${event.address}`)
@@ -38,7 +40,8 @@ export function attachText(event: AttachEvent): { level: AttachLevel; text: stri
     case 'disk:low':
       return line(
         'warning',
-        `no work is taken: ${event.path} has ${mebibytes(event.free)} free, and needs ${mebibytes(event.least)}: make room there, or set min_free in [runner]`,
+        `no work is taken: ${event.path} has ${mebibytes(event.free)} free, ` +
+          `and needs ${mebibytes(event.least)}: make room there, or set min_free in [runner]`,
       )
     case 'disk:enough':
       return line('info', `work is taken again: ${event.path} has ${mebibytes(event.free)} free`)
@@ -65,24 +68,28 @@ export function attachText(event: AttachEvent): { level: AttachLevel; text: stri
     case 'image:pull':
       return line(
         'info',
-        `fetching ${event.image}: ${event.layers_done} of ${event.layers} layers, ${mebibytes(event.bytes)} of ${mebibytes(event.bytes_known)}`,
+        `fetching ${event.image}: ${event.layers_done} of ${event.layers} layers, ` +
+          `${mebibytes(event.bytes)} of ${mebibytes(event.bytes_known)}`,
       )
     case 'image:removed':
       return line(
         'info',
-        `removed the image ${event.image}, which this runner had fetched: the disk of ${event.disk} is nearly full`,
+        `removed the image ${event.image}, which this runner had fetched: ` +
+          `the disk of ${event.disk} is nearly full`,
       )
     case 'script:output':
       return line('info', `script ${event.execution_id}: ${event.text.trimEnd()}`)
     case 'runner:recovered':
       return line(
         'info',
-        `found jobs of an earlier process: ${event.running} running, ${event.finished} to be delivered, ${event.waiting} not started; slots removed: ${event.removed}`,
+        `found jobs of an earlier process: ${event.running} running, ` +
+          `${event.finished} to be delivered, ${event.waiting} not started; slots removed: ${event.removed}`,
       )
     case 'runner:draining':
       return line(
         'info',
-        `waiting for running jobs to end: ${event.executions}, for ${event.seconds} s at the most; a second signal aborts them`,
+        `waiting for running jobs to end: ${event.executions}, for ${event.seconds} s at the most; ` +
+          'a second signal aborts them',
       )
     case 'notice':
       return line('info', event.message)

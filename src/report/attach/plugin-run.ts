@@ -8,7 +8,10 @@ const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
 
 /** How far a pull is, on one line. */
 export function pullText({ image, layers, layers_done, bytes, bytes_known }: PullProgress): string {
-  return `pulling ${image}: ${layers_done} of ${layers} layers, ${megabytes(bytes)} of ${megabytes(bytes_known)}`
+  return (
+    `pulling ${image}: ${layers_done} of ${layers} layers, ` +
+    `${megabytes(bytes)} of ${megabytes(bytes_known)}`
+  )
 }
 
 /** How a job ended whose output may be shown as it is: its status line, its outputs, and the verdict. */

@@ -30,12 +30,14 @@ export function adviser({ config, directory }: SameChain): Advise {
     }
     if (event.event !== 'run:ended' || event.reason === 'succeeded' || event.reason === 'reboot') return []
     const { run_id, task } = event
+    const orOutput =
+      task === undefined
+        ? ''
+        : `; \`runner logs${recorded} ${run_id} ${shellQuote(shown(task))}\` shows the output`
     const lines =
       event.reason === 'interrupted'
         ? resumable && [`\`runner run --resume${configuration}${named}\` resumes it`]
-        : isRecorded && [
-            `\`runner explain${recorded} ${run_id}\` says why${task === undefined ? '' : `; \`runner logs${recorded} ${run_id} ${shellQuote(shown(task))}\` shows the output`}`,
-          ]
+        : isRecorded && [`\`runner explain${recorded} ${run_id}\` says why${orOutput}`]
     return (lines || []).map(text => ({ priority: 'notice', text }))
   }
 }

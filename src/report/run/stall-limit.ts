@@ -21,7 +21,9 @@ export function limitStalls(view: Emit, clock: Clock): Emit {
     behind = undefined
     if (missed === 0) return
     const what = missed === 1 ? '1 line is' : `${missed} lines are`
-    const message = `${what} not shown: what shows them was not read for ${longestStall} s; \`runner logs\` has all output`
+    const message =
+      `${what} not shown: what shows them was not read for ${longestStall} s; ` +
+      '`runner logs` has all output'
     missed = 0
     void view({ event: 'notice', reason: 'not-shown', message })
   }

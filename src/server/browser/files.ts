@@ -110,7 +110,8 @@ export class PageFiles {
       return ok(await this.#build())
     } catch (error) {
       return fail(
-        `the files of the page cannot be had: ${errorText(error)}; \`npm ci\` and \`npm run build\` make them`,
+        `the files of the page cannot be had: ${errorText(error)}; ` +
+          `\`npm ci\` and \`npm run build\` make them`,
       )
     }
   }

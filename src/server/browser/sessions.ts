@@ -127,7 +127,8 @@ export class BrowserSessions {
       return refuse(
         'wrong-page-key',
         key === undefined
-          ? 'this call needs the key of the page: Runner-Page-Key, as the answer that opened the session has it'
+          ? 'this call needs the key of the page: ' +
+              'Runner-Page-Key, as the answer that opened the session has it'
           : 'Runner-Page-Key is not the key of this session; sign in again',
       )
     this.use([session.id])

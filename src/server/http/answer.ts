@@ -39,7 +39,8 @@ export function answerUnknown(services: Services, request: FastifyRequest, reply
     return void answerProblem(services, request, reply, {
       reason: 'not-found',
       detail:
-        'no call has this path: the address of a server is no more than https://host:port; GET /openapi.json lists the calls',
+        'no call has this path: the address of a server is no more than https://host:port; ' +
+        'GET /openapi.json lists the calls',
     })
   reply.header('allow', methods.join(', '))
   answerProblem(services, request, reply, {

@@ -88,13 +88,15 @@ export class Authenticator {
       return this.failed(
         address,
         hash,
-        'the server does not know this token; it may have been revoked; an administrator makes another with `runner token create`',
+        'the server does not know this token; ' +
+          'it may have been revoked; an administrator makes another with `runner token create`',
       )
     if (this.#isExpired(token, takesExpired))
       return this.failed(
         address,
         hash,
-        `this token, ${token.name}, expired at ${new Date(token.expires_at ?? 0).toISOString()}; an administrator makes another with \`runner token create\``,
+        `this token, ${token.name}, expired at ${new Date(token.expires_at ?? 0).toISOString()}; ` +
+          'an administrator makes another with `runner token create`',
       )
     if (!access.includes(token.kind)) return wrongKind({ token }, access)
     if (token.kind !== 'runner') this.#used.set(token.id, this.#clock.now().getTime())

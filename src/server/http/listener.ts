@@ -77,7 +77,9 @@ export function makeListener(
 /** Answers bytes that never became a whole request, and closes the connection. */
 export function endWith(socket: Socket, code: string | undefined): void {
   const [status, text] = answerTo(code)
-  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`
+  const head =
+    `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\n` +
+    `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`
   socket.end(head + text, () => socket.destroy())
 }
 

@@ -56,7 +56,8 @@ export function tlsOptions(tls: NonNullable<ServerConfiguration['tls']>): Result
   const others = statSync(tls.key_file, { throwIfNoEntry: false })?.mode ?? 0
   if ((others & 0o007) !== 0)
     problems.push(
-      `tls_key_file ${tls.key_file} can be used by every user: chmod o= ${shellQuote(tls.key_file)}; a group such as ssl-cert may read it`,
+      `tls_key_file ${tls.key_file} can be used by every user: ` +
+        `chmod o= ${shellQuote(tls.key_file)}; a group such as ssl-cert may read it`,
     )
   if (problems.length > 0) return fail(problems)
   try {

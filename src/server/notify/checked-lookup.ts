@@ -36,5 +36,6 @@ export function notAllowed(host: string, anywhere: boolean): NotAllowed | undefi
 
 const notPublic = (host: string) =>
   new NotAllowed(
-    `${host} is on this host or in a private network, where notifications go only with notify_private = yes in [server]`,
+    `${host} is on this host or in a private network, ` +
+      'where notifications go only with notify_private = yes in [server]',
   )

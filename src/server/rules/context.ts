@@ -111,5 +111,6 @@ export function newId(chance: Chance, now: number): string {
   const time = Math.trunc(now).toString(16).padStart(12, '0')
   const random = chance.id()
   const variant = ((Number.parseInt(random[3]!, 16) & 3) | 8).toString(16)
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`
+  const after = `7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`
+  return `${time.slice(0, 8)}-${time.slice(8)}-${after}`
 }

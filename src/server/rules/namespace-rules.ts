@@ -27,6 +27,7 @@ export function allowsImage(
   if (images === undefined || images.some(pattern => matches(pattern, image))) return ok(undefined)
   return refuse(
     'image-not-allowed',
-    `namespace ${namespace} does not take ${image}; it takes ${images.length === 0 ? 'none' : images.join(', ')}`,
+    `namespace ${namespace} does not take ${image}; ` +
+      `it takes ${images.length === 0 ? 'none' : images.join(', ')}`,
   )
 }

@@ -60,7 +60,9 @@ export function bodyOfNotFired(
 ): NoticeBody {
   const when = from === to ? `at ${time(from)}` : `between ${time(from)} and ${time(to)}`
   return {
-    text: `${nameOf(name, namespace)} was not started ${counted(count, 'time')} ${when}: ${missedTexts[reason]}`,
+    text:
+      `${nameOf(name, namespace)} was not started ${counted(count, 'time')} ${when}: ` +
+      `${missedTexts[reason]}`,
     event: 'not-fired',
     job: name,
     namespace,

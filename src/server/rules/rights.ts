@@ -34,12 +34,14 @@ export function rightsOf(token: TokenRow, reach: Reach, asked: string | undefine
   if (reach === 'all' && held !== undefined)
     return refuse(
       'wrong-namespace',
-      `runners, groups and tokens belong to all namespaces, and ${wordsFor(token)}; use a token for all of them`,
+      'runners, groups and tokens belong to all namespaces, ' +
+        `and ${wordsFor(token)}; use a token for all of them`,
     )
   if (!holds && (reach === 'name' || asked !== undefined))
     return refuse(
       'wrong-namespace',
-      `${wordsFor(token)}, and the call is about ${namespace}; name another namespace, or use a token for that one`,
+      `${wordsFor(token)}, and the call is about ${namespace}; ` +
+        'name another namespace, or use a token for that one',
     )
   return ok({ namespaces: asked === undefined ? held : [asked], namespace, submitter })
 }

@@ -138,7 +138,8 @@ export function requeue(row: ExecutionRow, at: Moment): ExecutionRow {
       again,
       now,
       'never-confirmed',
-      `It was reserved ${mostUnconfirmed} times, and no runner confirmed it: look for what they have in common`,
+      `It was reserved ${mostUnconfirmed} times, and no runner confirmed it: ` +
+        'look for what they have in common',
     )
   return giveBack(again, at)
 }

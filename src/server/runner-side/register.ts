@@ -149,18 +149,22 @@ async function ofToken(
   if (beyond.length > 0)
     return refuse(
       'out-of-scope',
-      `the registration token ${token.name} does not allow this: ${beyond.join('; ')}; change [remote], or register with another token, which an administrator makes by \`runner token create registration\``,
+      `the registration token ${token.name} does not allow this: ` +
+        `${beyond.join('; ')}; change [remote], or register with another token, ` +
+        'which an administrator makes by `runner token create registration`',
     )
   if (message.name !== known?.name && !isSeenWhole(message.name))
     return refuse(
       'malformed',
-      `/name ${JSON.stringify(message.name)} has a blank at an end, or a character that nobody sees, and would be taken for another name: set another one by --name or in [remote]`,
+      `/name ${JSON.stringify(message.name)} has a blank at an end, or a character that nobody sees, ` +
+        'and would be taken for another name: set another one by --name or in [remote]',
     )
   const holder = await nameHolder(tx, message.name, known)
   if (holder !== undefined)
     return refuse(
       'name-taken',
-      `the runner ${holder.id} has the name ${message.name}: set another name by --name or in [remote], or, if that one is gone for good, delete it by \`runner node delete ${holder.id}\``,
+      `the runner ${holder.id} has the name ${message.name}: set another name by --name or in [remote], ` +
+        `or, if that one is gone for good, delete it by \`runner node delete ${holder.id}\``,
     )
   await ensureGroup(tx, runner_group)
   if (!again || isNew)

@@ -40,7 +40,8 @@ export async function enqueue(
 }
 
 const queueFullText = ({ job_name }: ExecutionRow, limit: number): string =>
-  `an execution of job ${job_name} has not ended, and ${counted(limit, 'run')} of it ${limit === 1 ? 'waits' : 'wait'} already, as many as queue_limit allows`
+  `an execution of job ${job_name} has not ended, and ${counted(limit, 'run')} of it ` +
+  `${limit === 1 ? 'waits' : 'wait'} already, as many as queue_limit allows`
 
 /** A definition as its runs have it: when the job runs by itself says nothing about one of them. */
 export function withoutSchedule({ body, sealed }: Stored): Stored {

@@ -3,7 +3,8 @@
  * runners were there. A span has at most two rows, however many runners and jobs there are:
  *
  *   load TIME    the minutes that were watched, what ended, what was queued, each by namespace
- *   nodes TIME   which runners came and went, by minute; once a day, and after a start of the server, all that are there
+ *   nodes TIME   which runners came and went, by minute; once a day, and after a start of the server, all
+ *                that are there
  */
 import type { ExecutionState } from '../../protocol/states.ts'
 import type { Reader } from '../../store/reader.ts'

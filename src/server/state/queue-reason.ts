@@ -42,7 +42,10 @@ export function waitText(row: ExecutionRow, { now, watched }: Moment): string | 
     return `another run of job ${job_name} has not ended, and its concurrency is ${concurrency}`
   if (waits === null) return null
   const limit = concurrency_limit ?? 1
-  return `${counted(limit, 'run')} with concurrency_key ${key} ${limit === 1 ? 'has' : 'have'} not ended, as many as concurrency_limit allows`
+  return (
+    `${counted(limit, 'run')} with concurrency_key ${key} ${limit === 1 ? 'has' : 'have'} not ended, ` +
+    'as many as concurrency_limit allows'
+  )
 }
 
 async function runnersOf(tx: Reader, name: string): Promise<GroupRunners> {
@@ -71,7 +74,10 @@ function queueReason(row: ExecutionRow, group: GroupRunners, before: number, now
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
   const reasons = [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ')
-  return `${leads ? `group ${name} has no leader` : `no node of group ${name} can take it`}: ${reasons}${queue}`
+  return (
+    `${leads ? `group ${name} has no leader` : `no node of group ${name} can take it`}: ` +
+    `${reasons}${queue}`
+  )
 }
 
 /** The reason why a runner cannot take it; undefined: only the order of the queue. */

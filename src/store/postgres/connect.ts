@@ -68,7 +68,8 @@ export async function lookAtServer(
 ): Promise<{ isMade: boolean; problem: StoreOpenFailure | undefined }> {
   const [about] = await execute(
     client,
-    `SELECT current_setting('server_version_num')::integer AS version, current_setting('server_version') AS named,
+    `SELECT current_setting('server_version_num')::integer AS version,
+      current_setting('server_version') AS named,
       current_setting('server_encoding') AS encoding, to_regnamespace('${schema}') IS NOT NULL AS made`,
   )
   const { version, named, encoding, made } = about as Record<string, unknown>
@@ -83,8 +84,8 @@ export async function lookAtServer(
 }
 
 /** Makes the table of the versions that the schema has been through. */
-export const migrationsTable =
-  'CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())'
+export const migrationsTable = `CREATE TABLE IF NOT EXISTS migrations (
+    version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`
 
 /**
  * Makes a failure of an error while opening. The text never has the password, which is in `url`; `next` is
@@ -102,7 +103,9 @@ export function explainOpening(
   if (failure.reason === 'in-use')
     return {
       reason: 'in-use',
-      detail: `${failure.message.replace('this database', where.slice(0, -1))}: stop that one, or set database in [server]`,
+      detail:
+        `${failure.message.replace('this database', where.slice(0, -1))}: ` +
+        'stop that one, or set database in [server]',
     }
   const state = sqlState(failure.cause)
   // Class 28: authorization; class 3D: there is no database of that name.

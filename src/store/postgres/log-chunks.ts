@@ -65,7 +65,8 @@ export class LogChunks implements LogBytes {
       `SELECT log_id, CAST(log_chunks.start AS double precision) AS start, bytes
         FROM (SELECT value->>'id' AS id, CAST(value->>'start' AS bigint) AS start,
           CAST(value->>'stop' AS bigint) AS stop FROM jsonb_array_elements(CAST($1 AS jsonb))) AS written
-        JOIN log_chunks ON log_id = id AND log_chunks.start < stop AND log_chunks.start > written.start - ${longest}
+        JOIN log_chunks ON log_id = id AND log_chunks.start < stop
+          AND log_chunks.start > written.start - ${longest}
           AND (log_chunks.start + size > written.start
             OR log_chunks.start + size = written.start AND size < ${short})`,
       JSON.stringify(ranges),
@@ -94,7 +95,8 @@ export class LogChunks implements LogBytes {
       query(
         `INSERT INTO log_chunks (log_id, start, size, bytes)
           SELECT value->>'id', CAST(value->>'start' AS bigint), CAST(value->>'size' AS integer),
-            substring(CAST($2 AS bytea) FROM CAST(value->>'at' AS integer) FOR CAST(value->>'size' AS integer))
+            substring(CAST($2 AS bytea)
+              FROM CAST(value->>'at' AS integer) FOR CAST(value->>'size' AS integer))
           FROM jsonb_array_elements(CAST($1 AS jsonb))`,
         JSON.stringify(places),
         Buffer.concat(rows.map(({ bytes }) => bytes)),

@@ -111,9 +111,11 @@ export class MoveTarget implements AsyncDisposable {
     const found = await this.query(
       `SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace($1)
           AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-          AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'i'))
+          AND NOT (relkind = 'S'
+            AND EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'i'))
         UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace($1)
-        UNION ALL SELECT typname FROM pg_type WHERE typnamespace = to_regnamespace($1) AND typtype IN ('d', 'e', 'r')
+        UNION ALL SELECT typname FROM pg_type
+          WHERE typnamespace = to_regnamespace($1) AND typtype IN ('d', 'e', 'r')
         ORDER BY name`,
       schema,
     )
@@ -205,7 +207,8 @@ export class MoveTarget implements AsyncDisposable {
   async *logPlaces(): AsyncGenerator<SqlRow[]> {
     yield* this.#pages(
       after => (after === undefined ? '' : 'WHERE (log_id, log_chunks.start) > ($1, CAST($2 AS bigint))'),
-      rest => `SELECT log_id, CAST(start AS double precision) AS start, size, encode(sha256(bytes), 'hex') AS hash
+      rest => `SELECT log_id, CAST(start AS double precision) AS start, size,
+          encode(sha256(bytes), 'hex') AS hash
         FROM log_chunks ${rest} ORDER BY log_id, log_chunks.start LIMIT ${page}`,
       row => [row.log_id!, row.start!],
     )

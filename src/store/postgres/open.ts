@@ -107,7 +107,8 @@ async function connectTo(
  * undefined where this user may not ask.
  */
 async function lineageOf(client: Client): Promise<string | undefined> {
-  const sql = `SELECT concat_ws('/', system_identifier, timeline_id, pg_database.oid, '${schema}.executions'::regclass::oid)
+  const sql = `SELECT
+      concat_ws('/', system_identifier, timeline_id, pg_database.oid, '${schema}.executions'::regclass::oid)
       AS lineage
     FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()`
   try {
@@ -146,7 +147,8 @@ class Connections {
       await execute(client, `${settings}; SET synchronous_commit TO off`)
       if (this.#before !== undefined) await refuseNewer(query)
       const [own] = await query(
-        'SELECT pid, CAST(backend_start AS text) AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()',
+        `SELECT pid, CAST(backend_start AS text) AS started
+          FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
       )
       this.#before = { pid: own!.pid as number, started: own!.started as string }
       await flushes.connect()

@@ -124,7 +124,8 @@ export abstract class ExecutionReader extends RowReader {
     // The statement reads one queue at a time, in the order of its index, so that it reads no more rows than
     // it counts.
     const before = (first: string) =>
-      `SELECT 1 FROM found CROSS JOIN executions WHERE ${waiting} AND executions.queue = found.queue AND ${first}`
+      `SELECT 1 FROM found CROSS JOIN executions
+        WHERE ${waiting} AND executions.queue = found.queue AND ${first}`
     const sql = `${queuesIn('queue >= $1', 'queue < $2')} SELECT CAST(count(*) AS integer) AS n FROM (
       ${before('priority > $3')} UNION ALL
       ${before('priority = $3 AND seq < (SELECT seq FROM executions AS self WHERE self.id = $4)')}
@@ -182,7 +183,8 @@ export abstract class ExecutionReader extends RowReader {
   }
 
   async countHeld(): ReturnType<Reader['countHeld']> {
-    const sql = `SELECT runner_id, CAST(count(*) AS double precision) AS n FROM executions /* INDEXED BY executions_held */
+    const sql = `SELECT runner_id, CAST(count(*) AS double precision) AS n
+      FROM executions /* INDEXED BY executions_held */
       WHERE state IN ('reserved', 'running', 'aborting') AND runner_id IS NOT NULL GROUP BY runner_id`
     const found = await this.query(['executions'], sql)
     return new Map(found.map(({ runner_id, n }) => [runner_id as string, n as number]))

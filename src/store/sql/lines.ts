@@ -6,7 +6,8 @@ import type { SqlRow, SqlValue } from '../values.ts'
 
 /** The attempts of the job `$2` in the namespace `$1` that have not ended, and do not wait for a turn. */
 export const activeWhere = `/* INDEXED BY executions_active */
-  WHERE namespace = $1 AND job_name = $2 AND job_name IS NOT NULL AND ended_at IS NULL AND state <> 'queued.turn'`
+  WHERE namespace = $1 AND job_name = $2 AND job_name IS NOT NULL AND ended_at IS NULL
+    AND state <> 'queued.turn'`
 
 /** The runs of the job `$2` in the namespace `$1` that wait for a turn. */
 export const turnWhere = `/* INDEXED BY executions_turn */

@@ -113,7 +113,8 @@ export function checkSchema(connection: SqliteConnection, besides: string): Resu
     if (other === undefined) return ok(undefined)
     const { type, name } = JSON.parse(other) as { type: string; name: string }
     return fail(
-      `does not have the tables of a store: ${own.has(other) ? 'it has' : 'it lacks'} the ${type} ${name.slice(0, 100)}`,
+      'does not have the tables of a store: ' +
+        `${own.has(other) ? 'it has' : 'it lacks'} the ${type} ${name.slice(0, 100)}`,
     )
   } finally {
     expected.database.close()

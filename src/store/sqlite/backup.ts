@@ -251,7 +251,11 @@ class Made implements AsyncDisposable {
 }
 
 function howToDump({ database, keyFile }: Places, file: string): string {
-  return `with PostgreSQL, copy the database and the key file: pg_dump --format=custom --schema=runner --file=${shellQuote(file)} ${shellQuote(shownDatabase(database))} && cp -p ${shellQuote(keyFile)} ${shellQuote(`${file}.key`)}`
+  return (
+    'with PostgreSQL, copy the database and the key file: ' +
+    `pg_dump --format=custom --schema=runner --file=${shellQuote(file)} ` +
+    `${shellQuote(shownDatabase(database))} && cp -p ${shellQuote(keyFile)} ${shellQuote(`${file}.key`)}`
+  )
 }
 
 function pathOf(database: string): string | undefined {

@@ -99,7 +99,10 @@ export class MoveSource implements Disposable {
     if (!schema.ok) return `${this.path} ${schema.failure}`
     const [health] = this.#reader.run('PRAGMA integrity_check(1)')
     if (health?.integrity_check === 'ok') return undefined
-    return `the database ${this.path} is damaged (${health?.integrity_check}): restore a backup before it is moved`
+    return (
+      `the database ${this.path} is damaged (${health?.integrity_check}): ` +
+      'restore a backup before it is moved'
+    )
   }
 
   meta(key: string): string | undefined {

@@ -95,12 +95,14 @@ function prepare(connection: SqliteConnection, path: string): StoreOpenFailure |
       detail: tooNewText(path, version),
     }
   connection.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000',
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; ' +
+      'PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000',
   )
   for (const [index, statements] of migrationsFor('sqlite').entries())
     if (index >= version)
       connection.exec(
-        `BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; ${statements}; PRAGMA user_version = ${index + 1}; COMMIT`,
+        `BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; ${statements}; ` +
+          `PRAGMA user_version = ${index + 1}; COMMIT`,
       )
   return undefined
 }

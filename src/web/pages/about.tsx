@@ -23,7 +23,7 @@ export function About() {
       </p>
       <h2>Commands</h2>
       <p>
-        Everything on this page is made of the server's public API: <a href="/openapi.json">openapi.json</a>{' '}
+        All of this page is made of the server's public API: <a href="/openapi.json">openapi.json</a>{' '}
         describes it. The commands <code>runner ps</code>, <code>runner job</code>,{' '}
         <code>runner schedule</code> and <code>runner node</code> show the same in a terminal.
       </p>

@@ -26,7 +26,10 @@ function Shown({ stats }: { stats: Stats }) {
     items.reduce((all, item) => all + item[of], 0)
   const depth = Math.max(0, ...items.map(({ queue_depth }) => queue_depth))
   const age = Math.max(0, ...items.map(({ queue_age_seconds }) => queue_age_seconds))
-  const text = `${sum('succeeded')} executions succeeded, ${sum('failed') + sum('lost')} failed or were lost, ${sum('aborted')} were aborted. At most ${depth} were queued${age === 0 ? '' : `, the oldest one for ${durationText(age)}`}.`
+  const oldest = age === 0 ? '' : `, the oldest one for ${durationText(age)}`
+  const text =
+    `${sum('succeeded')} executions succeeded, ${sum('failed') + sum('lost')} failed or were lost, ` +
+    `${sum('aborted')} were aborted. At most ${depth} were queued${oldest}.`
   return (
     <>
       <p>{text}</p>

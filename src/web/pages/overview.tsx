@@ -18,7 +18,8 @@ import { Throughput } from './overview-throughput.tsx'
 /** Items of each list. */
 const shown = 20
 const fields =
-  'job_name,namespace,image,state,created_at,started_at,finished_at,usual_seconds,waiting_because,node_name,reason,error_message'
+  'job_name,namespace,image,state,created_at,started_at,finished_at,usual_seconds,' +
+  'waiting_because,node_name,reason,error_message'
 
 export function Overview() {
   const { session } = usePage()

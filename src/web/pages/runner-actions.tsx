@@ -68,7 +68,7 @@ export function Actions({ runner, path, refresh }: { runner: Runner; path: strin
       <ConfirmButton
         label="Delete"
         danger
-        question={`${name} will be deleted, and what it has not finished is aborted. It cannot register again until somebody allows it.`}
+        question={`${name} is deleted, and its jobs are aborted. It cannot register again until allowed.`}
         does={() => call('DELETE', path, `${name} is deleted.`).finally(refresh)}
       />
     </div>

@@ -78,7 +78,7 @@ function Mode({ of: { name, mode } }: { of: Group }) {
   ) : (
     <ConfirmButton
       label="Let one take jobs"
-      question={`One runner of group ${name}, its leader, will take jobs; another one follows when it is gone.`}
+      question={`One runner of group ${name}, its leader, will take jobs; when it is gone, another one does.`}
       does={() => call('PATCH', path, `One runner of group ${name} takes jobs.`, { mode: 'leader' })}
     />
   )

@@ -87,7 +87,8 @@ function Pause({ schedules, namespace, refresh }: Paused) {
 
 const two = (value: number) => String(value).padStart(2, '0')
 const dayText = (day: Date) =>
-  `${day.toLocaleDateString('en-GB', { weekday: 'short' })} ${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
+  day.toLocaleDateString('en-GB', { weekday: 'short' }) +
+  ` ${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
 
 function Week({ schedules }: { schedules: readonly ScheduleView[] }) {
   const { days, hours } = calendarOf(schedules, new Date(minute.value))

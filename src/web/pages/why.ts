@@ -42,7 +42,7 @@ export function whySentence(execution: ListedExecution): string {
       return `It was aborted${afterText(execution)}. ${cause(execution) ?? ''}`.trimEnd()
     case 'lost':
       return finished_at === null
-        ? `${runner[0]!.toUpperCase()}${runner.slice(1)} has not been heard of for too long. It may still come back with the execution.`
+        ? `${runner[0]!.toUpperCase()}${runner.slice(1)} was silent too long. It may still come back with it.`
         : (cause(execution) ?? 'Its runner was not heard of for too long, so nobody knows how it ended.')
     case 'withdrawn':
       return cause(execution) ?? 'It was not needed any more.'

@@ -34,7 +34,7 @@ export function SignInForm({ signIn }: { signIn: SignIn }) {
         <button type="submit">Sign in</button>
         <p id="token-help" class="hint">
           On the server, <code>runner page</code> prints a link that signs in, good once and for 10 minutes.
-          The first start of the server has written a token for administrators into <code>admin.token</code>{' '}
+          The first start of the server wrote a token for administrators to <code>admin.token</code>, a file
           beside its store. Others are made by <code>runner token create viewer NAME</code>.
         </p>
       </Form>

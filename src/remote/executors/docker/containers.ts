@@ -2,7 +2,8 @@
  * The containers of a runner in Docker or podman. Each container has a directory in the work directory:
  *
  *   <work>/<runner>.<id>/control/   mounted read-only: the supervisor, its FIFOs, busybox
- *   <work>/<runner>.<id>/pipes/     mounted: the FIFOs, where the runtime opens none for writing on a read-only mount
+ *   <work>/<runner>.<id>/pipes/     mounted: the FIFOs, where the runtime opens none for writing on a
+ *                                   read-only mount
  *   <work>/<runner>.<id>/jobs/      mounted: an exchange directory for each execution
  *   <work>/<runner>.<id>/orders     the FIFO of orders, moved here when the supervisor has opened it
  *   <work>/<runner>.<id>/logs/      the log of each execution
@@ -255,7 +256,8 @@ const notStarted = ({ message }: EngineFailure) => fail(toFailure('executor-not-
 const unreachable = (name: string, workDir: string) =>
   toFailure(
     'executor-lost',
-    `the container ${name} of an earlier start has its files in ${workDir}, which is not there: bring that back, or give its job up by \`docker rm -f ${name}\``,
+    `the container ${name} of an earlier start has its files in ${workDir}, which is not there: ` +
+      `bring that back, or give its job up by \`docker rm -f ${name}\``,
   )
 /** Removes a container that was not started; returns it if that failed. */
 async function leftOf(container: Container): Promise<{ left?: Container }> {

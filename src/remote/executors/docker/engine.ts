@@ -184,7 +184,9 @@ export class Engine {
     if (typeof status !== 'number') {
       return {
         reason: 'engine-unreachable',
-        message: `the engine at ${this.address} cannot be reached: ${errorText(error)}${adviceFor(errorCode(error))}`,
+        message:
+          `the engine at ${this.address} cannot be reached: ` +
+          `${errorText(error)}${adviceFor(errorCode(error))}`,
       }
     }
     const reason = status === 404 ? 'not-found' : status === 409 ? 'conflict' : 'engine-refused'

@@ -78,7 +78,9 @@ export class Images {
       if (pull === 'never')
         return fail({
           reason: 'image-missing',
-          message: `the image ${reference}${digest === undefined ? '' : ', which an earlier attempt ran,'} is not on this host, and pull = never in [executor]`,
+          message:
+            `the image ${reference}${digest === undefined ? '' : ', which an earlier attempt ran,'} ` +
+            'is not on this host, and pull = never in [executor]',
         })
     }
     return this.#join(this.#pullOf(reference), reference, onProgress, signal)

@@ -2,7 +2,8 @@
  * The files of a job that has ended, in its directory of the spool:
  *
  *   leaf/   its exchange directory, where no container reaches it; `trim` removes all of it but the log
- *   shelf   the path of the parked directory instead, if the spool is on another disk; the parked directory stays whole
+ *   shelf   the path of the parked directory instead, if the spool is on another disk; the parked directory
+ *           stays whole
  *   log     the job's log, after `trim`
  */
 import {

@@ -71,7 +71,8 @@ export async function probe(
 export function diskLimitOf(enforced: boolean, unseen: Unseen | undefined): DiskLimit {
   const also = enforced ? ', and the engine itself limits what a container changes of its image' : ''
   const advice =
-    'run runner as root on the host of the engine, with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE, as runner-attach.service does'
+    'run runner as root on the host of the engine, ' +
+    'with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE, as runner-attach.service does'
   return {
     holds: `all files of a job are counted, those without a name too${also}`,
     gap: unseen && `${unseen} are not counted${also}; to have them counted, ${advice}`,
@@ -152,17 +153,20 @@ export function explainProbeFailure(
   if (/^(tcp|http):/.test(engine.address) && hasNot)
     return because(
       'remote-engine',
-      `the engine at ${engine.address} is on another machine, which has no ${workDir}; use an engine on this host`,
+      `the engine at ${engine.address} is on another machine, ` +
+        `which has no ${workDir}; use an engine on this host`,
     )
   if (/docker desktop/i.test(facts.system))
     return because(
       'docker-desktop',
-      'Docker Desktop runs containers in a virtual machine, which does not see the files that runner shares with jobs; use an engine on this host',
+      'Docker Desktop runs containers in a virtual machine, ' +
+        'which does not see the files that runner shares with jobs; use an engine on this host',
     )
   if (hasNot)
     return because(
       'other-path',
-      `the engine does not find ${settings.host_work_dir ?? workDir}; if runner is in a container itself, set host_work_dir to what the engine's host calls it`,
+      `the engine does not find ${settings.host_work_dir ?? workDir}; ` +
+        "if runner is in a container itself, set host_work_dir to what the engine's host calls it",
     )
   if (facts.security.some(option => option.includes('selinux')) && /permission denied|EACCES/i.test(said))
     return because(
@@ -172,13 +176,16 @@ export function explainProbeFailure(
   if (facts.security.some(option => /userns|rootless/.test(option)))
     return because(
       'user-namespace',
-      `the engine runs containers in a user namespace, whose root cannot reach ${workDir}; let others pass through the directories above it (chmod o+x)`,
+      `the engine runs containers in a user namespace, whose root cannot reach ${workDir}; ` +
+        'let others pass through the directories above it (chmod o+x)',
     )
   const runtime = unknownRuntime(facts, settings)
   if (runtime !== undefined)
     return because(
       'hand-over-failed',
-      `a job could not be handed over to a container of the runtime ${runtime}, and only runc and crun are known to do: a runtime must let the host and a container share pipes (gVisor: --host-fifo=open)`,
+      `a job could not be handed over to a container of the runtime ${runtime}, ` +
+        'and only runc and crun are known to do: ' +
+        'a runtime must let the host and a container share pipes (gVisor: --host-fifo=open)',
     )
   return because('hand-over-failed', 'a job could not be handed over to a container')
 }

@@ -35,11 +35,14 @@ export function runtimeProblem(
   if (podman)
     return toFailure(
       'runtime-unknown',
-      `podman takes no runtime from its callers, so runtime = ${runtime} of [executor] would have no effect: leave it out, and set runtime in [engine] of podman's containers.conf`,
+      `podman takes no runtime from its callers, so runtime = ${runtime} of [executor] ` +
+        "would have no effect: leave it out, and set runtime in [engine] of podman's containers.conf",
     )
   if (runtimes.includes(runtime) || shim.test(runtime)) return undefined
   return toFailure(
     'runtime-unknown',
-    `the engine does not know the runtime ${runtime} of [executor]; it knows ${runtimes.join(', ')}: add ${runtime} to runtimes in the engine's daemon.json and reload the engine (systemctl reload docker), or set runtime to one that it knows`,
+    `the engine does not know the runtime ${runtime} of [executor]; ` +
+      `it knows ${runtimes.join(', ')}: add ${runtime} to runtimes in the engine's daemon.json ` +
+      'and reload the engine (systemctl reload docker), or set runtime to one that it knows',
   )
 }

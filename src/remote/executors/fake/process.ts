@@ -8,7 +8,7 @@
  *   output:TEXT       leaves an output                  spoil             leaves something in its slot
  *   hold:NAME         waits until the test releases it  sleep:SECONDS     waits
  *   trap:CODE:SECONDS ends so at SIGTERM                ignore            does not end at SIGTERM
- *   exit:CODE         ends                              use:SECONDS:BYTES  has used so much of processors and memory
+ *   exit:CODE         ends                              use:SECONDS:BYTES  has used so much time and memory
  *   oom  disk  not-startable  lost  evicted  node-lost  preempted         ends in that way
  */
 import { appendFileSync, writeFileSync } from 'node:fs'

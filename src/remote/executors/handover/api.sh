@@ -1,9 +1,11 @@
-# Answers one request of a plugin that can stay for further jobs, on standard input and output: `nc`, started by supervisor.sh,
-# runs this file for each connection. The runner puts a line before it that names busybox as its interpreter. It answers as much
-# of the API of Kubernetes as the SDKs ask for. The API has one Secret, runner/input, in the folder /.runner/jobs/sdk:
+# Answers one request of a plugin that can stay for further jobs, on standard input and output: `nc`, started
+# by supervisor.sh, runs this file for each connection. The runner puts a line before it that names busybox
+# as its interpreter. It answers as much of the API of Kubernetes as the SDKs ask for. The API has one
+# Secret, runner/input, in the folder /.runner/jobs/sdk:
 #
 #   GET     the file `secret`, once: it is renamed to `taken`
-#   WATCH   the file `key`, which is the Secret without its input: at once, and again when the next job has put another one there
+#   WATCH   the file `key`, which is the Secret without its input: at once, and again when the next job has
+#           put another one there
 #
 # The supervisor hears of both on its FIFO, which is open as 3. It has set rnr_key and rnr_pipes.
 # shellcheck shell=dash disable=SC2034,SC3045,SC2154

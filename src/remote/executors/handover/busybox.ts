@@ -27,7 +27,8 @@ const applets = 'sh cat chmod cut env find grep head mkfifo rm sha256sum stat to
 
 /** How to install a static busybox. */
 const advice =
-  'install one: apt-get install busybox-static (Debian, Ubuntu), dnf install busybox (Fedora), apk add busybox-static (Alpine)'
+  'install one: apt-get install busybox-static (Debian, Ubuntu), ' +
+  'dnf install busybox (Fedora), apk add busybox-static (Alpine)'
 
 /**
  * The path of a static busybox in the state directory; copies that of the host if there is none yet. Fails

@@ -78,12 +78,14 @@ export interface ExitFacts {
   leaves?: true
 }
 
+const endLine = /^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n/
+const usedLines = /(?:used (-|\d{1,15}) (-|\d{1,15})\n(?:(unused|left)\n)?)?/
+const exitLines = new RegExp(endLine.source + usedLines.source)
+
 /** Reads the text of `exit`; undefined if it is incomplete, or does not have the nonce of the order. */
 export function parseExit(text: string, nonce: string): ExitFacts | undefined {
   // After these lines comes the rest of the blanks that reserved the space.
-  const match = text.match(
-    /^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n(?:used (-|\d{1,15}) (-|\d{1,15})\n(?:(unused|left)\n)?)?/,
-  )
+  const match = text.match(exitLines)
   if (match?.[1] !== nonce) return undefined
   const [, , code, why, killed, refused, left, microseconds, bytes, note] = match
   const used = {

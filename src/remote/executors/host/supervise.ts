@@ -3,7 +3,8 @@
  * writes how the job ended when no process of the job lives any more.
  *
  *   claim ── made by another process ──► nothing is started
- *     └─ made here ──► leader runs ── exit | limit | stop | log lost ──► signal, grace ──► SIGKILL for all ──► exit.json
+ *     └─ made here ──► leader runs ── exit | limit | stop | log lost ──► signal, grace
+ *                                       exit.json ◄── SIGKILL for all ◄────────────┘
  */
 import { closeSync, type FSWatcher, openSync, rmSync, watch, writeSync } from 'node:fs'
 import { constants } from 'node:os'

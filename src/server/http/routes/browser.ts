@@ -53,7 +53,8 @@ export const browserHandlers = {
         return auth.failed(
           address,
           codeHash,
-          'this code or token is not good, or not any more: a code is good once, for 10 minutes; `runner page` makes another',
+          'this code or token is not good, or not any more: ' +
+            'a code is good once, for 10 minutes; `runner page` makes another',
         )
       await endFormer(tx, headers, browsers)
       const session = await openBrowserSession(tx, context, { token }, fresh.hashes)
