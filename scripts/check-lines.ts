@@ -25,15 +25,10 @@ const longer = [
   'src/remote/executors/docker/backend.ts',
   'src/remote/executors/executor.ts',
   'src/remote/job/assignment.ts',
-  'src/remote/job/spool.ts',
-  'src/remote/link/server-api.ts',
   'src/remote/pool/pool.ts',
-  'src/remote/tools/doctor.ts',
   'src/server/rules/transitions.ts',
-  'src/store/postgres/engine.ts',
   'src/store/rows.ts',
   'src/store/sql/unit-of-work.ts',
-  'src/store/sqlite/backup.ts',
   'src/store/tables.ts',
 ]
 

@@ -8,7 +8,8 @@ import type { RunnerContext } from './context.ts'
 import type { KeptFiles } from './executors/executor.ts'
 import { keptFiles, slotsTextOf } from './executors/open.ts'
 import type { Assignments } from './job/assignments.ts'
-import { namesInSpool, removeSpool, type SpooledExecution } from './job/spool.ts'
+import { namesInSpool, removeSpool } from './job/spool.ts'
+import type { SpooledExecution } from './job/spooled-execution.ts'
 import { removeIdentity, uuidOf } from './link/identity.ts'
 
 /** Seconds for a backend, where only slots are to be closed. */

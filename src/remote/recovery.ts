@@ -11,7 +11,8 @@ import type { RunnerContext } from './context.ts'
 import type { SlotRef } from './executors/executor.ts'
 import type { Beginning } from './job/assignment-state.ts'
 import type { Assignments } from './job/assignments.ts'
-import { newerText, type Spool, type SpooledExecution } from './job/spool.ts'
+import { newerText, type Spool } from './job/spool.ts'
+import type { SpooledExecution } from './job/spooled-execution.ts'
 import type { ExecutorRuntime } from './pool/host.ts'
 
 /** Seconds between two tries at a backend that does not answer. */

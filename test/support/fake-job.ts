@@ -7,7 +7,8 @@ import type { Slot } from '../../src/remote/executors/executor.ts'
 import { FakeBackend } from '../../src/remote/executors/fake/backend.ts'
 import { FakeMachine } from '../../src/remote/executors/fake/machine.ts'
 import type { AssignedJob } from '../../src/remote/job/job.ts'
-import { Spool, type SpooledExecution } from '../../src/remote/job/spool.ts'
+import { Spool } from '../../src/remote/job/spool.ts'
+import type { SpooledExecution } from '../../src/remote/job/spooled-execution.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export class FakeJobRig {

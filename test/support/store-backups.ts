@@ -1,7 +1,8 @@
 /* Backups of the store of a test, as operators make them, and stores that are made from one. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { backupStore, restoreStore } from '../../src/store/sqlite/backup.ts'
+import { backupStore } from '../../src/store/sqlite/backup.ts'
+import { restoreStore } from '../../src/store/sqlite/restore.ts'
 import { command } from './command.ts'
 import { postgresProgram } from './postgres.ts'
 

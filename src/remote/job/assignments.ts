@@ -13,7 +13,8 @@ import { Assignment } from './assignment.ts'
 import type { Beginning } from './assignment-state.ts'
 import type { AssignedJob, Lease } from './job.ts'
 import { reuseKeyOf } from './reuse-key.ts'
-import type { Spool, SpooledExecution } from './spool.ts'
+import type { Spool } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /** What of a job is this runner's own to say. */
 export interface JobDefaults {

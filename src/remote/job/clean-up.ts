@@ -4,7 +4,7 @@
 import { ok } from '../../result.ts'
 import type { RunnerContext } from '../context.ts'
 import type { KeptFiles, SlotRef } from '../executors/executor.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /**
  * Seconds: for the first answer to the result before all that can follow it; between two tries to remove what

@@ -13,7 +13,7 @@ import type { JobEnd } from './job.ts'
 import { jobMaskOf } from './job-mask.ts'
 import { LogSender } from './log-sender.ts'
 import { phaseSeconds } from './phases.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /** Seconds: for the log before its result, and between tries at a server that does not know the execution. */
 const timeouts = { log: 5, unknown: 60 }

@@ -3,7 +3,7 @@ import { errorText, fail, ok, type Result } from '../../result.ts'
 import type { ExecutorJob, Failure, JobHandle, Placed, Slot } from '../executors/executor.ts'
 import type { AssignedJob } from './job.ts'
 import { sealInput } from './plugin-contract.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /** A job in a slot, of whose place the spool knows. Only its start is missing. */
 export interface PlacedJob {

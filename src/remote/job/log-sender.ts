@@ -9,7 +9,7 @@ import type { Result } from '../../result.ts'
 import { waitFor } from '../../system/backoff.ts'
 import { Notifier, pause } from '../../system/wait.ts'
 import type { KeptFiles } from '../executors/executor.ts'
-import type { ApiFailure } from '../link/server-api.ts'
+import type { ApiFailure } from '../link/failure-meaning.ts'
 import { LogFollower } from './log-follower.ts'
 
 export interface LogSenderOptions {

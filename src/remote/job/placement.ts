@@ -11,7 +11,7 @@ import type { SlotPool } from '../pool/pool.ts'
 import { type PlacedJob, placeJob, takeBack } from './handover.ts'
 import type { AssignedJob, Preparation } from './job.ts'
 import { domainOf } from './reuse-key.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /** Where jobs can be started. */
 export interface Startable {

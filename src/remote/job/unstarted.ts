@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { defined } from '../../result.ts'
 import type { RunnerContext } from '../context.ts'
 import type { JobEnd } from './job.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /** How an execution ended that had not started. */
 type WhyUnstarted = Pick<JobEnd, 'outcome' | 'reason' | 'error_message'>

@@ -19,7 +19,7 @@ import { jobMaskOf, outputMaskOf } from './job-mask.ts'
 import { LogFollower, type TakeLog } from './log-follower.ts'
 import { phasesOf, resourcesOf } from './phases.ts'
 import { type Evidence, judge, readOutput } from './plugin-contract.ts'
-import type { SpooledExecution } from './spool.ts'
+import type { SpooledExecution } from './spooled-execution.ts'
 
 /**
  * Seconds between two tries to put the end on disk: at first, at the most, and from when on it is reported.

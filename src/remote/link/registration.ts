@@ -14,7 +14,8 @@ import { writeDurably } from '../../system/durable-file.ts'
 import { shellQuote } from '../../system/shell-quote.ts'
 import type { EmitAttach } from '../events.ts'
 import { Reminder } from '../reminder.ts'
-import type { ApiFailure, RegistrationAnswer, ServerApi } from './server-api.ts'
+import type { ApiFailure } from './failure-meaning.ts'
+import type { RegistrationAnswer, ServerApi } from './server-api.ts'
 
 export interface RegistrarOptions {
   api: Pick<ServerApi, 'register' | 'server' | 'signed'>

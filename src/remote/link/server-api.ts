@@ -14,100 +14,10 @@ import type { Heartbeat } from '../../protocol/messages/heartbeats.ts'
 import type { AttachedSettings, Credentials, Registration } from '../../protocol/messages/registration.ts'
 import type { Reservation } from '../../protocol/messages/reservations.ts'
 import type { ResultMessage } from '../../protocol/messages/results.ts'
-import { serverFeatures } from '../../protocol/messages/runner-features.ts'
 import { unsealWith } from '../../protocol/seal.ts'
 import { fail, ok, type Result } from '../../result.ts'
-
-/** What follows from a failed call. */
-export type Meaning =
-  /** The same call may succeed later. */
-  | 'again'
-  /** The token is no longer valid: register again. */
-  | 'sign-in'
-  /** The server has another data key now: register again, and seal the message again. */
-  | 'new-key'
-  /** Another process has this runner's session. */
-  | 'superseded'
-  /** An operator has deleted this runner. */
-  | 'deleted'
-  /** The execution no longer belongs to this runner. */
-  | 'not-held'
-  /** The server already has a result of the execution. */
-  | 'ended'
-  /** The server does not know the execution; it may have been restored from an older backup. */
-  | 'unknown'
-  /** The server's log of the job has another length: send from there. */
-  | 'offset'
-  /** The server will refuse the same message every time. */
-  | 'refused'
-  /** This process has cancelled the call. */
-  | 'stopped'
-
-/** What follows from each reason. A call whose failure may pass is repeated without an end. */
-const meanings: Record<ClientFailure['reason'], Meaning> = {
-  // The network, or a proxy: these failures pass, some of them only when somebody has fixed the cause.
-  'server-refused': 'again',
-  'name-unknown': 'again',
-  unreachable: 'again',
-  'tls-failed': 'again',
-  'proxy-failed': 'again',
-  'timed-out': 'again',
-  'connection-lost': 'again',
-  'gateway-failed': 'again',
-  'not-a-server': 'again',
-  'answer-invalid': 'again',
-  // Passing states of the server.
-  'request-timeout': 'again',
-  'too-many-requests': 'again',
-  'quota-used-up': 'again',
-  internal: 'again',
-  unavailable: 'again',
-  // A newer server may send a problem that this release does not know.
-  'unknown-problem': 'again',
-  // The token of the caller. Not final: a token can be replaced, and the clock may be wrong right after boot.
-  'bad-token': 'sign-in',
-  'wrong-token-kind': 'sign-in',
-  'identity-taken': 'again',
-  'name-taken': 'again',
-  'out-of-scope': 'again',
-  'unknown-key': 'new-key',
-  // Final for this process.
-  'session-superseded': 'superseded',
-  deleted: 'deleted',
-  // Failures of one execution.
-  'reservation-expired': 'not-held',
-  'not-yours': 'not-held',
-  superseded: 'not-held',
-  'already-finished': 'ended',
-  'not-found': 'unknown',
-  'wrong-offset': 'offset',
-  // A message that is wrong stays wrong.
-  malformed: 'refused',
-  'method-not-allowed': 'refused',
-  'too-large': 'refused',
-  'headers-too-large': 'refused',
-  'unsupported-media-type': 'refused',
-  // Servers do not send these to runners.
-  'already-running': 'refused',
-  'queue-full': 'refused',
-  'not-finished': 'refused',
-  'runner-busy': 'refused',
-  'runner-unavailable': 'refused',
-  'cross-site': 'refused',
-  'wrong-page-key': 'refused',
-  'no-role': 'refused',
-  'wrong-namespace': 'refused',
-  'image-not-allowed': 'refused',
-  'backup-invalid': 'refused',
-  'key-reused': 'refused',
-  stopped: 'stopped',
-}
-
-export interface ApiFailure extends ClientFailure {
-  meaning: Meaning
-  /** The number of the session that made the call. */
-  session: number | undefined
-}
+import { type ApiFailure, meanings } from './failure-meaning.ts'
+import { orWithoutRefused } from './without-refused.ts'
 
 /** A session of this runner with its server. */
 export interface Signed {
@@ -148,47 +58,6 @@ export interface ApiOptions {
 }
 
 type Sessional = 'commands' | 'reserve' | 'confirm' | 'heartbeat' | 'appendLog' | 'result' | 'leave'
-
-/** The fields of messages that release 0.1.0 does not know. */
-const newFields = [
-  'host',
-  'features',
-  'unable_because',
-  'image_digests',
-  'image_digest',
-  ...serverFeatures,
-] as const
-
-/** A message without the new fields that a server refuses; undefined where it refuses none that is there. */
-function withoutRefused<B extends { [field in (typeof newFields)[number]]?: unknown }>(
-  body: B,
-  { reason, message }: ClientFailure,
-): B | undefined {
-  const refused = newFields.filter(
-    field => reason === 'malformed' && field in body && new RegExp(`\\b${field}\\b`).test(message),
-  )
-  if (refused.length === 0) return undefined
-  const rest = { ...body }
-  for (const field of refused) delete rest[field]
-  return rest
-}
-
-/**
- * Makes a call, and again without the new fields that the server refuses: an older one may name one after the
- * other.
- */
-async function orWithoutRefused<B extends object, T, F extends ClientFailure>(
-  message: B,
-  call: (body: B) => Promise<Result<T, F>>,
-): Promise<Result<T, F>> {
-  let answer = await call(message)
-  for (let body: B | undefined = message; !answer.ok; ) {
-    body = withoutRefused(body, answer.failure)
-    if (body === undefined) break
-    answer = await call(body)
-  }
-  return answer
-}
 
 export class ServerApi implements AsyncDisposable {
   readonly server: URL

@@ -5,9 +5,10 @@
 import type { Clock } from '../../edges.ts'
 import type { AttachedSettings } from '../../protocol/messages/registration.ts'
 import { aborted, type Notifier } from '../../system/wait.ts'
+import type { ApiFailure } from './failure-meaning.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { NotSigned, Registrar } from './registration.ts'
-import type { ApiFailure, ServerApi } from './server-api.ts'
+import type { ServerApi } from './server-api.ts'
 
 export interface SessionOptions {
   api: ServerApi

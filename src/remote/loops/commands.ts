@@ -4,8 +4,8 @@ import { waitAfter } from '../../system/backoff.ts'
 import { pause } from '../../system/wait.ts'
 import type { RunnerContext } from '../context.ts'
 import type { Assignments } from '../job/assignments.ts'
+import type { ApiFailure } from '../link/failure-meaning.ts'
 import type { Directive, Lifecycle } from '../link/lifecycle.ts'
-import type { ApiFailure } from '../link/server-api.ts'
 
 export interface CommandsOptions {
   context: RunnerContext

@@ -4,8 +4,8 @@ import { waitFor } from '../../system/backoff.ts'
 import { pause, sent } from '../../system/wait.ts'
 import type { RunnerContext } from '../context.ts'
 import type { Assignments } from '../job/assignments.ts'
+import type { ApiFailure } from '../link/failure-meaning.ts'
 import type { Lifecycle } from '../link/lifecycle.ts'
-import type { ApiFailure } from '../link/server-api.ts'
 
 export interface ReserveOptions {
   context: RunnerContext

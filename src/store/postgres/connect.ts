@@ -5,8 +5,8 @@
 import type { Client, ClientConfig } from 'pg'
 import { StoreFailure } from '../failure.ts'
 import type { StoreOpenFailure } from '../opened.ts'
-import { execute, gatheringSocket } from './engine.ts'
 import { explainPostgres, mayPass, sqlState, textOf } from './failure.ts'
+import { execute, gatheringSocket } from './statements.ts'
 
 /** The schema of all tables, so that a database can be shared with other programs. */
 export const schema = 'runner'

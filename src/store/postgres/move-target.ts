@@ -13,8 +13,8 @@ import { decode, type Encoded } from '../row-encoding.ts'
 import { selectFrom, type TableName, tableNames } from '../tables.ts'
 import type { SqlRow, SqlValue } from '../values.ts'
 import { configOf, explainOpening, lock, lookAtServer, migrationsTable, schema, settings } from './connect.ts'
-import { execute, putRows, queryOn } from './engine.ts'
 import { explainPostgres } from './failure.ts'
+import { execute, putRows, queryOn } from './statements.ts'
 
 /** What a database has before a move. */
 export type TargetState =

@@ -9,9 +9,10 @@ import { halfMovedText, movedFromIn, movedFromKey } from '../moved.ts'
 import type { Opened, StoreOpenFailure } from '../opened.ts'
 import { selectFrom } from '../tables.ts'
 import { configOf, explainOpening, lock, lookAtServer, migrationsTable, schema, settings } from './connect.ts'
-import { execute, gatheringSocket, Postgres, queryOn, type Writing } from './engine.ts'
+import { Postgres, type Writing } from './engine.ts'
 import { explainPostgres } from './failure.ts'
 import { Flusher } from './flusher.ts'
+import { execute, gatheringSocket, queryOn } from './statements.ts'
 
 /** The number of connections that read. */
 const readers = 4

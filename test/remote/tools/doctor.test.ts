@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type DoctorCheck, examine } from '../../../src/remote/tools/doctor.ts'
+import { examine } from '../../../src/remote/tools/doctor.ts'
+import type { DoctorCheck } from '../../../src/remote/tools/doctor-check.ts'
 import { ok } from '../../../src/result.ts'
 import { type RunnerHome, runnerTest } from '../../support/fake-runner.ts'
 
