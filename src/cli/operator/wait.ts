@@ -89,7 +89,7 @@ async function waitFor(client: Client, { id, group }: Execution, options: WaitOp
 /** Seconds until somebody who waits wants to know for what, and between two looks after that. */
 const [firstLook, nextLook] = [3, 10]
 
-/** Says for what an execution waits in the queue, and again when that changes; until it leaves the queue. */
+/** Says for what an execution waits, and again when that changes; until it has started. */
 async function tellWait(client: Client, id: string, signal: AbortSignal): Promise<void> {
   let told: string | undefined
   for (let wait = firstLook; ; wait = nextLook) {
@@ -98,8 +98,9 @@ async function tellWait(client: Client, id: string, signal: AbortSignal): Promis
     const found = await client.call('getExecution', { params: { id }, signal })
     // What is wrong with the server is told by those who follow the log.
     if (!found.ok) continue
-    const { state, waiting_because } = found.value
-    if (state !== 'queued') return
+    const { state, waiting_because, log } = found.value
+    const mayWait = ['queued', 'reserved', 'running'].includes(state)
+    if (!mayWait || (waiting_because === null && log.length > 0)) return
     if (waiting_because === null || waiting_because === told) continue
     told = waiting_because
     sayError(`runner: it waits: ${harmless(waiting_because)}\n`)

@@ -24,6 +24,14 @@ export const Heartbeat = Type.Object(
         description: 'by execution: which image it got, where its reservation has asked for that',
       }),
     ),
+    not_started: Type.Optional(
+      Type.Record(Id, Text(1000), {
+        ...strict,
+        maxProperties: 10_000,
+        description:
+          'by execution: why it has not started yet, or how far the fetch of its image is; only to servers with the feature `not_started`',
+      }),
+    ),
   },
   { $id: 'Heartbeat', ...strict },
 )

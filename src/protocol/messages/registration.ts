@@ -85,7 +85,7 @@ export const Registered = Type.Object(
     features: Type.Optional(
       Type.Array(Type.String(), {
         description:
-          'the fields of results that the server takes beyond release 0.1.0: ' +
+          'the fields of results and heartbeats that the server takes beyond release 0.1.0: ' +
           `${serverFeatures.join(', ')}; absent: none`,
       }),
     ),

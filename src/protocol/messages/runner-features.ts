@@ -8,8 +8,8 @@ export const runnerFeatures = ['confirm', 'renew'] as const
 export type RunnerFeature = (typeof runnerFeatures)[number]
 
 /**
- * What a server takes that release 0.1.0 refuses: these fields of a result. A server names them to each
- * runner that registers.
+ * What a server takes that release 0.1.0 refuses: these fields of a result, and `not_started` of a heartbeat.
+ * A server names them to each runner that registers.
  */
-export const serverFeatures = ['phases', 'resources'] as const
+export const serverFeatures = ['phases', 'resources', 'not_started'] as const
 export type ServerFeature = (typeof serverFeatures)[number]

@@ -29,3 +29,9 @@ export interface PullProgress {
   bytes: number
   bytes_known: number
 }
+
+const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(0)} MiB`
+
+/** How far a pull is, on one line. */
+export const pullText = ({ image, layers, layers_done, bytes, bytes_known }: PullProgress): string =>
+  `fetching ${image}: ${layers_done} of ${layers} layers, ${mebibytes(bytes)} of ${mebibytes(bytes_known)}`

@@ -23,10 +23,13 @@ export type Beginning =
 
 export type Phase = State['at']
 
-/** `slot`: the one that it has, or is about to have. `confirmedAt`: on the monotonic clock. */
+/**
+ * `slot`: the one that it has, or is about to have. `confirmedAt`: on the monotonic clock. `notStarted`: why
+ * it has not been started yet, where that takes a while.
+ */
 type State =
-  | { at: 'confirming'; slot: SlotRef | undefined }
-  | { at: 'preparing'; slot: SlotRef | undefined; confirmedAt: number }
+  | { at: 'confirming'; slot: SlotRef | undefined; notStarted?: string }
+  | { at: 'preparing'; slot: SlotRef | undefined; confirmedAt: number; notStarted?: string }
   | { at: 'running'; slot: SlotRef | undefined; confirmedAt: number; handle: JobHandle; watch: JobWatch }
   | { at: 'delivering'; confirmedAt: number; files: KeptFiles | undefined }
   | { at: 'over' }
@@ -95,7 +98,7 @@ export class AssignmentState {
 
   /** It is confirmed; again, where it was under another lease. */
   confirmed(confirmedAt: number): void {
-    if (this.#now.at === 'confirming') this.#enter({ at: 'preparing', slot: this.#now.slot, confirmedAt })
+    if (this.#now.at === 'confirming') this.#enter({ ...this.#now, at: 'preparing', confirmedAt })
     else if (this.#now.at !== 'over') this.#now = { ...this.#now, confirmedAt }
   }
 
@@ -103,6 +106,17 @@ export class AssignmentState {
   have(slot: SlotRef | undefined): void {
     const { at } = this.#now
     if (at === 'confirming' || at === 'preparing') this.#now = { ...this.#now, slot }
+  }
+
+  /** Why it has not been started yet; undefined where it has, or nothing is known. */
+  get notStarted(): string | undefined {
+    return 'notStarted' in this.#now ? this.#now.notStarted : undefined
+  }
+
+  /** It cannot be started yet. */
+  waits(notStarted: string): void {
+    const { at } = this.#now
+    if (at === 'confirming' || at === 'preparing') this.#now = { ...this.#now, notStarted }
   }
 
   /** It is to be confirmed once more before it is started elsewhere. */

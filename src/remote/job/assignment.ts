@@ -72,7 +72,7 @@ export class Assignment {
       startable: context.host,
       edges: context.edges,
       execution,
-      onPull: pullReporter(context, this.ref),
+      onPull: pullReporter(context, this.ref, text => this.#waits(text)),
       onSlot: slot => this.#have(slot?.ref),
     })
     this.over = this.#live(beginning).finally(() => this.#state.end())
@@ -104,6 +104,11 @@ export class Assignment {
   /** Whether it has a slot of its own. */
   get hasSlot(): boolean {
     return this.#state.slot !== undefined
+  }
+
+  /** Why it has not been started yet; undefined where it has, or nothing is known. */
+  get notStarted(): string | undefined {
+    return this.#state.notStarted
   }
 
   /** Asks it to end. Twice is once. */
@@ -163,6 +168,13 @@ export class Assignment {
     })
   }
 
+  /** It cannot be started yet: the server is told at once where that is new, else by the next heartbeat. */
+  #waits(why: string): void {
+    const isNew = this.#state.notStarted === undefined
+    this.#state.waits(why)
+    if (isNew) this.#context.beat()
+  }
+
   #have(slot: SlotRef | undefined): void {
     if (slot !== undefined) this.#context.imageNames.set(slot.key, this.ref.image)
     this.#state.have(slot)
@@ -220,7 +232,7 @@ export class Assignment {
 
   /** Runs it, here or where it was begun; resolves to its end. */
   async #run(begun: JobHandle | undefined): Promise<JobEnd | Stopped> {
-    const retries = new StartRetries(this.#context, this.ref)
+    const retries = new StartRetries(this.#context, this.ref, why => this.#waits(why))
     let handle = begun
     for (;;) {
       if (handle === undefined) {
@@ -288,7 +300,9 @@ export class Assignment {
   #watch(handle: JobHandle, resumed: boolean) {
     if (resumed) this.#have(handle.slot)
     const watch = new JobWatch(this.execution, handle, this.#watchOptions(resumed))
+    const { notStarted } = this.#state
     this.#state.run(handle, watch)
+    if (notStarted !== undefined) this.#context.beat()
     if (this.#abort.signal.aborted || this.#drop.signal.aborted) watch.abort(this.#abort.signal.reason)
     // The end of this process came while the job was being started.
     if (this.#context.over.aborted) watch.detach()

@@ -61,6 +61,13 @@ export class Assignments {
     return Object.fromEntries(known.filter((one): one is [string, string] => one[1] !== undefined))
   }
 
+  /** Of what is held and cannot be started yet: id and why. */
+  get notStarted(): [id: string, why: string][] {
+    return this.all.flatMap(({ id, isHeld, notStarted }) =>
+      isHeld && notStarted !== undefined ? [[id, notStarted]] : [],
+    )
+  }
+
   /** Names what recovery will take up; until then it is held. */
   await(ids: readonly string[]): void {
     this.#waiting = ids

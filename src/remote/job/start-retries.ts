@@ -16,13 +16,15 @@ const mostRefusals = 5
 export class StartRetries {
   readonly #context: RunnerContext
   readonly #ref: JobRef
+  readonly #onWait: (why: string) => void
   /** The monotonic time of the first failure: an image and a slot may take longer than any limit here. */
   #failing: number | undefined
   #refusals = 0
 
-  constructor(context: RunnerContext, ref: JobRef) {
+  constructor(context: RunnerContext, ref: JobRef, onWait: (why: string) => void) {
     this.#context = context
     this.#ref = ref
+    this.#onWait = onWait
   }
 
   /** After a failure: waits for what may help. False: there is to be no other start. */
@@ -49,6 +51,7 @@ export class StartRetries {
     const { edges, host, emit, back, changed } = this.#context
     const seconds = away ? timeouts.away : waitAfter(this.#refusals + 1, edges.chance.random())
     emit({ event: 'job:waits', ...this.#ref, message, seconds })
+    this.#onWait(message)
     if (!away) return pause(edges.clock, seconds, back, stop)
     host.suspect(message)
     const until = edges.clock.monotonic() + seconds

@@ -7,6 +7,7 @@ import type { Lifecycle } from '../link/lifecycle.ts'
 
 /** Characters that a heartbeat says of a problem. */
 const longestProblem = 1000
+const shortened = (problem: string) => problem.toWellFormed().slice(0, longestProblem)
 
 /** Says what is held, every third of the lease and whenever it is asked to, and does what the answer says. */
 export class HeartbeatLoop {
@@ -118,6 +119,8 @@ export class HeartbeatLoop {
     const problem = host.problem ?? disk.problem
     const slots = host.runtime?.pool.slots ?? []
     const { imageDigests } = this.#assignments
+    const notStarted = this.#assignments.notStarted.map(([id, why]) => [id, shortened(why)])
+    const takesReasons = this.#context.api.signed?.features.includes('not_started')
     const draining = this.#lifecycle.life.state === 'draining'
     return {
       state: draining ? 'draining' : 'ready',
@@ -127,7 +130,8 @@ export class HeartbeatLoop {
         state: state === 'checking' ? 'busy' : state,
       })),
       free_slots: draining ? 0 : this.#assignments.freeSlots,
-      ...(problem !== undefined && { unable_because: problem.toWellFormed().slice(0, longestProblem) }),
+      ...(problem !== undefined && { unable_because: shortened(problem) }),
+      ...(takesReasons && notStarted.length > 0 && { not_started: Object.fromEntries(notStarted) }),
       ...(Object.keys(imageDigests).length > 0 && { image_digests: imageDigests }),
     }
   }

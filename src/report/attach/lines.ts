@@ -1,4 +1,5 @@
 import type { AttachEvent } from '../../remote/events.ts'
+import { pullText } from '../../remote/executors/image.ts'
 
 export type AttachLevel = 'debug' | 'info' | 'warning' | 'error'
 
@@ -66,11 +67,7 @@ export function attachText(event: AttachEvent): { level: AttachLevel; text: stri
         `the rest of the log of ${jobText(event)}, ${event.bytes} bytes, is not sent: ${event.message}`,
       )
     case 'image:pull':
-      return line(
-        'info',
-        `fetching ${event.image}: ${event.layers_done} of ${event.layers} layers, ` +
-          `${mebibytes(event.bytes)} of ${mebibytes(event.bytes_known)}`,
-      )
+      return line('info', pullText(event))
     case 'image:removed':
       return line(
         'info',

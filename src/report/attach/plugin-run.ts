@@ -1,18 +1,8 @@
-import type { PullProgress } from '../../remote/executors/image.ts'
 import type { JobEnd } from '../../remote/job/job.ts'
 import { defined } from '../../result.ts'
 import { outputLines, textLines } from '../executions.ts'
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(milliseconds < 9950 ? 1 : 0)} s`
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
-
-/** How far a pull is, on one line. */
-export function pullText({ image, layers, layers_done, bytes, bytes_known }: PullProgress): string {
-  return (
-    `pulling ${image}: ${layers_done} of ${layers} layers, ` +
-    `${megabytes(bytes)} of ${megabytes(bytes_known)}`
-  )
-}
 
 /** How a job ended whose output may be shown as it is: its status line, its outputs, and the verdict. */
 export function endedLines(end: JobEnd, statusLine: string | undefined): string[] {

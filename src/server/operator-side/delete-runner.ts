@@ -18,6 +18,7 @@ export async function deleteRunner(tx: Writer, ctx: Context, id: string): Promis
   for (const execution of await unfinishedOf(tx, id))
     if (isRecalled(execution)) await putBack(tx, ctx, execution)
     else await end(tx, ctx, execution)
+  ctx.memory.notStarted.delete(id)
   await putAndElect(tx, ctx, row, { ...row, deleted_at: tx.now, seen_until: 0, reserve_until: 0 })
   return ok(undefined)
 }

@@ -71,6 +71,8 @@ export interface Memory {
   quotas: Map<string, { began: number; used: number; left: number }>
   /** By execution, why its result is not taken yet (runner-side/accept-result.ts). */
   waitingResults: Map<string, string>
+  /** By runner and execution, why one that it holds has not started yet, as its last heartbeat says. */
+  notStarted: Map<string, ReadonlyMap<string, string>>
   /** What schedules have looked up. */
   schedules: ScheduleCache
   /** By namespace and name of a job, its schedule as it was compiled (state/plans.ts). */
@@ -92,6 +94,7 @@ export function newContext(parts: Omit<Context, 'memory'>): Context {
       logMasks: new Map(),
       quotas: new Map(),
       waitingResults: new Map(),
+      notStarted: new Map(),
       schedules: new ScheduleCache(),
       plans: new Map(),
       usual: new Map(),

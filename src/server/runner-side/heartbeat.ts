@@ -51,6 +51,7 @@ export async function heartbeat(
   const runner = await noteHeartbeat(tx, ctx, await runnerOf(tx, caller), message, link)
   const answer = { leases: {} as Record<string, number>, gone: [] as string[], unknown: [] as string[] }
   const confirm: string[] = []
+  const notStarted = new Map<string, string>()
   const until = tx.watched + ctx.settings.lease_seconds * 1000
   for (const id of new Set(message.executions)) {
     // One whose row is damaged counts as unknown.
@@ -64,12 +65,15 @@ export async function heartbeat(
     else if (row.state === 'running' || row.state === 'aborting') {
       tx.putExecution(renew(withReportedDigest(row, message.image_digests?.[id]), until))
       answer.leases[id] = ctx.settings.lease_seconds
+      const why = message.not_started?.[id]
+      if (why !== undefined) notStarted.set(id, why)
     } else if (isProvisional(row)) {
       await withdrawNext(tx, ctx, row)
       await put(tx, ctx, revive(withReportedDigest(row, message.image_digests?.[id]), until))
       answer.leases[id] = ctx.settings.lease_seconds
     } else if (hasEnded(row) && !(await awaitsLog(tx, row))) answer.gone.push(id)
   }
+  noteNotStarted(tx, ctx, runner.id, notStarted)
   if (answer.gone.length > 0) tx.durably()
   const held = await tx.heldBy([runner.id])
   for (const row of held) if (isHandedOut(row) && row.session !== caller.session) await putBack(tx, ctx, row)
@@ -97,6 +101,16 @@ async function takeUp(tx: Writer, ctx: Context, runner: RunnerRow, row: Executio
   await put(tx, ctx, adopt(row, { runner_id, node_name, session }, tx, ctx.settings))
   await advanceBehind(tx, row)
   return true
+}
+
+/** Remembers, for those who look at an execution, why its runner has not started it yet. */
+function noteNotStarted(tx: Writer, { memory }: Context, runner: string, now: Map<string, string>): void {
+  const before = memory.notStarted.get(runner)
+  if (before === undefined && now.size === 0) return
+  if (now.size === 0) memory.notStarted.delete(runner)
+  else memory.notStarted.set(runner, now)
+  for (const id of new Set([...now.keys(), ...(before?.keys() ?? [])]))
+    if (now.get(id) !== before?.get(id)) tx.notify({ about: 'execution', id })
 }
 
 /** While the rest of its log is still taken, the runner must keep the execution. */

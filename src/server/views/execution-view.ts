@@ -86,7 +86,7 @@ export async function executionViews(
           : usualSeconds(tx, ctx, { namespace: row.namespace, name: row.job_name }, detail.usual),
       ),
       waiting_because: await part('what it waits for', null, async () =>
-        row.state === 'queued' ? reasonOf(row) : resultWaits(ctx, row),
+        row.state === 'queued' ? reasonOf(row) : getsNoFurther(ctx, row),
       ),
     }
     return problems.length === 0
@@ -98,9 +98,16 @@ export async function executionViews(
   )
 }
 
-/** Why the result of an execution is not taken yet; null: nothing is known of one that waits. */
-const resultWaits = ({ memory }: Context, row: ExecutionRow): string | null =>
-  hasEnded(row) ? null : (memory.waitingResults.get(row.id) ?? null)
+/**
+ * Why an execution has not started at its runner yet, or why its result is not taken yet; null: nothing is
+ * known to wait.
+ */
+function getsNoFurther({ memory }: Context, row: ExecutionRow): string | null {
+  if (hasEnded(row) || row.runner_id === null) return null
+  const notStarted = memory.notStarted.get(row.runner_id)?.get(row.id)
+  if (notStarted !== undefined) return `${row.node_name} has not started it yet: ${notStarted}`
+  return memory.waitingResults.get(row.id) ?? null
+}
 
 /** The view of an execution of which only the id is known, which has the time in it. */
 function unreadableView(id: string, problem: string): Execution {

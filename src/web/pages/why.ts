@@ -29,9 +29,7 @@ export function whySentence(execution: ListedExecution): string {
     case 'reserved':
       return `It was handed to ${runner}, which has not confirmed it yet.`
     case 'running':
-      return waiting_because === null
-        ? `It runs on ${runner}.`
-        : `It has ended; its result waits: ${ended(waiting_because)}`
+      return waiting_because === null ? `It runs on ${runner}.` : sentence(waiting_because)
     case 'aborting':
       return `Somebody aborted it, and ${runner} is about to end it.`
     case 'succeeded':

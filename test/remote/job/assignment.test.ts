@@ -64,6 +64,22 @@ runnerTest(
   },
 )
 
+runnerTest(
+  t,
+  'a job that its runner cannot start says why at the server, until it has started',
+  async (t, { server, start, home }) => {
+    await start().ready()
+    home.machine.fail('open', refused, 1)
+    const id = await server.submit({ command: ['say:ran', 'hold:it'] })
+    const waits = await server.until(id, ({ waiting_because }) => waiting_because?.includes('today') === true)
+    t.match(waits, { state: 'running', waiting_because: /^\S+ has not started it yet: no room today$/ })
+    await home.machine.reached('it')
+    await server.until(id, ({ waiting_because }) => waiting_because === null)
+    home.machine.release('it')
+    t.match(await server.ended(id), { state: 'succeeded' })
+  },
+)
+
 runnerTest(t, 'what will never succeed is tried once', async (t, { server, start, home }) => {
   await start().ready()
   home.machine.fail('prepare', { reason: 'image-missing', message: 'there is no such image', retry: 'never' })

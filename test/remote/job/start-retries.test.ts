@@ -18,7 +18,7 @@ function retriesOn(clock: ManualClock): StartRetries {
     changed: new Notifier(),
     // The retries use no other part of a context.
   } as unknown as RunnerContext
-  return new StartRetries(context, { execution_id: 'e', image: 'i', job_name: null })
+  return new StartRetries(context, { execution_id: 'e', image: 'i', job_name: null }, () => {})
 }
 
 t.test('a backend may be away for 15 minutes, however long the job waited for its image before', async t => {

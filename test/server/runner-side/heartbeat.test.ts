@@ -10,6 +10,7 @@ import { heartbeat } from '../../../src/server/runner-side/heartbeat.ts'
 import { leave } from '../../../src/server/runner-side/leave.ts'
 import type { RunnerRow } from '../../../src/store/runner-row.ts'
 import { testId } from '../../support/rows.ts'
+import { view } from '../../support/sent.ts'
 import { scriptBy } from '../../support/server-caller.ts'
 import { onEachStore, type Place, type ServerRig, sha256 } from '../../support/server-rig.ts'
 
@@ -29,6 +30,19 @@ onEachStore(t, 'a heartbeat renews the leases of what it lists, and of nothing e
   t.match(await rig.execution(one.execution_id), { deadline: rig.clock.wall + 60_000 })
   t.match(await rig.execution(other.execution_id), { deadline: rig.clock.wall + 40_000 })
   t.match(answer.settings, { capacity: 4, lease_seconds: 60, enabled: true })
+})
+
+onEachStore(t, 'a runner says why what it holds has not started, and nothing of others', async (t, rig) => {
+  const [runner, other] = [await rig.addRunner(), await rig.addRunner()]
+  const { execution_id: id } = await rig.start(runner)
+  const waiting = async () => (await view(rig, id)).waiting_because
+  const why = { not_started: { [id]: 'its engine is away' } }
+  await rig.heartbeat(other, [id], why)
+  t.equal(await waiting(), null)
+  await rig.heartbeat(runner, [id], why)
+  t.match(await waiting(), /^\S+ has not started it yet: its engine is away$/)
+  await rig.heartbeat(runner, [id])
+  t.equal(await waiting(), null)
 })
 
 onEachStore(
