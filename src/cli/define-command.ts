@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command, CommandUnknownOpts, OptionValues } from '@commander-js/extra-typings'
 import { shown } from '../system/printable.ts'
 import { guessOf } from './guess.ts'
@@ -28,6 +29,8 @@ export interface CommandDefinition<
   description: string
   /** Adds arguments and options: the types of what the action gets follow from them. */
   options(command: NewCommand): Command<Args, Options, GlobalOptions>
+  /** Its last arguments are the words of a command to run, which may have options of its own. */
+  runsWords?: true
   /** Paragraphs of help between the options and the examples, such as the exit statuses. */
   notes?: string
   /** Command lines, each with a comment where it is not plain. */
@@ -89,10 +92,14 @@ export const definesCommandsWith =
           const prose = notes === undefined ? '' : `${filled(notes, command, error)}\n\n`
           return `\n${prose}${lines}`
         })
-        command.showHelpAfterError(`runner: \`runner ${pathOf(command)} --help\` shows what it takes`)
+        const dashes = definition.runsWords ? `; ${wordsBehindDashes}` : ''
+        command.showHelpAfterError(
+          `runner: \`runner ${pathOf(command)} --help\` shows what it takes${dashes}`,
+        )
         own.action(() => {
           // An option that a group has, too, is the group's, wherever it stands on the line.
           const options = { ...shared.opts(), ...own.optsWithGlobals() }
+          if (definition.runsWords) refuseForeignConfig(command, options.config)
           return finish(definition.action(options, own.processedArgs, process.env))
         })
       },
@@ -126,6 +133,17 @@ export function defineGroup({ description, commands, own }: GroupDefinition): De
         command.hook('preSubcommand', group => refuseUnknown(group, Object.keys(commands)))
     },
   }
+}
+
+const wordsBehindDashes = 'put `--` before a command to run that has options, as in: -- sh -c "echo hello"'
+
+/** Refuses the `-c` of a command to run, as in `submit sh -c 'echo hello'`, that runner has taken for its own. */
+function refuseForeignConfig(command: CommandUnknownOpts, config: string | undefined): void {
+  const [word] = command.args
+  if (config === undefined || word === undefined || existsSync(config)) return
+  if (process.argv.indexOf('-c') < process.argv.indexOf(word)) return
+  command.showHelpAfterError(`runner: ${wordsBehindDashes}`)
+  command.error(`error: -c is runner's own option here, and there is no file ${shown(config)}`)
 }
 
 /** The words of a command. */

@@ -236,6 +236,7 @@ function filled<T extends object>(given: T, defaults: Partial<T>): T {
 const run = defineCommand({
   description: 'run a plugin, or a command of an image, as an attached runner would, with no server',
   options,
+  runsWords: true,
   notes: `It shows the log of the plugin with all secrets masked, then its status line and its outputs. Ctrl-C
 asks the plugin to end, with the abort signal and its time. A second Ctrl-C kills it, or leaves at once if it
 has not started. A third one leaves at once. If nobody reads the log any more, the plugin is asked to end.

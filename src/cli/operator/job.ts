@@ -124,6 +124,7 @@ const defineScheduledCommand = definesCommandsWith(command => serverOptions(addS
 const put = defineScheduledCommand({
   description: 'define a job, in place of an earlier definition; the command follows --',
   options: putOptions,
+  runsWords: true,
   notes: `\`runner help schedules\` has the patterns of --cron.
 
 ${statusNotes}`,

@@ -48,6 +48,7 @@ async function submit(options: Options, words: readonly string[], env: NodeJS.Pr
 export const command = defineServerCommand({
   description: 'run a job by its name, a command in an image, or a plugin',
   options: command => refuseScheduleOptions(options(command)),
+  runsWords: true,
   notes: `A secret is never written on the command line: \`--secret key=@FILE\`, \`key=-\` (standard input) or
 \`key=env:NAME\`. \`--input n=30\` is the text 30, \`--input-json n=30\` the number. With --wait the first
 Ctrl-C ends the wait; the execution continues, and \`runner abort\` ends it.`,

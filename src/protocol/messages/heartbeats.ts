@@ -29,7 +29,8 @@ export const Heartbeat = Type.Object(
         ...strict,
         maxProperties: 10_000,
         description:
-          'by execution: why it has not started yet, or how far the fetch of its image is; only to servers with the feature `not_started`',
+          'by execution: why it has not started yet, or how far the fetch of its image is; ' +
+          'only to servers with the feature `not_started`',
       }),
     ),
   },

@@ -14,6 +14,16 @@ const toAServer = (url: string, ids: { shared: string; latest: string }): Record
     status: 64,
     says: [/say which job: its name; or --image, or --file/],
   },
+  'the words of a command have options': {
+    args: ['submit', '--image', 'i', 'ls', '-l'],
+    status: 64,
+    says: [/unknown option '-l'\n.*; put `--` before a command to run that has options, as in: -- sh -c /],
+  },
+  'the words of a command have -c': {
+    args: ['submit', '--image', 'i', 'sh', '-c', 'echo hello'],
+    status: 64,
+    says: [/-c is runner's own option here, and there is no file \S*echo hello\nrunner: put `--` before /],
+  },
   'a job is misspelt': { args: ['submit', 'nightli'], status: 7, says: [/there is no job nightli/] },
   'a name of a variable has a blank': {
     args: ['submit', '--image', 'i', '--env', 'A B=3'],
