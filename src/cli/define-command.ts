@@ -137,7 +137,7 @@ export function defineGroup({ description, commands, own }: GroupDefinition): De
 
 const wordsBehindDashes = 'put `--` before a command to run that has options, as in: -- sh -c "echo hello"'
 
-/** Refuses the `-c` of a command to run, as in `submit sh -c ls`, which runner has taken for its own option. */
+/** Refuses the `-c` of a command to run, as in `submit sh -c ls`, taken for an option of runner. */
 function refuseForeignConfig(command: CommandUnknownOpts, config: string | undefined): void {
   const [word] = command.args
   if (config === undefined || word === undefined || existsSync(config)) return
