@@ -1,40 +1,25 @@
 import t from 'tap'
 import type { Execution } from '../../src/protocol/messages/executions.ts'
 import { activeText, executionsText, executionText } from '../../src/report/executions.ts'
+import { shownExecution } from '../support/answers.ts'
 
 // Local time is that of the zone in which the tests run.
 const at = (clock: string) => new Date(`2026-12-01T${clock}`).toISOString()
 const now = new Date('2026-12-01T12:00:00')
 
-const scheduled: Execution = {
+const scheduled: Execution = shownExecution({
   id: '0199f3c2-7a1b-7000-8000-000000000000',
   group: '0199f3c2-7a1b-7000-8000-000000000000',
-  attempt: 1,
   job_name: 'nightly',
-  namespace: 'default',
-  kind: 'command',
   image: 'builder:7',
   state: 'running',
-  success: null,
   created_at: at('08:42:00'),
-  started_at: null,
-  finished_at: null,
   output: 'making\n',
   node_name: 'build-3',
-  runner_id: null,
-  runner_group: 'default',
-  priority: 0,
-  exit_code: null,
-  reason: null,
-  error_message: null,
-  output_properties: null,
-  comments: [],
-  status_line: null,
-  waiting_because: null,
   log: { length: 0, sha256: null, truncated: false, complete: true },
   scheduled_for: at('02:30:00'),
   catch_up: 'outage',
-}
+})
 const late = 'scheduled for 02:30, 6 h 12 min late: no server ran'
 
 t.test('a run that is late says when it was due, and why it is late', t => {

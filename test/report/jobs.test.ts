@@ -1,26 +1,13 @@
 import t from 'tap'
 import type { Job } from '../../src/protocol/messages/jobs.ts'
-import type { ScheduleView } from '../../src/protocol/messages/schedules.ts'
 import { jobsText } from '../../src/report/jobs.ts'
+import { scheduleView as view } from '../support/answers.ts'
 
 const job = (name: string, more: Partial<Job> = {}): Job => ({
   name,
   namespace: 'default',
   image: 'img',
   command: ['make', 'dist'],
-  ...more,
-})
-
-const view = (job: string, more: Partial<ScheduleView> = {}): ScheduleView => ({
-  job,
-  namespace: 'default',
-  text: '30 2 * * * Europe/Berlin',
-  enabled: true,
-  paused_at: null,
-  schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' },
-  scheduled_for: '2026-12-01T01:30:00.000Z',
-  due_at: '2026-12-01T01:30:00.000Z',
-  last_scheduled_for: null,
   ...more,
 })
 

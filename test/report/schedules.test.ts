@@ -1,21 +1,13 @@
 import t from 'tap'
 import type { ScheduleView } from '../../src/protocol/messages/schedules.ts'
 import { byNextTime, missedText, nextText, nextTimesText, schedulesText } from '../../src/report/schedules.ts'
+import { scheduleView } from '../support/answers.ts'
 
 const now = new Date('2026-11-30T19:00:00Z')
 
-const view = (job: string, more: Partial<ScheduleView> = {}): ScheduleView => ({
-  job,
-  namespace: 'default',
-  text: '30 2 * * * Europe/Berlin',
-  enabled: true,
-  paused_at: null,
-  schedule: { cron: '30 2 * * *', time_zone: 'Europe/Berlin' },
-  scheduled_for: '2026-12-01T01:30:00.000Z',
-  due_at: '2026-12-01T01:30:00.000Z',
-  last_scheduled_for: '2026-11-30T01:30:00.000Z',
-  ...more,
-})
+/** It has run last night. */
+const view = (job: string, more: Partial<ScheduleView> = {}) =>
+  scheduleView(job, { last_scheduled_for: '2026-11-30T01:30:00.000Z', ...more })
 
 t.test('schedules are listed with their next times, those that never come last', t => {
   const never = view('a-once', { scheduled_for: null, due_at: null, last_scheduled_for: null, text: 'once' })

@@ -4,19 +4,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Registration } from '../../src/protocol/messages/registration.ts'
 import { seal, sealFor } from '../../src/protocol/seal.ts'
+import { attachedSettings } from './answers.ts'
 
-export const settings = {
-  enabled: true,
-  capacity: 4,
-  eviction_time_seconds: 60,
-  abort_timeout_seconds: 30,
-  ping_interval_seconds: 10,
-  reserve_wait_seconds: 50,
-  confirm_within_seconds: 30,
-  lease_seconds: 3,
-  late_result_seconds: 86_400,
-  max_output_bytes: 1_000_000,
-}
+/** Leases are short, so that a test sees them end. */
+export const settings = { ...attachedSettings, lease_seconds: 3, max_output_bytes: 1_000_000 }
 
 /** A call that was made to it. */
 export interface Heard {

@@ -1,5 +1,5 @@
 /* The events by which a reader learns what has changed. */
-import { type Static, type TSchema, Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { executionStates } from '../states.ts'
 import { choice, Id, Name, nullable } from './common.ts'
 
@@ -31,4 +31,3 @@ export const changeEvents = {
   /** By the name of its job. Without an id: all schedules of the namespace, or all. */
   schedule: of(nullable(Name), nullable(Name)),
 } as const
-export type ChangeEvents = { [E in keyof typeof changeEvents]: Static<(typeof changeEvents)[E]> }

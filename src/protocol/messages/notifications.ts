@@ -6,7 +6,6 @@ import { notifyEvents } from './jobs.ts'
 
 /** The ways by which a target is reached. */
 export const targetTypes = ['webhook', 'email'] as const
-export type TargetType = (typeof targetTypes)[number]
 
 export const NotifyTarget = Type.Object(
   {

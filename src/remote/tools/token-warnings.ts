@@ -1,6 +1,6 @@
 /*
  * Tokens that allow more than they should, those of release 0.1.0 above all, which knew neither namespaces
- * nor scopes nor an expiry of runners. Each warning names the commands that mend it. Pure functions.
+ * nor scopes nor an expiry of runners. Each warning names the commands that fix it. Pure functions.
  */
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { everyNamespace } from '../../protocol/messages/token-kinds.ts'

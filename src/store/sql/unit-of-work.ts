@@ -15,10 +15,8 @@ import { countsOfLines, isIn, nameOfLine } from './lines.ts'
 import { headsWhere, queuesWaiting, waitsIn } from './queue-cache.ts'
 import { SqlReader } from './reader.ts'
 
-/**
- * By table: what keeps a row that cannot be read from being found again by searches for what is to be done.
- */
-const asides: { [T in TableName]?: string } = {
+/** By table: the change that keeps searches for work from finding a row that cannot be read again. */
+const hiddenBy: { [T in TableName]?: string } = {
   executions: "state = 'damaged', deadline = NULL, ended_at = $2",
   schedules: 'due_at = NULL, stale = 0',
 }
@@ -124,11 +122,11 @@ export class UnitOfWork extends SqlReader {
    * others. Resolves to whether one of them was not marked yet.
    */
   async #setAside(table: TableName, ids: readonly string[]): Promise<boolean> {
-    const asideOf = asides[table]
+    const change = hiddenBy[table]
     const keys = ids.map(id => `${table} ${id}`)
-    if (asideOf === undefined || keys.every(key => this.#aside.has(key))) return false
+    if (change === undefined || keys.every(key => this.#aside.has(key))) return false
     for (const key of keys) this.#aside.add(key)
-    const sql = `UPDATE ${table} SET ${asideOf} WHERE id IN (SELECT value FROM TEXTS($1))`
+    const sql = `UPDATE ${table} SET ${change} WHERE id IN (SELECT value FROM TEXTS($1))`
     await this.#batch.query(sql, JSON.stringify(ids), ...(table === 'executions' ? [this.now] : []))
     return true
   }

@@ -1,20 +1,9 @@
 import t from 'tap'
 import { judgeAnswer } from '../../../src/protocol/client/answers.ts'
+import { attachedSettings } from '../../support/answers.ts'
 
-const settings = {
-  enabled: true,
-  capacity: 4,
-  eviction_time_seconds: 60,
-  abort_timeout_seconds: 30,
-  ping_interval_seconds: 10,
-  reserve_wait_seconds: 50,
-  confirm_within_seconds: 10,
-  lease_seconds: 60,
-  late_result_seconds: 3600,
-  max_output_bytes: 1000,
-}
 const lists = { leases: {}, abort: [], gone: [], unknown: [], scripts: [] }
-const answer = { settings, role: null, ...lists }
+const answer = { settings: attachedSettings, role: null, ...lists }
 
 t.test('a field that an answer need not have is not missed, and one that it must have is', async t => {
   t.strictSame(judgeAnswer('heartbeat 200', answer), { ok: true, value: { value: answer, refused: [] } })

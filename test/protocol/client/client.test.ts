@@ -6,38 +6,14 @@ import { systemClock } from '../../../src/edges.ts'
 import { Client, type ClientOptions } from '../../../src/protocol/client/client.ts'
 import { persist } from '../../../src/protocol/client/retry.ts'
 import { serverUrl } from '../../../src/protocol/client/transport.ts'
+import { shownExecution } from '../../support/answers.ts'
 import { Authority } from '../../support/certificates.ts'
 import { program, testWith } from '../../support/require.ts'
 
 const token = 'rnr_admin_c2VjcmV0'
 const id = '00000000-0000-4000-8000-000000000000'
 const health = { status: 'ok', store: 'ok', version: '1' }
-const execution = {
-  id,
-  job_name: null,
-  group: id,
-  attempt: 1,
-  kind: 'command',
-  image: 'a',
-  state: 'queued',
-  success: null,
-  created_at: '2026-01-01T00:00:00.000Z',
-  started_at: null,
-  finished_at: null,
-  output: '',
-  node_name: null,
-  runner_id: null,
-  runner_group: 'default',
-  priority: 0,
-  exit_code: null,
-  reason: null,
-  error_message: null,
-  output_properties: null,
-  comments: [],
-  status_line: null,
-  waiting_because: null,
-  log: { length: 0, sha256: null, truncated: false, complete: false },
-}
+const execution = shownExecution({ id })
 
 async function listen<S extends Server | NetServer>(t: Test, server: S): Promise<string> {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -5,9 +5,9 @@ import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import type { AttachedSettings } from '../../../src/protocol/messages/registration.ts'
 import { Registrar, type RegistrarOptions } from '../../../src/remote/link/registration.ts'
 import { ok } from '../../../src/result.ts'
+import { attachedSettings } from '../../support/answers.ts'
 import { Authority, type Certificate } from '../../support/certificates.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { type Component, program } from '../../support/require.ts'
@@ -148,19 +148,6 @@ test('without a server to attach to, it says what to write', async (t, rig) => {
   t.match(runner.text, /give --server .*, or set url in \[remote\]/)
 })
 
-const settings: AttachedSettings = {
-  enabled: true,
-  capacity: 4,
-  eviction_time_seconds: 60,
-  abort_timeout_seconds: 30,
-  ping_interval_seconds: 10,
-  reserve_wait_seconds: 50,
-  confirm_within_seconds: 10,
-  lease_seconds: 60,
-  late_result_seconds: 3600,
-  max_output_bytes: 1000,
-}
-
 /** A server that gives each token for so many seconds, and how long a runner has waited between two registrations. */
 async function waitsBetween(t: Test, lifetime: number, due: boolean): Promise<number[]> {
   const clock = new ManualClock()
@@ -174,7 +161,7 @@ async function waitsBetween(t: Test, lifetime: number, due: boolean): Promise<nu
       const session = { runner_id: 'r', session: at.length, token: 't', data_key: Buffer.alloc(32) }
       const signed = { ...session, renewAt, features: [] }
       Object.assign(api, { signed })
-      return ok({ signed, settings, refused: [] })
+      return ok({ signed, settings: attachedSettings, refused: [] })
     },
   }
   const registrar = new Registrar({

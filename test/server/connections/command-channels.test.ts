@@ -1,23 +1,11 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
 import t from 'tap'
 import type { ChannelState } from '../../../src/protocol/messages/channel.ts'
 import { CommandChannels } from '../../../src/server/connections/command-channels.ts'
-
-/** More turns of the queue of microtasks than any end of a round takes. */
-const longest = 30
-
-const response = () => new ServerResponse(new IncomingMessage(new Socket()))
+import { allDone, hop, longest, response } from '../../support/turns.ts'
 
 const fail = (error: unknown) => {
   throw error
 }
-
-async function hop(times: number): Promise<void> {
-  for (let hops = 0; hops < times; hops++) await Promise.resolve()
-}
-
-const allDone = () => new Promise(setImmediate)
 
 t.test('whenever something of a runner changes, its channel tells', async t => {
   for (let hops = 0; hops < longest; hops++) {

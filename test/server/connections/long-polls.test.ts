@@ -1,24 +1,12 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
 import t from 'tap'
 import { systemClock } from '../../../src/edges.ts'
 import { LongPolls, type Turn } from '../../../src/server/connections/long-polls.ts'
 import { token } from '../../support/rows.ts'
-
-/** More turns of the queue of microtasks than any end of a round takes. */
-const longest = 30
-
-const response = () => new ServerResponse(new IncomingMessage(new Socket()))
+import { allDone, hop, longest, response } from '../../support/turns.ts'
 
 const fail = (error: unknown) => {
   throw error
 }
-
-async function hop(times: number): Promise<void> {
-  for (let hops = 0; hops < times; hops++) await Promise.resolve()
-}
-
-const allDone = () => new Promise(setImmediate)
 
 t.test('whenever something is queued, those who wait are offered it (actions/runner#1857)', async t => {
   for (let hops = 0; hops < longest; hops++) {

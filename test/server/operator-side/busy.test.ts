@@ -1,10 +1,8 @@
 import t from 'tap'
 import type { Execution } from '../../../src/protocol/messages/executions.ts'
 import { busy, busyRows } from '../../../src/server/operator-side/busy.ts'
-import { newLog } from '../../../src/server/rules/log-row.ts'
 import { newExecution } from '../../../src/server/state/new-execution.ts'
-import type { LogRow } from '../../../src/store/rows.ts'
-import { change, sent, view } from '../../support/sent.ts'
+import { change, logged, sent, view } from '../../support/sent.ts'
 import { everything } from '../../support/server-caller.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
 
@@ -12,18 +10,6 @@ async function allBusy(rig: ServerRig): Promise<Execution[]> {
   const all: Execution[] = []
   for await (const one of busy(rig, rig.ctx, await rig.read(tx => busyRows(tx, everything)))) all.push(one)
   return all
-}
-
-async function logged(
-  rig: ServerRig,
-  id: string,
-  bytes: Uint8Array,
-  more: Partial<LogRow> = {},
-): Promise<void> {
-  await rig.write(async tx => {
-    tx.putLog({ ...newLog(id), length: bytes.length, ...more })
-    await tx.writeLog(id, 0, bytes)
-  })
 }
 
 onEachStore(t, 'busy are those that run or are being ended, all of them', async (t, rig) => {

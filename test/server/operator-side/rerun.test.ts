@@ -1,29 +1,9 @@
 import t from 'tap'
 import { putJob } from '../../../src/server/operator-side/put-job.ts'
-import { rerun } from '../../../src/server/operator-side/rerun.ts'
-import { runJob } from '../../../src/server/operator-side/run-job.ts'
 import { abort } from '../../../src/server/rules/transitions.ts'
-import type { AskedBy } from '../../../src/server/state/idempotency.ts'
-import type { ExecutionRow } from '../../../src/store/rows.ts'
-import { askedBy, everything, named } from '../../support/server-caller.ts'
-import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-const plain: AskedBy = askedBy()
-
-const run = (rig: ServerRig, name: string, by = plain) => rig.write(tx => runJob(tx, rig.ctx, name, by))
-
-const repeat = (rig: ServerRig, id: string, by = plain) =>
-  rig.write(tx => rerun(tx, rig.ctx, everything, id, by))
-
-async function change(rig: ServerRig, id: string, to: Partial<ExecutionRow>): Promise<void> {
-  await rig.write(async tx => tx.putExecution({ ...(await tx.execution(id))!, ...to }))
-}
-
-/** The execution of an answer. */
-function made<T>(answer: { ok: true; value: T } | { ok: false; failure: unknown }): T {
-  if (!answer.ok) throw new Error(JSON.stringify(answer.failure))
-  return answer.value
-}
+import { change, made, repeat, run } from '../../support/sent.ts'
+import { named } from '../../support/server-caller.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 onEachStore(t, 'a rerun is a new run of what an ended one was, and of nothing else', async (t, rig) => {
   await rig.write(tx => putJob(tx, rig.ctx, named('a'), { image: 'old', secret_env: { A: 'b' } }))

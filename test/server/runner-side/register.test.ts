@@ -4,6 +4,7 @@ import { deleteRunner } from '../../../src/server/operator-side/delete-runner.ts
 import { getRunner } from '../../../src/server/operator-side/get-runner.ts'
 import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
 import { type RegistrationCaller, register } from '../../../src/server/runner-side/register.ts'
+import { attachedSettings } from '../../support/answers.ts'
 import {
   byRegistrationToken,
   call,
@@ -27,18 +28,7 @@ onEachStore(
     t.match(session, {
       runner_id: uuid(1),
       session: 1,
-      settings: {
-        enabled: true,
-        capacity: 4,
-        eviction_time_seconds: 60,
-        abort_timeout_seconds: 30,
-        ping_interval_seconds: 10,
-        reserve_wait_seconds: 50,
-        confirm_within_seconds: 30,
-        lease_seconds: 60,
-        late_result_seconds: 86_400,
-        max_output_bytes: 33_554_432,
-      },
+      settings: attachedSettings,
     })
     t.match(session.credentials_in_clear.token, /^rnr_runner_[A-Za-z0-9_-]{43}$/)
     t.equal(Buffer.from(session.credentials_in_clear.data_key, 'base64').length, 32)

@@ -1,32 +1,15 @@
 import t from 'tap'
 import type { Submit } from '../../../src/protocol/messages/jobs.ts'
 import { putJob } from '../../../src/server/operator-side/put-job.ts'
-import { rerun } from '../../../src/server/operator-side/rerun.ts'
-import { runJob } from '../../../src/server/operator-side/run-job.ts'
 import { submit } from '../../../src/server/operator-side/submit.ts'
 import type { AskedBy } from '../../../src/server/state/idempotency.ts'
-import type { ExecutionRow } from '../../../src/store/rows.ts'
-import { askedBy, everything, named } from '../../support/server-caller.ts'
+import { change, made, repeat, run } from '../../support/sent.ts'
+import { askedBy, named } from '../../support/server-caller.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
 
 const plain: AskedBy = askedBy()
 
 const send = (rig: ServerRig, body: Submit, by = plain) => rig.write(tx => submit(tx, rig.ctx, body, by))
-
-const run = (rig: ServerRig, name: string, by = plain) => rig.write(tx => runJob(tx, rig.ctx, name, by))
-
-const repeat = (rig: ServerRig, id: string, by = plain) =>
-  rig.write(tx => rerun(tx, rig.ctx, everything, id, by))
-
-async function change(rig: ServerRig, id: string, to: Partial<ExecutionRow>): Promise<void> {
-  await rig.write(async tx => tx.putExecution({ ...(await tx.execution(id))!, ...to }))
-}
-
-/** The execution of an answer. */
-function made<T>(answer: { ok: true; value: T } | { ok: false; failure: unknown }): T {
-  if (!answer.ok) throw new Error(JSON.stringify(answer.failure))
-  return answer.value
-}
 
 onEachStore(t, 'an idempotency key gives the same execution for 24 hours, to one token', async (t, rig) => {
   const keyed = { ...plain, idempotency_key: 'k' }

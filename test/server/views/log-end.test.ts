@@ -1,21 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { newLog } from '../../../src/server/rules/log-row.ts'
-import type { LogRow } from '../../../src/store/rows.ts'
-import { change, sent, view } from '../../support/sent.ts'
-import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-async function logged(
-  rig: ServerRig,
-  id: string,
-  bytes: Uint8Array,
-  more: Partial<LogRow> = {},
-): Promise<void> {
-  await rig.write(async tx => {
-    tx.putLog({ ...newLog(id), length: bytes.length, ...more })
-    await tx.writeLog(id, 0, bytes)
-  })
-}
+import { change, logged, sent, view } from '../../support/sent.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 onEachStore(
   t,

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { AnsiReader } from '../../../src/web/log/ansi.ts'
+import { escaped } from '../../../src/system/printable.ts'
+import { AnsiReader, visible } from '../../../src/web/log/ansi.ts'
 
 const of = (line: string, reader = new AnsiReader()) =>
   reader.segments(line).map(({ text, classes }) => (classes === '' ? text : `${text}|${classes}`))
@@ -30,5 +31,17 @@ t.test('commands to a terminal do nothing, and nothing is hidden', t => {
   t.strictSame(of('a\u202eb\x9b'), ['a\\u202eb\\u009b'])
   t.strictSame(of('\x1b[8mhidden'), ['hidden'])
   t.strictSame(of('<b onclick="x">&amp;'), ['<b onclick="x">&amp;'])
+  t.end()
+})
+
+// The page imports only types of other folders, so the browser has a list of its own.
+t.test('the page shows the same characters by signs as the commands do', t => {
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const character = String.fromCodePoint(code)
+    if ((visible(character) === character) !== (escaped(character) === character))
+      t.fail(`U+${code.toString(16)} is hostile for one of the two alone`)
+  }
+  t.not(visible('\u202e'), '\u202e')
+  t.equal(visible('\t'), '\t')
   t.end()
 })

@@ -66,14 +66,14 @@ export class FakeJobFiles {
 
   /** Undefined where nothing is left of it but, perhaps, the log. */
   get directory(): string | undefined {
-    return [this.leaf, this.#inSlot].find(path => existsSync(path))
+    return [this.kept, this.#inSlot].find(path => existsSync(path))
   }
 
   get inSlot(): string {
     return this.#inSlot
   }
 
-  get leaf(): string {
+  get kept(): string {
     return join(this.#kept, 'leaf')
   }
 

@@ -57,16 +57,16 @@ export class FakeKept implements KeptFiles {
   async trim(): Promise<Result<void, Failure>> {
     const begun = await this.machine.begin('trim')
     if (!begun.ok) return begun
-    const log = join(this.files.leaf, 'log')
+    const log = join(this.files.kept, 'log')
     if (existsSync(log)) renameSync(log, this.files.keptLog)
-    rmSync(this.files.leaf, { recursive: true, force: true })
+    rmSync(this.files.kept, { recursive: true, force: true })
     return ok(undefined)
   }
 
   async discard(): Promise<Result<void, Failure>> {
     const begun = await this.machine.begin('discard')
     if (!begun.ok) return begun
-    for (const path of [this.files.leaf, this.files.keptLog]) rmSync(path, { recursive: true, force: true })
+    for (const path of [this.files.kept, this.files.keptLog]) rmSync(path, { recursive: true, force: true })
     return ok(undefined)
   }
 }
@@ -155,7 +155,7 @@ export class FakeHandle extends FakeKept implements JobHandle {
   async keep(): Promise<Result<void, Failure>> {
     const begun = await this.machine.begin('keep')
     if (!begun.ok) return begun
-    if (existsSync(this.files.inSlot)) renameSync(this.files.inSlot, this.files.leaf)
+    if (existsSync(this.files.inSlot)) renameSync(this.files.inSlot, this.files.kept)
     return ok(undefined)
   }
 
