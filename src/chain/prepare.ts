@@ -18,7 +18,7 @@ export interface PrepareOptions {
   env: NodeJS.ProcessEnv
   /** The users who may decide which programs run; undefined where that does not matter. */
   trust: Trust | undefined
-  /** What build-runner let pass is a warning. */
+  /** Mistakes that build-runner let pass are warnings. */
   lenient: boolean
 }
 

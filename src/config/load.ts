@@ -120,7 +120,7 @@ function loadTargets(
           ...badName,
           ...findings,
           ...(notify.check?.(valid, env) ?? []).filter(
-            // What is wrong in itself is not missing.
+            // A section with an error may lack a key because of that error.
             () => findings.every(({ severity }) => severity !== 'error'),
           ),
           ...checkKeys(name, notify, entries, lenient),

@@ -38,7 +38,7 @@ export async function decommission(
   end()
   await forgetWork(state_dir, ({ state, directory }) => state && context.host.backend.kept(state, directory))
   try {
-    // What else is in it is not ours.
+    // Files of others in it stay.
     rmdirSync(work_dir)
   } catch {
     // Another runner's, or a person's.

@@ -44,7 +44,7 @@ export async function findInSpool(
   }
   for (const directory of newer) emit({ event: 'notice', message: newerText(directory) })
   for (const directory of damaged) {
-    // What breaks off was not confirmed, unless more follows.
+    // A record that breaks off was not confirmed, unless a later file is there.
     if (!['place.json', 'end.json'].some(name => existsSync(join(directory, name))))
       await removeTree(directory)
     else

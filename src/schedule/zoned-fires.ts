@@ -100,7 +100,7 @@ export class TimeZone {
 
   #lookUp(instant: Instant): Stretch {
     const there = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.name)
-    // What an instant begins is not previous to it.
+    // A transition at this very instant does not count as previous.
     const begin = there.add({ milliseconds: 1 }).getTimeZoneTransition('previous')?.epochMilliseconds
     const end = there.getTimeZoneTransition('next')?.epochMilliseconds
     return { ...defined({ begin, end }), offset: there.offsetNanoseconds / 1e6 }

@@ -149,7 +149,7 @@ export interface Reader {
   /** The first time of a schedule after another one for which a job has an execution. */
   nextScheduled(job: JobName, after: number): Promise<number | undefined>
   missed(id: string): Promise<MissedRow | undefined>
-  /** What was written down last comes first. */
+  /** The record that was written last comes first. */
   listMissed<T = never>(
     filter: { job?: string; namespaces?: readonly string[] },
     page: Page,

@@ -75,7 +75,7 @@ export function useList<T>(path: string, keyOf: KeyOf<T>, topics: readonly Topic
   const [later, setLater] = useState<{ path: string; parts: Part<T>[] }>({ path, parts: [] })
   const parts = later.path === path ? later.parts : []
   const next = parts.length === 0 ? data?.next : parts.at(-1)?.next
-  // What has moved from the first part to a later one is in both for a while.
+  // An item that moves from the first part to a later one is in both for a while.
   const items = data === undefined ? undefined : [...data.items, ...parts.flatMap(part => part.items)]
   const unique = items && [...new Map(items.map(item => [keyOf(item), item])).values()]
   const readMore = async (after: string) => {

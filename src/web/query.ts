@@ -1,6 +1,6 @@
 /* Queries of addresses, by which lists are filtered. */
 
-/** What a query says of these fields, several values with commas between them; what is empty is left out. */
+/** The values of these fields in a query, several with commas between them; empty ones are left out. */
 export function valuesOf(
   query: string | URLSearchParams | Record<string, string>,
   names: Iterable<string>,

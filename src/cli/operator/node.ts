@@ -222,7 +222,7 @@ const setOptions = (command: NewCommand) =>
 const set = defineServerCommand({
   description: 'set the group, the capabilities or the taints of a node',
   options: setOptions,
-  notes: `What is set here overrides what the node says of itself, also at later registrations.`,
+  notes: `A value set here overrides the one that the node reports of itself, also at later registrations.`,
   examples: ['runner node set build-3 --group prod --capabilities container,gpu'],
   action: async (options, [which], env) => {
     const { group: runner_group, capabilities, taints } = options

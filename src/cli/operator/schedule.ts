@@ -19,7 +19,7 @@ import { afterCall, allSchedules } from './scheduled-job.ts'
 
 type NamespaceOptions = ConnectOptions & { namespace?: string | undefined }
 
-/** What was not fired is shown with the list for so many days, in so many lines. */
+/** Days and lines of times that were not fired, below the list. */
 const [missedDays, missedLines] = [7, 5]
 
 const listOptions = (command: NewCommand) =>
@@ -185,7 +185,7 @@ const missed = defineServerCommand({
 const pause = defineServerCommand({
   description: 'run nothing by itself until it is resumed: one job, or all',
   options: pauseOptions,
-  notes: `What a pause has missed runs late as the schedule says (--catch-up) when the pause ends.`,
+  notes: `Times that a pause has missed run late as the schedule says (--catch-up) when the pause ends.`,
   examples: [
     'runner schedule pause nightly',
     'runner schedule pause --namespace team-a',

@@ -96,7 +96,7 @@ async function tellWait(client: Client, id: string, signal: AbortSignal): Promis
     await systemClock.sleep(wait, signal)
     if (signal.aborted) return
     const found = await client.call('getExecution', { params: { id }, signal })
-    // What is wrong with the server is told by those who follow the log.
+    // The follower of the log tells what is wrong with the server.
     if (!found.ok) continue
     const { state, waiting_because, log } = found.value
     const mayWait = ['queued', 'reserved', 'running'].includes(state)

@@ -36,7 +36,7 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<DoctorChe
 function examineState({ remote: { state_dir, work_dir } }: DoctorOptions): DoctorCheck {
   const check = 'state directory'
   for (const path of [state_dir, work_dir]) {
-    // What is not there is made at the first start.
+    // A directory that is not there is made at the first start.
     const there = existing(path)
     try {
       accessSync(there, constants.W_OK | constants.X_OK)

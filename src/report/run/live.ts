@@ -54,7 +54,7 @@ export interface LiveViewOptions {
  *
  * No line of the picture is wider than the terminal, and there is room for the picture in a terminal of half
  * the width as well: the previous picture is found by the rows into which a terminal breaks its lines when it
- * becomes narrower. What is out of sight all the same is taken away as soon as it comes back into sight.
+ * becomes narrower. A line that is out of sight all the same is taken away as soon as it comes back.
  */
 export class LiveView {
   readonly #terminal: Terminal

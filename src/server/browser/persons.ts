@@ -17,7 +17,7 @@ export function personOf(
 
 /** The values of a claim as texts: its own, or those of its list. */
 function valuesOf(claims: Claims, name: string): string[] {
-  // Whoever can write any address into a profile is not its owner.
+  // An unverified address is no proof: anybody can write one into a profile.
   if (name === 'email' && claims.email_verified !== true) return []
   return [claimOf(claims, name)]
     .flat()

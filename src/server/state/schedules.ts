@@ -55,7 +55,7 @@ export async function putSchedule(
     job: key,
     namespace: after.namespace,
     last_fired,
-    // What this schedule does not fire is put on record anew.
+    // A time that this schedule does not fire gets a new record.
     missed_id: null,
   }
   const row = await enabling(tx, ctx, begun, planned.value)

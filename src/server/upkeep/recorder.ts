@@ -64,7 +64,7 @@ export class Recorder {
     try {
       await this.#write(isNew, hasChanged, now)
     } catch (error) {
-      // Who is there is written down as a whole the next time.
+      // The next write has all runners, not a difference: it is not known which of them this one has written.
       this.#there = undefined
       throw error
     }

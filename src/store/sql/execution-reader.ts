@@ -34,7 +34,7 @@ export abstract class ExecutionReader extends RowReader {
       if (!namespaces.includes(defaultNamespace)) conditions.push(`namespace <> '${defaultNamespace}'`)
     }
     if (page.after !== undefined) {
-      // What may not be seen gives nothing, like what is not there, so that nobody learns of it.
+      // An execution that the reader may not see gives nothing, as one that does not exist.
       const seen = [`id = $${params.push(page.after)}`, ...conditions].join(' AND ')
       conditions.push(`seq < (SELECT seq FROM executions WHERE ${seen})`)
     }
