@@ -109,7 +109,7 @@ export class DockerBackend implements ExecutorBackend {
     if (problem !== undefined) return fail(problem)
     let probed = await probe(options, engineFacts, signal)
     if (!probed.ok && unknownRuntime(engineFacts, options.settings) !== undefined) {
-      // It may have a kernel of its own. The guarantees that such a kernel cannot give are given up only then.
+      // It may have a kernel of its own, which cannot give all guarantees: they are given up only then.
       options = { ...options, ownKernel: true }
       probed = await probe(options, engineFacts, signal)
     }
