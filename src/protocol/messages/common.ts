@@ -2,6 +2,7 @@
 
 import { type TSchema, type TString, Type } from 'typebox'
 import { defined } from '../../result.ts'
+import type { HostFacts } from '../../system/host-facts.ts'
 import { asciiWord, harmlessCharacter } from '../../system/printable.ts'
 import * as forms from './forms.ts'
 
@@ -45,7 +46,7 @@ export const hostFacts = {
   os_version: Type.Optional(Fact),
   architecture: Type.Optional(Fact),
   kernel: Type.Optional(Fact),
-}
+} satisfies Record<keyof HostFacts, unknown>
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 export const Text = (maxLength: number) => Type.String({ maxLength })
 export const Image = Type.String({
