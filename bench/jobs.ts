@@ -3,17 +3,15 @@
  * image on the same engine, a throw-away one; writes its part of docs/benchmarks.md. Needs root and a Docker engine.
  * Build first: npm run build.
  */
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa, execaSync } from 'execa'
 import { Engine } from '../test/support/engine.ts'
 import { makeImage, withBusybox } from '../test/support/images.ts'
 import { median, percentile, replacePart } from './figures.ts'
+import { FollowedJobs } from './followed-jobs.ts'
 import { freePort } from './port.ts'
-import { Connection } from './queues/connection.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' }
@@ -77,43 +75,9 @@ async function call(method: string, path: string, body?: object) {
   return answer
 }
 
-/** Connections that nobody uses now. */
-const idle: Connection[] = []
-const agent = new Agent({ keepAlive: true })
-
+let jobs: FollowedJobs | undefined
 /** Runs one job, and follows it until its result is seen; the bytes of its log. */
-async function job(command: string[]): Promise<number> {
-  const authorization = `Bearer ${token}`
-  const connection = idle.pop() ?? (await Connection.open(url))
-  const submit = JSON.stringify({ image: 'box', command })
-  const submitted = await connection.send(
-    'POST',
-    '/v1/executions',
-    `Authorization: ${authorization}\r\n`,
-    submit,
-  )
-  idle.push(connection)
-  const { id } = JSON.parse(submitted.body) as { id: string }
-  const asked = get(`${url}/v1/executions/${id}/log?follow=true`, { agent, headers: { authorization } })
-  const [followed] = (await once(asked, 'response')) as [IncomingMessage]
-  followed.setEncoding('latin1')
-  let bytes = 0
-  let state: unknown
-  let rest = ''
-  for await (const text of followed) {
-    const events = `${rest}${text}`.split('\n\n')
-    rest = events.pop()!
-    for (const event of events) {
-      const data = /^data: (.*)/m.exec(event)
-      if (data === null) continue
-      const said = JSON.parse(data[1]!)
-      if (said.base64 !== undefined) bytes += Buffer.byteLength(said.base64, 'base64')
-      state = said.state
-    }
-  }
-  if (state !== 'succeeded') throw new Error(`the job ${id} has ${state ?? 'no end in its log'}`)
-  return bytes
-}
+const job = async (command: string[]) => (await jobs!.run({ image: 'box', command })).bytes
 
 const docker = (...args: string[]) => {
   execaSync('docker', ['-H', `unix://${engine.socket}`, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -250,6 +214,7 @@ try {
   start('server')
   await until(async () => (await fetch(`${url}/health`)).ok || undefined)
   token = readFileSync(join(folder, 'state/server/admin.token'), 'utf8').trim()
+  jobs = new FollowedJobs(url, token)
   const runner = start('attach')
   await until(async () => {
     const { items } = (await (await call('GET', '/v1/runners')).json()) as { items: { state: string }[] }
@@ -263,8 +228,7 @@ try {
     `# Jobs in containers\n\n${[await single(), await throughput(), await output(), memory].join('\n\n')}\n`,
   )
 } finally {
-  for (const connection of idle) connection.close()
-  agent.destroy()
+  jobs?.close()
   for (const child of children.reverse()) {
     child.kill()
     await child

@@ -124,7 +124,7 @@ class Storm {
       if (only!.finished_at !== null && (only!.log.complete || only!.started_at === null))
         return this.#judge(asked, only!.id, others.length)
       if (Date.now() > late) return void this.#t.fail(`job ${asked.name} does not end`, { items })
-      await sleep(100)
+      await sleep(300)
     }
   }
 

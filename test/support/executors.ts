@@ -12,6 +12,7 @@ import type { Container } from '../../src/remote/executors/docker/container.ts'
 import { Containers } from '../../src/remote/executors/docker/containers.ts'
 import { Engine as Client, type EngineFacts } from '../../src/remote/executors/docker/engine.ts'
 import { Images } from '../../src/remote/executors/docker/images.ts'
+import { LeavingImages } from '../../src/remote/executors/docker/leaving-images.ts'
 import type { DockerOptions } from '../../src/remote/executors/docker/options.ts'
 import { DockerSlot } from '../../src/remote/executors/docker/slot.ts'
 import { StayingPlugins } from '../../src/remote/executors/docker/staying-plugins.ts'
@@ -63,13 +64,14 @@ export class EngineRig implements AsyncDisposable {
   readonly spool: Spool
   readonly runnerId: string = randomUUID()
   readonly #busybox: string
-  readonly #plugins = new StayingPlugins(settings)
+  readonly #leaving: LeavingImages
 
   private constructor(engine: Engine, client: Client, facts: EngineFacts, busybox: string) {
     this.engine = engine
     this.client = client
     this.facts = facts
     this.#busybox = busybox
+    this.#leaving = new LeavingImages(join(engine.directory, 'state', 'leaving-plugins.json'), edges.clock)
     this.spool = new Spool(join(engine.directory, 'spool'))
   }
 
@@ -88,7 +90,7 @@ export class EngineRig implements AsyncDisposable {
     return {
       engine: this.client,
       settings: { ...settings, ...changes },
-      plugins: changes.sdk_daemon === 'no' ? new StayingPlugins({ ...settings, ...changes }) : this.#plugins,
+      plugins: new StayingPlugins({ ...settings, ...changes }, this.#leaving),
       workDir: this.workDir,
       runnerId: this.runnerId,
       busybox: this.#busybox,

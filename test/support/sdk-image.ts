@@ -2,8 +2,8 @@
  * Images of plugins that are made with the real SDK of Python. Its sources are not part of this repository: RUNNER_TEST_SDK
  * names a directory with a copy of github.com/digital-ai/release-integration-sdk-python.
  */
-import { cpSync, existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, globSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { command } from './command.ts'
 import type { Engine } from './engine.ts'
 import { importImage } from './images.ts'
@@ -62,7 +62,10 @@ export async function sdkImage(engine: Engine, name: string, ...changes: string[
   cpSync(join(fixtures, 'images', 'sdk', 'any.py'), join(directory, 'app', 'any.py'))
   const both = join(engine.directory, `${name}.tar`)
   await command('cp', [archive, both])
-  await command('tar', ['--owner=0', '--group=0', '--mode=a+rX', '-C', directory, '-rf', both, 'usr', 'app'])
+  // Files alone: docker import takes no directory twice.
+  const files = globSync('**', { cwd: directory, withFileTypes: true }).filter(entry => entry.isFile())
+  const names = files.map(({ parentPath, name }) => relative(directory, join(parentPath, name)))
+  await command('tar', ['--owner=0', '--group=0', '--mode=a+rX', '-C', directory, '-rf', both, ...names])
   await importImage(engine, name, both, [
     'ENTRYPOINT ["python3", "-m", "digitalai.release.integration.wrapper"]',
     'WORKDIR /app',

@@ -35,6 +35,7 @@ import { Images } from './images.ts'
 import { DockerJob } from './job-handle.ts'
 import { DockerKeptFiles } from './kept-files.ts'
 import { labels } from './labels.ts'
+import { LeavingImages } from './leaving-images.ts'
 import type { DockerOptions } from './options.ts'
 import { type Probed, probe } from './probe.ts'
 import { onceBecause } from './reuse.ts'
@@ -45,7 +46,7 @@ import { StayingPlugins } from './staying-plugins.ts'
 
 export interface DockerBackendOptions {
   settings: ExecutorConfiguration
-  /** The directory with the record of pulled images. */
+  /** The directory with the records of pulled images and of plugins that do not stay. */
   stateDir: string
   /** The directory with the copy of busybox. */
   helperDir: string
@@ -87,7 +88,9 @@ export class DockerBackend implements ExecutorBackend {
 
   constructor(options: DockerBackendOptions) {
     this.#options = options
-    this.#plugins = new StayingPlugins(options.settings)
+    const { settings, stateDir, edges } = options
+    const leaving = new LeavingImages(join(stateDir, 'leaving-plugins.json'), edges.clock)
+    this.#plugins = new StayingPlugins(settings, leaving)
   }
 
   get slotsText(): string {

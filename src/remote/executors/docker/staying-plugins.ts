@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
 import type { ExecutorJob } from '../executor.ts'
 import type { ImageFacts } from '../image.ts'
+import type { LeavingImages } from './leaving-images.ts'
 
 /** The folder of such plugins, in that of the jobs of a container. */
 export const pluginFolder = 'sdk'
@@ -39,11 +40,12 @@ export interface Invitation {
 /** The images of a runner whose plugins can stay. */
 export class StayingPlugins {
   readonly #settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>
-  /** Images whose plugins left all the same, by id. */
-  readonly #leaving = new Set<string>()
+  /** Images whose plugins left all the same. */
+  readonly #leaving: LeavingImages
 
-  constructor(settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>) {
+  constructor(settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>, leaving: LeavingImages) {
     this.#settings = settings
+    this.#leaving = leaving
   }
 
   /** Whether any plugin can stay. A network that is not the container's own is not for their calls. */

@@ -1,7 +1,7 @@
 /* Plugins that stay for further jobs. */
 import t from 'tap'
 import type { Container } from '../../../../../src/remote/executors/docker/container.ts'
-import { EngineRig, executorNeeds, taskInput } from '../../../../support/executors.ts'
+import { EngineRig, executorNeeds, forSeveral, taskInput, value } from '../../../../support/executors.ts'
 import { stayingPluginImage } from '../../../../support/images.ts'
 import { testWith } from '../../../../support/require.ts'
 
@@ -82,14 +82,16 @@ testWith(t, 'plugins that stay', executorNeeds, async t => {
       t.match(end, { outcome: 'succeeded', output: { outputProperties: { from } } })
       t.notMatch(end.log, /INPUT_LOCATION/, 'the log is that of the start that counts')
       t.match(await run(executor, 'two', {}, image), { output: { outputProperties: { from: 'file' } } })
+      const backend = rig.backend()
+      const signal = new AbortController().signal
+      const prepared = value(await backend.prepare({ image }, () => {}, signal))
+      const slot = value(await backend.open(prepared, forSeveral(), signal))
       t.match(
-        await rig.launch(image).then(async another => {
-          const { hasGuests } = another
-          await another.remove()
-          return hasGuests
-        }),
-        false,
+        await rig.run(slot, image, { input: input('three') }),
+        { output: { outputProperties: { from: 'file' } }, log: /^job three/ },
+        'the next process of the runner does not ask it either',
       )
+      t.equal((await backend.close(slot.ref)).ok, true)
       await executor.remove()
     }
   })
