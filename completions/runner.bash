@@ -46,7 +46,7 @@ _runner() {
     for ((i = 1; i < ${#line[@]}; i++)); do
         word=${line[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) ((i++)) ;;
         -*) ;;
         *)
             if [[ -z $command ]]; then
@@ -73,7 +73,7 @@ _runner() {
     audit) names='list verify help' ;;
     server) names='backup restore rekey move help' options="$options --listen --attach --insecure-http --json" ;;
     plugin) names='run help' ;;
-    'run') options="$options -n --times -H --halt-after --only --from --dry-run --resume --wait --json --syslog" kinds='directory' ;;
+    'run') options="$options -n --times -H --halt-after --only --from --again --dry-run --resume --wait --json --syslog" kinds='directory' ;;
     'check') options="$options --effective --json" kinds='directory' ;;
     'list') options="$options --json" kinds='directory' ;;
     'graph') options="$options --mermaid --json" kinds='directory' ;;
@@ -140,7 +140,7 @@ _runner() {
     case $previous in
     -c | --config | --token-file | --ca-file | --cert-file | --key-file | --file | --out | --recipient | --identity) kind='file' ;;
     -n | --times | --offset | --server | --proxy | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --expected | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --queue-limit | --concurrency-limit | --cron | --every | --at | --jitter | --catch-up-window | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --capabilities | --taints | --names | --uses | --expires-in | --object | --listen | --repeat | --network) kind='other' ;;
-    --only | --from) kind='tasks' ;;
+    --only | --from | --again) kind='tasks' ;;
     --task-dir) kind='directory' ;;
     --namespace) kind='namespaces' ;;
     --name | --job) kind='jobs' ;;
@@ -166,7 +166,7 @@ _runner() {
         ;;
     esac
     case $previous in
-    -c | --config | -n | --times | --only | --from | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) _runner_value "$kind" ;;
+    -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) _runner_value "$kind" ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

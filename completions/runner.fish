@@ -13,7 +13,7 @@ function __runner_is -a command place more
     set -l line (commandline -opc)
     set -e line[1]
     while set -q line[1]
-        if contains -- $line[1] -c --config -n --times --only --from --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
+        if contains -- $line[1] -c --config -n --times --only --from --again --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
             set -e line[1]
         else if not string match -q -- '-*' $line[1]
             set -a words $line[1]
@@ -81,6 +81,7 @@ complete -c runner -n '__runner_is \'run\'' -s n -l times -x -d 'run this many t
 complete -c runner -n '__runner_is \'run\'' -s H -l halt-after -d 'run the halt task after success, once, after the last run'
 complete -c runner -n '__runner_is \'run\'' -l only -x -a '(__runner_values tasks)' -d 'run only this task (may be given several times)'
 complete -c runner -n '__runner_is \'run\'' -l from -x -a '(__runner_values tasks)' -d 'begin with this task'
+complete -c runner -n '__runner_is \'run\'' -l again -x -a '(__runner_values tasks)' -d 'run this task although it is done: forget that it succeeded (may be given several times)'
 complete -c runner -n '__runner_is \'run\'' -l dry-run -d 'show what would run, and run nothing'
 complete -c runner -n '__runner_is \'run\'' -l resume -d 'resume the last run, if it was interrupted or asked for a reboot'
 complete -c runner -n '__runner_is \'run\'' -l wait -d 'wait for another run of the same directory to end, instead of status 4'

@@ -42,13 +42,15 @@ export interface TryRef {
   try_num: number
 }
 
-/** One hook of one try. */
-export type HookRef = TryRef & { hook: 'pre' | 'post' }
+/** One hook of one try, or the `condition_command` that is asked before it. */
+export type HookRef = TryRef & { hook: 'pre' | 'post' | 'condition' }
 
 /** The end of a hook. */
 export interface HookEnd {
   /** The failure in words that follow `the hook`; absent where there is none. */
   failure?: string
+  /** Of a `condition_command`: 0 says yes, 1 to 254 say no. */
+  exit_code?: number
   /** Processes of the hook that runner ended by a signal. */
   killed: ProcessFact[]
   /** Processes of the hook that outlived SIGKILL. */
@@ -91,6 +93,8 @@ export interface PlannedTaskFact {
   /** The places of the limits in force; absent for defaults. */
   max_time_from?: string
   max_tries_from?: string
+  /** How often it runs; absent for `always`. */
+  run?: string
 }
 
 /** The point at which a run resumes an earlier one. */
@@ -106,10 +110,26 @@ export interface ResumeFact {
   failed?: TryRef & TryEnd
   /** The task that asked for a reboot, if the system has not been asked for it yet. */
   reboot?: string
+  /** The tasks that have begun and are not done: their conditions are not asked again. */
+  begun?: string[]
+  /** The tasks among `done` that were skipped. */
+  skipped?: SkipFact[]
   /** The number of tries of each task that has had any; absent in records of earlier versions. */
   tried?: { task: string; tries: number }[]
   /** Processes that were left of its last try, and have been ended. */
   killed: ProcessFact[]
+}
+
+/** A task that was skipped. */
+export interface SkipFact {
+  task: string
+  name: string
+  /** The key of its section by which it was skipped. */
+  key: string
+  /** The text of that key. */
+  value?: string
+  /** The reason, in words that follow `skipped: `. */
+  message: string
 }
 
 /** The reason why a run that was to resume the last one begins anew. */
@@ -189,6 +209,14 @@ export type Event =
   | ({ event: 'output:late'; bytes: number; hook?: HookRef['hook'] } & TryRef)
   | { event: 'reboot:asked'; task: string; reboots: number; max_reboots: number; command: string }
   | { event: 'task:given-up'; task: string; tries: number; required: boolean }
+  | ({ event: 'task:skipped' } & SkipFact)
+  | {
+      /** A task that is not to run always has succeeded. */
+      event: 'task:done'
+      task: string
+      /** Whether the record of it is on disk, by which later runs skip the task. */
+      recorded: boolean
+    }
   | { event: 'run:stopping'; signal: string; immediately: boolean }
   | { event: 'notice'; reason: NoticeReason; message: string }
   | {
@@ -199,6 +227,8 @@ export type Event =
       /** The task that decided it. */
       task?: string
       tasks_done: number
+      /** How many of them were skipped; absent for none. */
+      tasks_skipped?: number
       duration_seconds: number
       failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>
     }
@@ -218,6 +248,7 @@ export type NoticeReason =
   | 'waiting-for-lock'
   | 'not-shown'
   | 'already-ended'
+  | 'record-lost'
 
 /** Gets every event, in order. A promise asks the caller to wait: no more output is read until it is kept. */
 export type Emit = (event: Event) => void | Promise<void>

@@ -22,8 +22,11 @@ import type { PlannedTask } from './planned-task.ts'
 
 /** The functions that a chain calls; tests pass scripted ones. */
 export interface ChainDeps {
-  /** One try of a task, with its hooks; undefined when the run was stopped before the task began. */
-  attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | undefined>
+  /**
+   * One try of a task, with its hooks, unless the task is skipped; undefined when the run was stopped before
+   * the task began.
+   */
+  attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | 'skipped' | undefined>
   /** The halt task, if there is one. */
   halt(): Promise<void>
   clock: Clock
@@ -69,19 +72,28 @@ export async function runChain(
   while (position < tasks.length) {
     const task = tasks[position]!
     const { required, max_tries } = task.settings
-    const end = required
+    const result = required
       ? (failed ?? (await deps.attempt(task, tryNum)))
       : await tryAlone(task, counted, failed, deps)
     counted = 1
     failed = undefined
-    // A task that ended with 0 as the signal came is done; if it was the last one, so is the chain.
-    const isDone = end?.outcome === 'OK'
+    const skipped = result === 'skipped'
+    const end = skipped ? undefined : result
+    // A skipped task counts as done. A task that ended with 0 as the signal came is done; if it was the last
+    // one, so is the chain.
+    const isDone = skipped || end?.outcome === 'OK'
     const isEnd = isDone && position + 1 === tasks.length
-    if (end === undefined || end.outcome === 'INTERRUPTED' || (deps.stop.aborted && !isEnd)) {
+    const isOver = skipped ? false : end === undefined || end.outcome === 'INTERRUPTED'
+    if (isOver || (deps.stop.aborted && !isEnd)) {
       const at = { done: position + (isDone ? 1 : 0), task: task.file }
       return { reason: 'interrupted', ...at, end }
     }
     const decided = { done: position, task: task.file, end }
+    if (end === undefined) {
+      position++
+      if (retry_from === 'failed') tryNum = 1
+      continue
+    }
     if (end.outcome === 'REBOOT') return { reason: 'reboot', ...decided, done: position + 1 }
     if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }
     if (end.outcome === 'HALT') {
@@ -116,10 +128,10 @@ async function tryAlone(
   first: number,
   failed: TryEnd | undefined,
   deps: ChainDeps,
-): Promise<TryEnd | undefined> {
+): Promise<TryEnd | 'skipped' | undefined> {
   for (let tryNum = first; ; tryNum++) {
     const end = tryNum === first && failed !== undefined ? failed : await deps.attempt(task, tryNum)
-    if (end?.outcome !== 'RETRY') return end
+    if (end === undefined || end === 'skipped' || end.outcome !== 'RETRY') return end
     // A process that outlives SIGKILL ends the chain, whether the task is required or not.
     const stuck = end.survivors.length > 0
     if (stuck || tryNum >= task.settings.max_tries) {

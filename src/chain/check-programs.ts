@@ -16,6 +16,18 @@ export function checkTask(task: ConfiguredTask, path: string | undefined): Diagn
   ]
 }
 
+/** Complaints about a condition_command that is missing, and about a `watch` that nothing reads. */
+export function checkGate({ settings, texts }: ConfiguredTask, path: string | undefined): Diagnostic[] {
+  const { condition_command, run, watch } = settings
+  const words = condition_command.flatMap(({ value }) => value)
+  const missing = checkWords('condition_command', words, path, texts.get('condition_command'))
+  if (watch.length === 0 || run === 'on-change') return missing
+  const { origin } = texts.get('watch') ?? {}
+  const message = 'watch is set, and runner reads it only with run = on-change'
+  const hint = 'set run = on-change too; a key for the task itself is fine'
+  return [...missing, { severity: 'notice', reason: 'watch-unused', ...origin, message, hint }]
+}
+
 /** Whether there is a halt task, and complaints if it cannot be started. The default one may be missing. */
 export function checkHalt(
   { runner, texts }: Configuration,

@@ -11,6 +11,8 @@ export interface RunInProgress {
   runId: number
   /** The monotonic time of its beginning. */
   begun: number
+  /** How many of the tasks that are done were skipped. */
+  skipped: number
   journal: Journal
 }
 
@@ -22,7 +24,7 @@ export async function finishRun(
   end: EndOfChain,
   { taskDir }: RunPlan,
   { configuration, edges, emit, state, stop }: RunOptions,
-  { runId, begun, journal }: RunInProgress,
+  { runId, begun, skipped, journal }: RunInProgress,
 ): Promise<number> {
   const exit_status = statusOf(end.reason, stop)
   emit({
@@ -32,6 +34,7 @@ export async function finishRun(
     exit_status,
     ...defined({ task: end.task }),
     tasks_done: end.done,
+    ...defined({ tasks_skipped: skipped || undefined }),
     duration_seconds: Math.round((edges.clock.monotonic() - begun) * 1000) / 1000,
     ...defined({ failure: failureOf(end) }),
   })

@@ -77,6 +77,7 @@ function planFact({ file, name, path, settings, texts }: PlannedTask): PlannedTa
     sha256: sha256OfFile(path),
     max_time_from: settingPlace(texts.get('max_time')),
     max_tries_from: settingPlace(texts.get('max_tries')),
+    run: settings.run === 'always' ? undefined : settings.run,
   }
   return { task: file, name, max_tries: settings.max_tries, ...defined(facts) }
 }

@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import type { Configuration } from '../config/load.ts'
 import type { Trust } from '../system/trust.ts'
-import { checkHalt, checkTask, checkWords } from './check-programs.ts'
+import { checkGate, checkHalt, checkTask, checkWords } from './check-programs.ts'
 import { orderByDependencies } from './dependencies.ts'
 import { discover, type Task } from './discover.ts'
 import { untrusted } from './permissions.ts'
@@ -54,6 +54,7 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
     ...settings.flatMap(({ findings }) => findings),
     ...order.findings,
     ...settings.flatMap(({ task }) => checkTask(task, path)),
+    ...settings.flatMap(({ task }) => checkGate(task, path)),
     ...checkedHalt.findings,
     ...checkWords('task_hook', runner.task_hook, path, texts.get('task_hook')),
     ...checkWords('reboot_command', runner.reboot_command, path, texts.get('reboot_command')),
@@ -93,13 +94,14 @@ function filesStarted(
   { runner }: Configuration,
   path: string | undefined,
 ): string[] {
+  const conditions = tasks.flatMap(({ settings }) => settings.condition_command.map(({ value }) => value))
   const scripts = [...tasks, { path: halt, settings: runner }].flatMap(({ path: file, settings }) => {
     const { interpreter } = settings
     return interpreter.length === 0
       ? programsOf(file, path)
       : [file, ...programsOfCommand([...interpreter, file], path)]
   })
-  const commands = [runner.task_hook, runner.reboot_command]
+  const commands = [runner.task_hook, runner.reboot_command, ...conditions]
   return [...new Set([...scripts, ...commands.flatMap(words => programsOfCommand(words, path))])]
 }
 

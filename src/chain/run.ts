@@ -17,14 +17,19 @@ export async function runOnce(options: RunOptions): Promise<number> {
 
   const { runDir, emit, journal } = beginRecord(options)
   const recorded = { ...options, emit }
-  using tries = new Tries({ ...recorded, flush: journal.flush }, runDir, plan.taskDir)
+  using tries = new Tries({ ...recorded, flush: journal.flush }, runDir, plan.taskDir, plan.resumes)
   emit(startedEvent(plan, options, tries.runId, runDir?.path))
   await options.noticeBuffer.begin(journal)
   for (const notice of plan.notices) emit(notice)
   using _ = announceStops(options, emit)
   const end = await runToEnd(recorded, tries, plan)
   tries[Symbol.dispose]()
-  return await finishRun(end, plan, recorded, { runId: tries.runId, begun, journal })
+  return await finishRun(end, plan, recorded, {
+    runId: tries.runId,
+    begun,
+    skipped: tries.skipped.size,
+    journal,
+  })
 }
 
 function startedEvent(

@@ -15,6 +15,8 @@ const reportLines = 5
 export interface TryContext {
   ref: TryRef
   path: string
+  /** Why the task may not be started, in words that follow its path. */
+  refusal?: string | undefined
   settings: TrySettings
   /** Whether a task can ask for a reboot. */
   canReboot: boolean
@@ -63,9 +65,10 @@ async function startAndWatch(context: TryContext, tryId: string): Promise<Watche
   const { ref, path, settings, canReboot, env, log, outputs, onClosed } = context
   const { emit, edges, stop, hurry } = context
   const startable = checkStartable(path, settings.interpreter.length > 0, env.PATH)
-  if (!startable.ok) {
+  const refusal = context.refusal ?? (startable.ok ? undefined : startable.failure.message)
+  if (refusal !== undefined) {
     log.close()
-    const exit = { kind: 'not-started', message: `${path} ${startable.failure.message}` } as const
+    const exit = { kind: 'not-started', message: `${path} ${refusal}` } as const
     return { why: 'exit', exit, killed: [], survivors: [] }
   }
   const [program, ...args] = [...settings.interpreter, path]

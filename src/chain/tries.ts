@@ -1,8 +1,10 @@
-import type { HookRef, TryEnd, TryRef } from '../event.ts'
+import type { HookEnd, HookRef, ResumeFact, TryEnd, TryRef } from '../event.ts'
 import { statsOf } from '../hooks/stats.ts'
 import { runHook } from '../hooks/task-hook.ts'
 import type { RunDir } from '../journal/files.ts'
 import { runProcess } from '../process/run-process.ts'
+import { mayBeSkipped } from './conditions.ts'
+import type { Gatekeeper } from './gatekeeper.ts'
 import { taskName } from './names.ts'
 import type { PlannedTask } from './planned-task.ts'
 import { RunLogs } from './run-logs.ts'
@@ -19,22 +21,74 @@ export class Tries implements Disposable {
   readonly runId: number
   readonly #options: TriesOptions
   readonly #logs: RunLogs
+  readonly #taskDir: string
+  /** The tasks that have begun and are not done. */
+  readonly #begun: Set<string>
+  /** The tasks that were skipped and have not begun since. */
+  readonly skipped: Set<string>
+  #gatekeeper: Gatekeeper | undefined
 
-  constructor(options: TriesOptions, runDir: RunDir | undefined, taskDir: string) {
+  constructor(
+    options: TriesOptions,
+    runDir: RunDir | undefined,
+    taskDir: string,
+    resumes?: Pick<ResumeFact, 'begun' | 'skipped'>,
+  ) {
     this.#options = options
+    this.#taskDir = taskDir
+    this.#begun = new Set(resumes?.begun)
+    this.skipped = new Set(resumes?.skipped?.map(({ task }) => task))
     this.runId = runDir?.id ?? 0
     this.#logs = new RunLogs(options, runDir, taskDir)
   }
 
-  /** One try with its hooks; undefined when the run was stopped before the task began. */
-  async attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | undefined> {
+  /**
+   * One try with its hooks, unless the task is skipped; undefined when the run was stopped before the task
+   * began. A task that has begun is not asked for its conditions again until it is done.
+   */
+  async attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | 'skipped' | undefined> {
     const ref: TryRef = { task: task.file, name: task.name, kind: 'task', try_num: tryNum }
+    const gatekeeper = mayBeSkipped(task.settings) ? await this.#gatekeeperOf() : undefined
+    const answer = this.#begun.has(task.file) ? undefined : await gatekeeper?.ask(task, ref)
+    if (this.#options.stop.aborted && gatekeeper !== undefined) return undefined
+    if (answer === 'skipped') {
+      this.skipped.add(task.file)
+      return answer
+    }
     await this.#hook('pre', ref, task)
     if (this.#options.stop.aborted) return undefined
     const canReboot = this.#options.configuration.runner.reboot_command.length > 0
-    const end = await this.#try(ref, task.path, task.settings, canReboot)
+    this.#begun.add(task.file)
+    this.skipped.delete(task.file)
+    const begun = answer === undefined ? gatekeeper?.begin(task) : undefined
+    const end = await this.#try(ref, task.path, task.settings, canReboot, answer?.refusal)
+    const isDone = end.outcome === 'OK' || end.outcome === 'REBOOT'
+    if (isDone || end.failure?.reason === 'not-started') this.#begun.delete(task.file)
+    if (isDone) gatekeeper?.succeeded(task, begun, this.runId)
     await this.#hook('post', ref, task, end)
     return end
+  }
+
+  /** Loaded for the first task that may be skipped. */
+  async #gatekeeperOf(): Promise<Gatekeeper> {
+    const { Gatekeeper } = await import('./gatekeeper.ts')
+    this.#gatekeeper ??= new Gatekeeper({
+      ...this.#options,
+      taskDir: this.#taskDir,
+      condition: (ref, command) => this.#condition(ref, command),
+    })
+    return this.#gatekeeper
+  }
+
+  /** Runs a condition_command, as a hook is run. */
+  async #condition(of: TryRef, command: readonly string[]): Promise<HookEnd> {
+    const { configuration, edges, emit, stop, hurry } = this.#options
+    const { hook_time, kill_grace } = configuration.runner
+    const ref: HookRef = { ...of, hook: 'condition' }
+    const log = this.#logs.make(of.task, `${of.try_num}.condition`)
+    const onClosed = this.#logs.keepOpen(log, ref)
+    const common = { log, outputs: this.#logs.outputs, onClosed, emit, edges, stop, hurry }
+    return await runHook({ ref, command, env: this.#env(of), limit: hook_time, grace: kill_grace, ...common })
   }
 
   /** Runs the halt task, if there is one and nobody has asked to stop. */
@@ -73,12 +127,19 @@ export class Tries implements Disposable {
     return `reboot_command ${status}${last}`
   }
 
-  #try(ref: TryRef, path: string, settings: TryContext['settings'], canReboot: boolean): Promise<TryEnd> {
+  #try(
+    ref: TryRef,
+    path: string,
+    settings: TryContext['settings'],
+    canReboot: boolean,
+    refusal?: string,
+  ): Promise<TryEnd> {
     const { edges, emit, stop, hurry } = this.#options
     const log = this.#logs.make(ref.task, String(ref.try_num))
     return runTry({
       ref,
       path,
+      refusal,
       settings,
       canReboot,
       env: this.#env(ref),

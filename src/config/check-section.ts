@@ -16,7 +16,16 @@ export function checkValues(
   const valid = new Map(entries)
   const complain = (key: string, message: string, hint: string) => {
     valid.delete(key)
-    findings.push(complaint(entries, key, message, hint))
+    const finding = complaint(entries, key, message, hint)
+    findings.push(
+      keys[key]?.lenient
+        ? {
+            ...finding,
+            severity: 'warning',
+            message: `${message}; runner takes it for a key of the task's own`,
+          }
+        : finding,
+    )
   }
   const values = Object.fromEntries([...entries].map(([key, { value }]) => [key, value]))
   for (const key of validateSection(name, values)) {

@@ -17,7 +17,7 @@ interface KeyMaker<T, Preset> {
   (): Key<T | undefined>
 }
 
-const plain = { description: '', inherited: false, rules: [], isText: true }
+const plain = { description: '', inherited: false, lenient: false, rules: [], isText: true }
 
 function ofForm<T, Preset extends string | number | ComputedText = string>(
   form: Form<T>,
@@ -141,6 +141,16 @@ export function splitNames(value: string): string[] {
   const all = value.split(/[,\n]/).map(name => name.trim())
   return [...new Set(all)].filter(name => name !== '')
 }
+
+/** Paths with commas or line feeds between them, each made absolute as that of `path`. */
+export const paths = (): Key<string[]> =>
+  makeKey({
+    ...plain,
+    schema: anyText,
+    form: 'paths with commas between them',
+    absent: [],
+    read: (value, folder) => splitNames(value).map(one => resolve(folder, one)),
+  })
 
 /** An address to listen on. */
 export const address = ofForm<{ host: string; port: number }>({

@@ -23,6 +23,8 @@ export interface KeyFacts<T> {
   description: string
   /** build-runner had this key too. */
   inherited: boolean
+  /** A value that does not fit is a warning, and counts as not set. */
+  lenient: boolean
   /**
    * Rules that no pattern can express, for texts that fit the schema. The first one that is broken counts.
    */
@@ -42,6 +44,11 @@ export interface Key<T> extends KeyFacts<T> {
   must(holds: (value: Exclude<T, undefined>) => boolean, rule: string, hint?: string): Key<T>
   /** The same key, marked as one that build-runner had. */
   fromBuildRunner(): Key<T>
+  /**
+   * The same key, of a task's section and new in this release: a task may already look up a key of that name,
+   * so a value that does not fit is a warning.
+   */
+  recent(): Key<T>
 }
 
 /** The table of a section. */
@@ -60,6 +67,7 @@ export function makeKey<T>(facts: KeyFacts<T>): Key<T> {
     ...facts,
     doc: (...parts) => makeKey({ ...facts, description: parts.join(' ') }),
     fromBuildRunner: () => makeKey({ ...facts, inherited: true }),
+    recent: () => makeKey({ ...facts, lenient: true }),
     must(holds, rule, hint) {
       const broken = (name: string, text: string) => {
         const value = facts.read(text, '/') as Exclude<T, undefined>

@@ -1,5 +1,5 @@
 import type { Edges } from '../edges.ts'
-import type { Emit, HookRef } from '../event.ts'
+import type { Emit, HookEnd, HookRef } from '../event.ts'
 import type { LogFile } from '../process/log-file.ts'
 import type { Outputs } from '../process/output.ts'
 import { runProcess } from '../process/run-process.ts'
@@ -15,7 +15,8 @@ export interface HookRun {
   ref: HookRef
   /** Words of the command. */
   command: readonly string[]
-  stats: TryStats
+  /** The last argument; absent for a condition. */
+  stats?: TryStats
   env: NodeJS.ProcessEnv
   /** Seconds; 0: for ever. */
   limit: number
@@ -33,8 +34,8 @@ export interface HookRun {
   onClosed: () => void
 }
 
-/** Runs the hook, from `hook:started` to `hook:ended`. Never rejects. */
-export async function runHook(hook: HookRun): Promise<void> {
+/** Runs the hook, from `hook:started` to `hook:ended`; resolves to its end. Never rejects. */
+export async function runHook(hook: HookRun): Promise<HookEnd> {
   const { ref, outputs, log, onClosed, emit, edges, limit, grace, stop, hurry } = hook
   const [program, ...args] = hook.command
   const hookId = edges.chance.id()
@@ -43,7 +44,7 @@ export async function runHook(hook: HookRun): Promise<void> {
   const ended = await runProcess({
     start: {
       command: program!,
-      args: [...args, JSON.stringify(hook.stats)],
+      args: [...args, ...(hook.stats === undefined ? [] : [JSON.stringify(hook.stats)])],
       env: { ...hook.env, RUNNER_HOOK: ref.hook, RUNNER_HOOK_ID: hookId },
     },
     watch: { limit, grace, clock: edges.clock, stop, hurry, id: hookId },
@@ -53,16 +54,28 @@ export async function runHook(hook: HookRun): Promise<void> {
     onOutput: data => emit({ event: 'hook:output', ...ref, data }),
     onRunning: running => emit({ event: 'hook:running', ...ref, ...running }),
   })
-  const failure = failureOf(ended, limit)
-  emit({
-    event: 'hook:ended',
-    ...ref,
-    ...defined({ failure }),
+  const isCondition = ref.hook === 'condition'
+  const failure = isCondition && saysNo(ended) ? undefined : failureOf(ended, limit)
+  const end: HookEnd = {
+    ...defined({ failure, exit_code: isCondition ? statusOf(ended) : undefined }),
     killed: ended.killed,
     survivors: ended.survivors,
     log: log.settle(),
     last_lines: failure === undefined ? [] : log.lastLines(reportLines),
-  })
+  }
+  emit({ event: 'hook:ended', ...ref, ...end })
+  return end
+}
+
+/** The status of a process that ended by itself. */
+function statusOf({ why, exit }: WatchedProcess): number | undefined {
+  return why === 'exit' && exit.kind === 'exited' ? exit.code : undefined
+}
+
+/** A condition that does not hold ends as systemd's ExecCondition= does; 255 is a failure. */
+function saysNo(ended: WatchedProcess): boolean {
+  const status = statusOf(ended)
+  return status !== undefined && status > 0 && status < 255
 }
 
 /** The failure of a hook in words that follow `the hook`; undefined where there is none. */

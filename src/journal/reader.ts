@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Event, HookRef, TryEnd, TryRef } from '../event.ts'
+import type { Event, HookRef, SkipFact, TryEnd, TryRef } from '../event.ts'
 import { defined, errorCode, errorText, fail, ok, type Result } from '../result.ts'
 import { journalFile, lostFile } from './writer.ts'
 
@@ -30,6 +30,10 @@ export interface RunRecord {
   tried: Map<string, number>
   /** Files of the tasks that are done and need not run again. */
   done: string[]
+  /** Files of the tasks that have begun and are not done. */
+  begun: Set<string>
+  /** The tasks among `done` that were skipped, by their files. */
+  skipped: Map<string, SkipFact>
   /** Which try of the chain is under way. */
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
@@ -132,6 +136,8 @@ function fold(started: RecordedOf<'run:started'>, events: readonly (Recorded | u
     hooks: [],
     tried: new Map(resumes?.tried?.map(({ task, tries }) => [task, tries])),
     done: [...(resumes?.done ?? [])],
+    begun: new Set(resumes?.begun),
+    skipped: new Map(resumes?.skipped?.map(fact => [fact.task, fact])),
     chain_try: resumes?.chain_try ?? 1,
     ...defined({
       task_try: resumes?.task_try,
@@ -155,6 +161,7 @@ function take(run: RunRecord, event: Recorded): void {
   switch (event.event) {
     case 'try:started':
       run.tries.push({ started: event, late_bytes: 0 })
+      if (event.kind === 'task') run.begun.add(event.task)
       delete run.waiting
       delete run.failed
       break
@@ -164,8 +171,12 @@ function take(run: RunRecord, event: Recorded): void {
     case 'try:ended':
       if (atTry !== undefined) atTry.ended = event
       if (event.kind === 'task') run.tried.set(event.task, (run.tried.get(event.task) ?? 0) + 1)
-      if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT'))
-        taskDone(run, event.task)
+      if (event.failure?.reason === 'not-started') run.begun.delete(event.task)
+      if (event.kind === 'task' && (event.outcome === 'OK' || event.outcome === 'REBOOT')) {
+        // One that is not to run always is done when that is on record.
+        const fact = run.started.tasks.find(({ task }) => task === event.task)
+        if (fact?.run === undefined) taskDone(run, event.task)
+      }
       if (event.kind === 'task' && event.outcome === 'HALT') run.verdict = 'halted'
       if (event.kind === 'task' && event.outcome === 'EXIT') run.verdict = 'exited'
       if (event.kind === 'task' && event.outcome === 'RETRY') {
@@ -189,12 +200,23 @@ function take(run: RunRecord, event: Recorded): void {
       if (event.required) run.verdict = 'gave-up'
       else taskDone(run, event.task)
       break
+    case 'task:done':
+      taskDone(run, event.task)
+      break
+    case 'task:skipped': {
+      const { event: _, at: __, ...fact } = event
+      run.skipped.set(event.task, fact)
+      delete run.waiting
+      taskDone(run, event.task)
+      break
+    }
     case 'chain:waiting': {
       run.waiting = event
       delete run.failed
       const order = run.started.tasks.map(({ task }) => task)
       run.done = order.slice(0, order.indexOf(event.next_task))
       delete run.task_try
+      for (const task of run.skipped.keys()) if (!run.done.includes(task)) run.skipped.delete(task)
       if (event.counts === 'chain') run.chain_try = event.try_num
       else run.task_try = { task: event.next_task, try_num: event.try_num }
       break
@@ -220,6 +242,7 @@ function take(run: RunRecord, event: Recorded): void {
 
 function taskDone(run: RunRecord, task: string): void {
   if (!run.done.includes(task)) run.done.push(task)
+  run.begun.delete(task)
   if (run.task_try?.task === task) delete run.task_try
 }
 

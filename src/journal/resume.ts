@@ -58,6 +58,8 @@ export function decideResume(
       failed: last.failed,
       reboot: sameBoot ? reboot?.task : undefined,
     }),
+    ...(last.begun.size > 0 ? { begun: [...last.begun] } : {}),
+    ...(last.skipped.size > 0 ? { skipped: [...last.skipped.values()] } : {}),
     tried: [...last.tried].map(([task, tries]) => ({ task, tries })),
   })
 }

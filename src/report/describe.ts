@@ -75,7 +75,8 @@ function linesOf(event: Event, outputShown: boolean): DescribedLine[] {
       return tryEnded(event, outputShown)
     case 'hook:ended': {
       if (event.failure === undefined) return []
-      const text = `${shown(event.task)}: the ${event.hook} hook ${event.failure}`
+      const what = event.hook === 'condition' ? 'its condition_command' : `the ${event.hook} hook`
+      const text = `${shown(event.task)}: ${what} ${event.failure}`
       return [line('warning', text), ...endedWithIt(event), ...quoted('warning', event.last_lines)]
     }
     case 'chain:waiting': {
@@ -92,6 +93,10 @@ function linesOf(event: Event, outputShown: boolean): DescribedLine[] {
         line(event.required ? 'err' : 'warning', `${shown(event.task)}: failed ${times(event.tries)}; ${go}`),
       ]
     }
+    case 'task:skipped':
+      return [line('info', `${shown(event.task)}: skipped: ${event.message}`)]
+    case 'task:done':
+      return event.recorded ? [line('debug', `${shown(event.task)}: recorded as done`)] : []
     case 'run:stopping': {
       const how = event.immediately ? 'at once' : 'once more to end it at once'
       return [line('warning', `${event.signal}: stopping${event.immediately ? ' ' : '; '}${how}`)]
@@ -145,7 +150,9 @@ function runEnded(event: Event & { event: 'run:ended' }): DescribedLine[] {
   const last = quoted('err', event.failure?.last_lines ?? [])
   switch (event.reason) {
     case 'succeeded':
-      return [line('info', `${run} succeeded: ${count(event.tasks_done, 'task')} in ${time}`)]
+      return [
+        line('info', `${run} succeeded: ${count(event.tasks_done, 'task')}${skippedOf(event)} in ${time}`),
+      ]
     case 'gave-up':
       return [line('err', `${run} gave up at${by}${why} after ${time}`), ...last]
     case 'halted':
@@ -166,6 +173,10 @@ export function describeEnding({ exit_code, signal, failure }: Ending): string {
   if (failure !== undefined) return failure.message
   if (signal !== undefined) return `killed by ${signal}`
   return `exit status ${exit_code}`
+}
+
+function skippedOf({ tasks_skipped }: Event & { event: 'run:ended' }): string {
+  return tasks_skipped === undefined ? '' : `, ${tasks_skipped} skipped,`
 }
 
 function line(priority: Priority, text: string): DescribedLine {

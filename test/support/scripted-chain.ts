@@ -1,5 +1,6 @@
 import { type EndOfChain, runChain } from '../../src/chain/chain.ts'
 import type { PlannedTask } from '../../src/chain/planned-task.ts'
+import type { TaskSettings } from '../../src/config/sections/task.ts'
 import type { Clock } from '../../src/edges.ts'
 import type { Event, Outcome, TryEnd } from '../../src/event.ts'
 
@@ -72,10 +73,20 @@ export async function runScript({
   return { end, steps }
 }
 
+/** No condition, and in each run. */
+export const always = {
+  run: 'always',
+  watch: [],
+  condition_path_exists: [],
+  condition_first_boot: [],
+  condition_kernel_command_line: [],
+  condition_command: [],
+} as const satisfies Partial<TaskSettings>
+
 function plannedTask({ max_tries, required }: Script, at: number): PlannedTask {
   const file = String(at)
   const limits = { max_time: 1, max_tries, sleep_time: 1, retry_jitter: 0, backoff: 1, kill_grace: 1 }
-  const settings = { ...limits, interpreter: [], depends_on: [], required }
+  const settings = { ...limits, ...always, interpreter: [], depends_on: [], required }
   return { file, name: file, alias: file, path: `/${file}`, settings, texts: new Map(), dependencies: [] }
 }
 

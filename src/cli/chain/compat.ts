@@ -87,7 +87,15 @@ export function addBuildRunnerCommand(program: Command<[], GlobalOptions>, finis
       return finish(exitStatus.usage)
     }
     const { runChainRepeatedly } = await import('./run.ts')
-    const unasked = { lenient: true, only: [], dryRun: false, resume: false, wait: false, json: false }
+    const unasked = {
+      lenient: true,
+      only: [],
+      again: [],
+      dryRun: false,
+      resume: false,
+      wait: false,
+      json: false,
+    }
     return finish(runChainRepeatedly({ ...options, ...unasked, directory, times }, process.env))
   })
   return command

@@ -4,11 +4,13 @@ import { exitStatus } from '../../exit-status.ts'
 import { columns } from '../../report/columns.ts'
 import { durationText } from '../../report/describe.ts'
 import { print, printJson } from '../../report/say.ts'
+import { defined } from '../../result.ts'
 import { shown } from '../../system/printable.ts'
 import { sayFindings } from '../config.ts'
 import { defineCommand, type NewCommand, type OptionsOf } from '../define-command.ts'
 import { parsePath } from '../options.ts'
 import { hasErrors, loadChain } from './load-chain.ts'
+import { type Standing, standingOf, standingText } from './standing.ts'
 
 const options = (command: NewCommand) =>
   command.argument('[taskdir]', '', parsePath).option('--json', 'print one JSON object', false)
@@ -23,16 +25,18 @@ function list(options: Options, directory: string | undefined, env: NodeJS.Proce
   const { loaded, findings } = loadChain(options, directory, env)
   sayFindings(findings.filter(({ severity }) => severity === 'error'))
   if (loaded === undefined) return exitStatus.config
-  const { chain } = loaded
+  const { chain, configuration } = loaded
+  const standing = (task: PlannedTask) => standingOf(task, chain.directory, configuration)
   if (findings.some(({ reason }) => reason === 'task-dir-unreadable')) return exitStatus.config
   if (options.json) {
-    const tasks = chain.tasks.map(({ file, name, path, dependencies, texts }, index) => ({
+    const tasks = chain.tasks.map((task, index) => ({
       order: index + 1,
-      task: file,
-      name,
-      path,
-      depends_on: dependencies,
-      settings: Object.fromEntries(texts),
+      task: task.file,
+      name: task.name,
+      path: task.path,
+      depends_on: task.dependencies,
+      settings: Object.fromEntries(task.texts),
+      ...defined({ skipped: standing(task)?.skipped }),
     }))
     const not_tasks = chain.skipped.map(({ file, because }) => ({ file, because }))
     printJson({ task_dir: chain.directory, tasks, not_tasks })
@@ -43,7 +47,7 @@ function list(options: Options, directory: string | undefined, env: NodeJS.Proce
       print(
         chain.tasks
           .map((task, index) =>
-            taskLines(task, index + 1)
+            taskLines(task, index + 1, standing(task))
               .map(line => `${line}\n`)
               .join(''),
           )
@@ -70,7 +74,7 @@ function tasksText(tasks: readonly PlannedTask[]): string {
 }
 
 /** A task with all of its settings, and where each comes from. */
-function taskLines(task: PlannedTask, order: number): string[] {
+function taskLines(task: PlannedTask, order: number, standing: Standing | undefined): string[] {
   const bySource = Map.groupBy(task.texts, ([, { origin }]) => placeOf(origin))
   const settings = [...bySource].sort(([a], [b]) => Number(a === 'default') - Number(b === 'default'))
   return [
@@ -79,6 +83,7 @@ function taskLines(task: PlannedTask, order: number): string[] {
       ([place, entries]) =>
         `       ${place}: ${entries.map(([key, { value }]) => setting(key, value)).join(', ')}`,
     ),
+    ...(standing === undefined ? [] : [`       now it ${shown(standingText(standing))}`]),
   ]
 }
 
@@ -94,8 +99,8 @@ export const command = defineCommand({
   description: 'list the tasks in their order, and why other files are not tasks',
   options,
   notes: `Columns: the file and the name of a task, the tasks that must be done before it, how often it may be
-tried, how long a try may take, and whether the chain fails with it. --verbose shows all settings, and where
-each comes from.`,
+tried, how long a try may take, and whether the chain fails with it. --verbose shows all settings, where each
+comes from, and whether the task would be skipped now.`,
   examples: ['runner list', 'runner list --verbose', 'runner list --json | jq .tasks[].task'],
   action: (options, [directory], env) => list(options, directory, env),
 })

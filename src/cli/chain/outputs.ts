@@ -28,10 +28,16 @@ const summary = {
   tasks_done: whole,
   tries: whole,
 }
-const ofSummary = { duration_at_least: flag, exit_status: whole, task: text, resumes: whole }
+const ofSummary = {
+  tasks_skipped: whole,
+  duration_at_least: flag,
+  exit_status: whole,
+  task: text,
+  resumes: whole,
+}
 const processes = list(object({ pid: whole, command: text }))
 const owner = { task: text, kind: oneOf('task', 'halt'), try_num: whole }
-const hook = { hook: oneOf('pre', 'post') }
+const hook = { hook: oneOf('pre', 'post', 'condition') }
 
 /** What the commands of the chain print with `--json`, by their words. */
 export const outputs: CommandOutputs = {
@@ -56,14 +62,17 @@ export const outputs: CommandOutputs = {
     schema: object({
       task_dir: text,
       tasks: list(
-        object({
-          order: whole,
-          task: text,
-          name: text,
-          path: text,
-          depends_on: list(text),
-          settings: table(setting),
-        }),
+        object(
+          {
+            order: whole,
+            task: text,
+            name: text,
+            path: text,
+            depends_on: list(text),
+            settings: table(setting),
+          },
+          { skipped: text },
+        ),
       ),
       not_tasks: list(object({ file: text, because: text })),
     }),
@@ -152,6 +161,7 @@ export const outputs: CommandOutputs = {
         survivors: processes,
         last_lines: list(text),
         notices: list(text),
+        skipped: list(object({ task: text, message: text })),
       },
       {
         exit_status: whole,
@@ -159,7 +169,11 @@ export const outputs: CommandOutputs = {
         try_num: whole,
         max_tries: whole,
         ending: text,
-        under_way: object({ what: oneOf('halt task', 'pre hook', 'post hook'), task: text, try_num: whole }),
+        under_way: object({
+          what: oneOf('halt task', 'pre hook', 'post hook', 'condition'),
+          task: text,
+          try_num: whole,
+        }),
         reboot_asked_by: text,
         waiting_for: object({ task: text, try_num: whole }),
         log: text,

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Chain } from '../../chain/planned-task.ts'
+import type { Chain, PlannedTask } from '../../chain/planned-task.ts'
 import { runOnce } from '../../chain/run.ts'
 import { configCommand } from '../../config/config-command.ts'
 import type { Diagnostic } from '../../config/diagnostic.ts'
@@ -14,7 +14,9 @@ import { packageRoot } from '../../package-root.ts'
 import { withMetrics } from '../../report/run/metrics.ts'
 import { print, printJson, sayError } from '../../report/say.ts'
 import { notifyVariables } from '../../report/systemd.ts'
+import { defined, fail } from '../../result.ts'
 import { readBootId } from '../../system/boot-id.ts'
+import { counted } from '../../system/counted.ts'
 import { realPath } from '../../system/real-path.ts'
 import { shellQuote } from '../../system/shell-quote.ts'
 import { sayFindings } from '../config.ts'
@@ -39,6 +41,12 @@ const options = (command: NewCommand) =>
     .option('-H, --halt-after', 'run the halt task after success, once, after the last run', false)
     .option('--only <task>', 'run only this task (may be given several times)', collect, [])
     .option('--from <task>', 'begin with this task')
+    .option(
+      '--again <task>',
+      'run this task although it is done: forget that it succeeded (may be given several times)',
+      collect,
+      [],
+    )
     .option('--dry-run', 'show what would run, and run nothing', false)
     .option('--resume', 'resume the last run, if it was interrupted or asked for a reboot', false)
     .option('--wait', 'wait for another run of the same directory to end, instead of status 4', false)
@@ -121,8 +129,14 @@ async function iterate(
     sayError(`runner: ${selected.failure}\n`)
     return exitStatus.usage
   }
+  const again = first ? options.again : []
+  const forgotten = again.length === 0 ? undefined : await tasksToForget(again, selected.value, options)
+  if (forgotten?.ok === false) {
+    sayError(`runner: ${forgotten.failure}\n`)
+    return exitStatus.usage
+  }
   if (options.dryRun) {
-    dryRun(selected.value, options)
+    await dryRun(selected.value, configuration, forgotten?.value ?? [], options)
     return exitStatus.ok
   }
   const state = services.held.state(configuration.runner.state_dir)
@@ -136,6 +150,14 @@ async function iterate(
     if (other !== undefined) {
       sayError(`runner: ${other}\n`)
       return exitStatus.locked
+    }
+  }
+  if (forgotten !== undefined && state !== undefined) {
+    const { forget } = await import('./again.ts')
+    const done = forget(forgotten.value, { state, taskDir: directory, bootId })
+    if (!done.ok) {
+      sayError(`runner: ${done.failure}\n`)
+      return exitStatus.internal
     }
   }
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
@@ -191,15 +213,32 @@ function tellFindings(findings: readonly Diagnostic[], options: RunCommandOption
   }
 }
 
-function dryRun(chain: Chain, { json }: RunCommandOptions): void {
-  const commands = chain.tasks.map(task => ({
-    task: task.file,
-    command: [...task.settings.interpreter, task.path],
-  }))
-  if (json) printJson({ dry_run: true, task_dir: chain.directory, tasks: commands })
-  else {
-    print(`would run ${commands.length} task${commands.length === 1 ? '' : 's'} in ${chain.directory}:\n`)
-    for (const { command } of commands) print(`  ${command.map(shellQuote).join(' ')}\n`)
+/** The tasks of `--again`. */
+async function tasksToForget(words: readonly string[], chain: Chain, { resume }: RunCommandOptions) {
+  if (resume) return fail('--again begins anew, and --resume does not: leave one of them out')
+  const { tasksOfAgain } = await import('./again.ts')
+  return tasksOfAgain(words, chain)
+}
+
+async function dryRun(
+  chain: Chain,
+  configuration: Configuration,
+  again: readonly PlannedTask[],
+  { json }: RunCommandOptions,
+): Promise<void> {
+  const { standingOf } = await import('./standing.ts')
+  const commands = chain.tasks.map(task => {
+    const { skipped } =
+      (again.includes(task) ? undefined : standingOf(task, chain.directory, configuration)) ?? {}
+    return { task: task.file, command: [...task.settings.interpreter, task.path], ...defined({ skipped }) }
+  })
+  if (json) return printJson({ dry_run: true, task_dir: chain.directory, tasks: commands })
+  const skips = commands.filter(({ skipped }) => skipped !== undefined).length
+  const skip = skips === 0 ? '' : `, and skip ${skips}`
+  print(`would run ${counted(commands.length - skips, 'task')} in ${chain.directory}${skip}:\n`)
+  for (const { command, skipped } of commands) {
+    const why = skipped === undefined ? '' : `  (skipped: ${skipped})`
+    print(`  ${command.map(shellQuote).join(' ')}${why}\n`)
   }
 }
 
@@ -213,6 +252,7 @@ another run is under way; 5 a reboot was asked for; 64 usage; 78 configuration e
     'runner run                            once, as at boot',
     'runner run -n 0 /etc/runner/tasks.d   again and again until it fails',
     'runner run --only disk --only clock   two tasks, whatever they depend on',
+    'runner run --again format             once more, though it is done',
     'runner run --json | jq .event         for a program',
   ],
   action: (options, [directory], env) => runChainRepeatedly({ ...options, directory }, env),

@@ -1,5 +1,5 @@
 import { findTasks } from '../../chain/dependencies.ts'
-import type { Chain } from '../../chain/planned-task.ts'
+import type { Chain, PlannedTask } from '../../chain/planned-task.ts'
 import { nearest } from '../../config/did-you-mean.ts'
 import { fail, ok, type Result } from '../../result.ts'
 
@@ -9,21 +9,27 @@ export interface Selection {
   from?: string | undefined
 }
 
+/** The task that a person means by a word, among those that run; a message where there is none. */
+export function findTask(tasks: readonly PlannedTask[], word: string): Result<PlannedTask, string> {
+  const [found, ...more] = findTasks(tasks, word)
+  if (found !== undefined && more.length === 0) return ok(found)
+  if (more.length > 0) return fail(`more than one task is called ${word}; write the file name`)
+  const guess = nearest(
+    word,
+    tasks.flatMap(task => [task.file, task.name]),
+  )
+  return fail(
+    `no task is called ${word}; ` +
+      (guess === undefined ? '`runner list` shows them' : `did you mean ${guess}?`),
+  )
+}
+
 /** The chain without the tasks that `--only` and `--from` leave out. */
 export function selectTasks(chain: Chain, { only, from }: Selection): Result<Chain, string> {
   let { tasks } = chain
   const find = (word: string): Result<number, string> => {
-    const [found, ...more] = findTasks(chain.tasks, word)
-    if (found !== undefined && more.length === 0) return ok(chain.tasks.indexOf(found))
-    const guess = nearest(
-      word,
-      chain.tasks.flatMap(task => [task.file, task.name]),
-    )
-    if (more.length > 0) return fail(`more than one task is called ${word}; write the file name`)
-    return fail(
-      `no task is called ${word}; ` +
-        (guess === undefined ? '`runner list` shows them' : `did you mean ${guess}?`),
-    )
+    const found = findTask(chain.tasks, word)
+    return found.ok ? ok(chain.tasks.indexOf(found.value)) : found
   }
   if (from !== undefined) {
     const start = find(from)

@@ -1,4 +1,5 @@
-import { commandWords, count, factor, flag, names, seconds } from '../forms.ts'
+import { commandCondition, flagCondition, pathConditions, wordConditions } from '../condition.ts'
+import { commandWords, count, factor, flag, names, oneOf, paths, seconds } from '../forms.ts'
 import type { SettingsOf } from '../key.ts'
 import { defineSection } from '../section.ts'
 
@@ -23,6 +24,29 @@ export const taskOnly = {
   required: flag(true).doc(
     '`no`: a failure repeats this task alone, up to its `max_tries`. Then runner reports it, and the chain',
     'continues with the next task.',
+  ),
+  run: oneOf('always', 'once', 'once-per-boot', 'once-per-instance', 'on-change')
+    .recent()
+    .doc(
+      'How often the task runs: in each run (`always`); until it has succeeded `once`, in this boot, or on',
+      'this instance of the host; or `on-change` of its file, or of a file of `watch`, since it last',
+      'succeeded.',
+    ),
+  watch: paths().recent().doc('Files whose contents count for `run = on-change`, beside that of the task.'),
+  condition_path_exists: pathConditions.doc(
+    'The task is skipped if this path does not exist; with `!` before it, if it exists. Several paths are on',
+    'lines of their own, and each condition must hold.',
+  ),
+  condition_first_boot: flagCondition.doc(
+    '`yes`: the task is skipped if this is not the first boot of the host; `no`: if it is.',
+  ),
+  condition_kernel_command_line: wordConditions.doc(
+    'The task is skipped if the command line of the kernel has neither this word nor an assignment to it, or',
+    'not exactly this assignment; with `!` before it, if it has. Several are on lines of their own.',
+  ),
+  condition_command: commandCondition.doc(
+    'The task is skipped if this command ends with one of the statuses 1 to 254; with `!` before it, if it',
+    'ends with 0. Any other end is a failed try of the task. The command may run `hook_time` seconds.',
   ),
 }
 

@@ -32,7 +32,7 @@ export interface Explanation {
   /** The settings by which it ended: of the try, and of the chain. */
   limits: Limit[]
   /** The hook or halt task that runs, or ran at the end of the record. */
-  under_way?: { what: 'halt task' | 'pre hook' | 'post hook'; task: string; try_num: number }
+  under_way?: { what: 'halt task' | 'pre hook' | 'post hook' | 'condition'; task: string; try_num: number }
   /** The task for which the reboot_command ran at the end of the record. */
   reboot_asked_by?: string
   /** The task from which the chain is or was to be tried again after a wait. */
@@ -42,6 +42,8 @@ export interface Explanation {
   last_lines: string[]
   log?: string
   notices: string[]
+  /** The tasks that were skipped. */
+  skipped: { task: string; message: string }[]
   resumes?: number
 }
 
@@ -75,6 +77,7 @@ export function explain(run: RunRecord): Explanation {
     last_lines: lines,
     ...defined({ log }),
     notices: run.notices,
+    skipped: [...run.skipped.values()].map(({ task, message }) => ({ task, message })),
     ...defined({ resumes: run.started.resumes?.run_id }),
   }
 }
@@ -110,7 +113,10 @@ function lastTryOf({ tries, started: { tasks, resumes } }: RunRecord, task?: str
 /** The hook or halt task that has begun and not ended. */
 function underWay(run: RunRecord): Explanation['under_way'] {
   const hook = openHook(run)?.started
-  if (hook !== undefined) return { what: `${hook.hook} hook`, task: hook.task, try_num: hook.try_num }
+  if (hook !== undefined) {
+    const { hook: kind, task, try_num } = hook
+    return { what: kind === 'condition' ? kind : `${kind} hook`, task, try_num }
+  }
   const halt = openTry(run)?.started
   if (halt?.kind === 'halt') return { what: 'halt task', task: halt.task, try_num: halt.try_num }
   return undefined
@@ -169,6 +175,7 @@ export function explainText(facts: Explanation): string {
   if (facts.last_lines.length > 0)
     lines.push('Its last lines:', ...facts.last_lines.map(line => `  | ${cut(line)}`))
   if (facts.log !== undefined) lines.push(`All of its output: ${facts.log}`)
+  for (const { task, message } of facts.skipped) lines.push(`Skipped: ${shown(task)}: ${message}.`)
   for (const notice of facts.notices) lines.push(`Notice: ${notice}`)
   return `${lines.map(escaped).join('\n')}\n`
 }

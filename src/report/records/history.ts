@@ -1,7 +1,7 @@
 import { shown } from '../../system/printable.ts'
 import { columns } from '../columns.ts'
 import { localTime } from '../local-time.ts'
-import { type RunSummary, took } from './run-summary.ts'
+import { type RunSummary, skippedText, took } from './run-summary.ts'
 
 /** A run of which only the number is known. */
 export interface UnreadableRun {
@@ -27,6 +27,6 @@ function rowOf(run: RunSummary): string[] {
     took(run),
     `${run.tasks_done}/${run.tasks}`,
     String(run.tries),
-    `${run.state}${task}${resumes}`,
+    `${run.state}${task}${skippedText(run)}${resumes}`,
   ]
 }

@@ -13,6 +13,8 @@ export interface RunSummary {
   duration_at_least?: true
   tasks: number
   tasks_done: number
+  /** How many of them were skipped; absent for none. */
+  tasks_skipped?: number
   tries: number
   exit_status?: number
   /** The task that decided how it ended, or that runs. */
@@ -32,9 +34,15 @@ export function summarize(run: RunRecord, now: Date): RunSummary {
     ...defined({ duration_at_least: state === 'crashed' ? (true as const) : undefined }),
     tasks: run.started.tasks.length,
     tasks_done: run.done.length,
+    ...defined({ tasks_skipped: run.skipped.size || undefined }),
     tries: run.tries.length,
     ...defined({ exit_status: run.ended?.exit_status, task, resumes: run.started.resumes?.run_id }),
   }
+}
+
+/** `, 2 skipped`; empty for none. */
+export function skippedText({ tasks_skipped }: RunSummary): string {
+  return tasks_skipped === undefined ? '' : `, ${tasks_skipped} skipped`
 }
 
 /** The time that a run took, or has taken at least. */

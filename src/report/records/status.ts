@@ -4,7 +4,7 @@ import { defined } from '../../result.ts'
 import { escaped, shown } from '../../system/printable.ts'
 import { describeEnding, durationText } from '../describe.ts'
 import { localTime } from '../local-time.ts'
-import { summarize, took } from './run-summary.ts'
+import { skippedText, summarize, took } from './run-summary.ts'
 
 /** The state of a run, and where it is or how it ended, as JSON. */
 export function statusFacts(run: RunRecord, earlier: readonly RunRecord[], now: Date) {
@@ -47,7 +47,7 @@ export function statusFacts(run: RunRecord, earlier: readonly RunRecord[], now: 
 /** The same in a few lines. */
 export function statusText(run: RunRecord, earlier: readonly RunRecord[], now: Date): string {
   const facts = statusFacts(run, earlier, now)
-  const progress = `${facts.tasks_done} of ${facts.tasks} tasks done`
+  const progress = `${facts.tasks_done} of ${facts.tasks} tasks done${skippedText(facts)}`
   if (facts.state !== 'running') {
     const why = run.ended?.failure === undefined ? '' : ` (${escaped(describeEnding(run.ended.failure))})`
     const by = facts.task === undefined ? '' : ` at ${shown(facts.task)}${why}`

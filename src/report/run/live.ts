@@ -149,6 +149,12 @@ export class LiveView {
           })
         break
       }
+      case 'task:skipped': {
+        const view = this.#tasks.find(({ task }) => task === event.task)
+        if (view !== undefined) view.state = 'over'
+        this.#done.add(event.task)
+        break
+      }
       case 'run:ended':
         this.#tasks = []
         break
@@ -267,6 +273,7 @@ const permanent = new Set<Event['event']>([
   'hook:ended',
   'chain:waiting',
   'task:given-up',
+  'task:skipped',
   'reboot:asked',
   'run:stopping',
   'notice',
