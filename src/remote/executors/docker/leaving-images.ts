@@ -1,12 +1,13 @@
 /*
- * The images whose plugins could have stayed for further jobs and did not, by a file in the state directory: without it,
- * each start of the runner would wait for such a plugin again, for a minute at the worst.
+ * The images whose plugins could have stayed for further jobs and did not, by a file in the state
+ * directory: without it, each start of the runner would wait for such a plugin again, for a minute at the
+ * worst.
  */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../../edges.ts'
 import { writeDurably } from '../../../system/durable-file.ts'
 
-/** Seconds after which an image is tried again: a host that was too busy for its plugin may be so no more. */
+/** Seconds after which an image is tried again: a host that was too busy for its plugin may have room again. */
 const keptFor = 24 * 3600
 /** Images in the file at the most; the latest stay. */
 const mostImages = 1000
@@ -35,7 +36,10 @@ export class LeavingImages {
     return this.#images.some(one => one.id === id && this.#counts(one))
   }
 
-  /** Notes that the plugin of an image did not stay. The note is durable when this returns, if it can be written. */
+  /**
+   * Notes that the plugin of an image did not stay. The note is durable when this returns, if it can be
+   * written.
+   */
   add(id: string): void {
     const at = this.#clock.now().toISOString()
     const others = this.#images.filter(one => one.id !== id && this.#counts(one))
