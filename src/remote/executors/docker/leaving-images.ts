@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import type { Clock } from '../../../edges.ts'
 import { writeDurably } from '../../../system/durable-file.ts'
 
-/** Seconds after which an image is tried again: a host that was too busy for its plugin may have room again. */
+/** Seconds after which an image is tried again: the host may have been too busy for its plugin. */
 const keptFor = 24 * 3600
 /** Images in the file at the most; the latest stay. */
 const mostImages = 1000
