@@ -270,7 +270,7 @@ bundles.push(...(await buildWeb('dist/web', { release: true })))
 
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/ini/lookup.sh', 'dist/lookup.sh')
-for (const name of ['supervisor.sh', 'api.sh'])
+for (const name of ['supervisor.sh', 'api.sh', 'tls.sh'])
   copyFileSync(`src/remote/executors/handover/${name}`, `dist/${name}`)
 // What was read and then left out is not inside.
 const inside = bundles

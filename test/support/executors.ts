@@ -133,7 +133,9 @@ export class EngineRig implements AsyncDisposable {
   }
 
   async launch(name: string, changes: Partial<ExecutorConfiguration> = {}): Promise<Container> {
-    return value(await this.containers(changes).launch(await this.image(name), forSeveral()))
+    return value(
+      await this.containers(changes).launch(await this.image(name), { ...forSeveral(), plugin: true }),
+    )
   }
 
   /** A container as a slot. */

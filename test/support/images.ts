@@ -145,6 +145,27 @@ export function stayingPluginImage(engine: Engine, name: string, ...changes: str
   })
 }
 
+/**
+ * The image of such a plugin, as the SDK of Go makes them: its program has the name of a function of that SDK in
+ * it, and a link leads there.
+ */
+export async function goPluginImage(engine: Engine, name: string, from: string): Promise<void> {
+  const context = join(engine.directory, `image-${name}`)
+  const app = join(context, 'app')
+  mkdirSync(app, { recursive: true })
+  withStaticProgram(app, 'plugin', startsNode)
+  symlinkSync('../app/plugin', join(app, 'start'))
+  const lines = [`FROM ${from}`, 'COPY app /app/', 'ENTRYPOINT ["/app/start", "plugin.mjs"]']
+  writeFileSync(join(context, 'Dockerfile'), lines.join('\n'))
+  await engine.docker('build', '--quiet', '--network', 'none', '-t', name, context)
+}
+
+const startsNode = `
+#include <unistd.h>
+__attribute__((used)) const char name[] = "release-integration-sdk-go/runner.startInputSecretWatcher.func1";
+int main(int count, char **words) { return execv("/usr/bin/node", words); }
+`
+
 /** A program of one file in C, without libraries. */
 export function withStaticProgram(root: string, path: string, source: string): void {
   const file = join(root, `${basename(path)}.c`)

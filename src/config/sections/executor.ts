@@ -27,8 +27,8 @@ const keys = {
   ),
   max_jobs_per_executor: count(100).doc('Number of jobs after which a reused container is replaced.'),
   sdk_daemon: oneOf('auto', 'no').doc(
-    'Whether a plugin made with the SDK of Python stays for further jobs of its container (`auto`), or each',
-    'job starts it anew (`no`).',
+    'Whether a plugin made with the SDK of Python or Go stays for further jobs of its container (`auto`), or',
+    'each job starts it anew (`no`).',
   ),
   pull: oneOf('missing', 'always', 'never').doc(
     'When runner pulls an image: if the engine does not have it (`missing`), before each job (`always`), or',

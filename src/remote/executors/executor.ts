@@ -177,6 +177,8 @@ export interface Need {
    * now.
    */
   readonly digest?: string | undefined
+  /** Whether a plugin is to run in it. */
+  readonly plugin?: boolean | undefined
 }
 
 /** What was made ready for a job. A backend knows more of it. */

@@ -39,7 +39,11 @@ interface Early {
   placed: Result<PlacedJob, Failure> | undefined
 }
 
-const needOf = ({ image, image_digest }: AssignedJob) => ({ image, digest: image_digest ?? undefined })
+const needOf = ({ image, image_digest, kind }: AssignedJob) => ({
+  image,
+  digest: image_digest ?? undefined,
+  plugin: kind === 'plugin',
+})
 
 const ended = fail<Failure>({ reason: 'executor-lost', message: 'ended', retry: 'soon' })
 

@@ -85,7 +85,11 @@ async function runIn(
     const job = run.job()
     if (slot === undefined) {
       if (stop.aborted) return asked
-      const prepared = await backend.prepare({ image: job.image }, onPull, stop)
+      const prepared = await backend.prepare(
+        { image: job.image, plugin: job.kind === 'plugin' },
+        onPull,
+        stop,
+      )
       if (stop.aborted) return asked
       if (!prepared.ok) return fail(prepared.failure.message)
       const options = { slotId: edges.chance.id(), group: 'plugin-run', ephemeral: times === 1 }

@@ -65,6 +65,7 @@ export interface DockerBackendOptions {
 /** An image that is on this host. */
 interface PreparedImage extends Prepared {
   readonly image: ImageFacts
+  readonly plugin: boolean
 }
 
 /** The parts of the backend, made when engine and busybox have been found. */
@@ -136,7 +137,7 @@ export class DockerBackend implements ExecutorBackend {
   }
 
   async prepare(
-    { image, digest }: Need,
+    { image, digest, plugin = false }: Need,
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<PreparedImage, Failure>> {
@@ -144,13 +145,13 @@ export class DockerBackend implements ExecutorBackend {
     if (!parts.ok) return parts
     const found = await parts.value.images.prepare(image, onProgress, signal, digest)
     if (!found.ok) return fail(toFailure(found.failure.reason, found.failure.message))
-    return ok({ key: found.value.id, digest: found.value.digest, image: found.value })
+    return ok({ key: found.value.id, digest: found.value.digest, image: found.value, plugin })
   }
 
-  async open({ image }: PreparedImage, options: SlotOptions): Promise<Result<Slot, OpenFailure>> {
+  async open({ image, plugin }: PreparedImage, options: SlotOptions): Promise<Result<Slot, OpenFailure>> {
     const parts = await this.#ready()
     if (!parts.ok) return parts
-    const launched = await parts.value.containers.launch(image, options)
+    const launched = await parts.value.containers.launch(image, { ...options, plugin })
     if (!launched.ok) {
       const { left, ...failure } = launched.failure
       if (left !== undefined) this.#containers.set(left.id, left)
@@ -306,7 +307,7 @@ export class DockerBackend implements ExecutorBackend {
       measures: this.#probed?.measures ?? false,
       logWithoutRunner: true,
       diskLimit: this.#probed?.diskLimit,
-      notes: [`storage driver ${storage}`, ...(stay ? ['plugins of the SDK of Python stay'] : [])],
+      notes: [`storage driver ${storage}`, ...(stay ? ['plugins of the SDKs of Python and Go stay'] : [])],
     }
   }
 }

@@ -16,6 +16,7 @@ import { nameOf } from './labels.ts'
 import type { DockerOptions } from './options.ts'
 import { Orders } from './orders.ts'
 import { ownNetwork, removeNetwork } from './own-network.ts'
+import type { SecretApi } from './secret-api.ts'
 
 /** The directory of a container, which is removed with it. */
 const directoryOf = ({ workDir, runnerId }: DockerOptions, id: string) =>
@@ -44,6 +45,8 @@ export class Container {
   unfit: string | undefined
   /** Whether a plugin can stay in it for further jobs. */
   hasGuests = false
+  /** Gives such a plugin its jobs, where the container itself does not. */
+  secretApi: SecretApi | undefined
   /** Jobs that it has had. */
   served = 0
   /** Whether it has a network of its own; an earlier process may have had another value of `network`. */
@@ -134,8 +137,12 @@ export class Container {
     }
   }
 
-  /** The plugin that could have stayed in it did not. */
+  /**
+   * The plugin that could have stayed in it did not. In a container of an earlier process that may be because
+   * its runner was gone.
+   */
   guestLeft(): void {
+    if (!this.hasGuests) return
     this.#options.plugins.leave(this.imageId)
     this.hasGuests = false
   }
@@ -144,6 +151,7 @@ export class Container {
   async remove(): Promise<Result<void, Failure>> {
     const removed = await this.engineSide.remove()
     if (!removed.ok) return removed
+    this.secretApi?.close()
     const closed = this.hasNetwork ? await removeNetwork(this.#options.engine, this.name) : removed
     const gone = await removeTree(this.directory)
     return gone.ok ? closed : fail(toFailure('files-left', gone.failure))

@@ -5,6 +5,7 @@
  *   <work>/<runner>.<id>/pipes/     mounted: the FIFOs, where the runtime opens none for writing on a
  *                                   read-only mount
  *   <work>/<runner>.<id>/jobs/      mounted: an exchange directory for each execution
+ *   <work>/<runner>.<id>/account/   mounted read-only for plugins in Go: the certificate of the runner
  *   <work>/<runner>.<id>/orders     the FIFO of orders, moved here when the supervisor has opened it
  *   <work>/<runner>.<id>/logs/      the log of each execution
  *
@@ -31,17 +32,19 @@ import { runProgram } from '../../../system/program.ts'
 import { isPathPart } from '../../path-part.ts'
 import type { Failure, SlotOptions } from '../executor.ts'
 import { shareBusybox } from '../handover/busybox.ts'
-import { apiFile, supervisorFile } from '../handover/supervisor.ts'
+import { supervisorFile } from '../handover/supervisor.ts'
 import type { ImageFacts } from '../image.ts'
 import { Container } from './container.ts'
 import type { EngineFailure } from './engine.ts'
 import { toFailure } from './failure.ts'
+import { hasSdkOfGo } from './go-program.ts'
 import { jobsMode } from './job-directories.ts'
 import { labels } from './labels.ts'
 import type { DockerOptions } from './options.ts'
 import { createNetwork, networksOf, ownNetwork } from './own-network.ts'
+import { makePluginFiles } from './plugin-files.ts'
 import { containerSettings, strangerId } from './settings.ts'
-import { kubeconfig } from './staying-plugins.ts'
+import type { Way } from './staying-plugins.ts'
 
 /** Seconds that a container may take to start. */
 const startTimeout = 60
@@ -49,6 +52,11 @@ const startTimeout = 60
 /** Why a container was not started, and the container if it could not be removed. */
 export interface LaunchFailure extends Failure {
   left?: Container | undefined
+}
+
+export interface LaunchOptions extends SlotOptions {
+  /** Whether its first job is a plugin: only then the program of an image is looked into. */
+  plugin?: boolean | undefined
 }
 
 /** The containers of one runner in one engine. */
@@ -62,7 +70,6 @@ export class Containers {
   #enforcesDisk: boolean
   /** The supervisor of this release, read at once: an upgrade may replace the file. */
   readonly #supervisor = readFileSync(supervisorFile)
-  readonly #api = readFileSync(apiFile, 'utf8')
 
   constructor(options: DockerOptions) {
     this.#options = options
@@ -71,11 +78,9 @@ export class Containers {
   }
 
   /** Starts a container, for one job or for several; resolves when it takes orders. */
-  async launch(
-    image: ImageFacts,
-    { slotId, group, ephemeral }: SlotOptions,
-  ): Promise<Result<Container, LaunchFailure>> {
-    const { engine, edges } = this.#options
+  async launch(image: ImageFacts, how: LaunchOptions): Promise<Result<Container, LaunchFailure>> {
+    const { engine, edges, plugins } = this.#options
+    const { slotId, group, ephemeral, plugin } = how
     const known = this.#options.once ?? this.#unfit.get(image.id)
     const options = {
       ...this.#options,
@@ -83,9 +88,9 @@ export class Containers {
       onUnfit: (imageId: string, why: string) => void this.#unfit.set(imageId, why),
     }
     const container = new Container(options, slotId, image.id, group)
-    container.hasGuests = options.once === undefined && options.plugins.areIn(image)
+    const way = options.once === undefined ? plugins.wayOf(image) : undefined
     try {
-      await this.#makeFiles(container)
+      await this.#makeFiles(container, way === 'unknown' ? undefined : way)
     } catch (error) {
       const left = await leftOf(container)
       const message = `the files of an executor cannot be made in ${container.directory}: ${errorText(error)}`
@@ -94,6 +99,15 @@ export class Containers {
     const connected = await this.#connect(container)
     if (!connected.ok) return fail({ ...connected.failure, ...(await leftOf(container)) })
     const created = await this.#create(container, image, options)
+    if (created.ok && plugin && way === 'unknown') {
+      const hasSdk = await hasSdkOfGo(engine, container.name, image)
+      if (hasSdk !== undefined) plugins.found(image.id, hasSdk)
+      if (hasSdk) {
+        // It is made anew with what such a plugin needs.
+        const removed = await container.remove()
+        return removed.ok ? this.launch(image, how) : fail({ ...removed.failure, left: container })
+      }
+    }
     const started = created.ok
       ? await engine.call(
           'start a container',
@@ -150,7 +164,8 @@ export class Containers {
     return container.hasNetwork ? createNetwork(engine, container, runnerId) : ok(undefined)
   }
 
-  async #makeFiles({ directory, key, jobs: directories, hasGuests }: Container): Promise<void> {
+  async #makeFiles(container: Container, way: Way | undefined): Promise<void> {
+    const { directory, key } = container
     const control = join(directory, 'control')
     const jobs = join(directory, 'jobs')
     makeDirectory(directory)
@@ -171,14 +186,8 @@ export class Containers {
     for (const name of ['supervise.sh', 'key']) chmodSync(join(control, name), 0o644)
     const folder = this.#options.ownKernel ? join(directory, 'pipes') : control
     if (folder !== control) makePipesFolder(folder)
-    if (hasGuests) {
-      directories.makeForPlugins()
-      writeFileSync(join(control, 'api.sh'), `#!/.runner/control/busybox sh\n${this.#api}`)
-      chmodSync(join(control, 'api.sh'), 0o755)
-      writeFileSync(join(control, 'kubeconfig'), kubeconfig)
-      chmodSync(join(control, 'kubeconfig'), 0o644)
-    }
-    const names = ['orders', 'go', 'output', ...(hasGuests ? ['wake'] : [])]
+    if (way !== undefined) makePluginFiles(container, way, this.#options.plugins)
+    const names = ['orders', 'go', 'output', ...(way === undefined ? [] : ['wake'])]
     const pipes = names.map(name => join(folder, name))
     const made = await runProgram(this.#options.busybox, ['mkfifo', ...pipes])
     if (!made.ok) throw new Error(made.failure.message)

@@ -46,6 +46,7 @@ interface ContainerApi {
   start(options: Stoppable): Promise<unknown>
   kill(options: { signal: string } & Stoppable): Promise<unknown>
   remove(options: { force: true; v: true } & Stoppable): Promise<unknown>
+  getArchive(options: { path: string } & Stoppable): Promise<Stream & AsyncIterable<Buffer>>
   inspect(options: { size?: true } & Stoppable): Promise<Docker.ContainerInspectInfo & { SizeRw?: number }>
 }
 

@@ -82,11 +82,12 @@ export class JobDirectories {
     return exchange
   }
 
-  /** Makes the folder of plugins that stay. Throws system errors. */
-  makeForPlugins(): void {
+  /** Makes the folder of plugins that stay, and returns its path. Throws system errors. */
+  makeForPlugins(): string {
     const path = join(this.#jobs, pluginFolder)
     mkdirSync(path)
     chmodSync(path, 0o777)
+    return path
   }
 
   /** Makes the directory through which a sweep is answered. Throws system errors. */

@@ -6,6 +6,7 @@ import type { ImageFacts } from '../image.ts'
 import { labels } from './labels.ts'
 import type { DockerOptions } from './options.ts'
 import { ownNetwork } from './own-network.ts'
+import { accountFolder } from './staying-plugins.ts'
 
 /** The paths of directories of the host in the container. */
 const inside = { control: '/.runner/control', jobs: '/.runner/jobs', pipes: '/.runner/pipes' }
@@ -36,17 +37,18 @@ const readonlyPaths = [
 
 /** The settings of a container. They leave out every power that a job does not need. */
 export function containerSettings(
-  executor: { id: string; name: string; group: string; directory: string },
+  executor: { id: string; name: string; group: string; directory: string; secretApi?: unknown },
   image: ImageFacts,
   { settings, runnerId, processors, workDir, once, ownKernel }: DockerOptions,
 ): ContainerCreateOptions {
   const source = join(settings.host_work_dir ?? workDir, basename(executor.directory))
-  const mount = (name: keyof typeof inside, readOnly: boolean) => ({
+  const bind = (name: string, Target: string, ReadOnly: boolean) => ({
     Type: 'bind' as const,
     Source: join(source, name),
-    Target: inside[name],
-    ReadOnly: readOnly,
+    Target,
+    ReadOnly,
   })
+  const mount = (name: keyof typeof inside, readOnly: boolean) => bind(name, inside[name], readOnly)
   return {
     name: executor.name,
     Image: image.id,
@@ -68,7 +70,12 @@ export function containerSettings(
     // The supervisor ignores other signals, so `docker stop` would wait for nothing.
     StopSignal: 'SIGKILL',
     HostConfig: {
-      Mounts: [mount('control', true), mount('jobs', false), ...(ownKernel ? [mount('pipes', false)] : [])],
+      Mounts: [
+        mount('control', true),
+        mount('jobs', false),
+        ...(ownKernel ? [mount('pipes', false)] : []),
+        ...(executor.secretApi ? [bind('account', accountFolder, true)] : []),
+      ],
       // The engine makes the volumes of the image with the image's files, and removes them with the
       // container.
       Tmpfs: Object.fromEntries(

@@ -102,6 +102,7 @@ class DockerPlaced implements Placed {
   async start(): Promise<Result<JobHandle, Failure>> {
     // The log is opened before the job can remove it.
     const log = this.#container.jobs.openLog(this.#order.id, this.#exchange)
+    await this.#invite()
     const started = this.#container.orders.start(this.#order)
     if (!started.ok) {
       if (log.ok) closeSync(log.value)
@@ -119,6 +120,15 @@ class DockerPlaced implements Placed {
         resumed: false,
       }),
     )
+  }
+
+  /**
+   * Makes the Secret ready that a plugin gets from the runner. Where that fails it is started anew, and asks
+   * again.
+   */
+  async #invite(): Promise<void> {
+    const { invitation } = this.#order
+    if (invitation !== undefined) await this.#container.secretApi?.offer(invitation.secret).catch(() => {})
   }
 
   takeBack(): Promise<boolean> {

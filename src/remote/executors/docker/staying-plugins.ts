@@ -1,19 +1,20 @@
 /*
- * Plugins that stay for further jobs, as the SDK of Python can: a plugin pays for its imports once.
- * supervisor.sh and api.sh give such a plugin its jobs; here is which jobs go to one, and the files that it
- * finds.
+ * Plugins that stay for further jobs, as the SDKs of Python and Go can: a plugin pays for its start once.
+ * supervisor.sh and api.sh (or tls.sh and secret-api.ts) give such a plugin its jobs; here is which jobs go
+ * to one, and the files that it finds.
  */
 import { createHash } from 'node:crypto'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
 import type { ExecutorJob } from '../executor.ts'
 import type { ImageFacts } from '../image.ts'
+import { type Certificate, loopbackCertificate } from './certificate.ts'
 import type { LeavingImages } from './leaving-images.ts'
 
 /** The folder of such plugins, in that of the jobs of a container. */
 export const pluginFolder = 'sdk'
 
-/** By which the SDK knows the Secret with its input; api.sh answers these names. */
-const secretName = { name: 'input', namespace: 'runner' }
+/** By which the SDKs know the Secret with its input; api.sh answers these names. */
+export const secretName = { name: 'input', namespace: 'runner' }
 
 /** The words of a command that starts a plugin of the SDK of Python. */
 const sdk = /\bdigitalai[./]release[./]integration\b/
@@ -27,6 +28,15 @@ export const kubeconfig = JSON.stringify({
   contexts: [{ name: 'runner', context: { cluster: 'runner', user: 'runner' } }],
   'current-context': 'runner',
 })
+
+/** Where the SDK of Go looks for the folder with `token` and `ca.crt`. */
+export const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/**
+ * How plugins get their inputs: from the container itself, as those in Python can, or from the runner by
+ * TLS.
+ */
+export type Way = 'http' | 'tls'
 
 /** What `serve` of supervisor.sh needs of a job, beside what `run` needs. */
 export interface Invitation {
@@ -42,6 +52,9 @@ export class StayingPlugins {
   readonly #settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>
   /** Images whose plugins left all the same. */
   readonly #leaving: LeavingImages
+  /** By the id of an image whose program was looked into, whether it has the SDK of Go in it. */
+  readonly #looked = new Map<string, boolean>()
+  #certificate: Certificate | undefined
 
   constructor(settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>, leaving: LeavingImages) {
     this.#settings = settings
@@ -54,9 +67,30 @@ export class StayingPlugins {
     return sdk_daemon === 'auto' && network !== 'host' && !network.startsWith('container:')
   }
 
-  /** Whether the plugins of an image can stay. */
-  areIn({ id, entrypoint, command }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): boolean {
-    return this.areWelcome && sdk.test([...entrypoint, ...command].join(' ')) && !this.#leaving.has(id)
+  /**
+   * By which way the plugins of an image can stay; undefined: they cannot; `unknown`: its program tells
+   * (go-program.ts).
+   */
+  wayOf({
+    id,
+    entrypoint,
+    command,
+  }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): Way | 'unknown' | undefined {
+    if (!this.areWelcome || this.#leaving.has(id)) return undefined
+    if (sdk.test([...entrypoint, ...command].join(' '))) return 'http'
+    const hasSdk = this.#looked.get(id)
+    return hasSdk === undefined ? 'unknown' : hasSdk ? 'tls' : undefined
+  }
+
+  /** The program of an image was looked into. */
+  found(imageId: string, hasSdk: boolean): void {
+    this.#looked.set(imageId, hasSdk)
+  }
+
+  /** With which all plugins are answered. Its key is in the memory of this process only. */
+  get certificate(): Certificate {
+    this.#certificate ??= loopbackCertificate()
+    return this.#certificate
   }
 
   /** The plugin of an image did not stay: the next jobs are started as any others are. */
@@ -98,5 +132,6 @@ export function invitationFor(job: ExecutorJob, served: number): Invitation | un
   }
 }
 
-const mostJobs = 300
+/** Jobs of one process. */
+export const mostJobs = 300
 const encoded = (text: string) => Buffer.from(text).toString('base64')

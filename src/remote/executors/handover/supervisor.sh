@@ -40,6 +40,11 @@
 # rest of the output goes to the log, and the output file moves to jobs/ID. `serve` puts the next Secret there and lets them
 # go on. Where no GET comes in time the job has not begun: it starts in a new plugin, and at last as `run` does it.
 #
+# A plugin made with the SDK of Go takes only TLS, for which busybox has no server. There tls.sh is in the place of api.sh, and
+# the runner itself answers LIST, WATCH and GET. The one WATCH tells of many changes at once, so such a plugin asks for its
+# next input as soon as a job is over, and waits for the answer; then the runner says `watch` on this FIFO. Where a plugin that
+# has written its output calls again, and no runner says that in time, the job is over, too, and its plugin is ended.
+#
 # A job may be hostile. It can signal every process but PID 1, and it can use up all processes so that no fork succeeds:
 # so everything that must happen happens in this process, by shell builtins. Names begin with rnr_ so that no variable of
 # an image is overwritten.
@@ -159,7 +164,12 @@ rnr_become() {
 rnr_invite() {
   unset INPUT_LOCATION SESSION_KEY CALLBACK_URL RESULT_SECRET_NAME KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
   export EXECUTOR_EXECUTION_MODE=daemon INPUT_CONTEXT_SECRET=input RUNNER_NAMESPACE=runner
-  export OUTPUT_LOCATION=$rnr_sdk/output KUBECONFIG=$rnr_control/kubeconfig
+  export OUTPUT_LOCATION=$rnr_sdk/output
+  if [ -e "$rnr_control/kubeconfig" ]; then
+    export KUBECONFIG=$rnr_control/kubeconfig
+  else
+    export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$rnr_port
+  fi
   export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1${no_proxy:+,$no_proxy}"
   # What a job prints must be out when the job ends: the plugin does not.
   export PYTHONUNBUFFERED="${PYTHONUNBUFFERED:-1}"
@@ -273,7 +283,7 @@ rnr_pour() {
 
 # Hands the job over, as rnr_way says: to the plugin that stays, to a new one that can stay, or to a program.
 rnr_hand_over() {
-  rnr_taken='' rnr_take=0
+  rnr_taken='' rnr_take=0 rnr_leave=0
   if [ "$rnr_way" != serve ] || ! "$rnr_box" mv key secret "$rnr_sdk/"; then
     rnr_way=run
     [ -z "$rnr_guest" ] || { rnr_dismiss && rnr_prepare; }
@@ -317,8 +327,19 @@ rnr_take_back() {
   rnr_hand_over
 }
 
-# The job is over, and its plugin waits for the next one in the process $rnr_watch of api.sh. Stops both, ends every other
-# process but the pump, and waits until all of the output is in the log. Fails where that is not certain within 10 s.
+# Whether the process of which rnr_alive has just read is one of those that answer the plugin: a child of `nc`, or a child of
+# that one.
+rnr_answers() {
+  for rnr_level in 1 2; do
+    rnr_parent=${rnr_stat##*) } rnr_parent=${rnr_parent#* } rnr_parent=${rnr_parent%% *}
+    [ "$rnr_parent" != "$rnr_relay" ] || return 0
+    read -r -n 64 rnr_stat 2>/dev/null <"/proc/$rnr_parent/stat" || return 1
+  done
+  return 1
+}
+
+# The job is over, and its plugin waits for the next one in the process $rnr_watch of api.sh or tls.sh. Stops both, ends every
+# other process but the pump, and waits until all of the output is in the log. Fails where that is not certain within 10 s.
 rnr_rest() {
   kill -STOP -1 2>/dev/null
   rnr_clock
@@ -329,8 +350,9 @@ rnr_rest() {
     rnr_left=0
     for rnr_pid in /proc/[0-9]*; do
       rnr_pid=${rnr_pid#/proc/}
-      case $rnr_pid in 1 | "$rnr_pump" | "$rnr_waiter" | "$rnr_main" | "$rnr_relay" | "$rnr_watch") continue ;; esac
+      case $rnr_pid in 1 | "$rnr_pump" | "$rnr_waiter" | "$rnr_main" | "$rnr_relay") continue ;; esac
       rnr_alive "$rnr_pid" || continue
+      rnr_answers && continue
       rnr_left=$((rnr_left + 1))
       kill -KILL "$rnr_pid" 2>/dev/null
     done
@@ -384,7 +406,7 @@ rnr_run() {
 
   while [ -z "$rnr_code" ]; do
     rnr_wait=50
-    for rnr_time in $rnr_end $rnr_kill $rnr_take; do
+    for rnr_time in $rnr_end $rnr_kill $rnr_take $rnr_leave; do
       [ "$rnr_time" -gt 0 ] || continue
       rnr_clock
       [ $((rnr_time - rnr_now)) -lt $rnr_wait ] && rnr_wait=$((rnr_time - rnr_now))
@@ -410,6 +432,7 @@ rnr_run() {
       rnr_clock
       { [ -n "$rnr_code" ] || [ "$rnr_now" -ge "$rnr_take" ] || [ $rnr_why != exit ]; } && rnr_take_back
     fi
+    [ "$rnr_leave" -eq 0 ] || { rnr_clock && [ "$rnr_now" -lt "$rnr_leave" ] || rnr_code=${rnr_code:-0}; }
     [ -z "$rnr_code" ] || break
     [ -n "$rnr_verb" ] || [ -z "$rnr_pump" ] || rnr_alive "$rnr_pump" || rnr_lost
     [ "$rnr_end$rnr_why" = 0exit ] && continue
@@ -431,7 +454,7 @@ rnr_run() {
   fi
   exec 7>&- 8>&-
   if [ -n "$rnr_asked" ]; then
-    [ "$rnr_way" = run ] || [ -n "$rnr_guest" ] || [ "$rnr_why $rnr_code" != 'exit 0' ] || rnr_note=left
+    [ "$rnr_way$rnr_leave" != serve0 ] || [ -n "$rnr_guest" ] || [ "$rnr_why $rnr_code" != 'exit 0' ] || rnr_note=left
     [ "$rnr_way" = run ] || "$rnr_box" mv "$rnr_sdk/output" output 2>/dev/null
     "$rnr_box" find "$rnr_sdk" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} +
   fi
@@ -486,6 +509,12 @@ rnr_hear() {
     "ended $rnr_token") rnr_code=$rnr_2 ;;
     "taken $rnr_key") [ -n "$rnr_taken" ] || { rnr_taken=1 rnr_take=0 && rnr_pour; } ;;
     "watch $rnr_key") [ -z "$rnr_taken" ] || rnr_code=0 rnr_rests=1 rnr_watch=$rnr_2 ;;
+    "call $rnr_key")
+      [ -z "$rnr_taken" ] || [ ! -s "$rnr_sdk/output" ] || [ "$rnr_leave" -gt 0 ] || {
+        rnr_clock
+        rnr_leave=$((rnr_now + rnr_patience / 2))
+      }
+      ;;
     "abort $rnr_half") [ $rnr_why = exit ] && rnr_why=abort ;;
   esac
 }

@@ -264,7 +264,7 @@ testWith(t, 'runner plugin run', executorNeeds, async t => {
     t.match(checkOf('reuse'), {
       result: 'ok',
       message:
-        /used again for jobs of one trust domain \(storage driver overlay2, plugins of the SDK of Python stay\)/,
+        /used again for jobs of one trust domain \(storage driver overlay2, plugins of the SDKs of Python and Go stay\)/,
     })
   })
 

@@ -2,21 +2,22 @@
 import t from 'tap'
 import type { Container } from '../../../../../src/remote/executors/docker/container.ts'
 import { EngineRig, executorNeeds, forSeveral, taskInput, value } from '../../../../support/executors.ts'
-import { stayingPluginImage } from '../../../../support/images.ts'
+import { compiler, goPluginImage, stayingPluginImage } from '../../../../support/images.ts'
 import { testWith } from '../../../../support/require.ts'
 
 t.setTimeout(900_000)
 
-testWith(t, 'plugins that stay', executorNeeds, async t => {
+testWith(t, 'plugins that stay', [...executorNeeds, compiler], async t => {
   await using rig = await EngineRig.start()
   await stayingPluginImage(rig.engine, 'stays', 'USER 1001')
+  await goPluginImage(rig.engine, 'go', 'stays')
   const test = rig.testsOf(t)
   const input = (name: string, asked: Record<string, unknown> = {}) =>
     taskInput('test.Any', { name, ...asked }, { password: 's3cr3t-w0rd' })
   const run = (where: Container, name: string, asked: Record<string, unknown> = {}, image = 'stays') =>
     rig.run(where, image, { input: input(name, asked) })
-  const begin = (where: Container, name: string, asked: Record<string, unknown>) =>
-    rig.start(where, 'stays', { input: input(name, asked), abort_timeout_seconds: 5 })
+  const begin = (where: Container, name: string, asked: Record<string, unknown>, image = 'stays') =>
+    rig.start(where, image, { input: input(name, asked), abort_timeout_seconds: 5 })
   const inside = (where: Container, script: string) =>
     rig.engine.docker('exec', where.name, '/.runner/control/busybox', 'sh', '-c', script)
 
@@ -126,20 +127,85 @@ testWith(t, 'plugins that stay', executorNeeds, async t => {
     await executor.remove()
   })
 
-  await test('a runner that is killed finds the end of the job, and nothing of the plugin is needed', async t => {
-    const executor = await rig.launch('stays')
-    await run(executor, 'one')
-    const started = await begin(executor, 'two', { wait: 2 })
-    await started.says('waiting')
-    started.watch.detach()
-    const { state } = started.handle
-    const backend = rig.backend()
-    const again = await backend.recover(state, started.execution.directory, new AbortController().signal)
-    if (!again.ok) throw new Error(again.failure.message)
-    t.match(await again.value.exited, { by: 'status', code: 0 })
-    t.match(await again.value.output(100_000), { ok: true, value: Buffer })
-    await again.value.keep()
-    t.equal((await backend.close(executor.ref)).ok, true)
+  for (const image of ['stays', 'go'])
+    await test(`a runner that is killed finds the end of the job, and nothing of the plugin is needed: ${image}`, async t => {
+      const executor = await rig.launch(image)
+      await run(executor, 'one', {}, image)
+      const started = await begin(executor, 'two', { wait: 2 }, image)
+      await started.says('waiting')
+      started.watch.detach()
+      executor.secretApi?.close()
+      const { state } = started.handle
+      const backend = rig.backend()
+      const again = await backend.recover(state, started.execution.directory, new AbortController().signal)
+      if (!again.ok) throw new Error(again.failure.message)
+      t.match(await again.value.exited, { by: 'status', code: 0 })
+      t.match(await again.value.output(100_000), { ok: true, value: Buffer })
+      t.match(await inside(executor, 'pidof node || echo nobody'), image === 'go' ? /^nobody/ : /^\d+/)
+      await again.value.keep()
+      t.equal((await backend.close(executor.ref)).ok, true)
+    })
+
+  for (const STAYS of ['', 'initial'])
+    await test(`with the SDK of Go, too, ${STAYS || 'list and watch'}`, async t => {
+      const executor = await rig.launch('go')
+      const pids = new Set<unknown>()
+      const large = { size: 1_400_000 }
+      for (const name of ['one', 'two', 'three', 'four']) {
+        const job = {
+          input: input(name, name === 'three' ? large : { fork: true, twice: true }),
+          max_output_bytes: 4_000_000,
+        }
+        const end = await rig.run(executor, 'go', { ...job, env: { STAYS } })
+        t.match(end, { outcome: 'succeeded', exit_code: 0 })
+        t.match(end.output?.outputProperties, { greeting: `Hello ${name}`, from: 'tls' })
+        const again = name === 'three' ? '' : 'again: 404\n'
+        t.equal(
+          end.log,
+          `job ${name} with ${'*'.repeat(11)}\n${again}end of ${name}`,
+          'to the last byte, and no other',
+        )
+        pids.add(end.output?.outputProperties.pid)
+        t.notMatch(await inside(executor, 'ps -o stat,comm'), /^[^Z].* sleep/m)
+        t.equal(await executor.sweep(), true, 'the container is as it was')
+      }
+      t.equal(pids.size, 1)
+      await executor.remove()
+    })
+
+  await test('with the SDK of Go, others replace the one that ends, is ended, or does not answer', async t => {
+    const executor = await rig.launch('go')
+    const pids: unknown[] = []
+    const another = async (name: string, asked = {}) => {
+      const end = await run(executor, name, asked, 'go')
+      t.match(end, {
+        outcome: 'succeeded',
+        log: new RegExp(`^job ${name}[\\s\\S]*end of ${name}$`),
+        output: { outputProperties: { from: 'tls' } },
+      })
+      const { pid } = end.output!.outputProperties
+      t.notOk(pids.includes(pid))
+      pids.push(pid)
+    }
+    await another('one')
+    const trapped = await begin(executor, 'two', { wait: 60, trap: true }, 'go')
+    await trapped.says('waiting')
+    trapped.watch.abort()
+    t.match(await trapped.finished(), { outcome: 'aborted', log: /asked to end/ })
+    await another('three')
+    const late = await rig.run(executor, 'go', { input: input('four', { wait: 60 }), max_time_seconds: 1 })
+    t.match(late, { outcome: 'failed', reason: 'timed-out' })
+    await another('five')
+    await inside(executor, 'kill -9 $(pidof node)')
+    await another('six')
+    const command = await rig.run(executor, 'go', {
+      command: ['sh', '-c', 'pidof node nc || echo nobody; env'],
+    })
+    t.match(command, { outcome: 'succeeded', log: /^nobody\n/ })
+    t.notMatch(command.log, /KUBE/)
+    await another('seven', { deaf: true })
+    await another('eight')
+    await executor.remove()
   })
 
   await test('sdk_daemon = no starts a plugin for each job', async t => {

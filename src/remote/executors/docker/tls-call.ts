@@ -1,0 +1,101 @@
+/*
+ * The runner's end of one connection of a plugin; its other end is tls.sh in the container, to which two
+ * FIFOs lead.
+ */
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { type SecureContext, TLSSocket } from 'node:tls'
+import type { ExchangeDir } from '../handover/exchange-dir.ts'
+
+const {
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_CLOEXEC = 0,
+} = constants as typeof constants & {
+  O_CLOEXEC?: number
+}
+
+export class TlsCall {
+  /** Of tls.sh. */
+  readonly pid: string
+  /** What the plugin says and hears. */
+  readonly socket: TLSSocket
+  readonly #folder: ExchangeDir
+  readonly #reader: Socket
+  readonly #writer: Socket
+  /** Both FIFOs: what TLS reads and writes. */
+  readonly #stream: Duplex
+  /** What is sent from now on goes into this answer. */
+  #answer: Buffer[] | undefined
+
+  /** Opens the FIFOs. Throws system errors. */
+  constructor(folder: ExchangeDir, pid: string, secureContext: SecureContext) {
+    this.pid = pid
+    this.#folder = folder
+    this.#reader = fifoAt(`${folder.path}/call.${pid}.to`, O_RDONLY)
+    try {
+      // A FIFO that nobody reads yet opens for reading and writing only.
+      this.#writer = fifoAt(`${folder.path}/call.${pid}.from`, O_RDWR)
+    } catch (error) {
+      this.#reader.destroy()
+      throw error
+    }
+    this.#reader.on('data', bytes => void (this.#stream.push(bytes) || this.#reader.pause()))
+    this.#reader.on('end', () => this.#stream.push(null))
+    this.#stream = new Duplex({
+      read: () => void this.#reader.resume(),
+      write: (bytes: Buffer, _, done) => {
+        if (this.#answer === undefined) return void this.#writer.write(bytes, done)
+        this.#answer.push(bytes)
+        done()
+      },
+    })
+    this.socket = new TLSSocket(this.#stream, { isServer: true, secureContext })
+    // The plugin has been heard, and has heard: so tls.sh has both FIFOs open.
+    this.socket.on('secure', () => this.#removeNames())
+    // A plugin may end at any time, and say anything.
+    for (const one of [this.#reader, this.#writer, this.#stream, this.socket])
+      one.on('error', () => this.close())
+    this.#reader.on('close', () => this.close())
+    this.socket.on('close', () => {
+      if (this.#answer === undefined) this.close()
+    })
+  }
+
+  /**
+   * Makes the file from which tls.sh answers, of all that `say` sends. The connection is at its end then:
+   * the file takes a place in the order of its encryption. Throws system errors.
+   */
+  async answer(say: () => void): Promise<void> {
+    this.#answer = []
+    say()
+    await finished(this.#stream, { readable: false })
+    this.#folder.write(`answer.${this.pid}`, Buffer.concat(this.#answer), 0o644)
+    this.close()
+  }
+
+  close(): void {
+    this.#removeNames()
+    for (const one of [this.socket, this.#stream, this.#reader, this.#writer]) one.destroy()
+  }
+
+  #removeNames(): void {
+    for (const end of ['to', 'from']) rmSync(`${this.#folder.path}/call.${this.pid}.${end}`, { force: true })
+  }
+}
+
+function fifoAt(path: string, access: number): Socket {
+  const fd = openSync(path, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)
+  try {
+    const reads = access === O_RDONLY
+    // Fails for a file that is no FIFO.
+    return new Socket({ fd, readable: reads, writable: !reads }).unref()
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
