@@ -19,6 +19,8 @@ export interface ExecutionFilter {
   namespaces?: readonly string[]
   /** Only those that this token of a submitter has asked for. */
   submitter?: string
+  /** Only the last attempt of each run; an attempt that was withdrawn follows none. */
+  isLast?: boolean
 }
 
 export interface AuditFilter {

@@ -96,6 +96,8 @@ export interface Reader {
   job(job: JobName): Promise<JobRow | undefined>
   /** Many at once, by their keys (`jobKey`); those that are not there, or damaged, are left out. */
   jobs(keys: readonly string[]): Promise<JobRow[]>
+  /** The keys (`jobKey`) of all, in no order: a list that shows few of them needs no more. */
+  jobKeys(): Promise<string[]>
   /** By their keys (`jobKey`). */
   listJobs<T = never>(unreadable?: StandIn<T>): Promise<(JobRow | T)[]>
   runner(id: string): Promise<RunnerRow | undefined>

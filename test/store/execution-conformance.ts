@@ -22,6 +22,33 @@ export async function executionConformance(test: StoreTest): Promise<void> {
     t.same(await store.write(tx => tx.queueHeads(['default '], 9)), [first, second])
   })
 
+  await test('of the attempts of a run, the last one can be asked for', async (t, { store }) => {
+    const rows = [
+      execution({ group: 'mended', state: 'failed' }),
+      execution({ group: 'once', state: 'failed' }),
+      execution({ group: 'came-back', state: 'lost' }),
+      execution({ group: 'tried-again', state: 'failed' }),
+      execution({ group: 'mended', state: 'succeeded', attempt: 2 }),
+      execution({ group: 'came-back', state: 'withdrawn', attempt: 2 }),
+      execution({ group: 'tried-again', state: 'queued', attempt: 2 }),
+      execution({ group: 'failed-twice', state: 'failed' }),
+      execution({ group: 'failed-twice', state: 'failed', attempt: 2 }),
+    ]
+    await put(store, ...rows)
+    const groups = async (...states: ExecutionRow['state'][]) => {
+      const filter = { isLast: true, ...(states.length > 0 && { states }) }
+      const found = await store.read(tx => tx.listExecutions(filter, { limit: 9 }))
+      return found.map(({ group, attempt }) => `${group} ${attempt}`)
+    }
+    t.same(await groups('failed', 'lost'), ['failed-twice 2', 'came-back 1', 'once 1'])
+    t.same(await groups('succeeded'), ['mended 2'])
+    t.same(
+      await groups(),
+      ['failed-twice 2', 'tried-again 2', 'came-back 2', 'mended 2', 'came-back 1', 'once 1'],
+      'one that was withdrawn is shown where its state is asked for',
+    )
+  })
+
   await test('executions are listed by page and by what is asked for, the latest first', async (t, {
     store,
   }) => {

@@ -48,6 +48,12 @@ export const executionCalls = {
             description: 'id of a series of retries, not the name of a runner group',
           }),
         ),
+        last_attempts: Type.Optional(
+          Type.Boolean({
+            description:
+              '`true`: only the last attempt of each run, so that a failure which was tried again is left out',
+          }),
+        ),
         runner_id: Type.Optional(Id),
         runner_group: Type.Optional(Name),
         text: Type.Optional(

@@ -11,6 +11,10 @@ import { RowReader } from './row-reader.ts'
 
 const queuedStates = ['queued', ...waitingStates].map(state => `'${state}'`).join(', ')
 
+/** No attempt of the same run follows, but for one that was not needed: then this one came back. */
+const isLastAttempt = `NOT EXISTS (SELECT 1 FROM executions AS later
+  WHERE later.grp = executions.grp AND later.seq > executions.seq AND later.state <> 'withdrawn')`
+
 /** The questions about executions: each of them, lists, and those that wait for others. */
 export abstract class ExecutionReader extends RowReader {
   execution(id: string): Promise<ExecutionRow | undefined> {
@@ -18,7 +22,7 @@ export abstract class ExecutionReader extends RowReader {
   }
 
   listExecutions<T = never>(
-    { id, ids, states, job_name, group, runner_id, namespaces, submitter }: ExecutionFilter,
+    { id, ids, states, job_name, group, runner_id, namespaces, submitter, isLast }: ExecutionFilter,
     page: Page,
     unreadable?: StandIn<T>,
   ): Promise<(ExecutionRow | T)[]> {
@@ -46,6 +50,7 @@ export abstract class ExecutionReader extends RowReader {
     equals('job_name', job_name)
     equals('grp', group)
     equals('runner_id', runner_id)
+    if (isLast === true) conditions.push(isLastAttempt)
     const latest = (more: string[]) =>
       `WHERE ${['true', ...conditions, ...more].join(' AND ')} ORDER BY executions.seq DESC LIMIT $1`
     if (states === undefined) return this.list('executions', unreadable, latest([]), ...params)

@@ -58,6 +58,10 @@ export abstract class SqlReader extends AuditReader implements Reader {
     return this.get('jobs', jobKey(job))
   }
 
+  async jobKeys(): Promise<string[]> {
+    return (await this.query(['jobs'], 'SELECT id FROM jobs')).map(({ id }) => id as string)
+  }
+
   listJobs<T = never>(unreadable?: StandIn<T>): Promise<(JobRow | T)[]> {
     return this.list('jobs', unreadable, 'ORDER BY id')
   }

@@ -69,6 +69,23 @@ onEachStore(t, 'jobs are listed with their schedules in pages, narrowed by a tex
   const named = await rig.read(tx => listJobStats(tx, rig.ctx, everything, { job: 'backup' }, page))
   t.match(named.items, [{ name: 'backup' }])
   t.same(await list('', {}, only('other')), { items: [], next: null })
+  // By name, and then by namespace: a person looks for a name.
+  for (const namespace of ['zoo', 'alpha'])
+    await rig.write(tx => putJob(tx, rig.ctx, { namespace, name: 'backup' }, { image: 'busybox' }))
+  const namespaces: string[] = []
+  for (let after: string | undefined; ; ) {
+    const part = await list('', { limit: 2, after })
+    namespaces.push(...part.items.map(({ name, namespace }) => `${namespace}/${name}`))
+    if (part.next === null) break
+    after = part.next
+  }
+  t.same(namespaces, [
+    'default/Report',
+    'alpha/backup',
+    'default/backup',
+    'zoo/backup',
+    'default/report-daily',
+  ])
 })
 
 onEachStore(t, 'a namespace with the name of what each object has is paused as any other', async (t, rig) => {

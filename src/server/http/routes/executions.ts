@@ -70,9 +70,9 @@ export const executionHandlers = {
     if (!fields.ok) return fields
     const ids = idsOf(query)
     if (!ids.ok) return ids
-    const { job_name, group, runner_id } = query
+    const { job_name, group, runner_id, last_attempts: isLast } = query
     const filter = {
-      ...defined({ states: states.value, ids: ids.value, job_name, group, runner_id }),
+      ...defined({ states: states.value, ids: ids.value, job_name, group, runner_id, isLast }),
       ...filterOf(rights),
     }
     const search = defined({ runner_group: query.runner_group, text: query.text })
