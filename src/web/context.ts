@@ -49,7 +49,7 @@ export function useLive<T>(
     [server, path],
   )
   useEffect(() => resource.follow(changes), [resource])
-  return { ...resource.shown.value, refresh: () => resource.refresh() }
+  return { ...resource.shown.value, refresh: () => resource.hurry() }
 }
 
 export interface Part<T> {

@@ -60,10 +60,9 @@ function NotFound() {
   const { path } = useLocation()
   return (
     <Page title="Not here">
-      <p>
-        The page has no part <code>{path}</code>.
-      </p>
-      <Onward to="/">Go to the overview.</Onward>
+      <Empty text={`The page has no part ${path}.`}>
+        <Onward to="/">Go to the overview.</Onward>
+      </Empty>
     </Page>
   )
 }

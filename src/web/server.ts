@@ -72,10 +72,7 @@ export class Server {
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.any([
-          ...(signal === undefined ? [] : [signal]),
-          ...(isLong ? [] : [AbortSignal.timeout(longestCall)]),
-        ]),
+        signal: AbortSignal.any([signal ?? [], isLong ? [] : AbortSignal.timeout(longestCall)].flat()),
         redirect: 'error',
       })
     } catch (error) {

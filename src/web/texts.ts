@@ -40,3 +40,15 @@ export function sizeText(bytes: number): string {
 /** Seconds between two times, or until now. */
 export const secondsBetween = (from: string, to: string | null | undefined, now: number): number =>
   ((to === null || to === undefined ? now : Date.parse(to)) - Date.parse(from)) / 1000
+
+/** A text that begins and ends as a sentence does. */
+export function sentence(text: string): string {
+  const whole = ended(text)
+  return `${whole[0]?.toUpperCase() ?? ''}${whole.slice(1)}`
+}
+
+/** A text that ends as a sentence does. */
+export function ended(text: string): string {
+  const trimmed = text.trim()
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`
+}

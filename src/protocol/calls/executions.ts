@@ -51,7 +51,7 @@ export const executionCalls = {
         last_attempts: Type.Optional(
           Type.Boolean({
             description:
-              '`true`: only the last attempt of each run, so that a failure which was tried again is left out',
+              '`true`: only the last attempt of each run: a failure that was tried again is left out',
           }),
         ),
         runner_id: Type.Optional(Id),

@@ -12,8 +12,8 @@ import { scheduleView } from '../views/schedule-view.ts'
 import { showRow } from '../views/shown.ts'
 
 /**
- * The jobs that may be seen and of one name, or whose names contain a text, in pages by name and then namespace, with
- * what is known of their runs. `after` is a key of a job (`jobKey`).
+ * The jobs that may be seen and of one name, or whose names contain a text, in pages by name and then
+ * namespace, with what is known of their runs. `after` is a key of a job (`jobKey`).
  */
 export async function listJobStats(
   tx: Reader,

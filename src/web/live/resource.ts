@@ -37,7 +37,9 @@ export class Resource<T> {
   readonly #read: (signal: AbortSignal) => Promise<T>
   readonly #on: Dependence
   #isOld = true
+  #pauses = true
   #wake = () => {}
+  #endPause = () => {}
 
   constructor(read: (signal: AbortSignal) => Promise<T>, on: Dependence) {
     this.#read = read
@@ -67,6 +69,13 @@ export class Resource<T> {
     this.#wake()
   }
 
+  /** Reads it again without a pause: somebody has just changed it, and waits to see that. */
+  hurry(): void {
+    this.#pauses = false
+    this.#endPause()
+    this.refresh()
+  }
+
   async #run(over: AbortSignal): Promise<void> {
     while (!over.aborted) {
       if (!this.#isOld || document.hidden) {
@@ -76,6 +85,7 @@ export class Resource<T> {
         continue
       }
       this.#isOld = false
+      this.#pauses = true
       const began = performance.now()
       let pause = retryPause
       try {
@@ -88,7 +98,11 @@ export class Resource<T> {
         this.shown.value = { data: this.shown.value.data, error: error as CallError }
         this.#isOld = true
       }
-      await new Promise(resolve => setTimeout(resolve, pause))
+      if (!this.#pauses) continue
+      await new Promise<void>(resolve => {
+        this.#endPause = resolve
+        setTimeout(resolve, pause)
+      })
     }
   }
 }

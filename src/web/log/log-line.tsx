@@ -38,7 +38,7 @@ export class LogLine extends Component<Props> {
           // Thousands of stops would keep a keyboard from what is behind the log; a search leads to a line,
           // too.
           tabIndex={-1}
-          aria-label={number === undefined ? `The line at byte ${at}` : `Line ${number}`}
+          title={number === undefined ? `The line at byte ${at}` : `Line ${number}`}
         >
           {begins ? (number ?? `@${at}`) : ''}
         </a>

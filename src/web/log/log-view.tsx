@@ -86,7 +86,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   /** Draws what has changed; the line that is seen first stays where it is. */
   const draw = () => {
     const { current } = box
-    if (current !== null) anchor.current ??= firstSeen(current)
+    if (current !== null) anchor.current ??= isFollowing.value ? 'end' : firstSeen(current)
     drawn(count => count + 1)
   }
   const open = (place: number | 'end') =>
@@ -176,8 +176,8 @@ export function LogView({ id, isGrowing, length, at }: Props) {
         <Button does={() => open('end')} aria-pressed={isFollowing.value}>
           {isGrowing ? 'Follow the end' : 'End'}
         </Button>
-        <Switch text="Wrap lines" of={wraps} />
-        <Switch text="Times" of={stamps} />
+        <Switch text="Wrap lines" of={wraps} before={draw} />
+        <Switch text="Times" of={stamps} before={draw} />
         <Button does={() => notices.of(download(server, id), 'The log is saved.')}>Download</Button>
         <span class="hint number">{sizeText(Math.max(log.length, length))}</span>
       </div>
@@ -227,10 +227,15 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   )
 }
 
-function Switch({ text, of }: { text: string; of: Signal<boolean> }) {
+/** `before` is called before it changes. */
+function Switch({ text, of, before }: { text: string; of: Signal<boolean>; before: () => void }) {
+  const change = () => {
+    before()
+    of.value = !of.value
+  }
   return (
     <label>
-      <input type="checkbox" checked={of.value} onChange={() => (of.value = !of.value)} /> {text}
+      <input type="checkbox" checked={of.value} onChange={change} /> {text}
     </label>
   )
 }

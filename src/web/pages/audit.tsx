@@ -5,25 +5,20 @@ import { useList } from '../context.ts'
 import { valuesOf } from '../query.ts'
 import { Field, Filters } from '../ui/form.tsx'
 import { type Columns, ItemTable } from '../ui/items.tsx'
-import { Page, Time } from '../ui/show.tsx'
+import { Noted, Page, Time } from '../ui/show.tsx'
 
 /** The filters of the call that the page has fields for. */
-const filters = ['token', 'call', 'namespace', 'object'] as const
+const filters = { token: 'Token', call: 'Call', namespace: 'Namespace', object: 'Object' }
 
 export function Audit() {
-  const asked = valuesOf(useLocation().query, filters)
+  const asked = valuesOf(useLocation().query, Object.keys(filters))
   const query = new URLSearchParams({ limit: '100', ...asked })
   const list = useList<AuditEntry>(`/v1/audit?${query}`, ({ number }) => number, [])
   return (
     <Page title="Audit log">
       <Filters>
-        {filters.map(name => (
-          <Field
-            key={name}
-            label={`${name[0]!.toUpperCase()}${name.slice(1)}`}
-            name={name}
-            defaultValue={asked[name]}
-          />
+        {Object.entries(filters).map(([name, label]) => (
+          <Field key={name} label={label} name={name} defaultValue={asked[name]} />
         ))}
       </Filters>
       <ItemTable of={list} empty="No entry fits." columns={columns} />
@@ -35,10 +30,7 @@ const columns: Columns<AuditEntry> = {
   Number: ({ number }) => number,
   Time: ({ at }) => <Time at={at} />,
   Who: ({ token_name, token_kind, address }) => (
-    <>
-      {token_name ?? 'the server'}
-      <div class="hint">{[token_kind, address].filter(Boolean).join(', ')}</div>
-    </>
+    <Noted of={token_name ?? 'the server'} by={[token_kind, address].filter(Boolean).join(', ')} />
   ),
   Call: ({ call, count }) => (count > 1 ? `${call}, ${count} times` : call),
   Object: ({ object }) => object ?? '–',

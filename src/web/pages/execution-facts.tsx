@@ -2,11 +2,11 @@
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import { durationText, secondsBetween, sizeText } from '../texts.ts'
 import { JobLink, RunnerLink } from '../ui/links.tsx'
-import { Duration, Facts, Time } from '../ui/show.tsx'
+import { Duration, Facts, Noted, Time } from '../ui/show.tsx'
 
 export function ExecutionFacts({ execution, now }: { execution: ListedExecution; now: number }) {
   const { id, job_name, namespace, image, image_digest, runner_group, kind, priority, resources } = execution
-  const { created_at, started_at, finished_at, scheduled_for, catch_up, exit_code } = execution
+  const { created_at, started_at, finished_at, scheduled_for, catch_up, exit_code, reason } = execution
   return (
     <Facts
       of={{
@@ -23,24 +23,18 @@ export function ExecutionFacts({ execution, now }: { execution: ListedExecution;
             <span class="hint"> of group {runner_group}</span>
           </>
         ),
-        [kind === 'script' ? 'Script' : 'Image']: (
-          <>
-            <code>{image}</code>
-            <div class="hint">{image_digest}</div>
-          </>
-        ),
+        [kind === 'script' ? 'Script' : 'Image']: <Noted of={<code>{image}</code>} by={image_digest} />,
         Created: <Time at={created_at} />,
         Started: <Time at={started_at} />,
         Ended: <Time at={finished_at} />,
         'Scheduled for': scheduled_for && (
-          <>
-            <Time at={scheduled_for} />
-            {catch_up && (
-              <span class="hint"> made later, since the schedule had to catch up ({catch_up})</span>
-            )}
-          </>
+          <Noted
+            of={<Time at={scheduled_for} />}
+            by={catch_up && `made later, since the schedule had to catch up (${catch_up})`}
+          />
         ),
         'Exit status': exit_code,
+        Reason: reason,
         'Processor time': resources?.cpu_seconds !== undefined && (
           <Duration seconds={resources.cpu_seconds} />
         ),

@@ -7,8 +7,8 @@ import { now } from '../live/now.ts'
 import { LogView } from '../log/log-view.tsx'
 import { executionPath } from '../paths.ts'
 import { ConfirmButton } from '../ui/form.tsx'
-import { Table } from '../ui/items.tsx'
-import { Loaded, Page, Problem, Section, State } from '../ui/show.tsx'
+import { Empty, Table } from '../ui/items.tsx'
+import { Loaded, Onward, Page, Problem, Section, State } from '../ui/show.tsx'
 import { Attempts } from './attempts.tsx'
 import { ExecutionFacts } from './execution-facts.tsx'
 import { isOver } from './spans.ts'
@@ -31,10 +31,9 @@ export function Execution() {
       {({ items: [execution] }) =>
         execution === undefined ? (
           <Page title="No such execution">
-            <p>
-              There is no execution <code>{id}</code>, or it is in a namespace that you may not see. Old ones
-              are removed. <a href="/executions">Go to the list.</a>
-            </p>
+            <Empty text={`There is no execution ${id} that you may see. Old ones are removed.`}>
+              <Onward to="/executions">Show all executions.</Onward>
+            </Empty>
           </Page>
         ) : (
           <Shown key={id} execution={execution} refresh={shown.refresh} />

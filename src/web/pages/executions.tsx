@@ -12,7 +12,7 @@ import { secondsBetween } from '../texts.ts'
 import { Choice, Field, Filters } from '../ui/form.tsx'
 import { type Columns, Empty, Table } from '../ui/items.tsx'
 import { JobLink, RunnerLink } from '../ui/links.tsx'
-import { Duration, Loaded, marks, Onward, Page, State, Time } from '../ui/show.tsx'
+import { Duration, Loaded, marks, Noted, Onward, Page, State, Time } from '../ui/show.tsx'
 import { isOver } from './spans.ts'
 
 const fields = [
@@ -35,7 +35,7 @@ export function Executions() {
   }, [after])
   return (
     <Page title="Executions">
-      <ExecutionFilters filters={others} />
+      <ExecutionFilters of={others} />
       <Loaded of={shown}>
         {({ items, next }) => (
           <>
@@ -57,9 +57,9 @@ export function Executions() {
   )
 }
 
-function ExecutionFilters({ filters }: { filters: Record<string, string> }) {
+function ExecutionFilters({ of }: { of: Record<string, string> }) {
   const { session } = usePage()
-  const chosen = filters.state?.split(',') ?? []
+  const chosen = of.state?.split(',') ?? []
   return (
     <Filters>
       <fieldset class="states">
@@ -71,19 +71,13 @@ function ExecutionFilters({ filters }: { filters: Record<string, string> }) {
           </label>
         ))}
       </fieldset>
-      <Field
-        label="Text in job, image, runner or reason"
-        name="text"
-        type="search"
-        maxLength={256}
-        defaultValue={filters.text}
-      />
-      <Field label="Job" name="job_name" defaultValue={filters.job_name} />
-      {mayRead(session) && <RunnerChoice chosen={filters.runner_id} />}
-      <Field label="Runner group" name="runner_group" defaultValue={filters.runner_group} />
-      {filters.namespace !== undefined && <input type="hidden" name="namespace" value={filters.namespace} />}
-      <Field label="From" name="since" type="datetime-local" defaultValue={filters.since} />
-      <Field label="Before" name="until" type="datetime-local" defaultValue={filters.until} />
+      <Field label="Text in job, image, runner or reason" name="text" type="search" defaultValue={of.text} />
+      <Field label="Job" name="job_name" defaultValue={of.job_name} />
+      {mayRead(session) && <RunnerChoice chosen={of.runner_id} />}
+      <Field label="Runner group" name="runner_group" defaultValue={of.runner_group} />
+      {of.namespace !== undefined && <input type="hidden" name="namespace" value={of.namespace} />}
+      <Field label="From" name="since" type="datetime-local" defaultValue={of.since} />
+      <Field label="Before" name="until" type="datetime-local" defaultValue={of.until} />
     </Filters>
   )
 }
@@ -115,10 +109,7 @@ function NoExecution({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: bo
 
 const columnsAt = (now: number): Columns<ListedExecution> => ({
   State: ({ state, reason, exit_code }) => (
-    <>
-      <State of={state} />
-      {state === 'failed' && <div class="hint">{reason ?? `status ${exit_code}`}</div>}
-    </>
+    <Noted of={<State of={state} />} by={reason === 'exit-status' ? `status ${exit_code}` : reason} />
   ),
   Execution: item => (
     <>

@@ -14,15 +14,18 @@ import { Button, ConfirmButton } from '../ui/form.tsx'
 import { WhyNot } from '../ui/links.tsx'
 import { Outcomes } from '../ui/outcomes.tsx'
 import { Duration, Facts, Loaded, Onward, Page, Section, Time } from '../ui/show.tsx'
-import { Definition } from './job-definition.tsx'
+import { Definition, Editor } from './job-definition.tsx'
 import { RunNow } from './jobs.tsx'
 
 const topics = ['job', 'schedule'] as const
+const ofRuns = [...topics, 'execution'] as const
+const pause = { pause: 3000 }
 
 export function Job() {
   const { name = '' } = useRoute().params
   const { namespace = 'default' } = useLocation().query
   const named = { name, namespace }
+  const { session } = usePage()
   const definition = useLive<ShownJob>(jobCall(named), topics)
   return (
     <Page title={`Job ${name}`}>
@@ -36,15 +39,23 @@ export function Job() {
           </>
         )}
       </Loaded>
+      {definition.error?.status === 404 && mayOperate(session) && (
+        <Section title="Define it" class="definition">
+          <Editor named={named} text={template} onEnd={definition.refresh} />
+        </Section>
+      )}
     </Page>
   )
 }
 
+const template = JSON.stringify({ image: 'busybox', command: ['echo', 'hello'] }, null, 2)
+
 function State({ named }: { named: Named }) {
   const { name, namespace } = named
   const query = new URLSearchParams({ job: name, namespace })
-  const summary = useLive<Part<JobSummary>>(`/v1/stats/jobs?${query}`, topics)
-  const stats = useLive<JobStats>(jobCall(named, '/stats'), [...topics, 'execution'], { pause: 3000 })
+  const all = `/executions?${new URLSearchParams({ job_name: name, namespace })}`
+  const summary = useLive<Part<JobSummary>>(`/v1/stats/jobs?${query}`, ofRuns, pause)
+  const stats = useLive<JobStats>(jobCall(named, '/stats'), ofRuns, pause)
   const job = summary.data?.items[0]
   return (
     <>
@@ -56,9 +67,7 @@ function State({ named }: { named: Named }) {
             <h2>Latest runs</h2>
             <Outcomes of={stats} />
             <Durations stats={stats} />
-            <Onward to={`/executions?${new URLSearchParams({ job_name: name, namespace })}`}>
-              All executions of this job
-            </Onward>
+            <Onward to={all}>All executions of this job</Onward>
           </>
         )}
       </Loaded>
@@ -72,7 +81,7 @@ function Actions({ job, refresh }: { job: JobSummary; refresh: () => void }) {
   const { route } = useLocation()
   if (!mayOperate(session)) return null
   const { name, schedule } = job
-  const isPaused = typeof schedule?.paused_at === 'string'
+  const word = typeof schedule?.paused_at === 'string' ? 'resume' : 'pause'
   const set = (word: 'pause' | 'resume') =>
     call('POST', jobCall(job, `/schedule/${word}`), `The schedule of ${name} is ${word}d.`).finally(refresh)
   const remove = async () => {
@@ -81,8 +90,7 @@ function Actions({ job, refresh }: { job: JobSummary; refresh: () => void }) {
   return (
     <div class="buttons">
       <RunNow job={job} />
-      {schedule !== null && isPaused && <Button does={() => set('resume')}>Resume schedule</Button>}
-      {schedule !== null && !isPaused && <Button does={() => set('pause')}>Pause schedule</Button>}
+      {schedule && <Button does={() => set(word)}>{word === 'pause' ? 'Pause' : 'Resume'} schedule</Button>}
       <ConfirmButton
         label="Delete"
         danger
@@ -111,7 +119,7 @@ function factsOf({ runs, success_rate, p50_seconds, p95_seconds }: JobStats, job
     'Paused since': schedule?.paused_at && <Time at={schedule.paused_at} />,
     'Next run': <Time at={schedule?.scheduled_for} />,
     'Runner group': job?.runner_group ?? '',
-    'Not ended': job?.active ?? '',
+    'Running or waiting': job?.active ?? '',
   }
 }
 
@@ -147,9 +155,9 @@ function NextRuns({ named }: { named: Named }) {
             <p class="hint">No time comes.</p>
           ) : (
             <ol>
-              {items.map(({ scheduled_for, local, notes }) => (
+              {items.map(({ scheduled_for, notes }) => (
                 <li key={scheduled_for}>
-                  <Time at={scheduled_for} /> <span class="hint">{local}</span>
+                  <Time at={scheduled_for} />
                   {notes.map(note => (
                     <div key={note} class="warned">
                       {note}

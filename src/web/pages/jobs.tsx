@@ -3,13 +3,14 @@ import { useLocation } from 'preact-iso/router'
 import type { JobSummary } from '../../protocol/messages/stats.ts'
 import { useCall, useList, usePage } from '../context.ts'
 import { jobCall, shareText } from '../jobs.ts'
+import { jobPath } from '../paths.ts'
 import { valuesOf } from '../query.ts'
 import { mayOperate, mayRead } from '../session.ts'
-import { Button, Field, Filters } from '../ui/form.tsx'
+import { Button, ConfirmButton, Field, Filters } from '../ui/form.tsx'
 import { type Columns, Empty, ItemTable } from '../ui/items.tsx'
-import { JobLink, WhyNot } from '../ui/links.tsx'
-import { Outcomes } from '../ui/outcomes.tsx'
-import { Duration, Page, Time } from '../ui/show.tsx'
+import { JobLink, WhyNot, whenText } from '../ui/links.tsx'
+import { OutcomeStrip } from '../ui/outcomes.tsx'
+import { Duration, Noted, Page, Time } from '../ui/show.tsx'
 import { RunJob } from './run-job.tsx'
 
 /** Between two reads, in ms: the server reads 60 executions of each job. */
@@ -20,7 +21,8 @@ export function Jobs() {
 }
 
 function AllJobs() {
-  const asked = valuesOf(useLocation().query, ['text', 'namespace'])
+  const { query: filters, route } = useLocation()
+  const asked = valuesOf(filters, ['text', 'namespace'])
   const query = new URLSearchParams({ limit: '50', ...asked })
   const keyOf = ({ name, namespace }: JobSummary) => `${namespace}/${name}`
   const jobs = useList<JobSummary>(`/v1/stats/jobs?${query}`, keyOf, ['job', 'schedule', 'execution'], pause)
@@ -31,8 +33,17 @@ function AllJobs() {
       does="defines one that runs each hour."
     />
   )
+  // Its definition is written in the place of a job that is not there yet.
+  const define = (
+    <ConfirmButton
+      label="Define a job"
+      question="The next step is its definition."
+      field={{ label: 'Name', name: 'name', required: true, pattern: '[A-Za-z0-9._\\-]+', maxLength: 128 }}
+      does={async fields => route(jobPath({ name: String(fields.get('name')), namespace: asked.namespace }))}
+    />
+  )
   return (
-    <Page title="Jobs">
+    <Page title="Jobs" beside={define}>
       <Filters>
         <Field label="Name contains" name="text" type="search" defaultValue={asked.text} maxLength={128} />
         <Field label="Namespace" name="namespace" defaultValue={asked.namespace} placeholder="all" />
@@ -50,16 +61,12 @@ function AllJobs() {
 const columns: Columns<JobSummary> = {
   Job: ({ name, namespace, image, problem }) => (
     <>
-      <JobLink name={name} namespace={namespace} />
-      <div class="hint">{image}</div>
+      <Noted of={<JobLink name={name} namespace={namespace} />} by={image} />
       {problem !== undefined && <div class="wrong">{problem}</div>}
     </>
   ),
   'Latest runs': job => (
-    <>
-      <Outcomes of={job} />
-      {job.active > 0 && <div class="hint">{job.active} not ended</div>}
-    </>
+    <Noted of={<OutcomeStrip of={job} />} by={job.active > 0 && `${job.active} running or waiting`} />
   ),
   Succeeded: ({ success_rate }) => <span class="number">{shareText(success_rate)}</span>,
   'Usually takes': ({ p50_seconds }) => <Duration seconds={p50_seconds} />,
@@ -68,8 +75,7 @@ const columns: Columns<JobSummary> = {
       <span class="hint">when asked for</span>
     ) : (
       <>
-        <Time at={schedule.scheduled_for} />
-        <div class="hint">{schedule.text}</div>
+        <Noted of={<Time at={schedule.scheduled_for} />} by={whenText(schedule)} />
         <WhyNot of={schedule} />
       </>
     ),

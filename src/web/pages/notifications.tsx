@@ -4,7 +4,7 @@ import { useList, usePage } from '../context.ts'
 import { executionPath } from '../paths.ts'
 import { ConfirmButton } from '../ui/form.tsx'
 import { type Columns, Empty, ItemRows, ItemTable, Row } from '../ui/items.tsx'
-import { Page, Time } from '../ui/show.tsx'
+import { Noted, Page, Time } from '../ui/show.tsx'
 
 export function Notifications() {
   const all = useList<Notification>('/v1/notifications?limit=100', ({ id }) => id, ['execution', 'schedule'])
@@ -18,7 +18,7 @@ export function Notifications() {
     <Page title="Notifications">
       <h2>Targets</h2>
       <Targets />
-      <h2>The latest</h2>
+      <h2>Latest notifications</h2>
       <ItemTable of={all} empty={none} names="Text" columns={columns} />
     </Page>
   )
@@ -26,14 +26,7 @@ export function Notifications() {
 
 const columns: Columns<Notification> = {
   State: ({ state, error, sent_at, tries }) => (
-    <>
-      {state}
-      {error !== null && sent_at === null && (
-        <div class="hint">
-          {tries} tries; the last: {error}
-        </div>
-      )}
-    </>
+    <Noted of={state} by={error !== null && sent_at === null && `${tries} tries; the last: ${error}`} />
   ),
   To: ({ to }) => to,
   Event: ({ event }) => event,
@@ -55,14 +48,17 @@ function Targets() {
       of={targets}
       empty="There is none. A section [notify.NAME] in the configuration of the server makes one."
       row={({ name, type, namespaces }) => (
-        <Row of={`${name} (${type}, ${namespaces === null ? 'all namespaces' : namespaces.join(', ')})`}>
-          <ConfirmButton
-            label="Test"
-            subject={name}
-            question={`A message that says that it is a test goes to ${name} now.`}
-            does={() => notices.of(test(name), `${name} has taken a test message.`)}
-          />
-        </Row>
+        <Row
+          of={`${name} (${type}, ${namespaces === null ? 'all namespaces' : namespaces.join(', ')})`}
+          beside={
+            <ConfirmButton
+              label="Test"
+              subject={name}
+              question={`A message that says that it is a test goes to ${name} now.`}
+              does={() => notices.of(test(name), `${name} has taken a test message.`)}
+            />
+          }
+        />
       )}
     />
   )

@@ -8,18 +8,20 @@ import { progressOf } from '../jobs.ts'
 import { minute, now } from '../live/now.ts'
 import { executionPath } from '../paths.ts'
 import { mayRead } from '../session.ts'
-import { durationText, secondsBetween } from '../texts.ts'
+import { durationText, secondsBetween, sentence } from '../texts.ts'
 import { ItemRows, Row } from '../ui/items.tsx'
 import { InNamespace, NoSchedule, Scheduled, scheduleKey } from '../ui/links.tsx'
 import { Onward, Page, Section, State, Time } from '../ui/show.tsx'
 import { RunnersNow } from './overview-runners.tsx'
 import { Throughput } from './overview-throughput.tsx'
+import { whySentence } from './why.ts'
 
 /** Items of each list. */
 const shown = 20
+export const stateRunning = 'state=running,aborting'
 const fields =
   'job_name,namespace,image,state,created_at,started_at,finished_at,usual_seconds,' +
-  'waiting_because,node_name,reason,error_message'
+  'waiting_because,node_name,reason,error_message,exit_code'
 
 export function Overview() {
   const { session } = usePage()
@@ -28,18 +30,8 @@ export function Overview() {
     <Page title="Overview">
       {reads && <RunnersNow />}
       <div class="columns">
-        <Executions
-          title="Running now"
-          states="running,aborting"
-          none="Nothing runs."
-          row={item => <Running item={item} />}
-        />
-        <Executions
-          title="Waiting"
-          states="queued,reserved"
-          none="Nothing waits."
-          row={item => <Waiting item={item} />}
-        />
+        <ListedRows title="Running now" query={stateRunning} none="Nothing runs." row={Running} />
+        <ListedRows title="Waiting" query="state=queued,reserved" none="Nothing waits." row={Waiting} />
         <Failed />
         {reads && <Next />}
       </div>
@@ -50,23 +42,23 @@ export function Overview() {
 
 interface Chosen {
   title: string
-  /** The states of its executions, with commas between them. */
-  states: string
-  /** More of the query. */
-  since?: string
+  /** Which executions, as the call and the address of their list say it. */
+  query: string
+  /** More of the query of the call. */
+  more?: string
   /** Of the executions that were found, those that are shown. */
   fits?: (item: ListedExecution) => boolean
   none: string
   row: (item: ListedExecution) => ComponentChildren
 }
 
-function Executions({ title, states, since = '', fits = () => true, none, row }: Chosen) {
-  const path = `/v1/executions?limit=${shown}&fields=${fields}&state=${states}${since}`
+export function ListedRows({ title, query, more = '', fits = () => true, none, row }: Chosen) {
+  const path = `/v1/executions?limit=${shown}&fields=${fields}&${query}${more}`
   const executions = useList<ListedExecution>(path, ({ id }) => id, ['execution'])
   const data = executions.data?.filter(fits)
   return (
     <Section title={title}>
-      <ItemRows of={{ ...executions, data }} empty={none} all={`/executions?state=${states}`} row={row} />
+      <ItemRows of={{ ...executions, data }} empty={none} all={`/executions?${query}`} row={row} />
     </Section>
   )
 }
@@ -80,7 +72,8 @@ function Name({ of }: { of: ListedExecution }) {
   )
 }
 
-function Running({ item }: { item: ListedExecution }) {
+/** A row of an execution that runs. */
+export function Running(item: ListedExecution) {
   const { started_at, created_at, usual_seconds, node_name, job_name, image } = item
   const seconds = Math.max(0, secondsBetween(started_at ?? created_at, null, now.value))
   const progress = progressOf(seconds, usual_seconds)
@@ -99,10 +92,10 @@ function Running({ item }: { item: ListedExecution }) {
   )
 }
 
-function Waiting({ item }: { item: ListedExecution }) {
+function Waiting(item: ListedExecution) {
   return (
     <Row of={<Name of={item} />} beside={<Time at={item.created_at} before="since" />}>
-      {item.waiting_because ?? 'A runner is about to take it.'}
+      {item.waiting_because === null ? 'A runner is about to take it.' : sentence(item.waiting_because)}
     </Row>
   )
 }
@@ -123,15 +116,15 @@ function Failed() {
     )
     return (
       <Row of={name} beside={<Time at={item.finished_at} />}>
-        {item.error_message ?? item.reason}
+        {whySentence(item)}
       </Row>
     )
   }
   return (
-    <Executions
+    <ListedRows
       title="Failed in the last 24 hours"
-      states="failed,lost"
-      since={`&since=${since.toISOString()}`}
+      query="state=failed,lost"
+      more={`&last_attempts=true&since=${since.toISOString()}`}
       fits={isLate}
       none="Nothing has failed."
       row={row}

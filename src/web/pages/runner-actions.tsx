@@ -2,7 +2,7 @@
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { useCall, useLive, usePage } from '../context.ts'
-import { ConfirmButton, Field } from '../ui/form.tsx'
+import { ConfirmButton } from '../ui/form.tsx'
 
 /** Runners belong to no namespace, so only who acts in all of them changes one. */
 export function Actions({ runner, path, refresh }: { runner: Runner; path: string; refresh(): void }) {
@@ -13,57 +13,38 @@ export function Actions({ runner, path, refresh }: { runner: Runner; path: strin
   const patch = (body: object, done: string) => call('PATCH', path, done, body).finally(refresh)
   if (runner.deleted)
     return (
-      <div class="buttons">
-        <ConfirmButton
-          label="Allow it again"
-          question={`${name} may register again with its own key.`}
-          does={() => patch({ deleted: false }, `${name} may register again.`)}
-        />
-      </div>
+      <ConfirmButton
+        label="Allow it again"
+        question={`${name} may register again with its own key.`}
+        does={() => patch({ deleted: false }, `${name} may register again.`)}
+      />
     )
+  const range = { type: 'number', min: 0, max: 1000, required: true } as const
+  const slots = { label: 'Slots', name: 'slots', ...range, defaultValue: runner.capacity }
+  const done = `${name} takes ${runner.enabled ? 'no more jobs; those that it has run on' : 'jobs'}.`
   return (
     <div class="buttons">
-      {runner.enabled ? (
-        <ConfirmButton
-          label="Take out of service"
-          question={`${name} will take no more jobs. What it runs goes on to its end.`}
-          does={() => patch({ enabled: false }, `${name} takes no more jobs.`)}
-        />
-      ) : (
-        <ConfirmButton
-          label="Put into service"
-          question={`${name} will take jobs again.`}
-          does={() => patch({ enabled: true }, `${name} takes jobs again.`)}
-        />
-      )}
+      <ConfirmButton
+        label={runner.enabled ? 'Take out of service' : 'Put into service'}
+        question={done}
+        does={() => patch({ enabled: !runner.enabled }, done)}
+      />
       <ConfirmButton
         label="Set taints"
         question="A runner with a taint takes no jobs. Taints say why, for example: maintenance."
+        field={{
+          label: 'Taints, with commas between them',
+          name: 'taints',
+          defaultValue: runner.taints.join(', '),
+        }}
         does={fields => patch({ taints: wordsOf(fields.get('taints')) }, `The taints of ${name} are set.`)}
-      >
-        <Field
-          label="Taints, with commas between them"
-          name="taints"
-          defaultValue={runner.taints.join(', ')}
-        />
-      </ConfirmButton>
+      />
       <ConfirmButton
         label="Set capacity"
         question="How many jobs it runs at once. What runs already goes on."
-        does={fields =>
-          patch({ capacity: Number(fields.get('capacity')) }, `The capacity of ${name} is set.`)
-        }
-      >
-        <Field
-          label="Slots"
-          name="capacity"
-          type="number"
-          min={0}
-          max={1000}
-          required
-          defaultValue={runner.capacity}
-        />
-      </ConfirmButton>
+        field={slots}
+        does={fields => patch({ capacity: Number(fields.get('slots')) }, `The capacity of ${name} is set.`)}
+      />
       <Pin runner={runner} />
       <ConfirmButton
         label="Delete"
@@ -80,20 +61,17 @@ function Pin({ runner: { id, name, runner_group } }: { runner: Runner }) {
   const call = useCall()
   const path = `/v1/groups/${encodeURIComponent(runner_group)}`
   const { data: group, refresh } = useLive<Group>(path, ['group'])
-  const pin = (pinned: string | null, done: string) =>
-    call('PATCH', path, done, { pinned_runner_id: pinned }).finally(refresh)
   if (group?.mode !== 'leader') return null
-  return group.pinned_runner_id === id ? (
+  const isPinned = group.pinned_runner_id === id
+  const [label, what] = isPinned
+    ? ['Unpin', `Group ${runner_group} elects its leader again.`]
+    : ['Pin as leader', `${name} leads group ${runner_group} whenever it can take jobs.`]
+  const body = { pinned_runner_id: isPinned ? null : id }
+  return (
     <ConfirmButton
-      label="Unpin"
-      question={`The group of ${name} elects its leader again.`}
-      does={() => pin(null, `${name} is not pinned any more.`)}
-    />
-  ) : (
-    <ConfirmButton
-      label="Pin as leader"
-      question={`${name} leads group ${runner_group} whenever it can take jobs.`}
-      does={() => pin(id, `${name} leads its group while it can.`)}
+      label={label!}
+      question={what!}
+      does={() => call('PATCH', path, what!, body).finally(refresh)}
     />
   )
 }

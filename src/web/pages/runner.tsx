@@ -3,10 +3,11 @@ import { useRoute } from 'preact-iso/router'
 import type { Runner as RunnerFacts } from '../../protocol/messages/runners.ts'
 import type { Availability } from '../../protocol/messages/stats.ts'
 import { useLive } from '../context.ts'
-import { executionPath } from '../paths.ts'
+import { shareText } from '../jobs.ts'
 import { localTime } from '../texts.ts'
 import { StateAndWhy } from '../ui/runner-state.tsx'
 import { Facts, Loaded, Onward, Page, Time } from '../ui/show.tsx'
+import { ListedRows, Running, stateRunning } from './overview.tsx'
 import { Actions } from './runner-actions.tsx'
 
 export function Runner() {
@@ -23,15 +24,12 @@ export function Runner() {
             <Facts of={factsOf(runner)} />
             <h2>Connected in the last 24 hours</h2>
             <Connected path={path} />
-            <h2>Runs now</h2>
-            {runner.running.length === 0 && <p class="hint">Nothing.</p>}
-            <ul>
-              {runner.running.map(execution => (
-                <li key={execution}>
-                  <a href={executionPath({ id: execution })}>{execution}</a>
-                </li>
-              ))}
-            </ul>
+            <ListedRows
+              title="Runs now"
+              query={`${stateRunning}&runner_id=${id}`}
+              none="Nothing."
+              row={Running}
+            />
             <Onward to={`/executions?runner_id=${id}`}>All executions of this runner</Onward>
           </>
         )}
@@ -72,9 +70,7 @@ function Connected({ path }: { path: string }) {
       {({ available, items }) => (
         <>
           <p>
-            {available === null
-              ? 'Nobody has watched it in this time.'
-              : `${(available * 100).toFixed(available === 1 ? 0 : 1)} % of the time that the server ran.`}
+            {available === null ? 'Not known.' : `${shareText(available)} of the time that the server ran.`}
           </p>
           <div class="strip" aria-hidden="true">
             {items.map(({ at, available: share }) => (

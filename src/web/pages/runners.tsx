@@ -6,7 +6,7 @@ import { runnerPath } from '../paths.ts'
 import { Command, ConfirmButton } from '../ui/form.tsx'
 import { type Columns, Empty, Items, Table } from '../ui/items.tsx'
 import { StateAndWhy } from '../ui/runner-state.tsx'
-import { Page, Section, Time } from '../ui/show.tsx'
+import { Noted, Page, Section, Time } from '../ui/show.tsx'
 
 export function Runners() {
   const runners = useList<Runner>('/v1/runners?limit=500', ({ id }) => id, ['runner', 'group'])
@@ -56,7 +56,8 @@ function GroupSection({ name, group, members }: Members) {
         <h2>Group {name}</h2>
         <p class="hint">
           {group?.mode === 'leader' ? 'Only its leader takes jobs.' : 'Every runner of it takes jobs.'}{' '}
-          {lives.length} runners with {slots} slots, {busy} of them busy.
+          {lives.length === 1 ? '1 runner' : `${lives.length} runners`} with {slots} slots, {busy} of them
+          busy.
         </p>
         {group !== undefined && <Mode of={group} />}
       </div>
@@ -69,28 +70,17 @@ function GroupSection({ name, group, members }: Members) {
 function Mode({ of: { name, mode } }: { of: Group }) {
   const call = useCall()
   const path = `/v1/groups/${encodeURIComponent(name)}`
-  return mode === 'leader' ? (
-    <ConfirmButton
-      label="Let all take jobs"
-      question={`Every runner of group ${name} will take jobs, as its capacity allows.`}
-      does={() => call('PATCH', path, `Every runner of group ${name} takes jobs.`, { mode: 'all' })}
-    />
-  ) : (
-    <ConfirmButton
-      label="Let one take jobs"
-      question={`One runner of group ${name}, its leader, will take jobs; when it is gone, another one does.`}
-      does={() => call('PATCH', path, `One runner of group ${name} takes jobs.`, { mode: 'leader' })}
-    />
-  )
+  const isLed = mode === 'leader'
+  const what = isLed
+    ? `Every runner of group ${name} takes jobs, as its capacity allows.`
+    : `One runner of group ${name}, its leader, takes jobs; when it is gone, another one does.`
+  const does = () => call('PATCH', path, what, { mode: isLed ? 'all' : 'leader' })
+  return <ConfirmButton label={isLed ? 'Use all runners' : 'Use one leader'} question={what} does={does} />
 }
 
 const columnsOf = (group: Group | undefined): Columns<Runner> => ({
   Runner: ({ id, name }) => (
-    <>
-      <a href={runnerPath(id)}>{name}</a>
-      {group?.leader_runner_id === id && <div class="hint">leader</div>}
-      {group?.pinned_runner_id === id && <div class="hint">pinned</div>}
-    </>
+    <Noted of={<a href={runnerPath(id)}>{name}</a>} by={group?.pinned_runner_id === id && 'pinned'} />
   ),
   State: runner => <StateAndWhy of={runner} />,
   Busy: ({ running, capacity }) => `${running.length} of ${capacity}`,

@@ -117,6 +117,7 @@ function Week({ schedules }: { schedules: readonly ScheduleView[] }) {
 const mostInCell = 4
 
 function Starts({ of }: { of: readonly CalendarStart[] }) {
+  if (of.length === 0) return null
   return (
     <ul>
       {of.slice(0, mostInCell).map(({ schedule, times: [first, ...others] }) => (

@@ -62,7 +62,7 @@ export function Tokens() {
 const columns: Columns<Token> = {
   Name: ({ name }) => name,
   Kind: ({ kind }) => kind,
-  Namespaces: ({ namespaces }) => namespaces?.join(', ') ?? '–',
+  Namespaces: ({ namespaces }) => namespaces?.join(', ').replace('*', 'all') ?? '–',
   Made: ({ created_at }) => <Time at={created_at} />,
   Expires: ({ expires_at }) => (expires_at === null ? 'never' : <Time at={expires_at} />),
   'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
@@ -86,15 +86,11 @@ function Browsers() {
     By: ({ token_id }) => (token_id === null ? 'identity provider' : 'token'),
     'Signed in': ({ created_at }) => <Time at={created_at} />,
     'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
-    'Sign out': ({ id, name }) => (
-      <ConfirmButton
-        label="Sign out"
-        subject={name}
-        danger
-        question={`The browser of ${name} is refused within 5 seconds.`}
-        does={() => end(id, `A browser of ${name} is signed out.`)}
-      />
-    ),
+    'Sign out': ({ id, name }) => {
+      const question = `The browser of ${name} is refused within 5 seconds.`
+      const does = () => end(id, `A browser of ${name} is signed out.`)
+      return <ConfirmButton label="Sign out" subject={name} danger question={question} does={does} />
+    },
   }
   return (
     <Section title="Browsers that are signed in">

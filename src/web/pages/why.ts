@@ -1,6 +1,6 @@
 /* Why an execution is in its state, in a sentence. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
-import { durationText, secondsBetween } from '../texts.ts'
+import { durationText, ended, secondsBetween, sentence } from '../texts.ts'
 
 /** Sentences for reasons of which the message, where there is one, does not say what happened. */
 const reasons: Record<string, string> = {
@@ -52,8 +52,7 @@ function cause(execution: ListedExecution): string | undefined {
   // A runner says what it likes, `constructor` too.
   const known = reason !== null && Object.hasOwn(reasons, reason) ? reasons[reason] : undefined
   if (known !== undefined) return error_message === null ? known : `${known} ${sentence(error_message)}`
-  if (error_message !== null && error_message.trim() !== '')
-    return `${sentence(error_message)}${reason === null ? '' : ` (${reason})`}`
+  if (error_message !== null && error_message.trim() !== '') return sentence(error_message)
   if (state === 'failed' && exit_code !== null)
     return `It ended with status ${exit_code}${afterText(execution)}.`
   return reason === null ? undefined : `The reason is ${reason}.`
@@ -62,15 +61,4 @@ function cause(execution: ListedExecution): string | undefined {
 function afterText({ started_at, finished_at }: ListedExecution): string {
   if (started_at === null || finished_at === null) return ''
   return ` after ${durationText(secondsBetween(started_at, finished_at, 0))}`
-}
-
-/** A text that begins and ends as a sentence does. */
-function sentence(text: string): string {
-  const whole = ended(text)
-  return `${whole[0]?.toUpperCase() ?? ''}${whole.slice(1)}`
-}
-
-function ended(text: string): string {
-  const trimmed = text.trim()
-  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`
 }

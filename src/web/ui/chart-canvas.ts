@@ -85,12 +85,20 @@ function optionsOf(place: HTMLElement, keys: HTMLElement, { series, text }: Char
           ...(dash === undefined ? {} : { dash }),
           points: points
             ? { show: true, size: 8, width: 2, fill: kind === 'bad' ? 'transparent' : style.borderTopColor }
-            : { show: false },
+            : { show: true, size: 5, filter: alone },
           ...(points ? { paths: () => null } : {}),
         }
       }),
     ],
   }
+}
+
+/** The points between two that are not there: no line leads to them. */
+function alone({ data }: uPlot, series: number): number[] {
+  const values = data[series] ?? []
+  return [...values.keys()].filter(
+    at => values[at] != null && values[at - 1] == null && values[at + 1] == null,
+  )
 }
 
 /**

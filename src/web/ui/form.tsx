@@ -26,8 +26,10 @@ interface Labelled {
   name: string
 }
 
+type OfField = Labelled & JSX.IntrinsicElements['input']
+
 /** An input with its label. */
-export function Field({ label, ...input }: Labelled & JSX.IntrinsicElements['input']) {
+export function Field({ label, ...input }: OfField) {
   return (
     <label>
       {label} <input {...input} />
@@ -60,6 +62,9 @@ export function Choice({ label, name, of, chosen }: Chosen) {
 export function Filters({ children }: { children: ComponentChildren }) {
   const { route, path, query, url } = useLocation()
   const form = useRef<HTMLElement>(null)
+  const isNarrowed = Object.keys(query).length > 0
+  // On a phone the fields would fill the screen.
+  const [isOpen] = useState(() => isNarrowed || matchMedia('(min-width: 40rem)').matches)
   // The fields have what the address has, also after a step back; the focus stays where it is.
   useEffect(() => form.current?.querySelector('form')?.reset(), [url])
   const find = (fields: FormData) => {
@@ -69,11 +74,14 @@ export function Filters({ children }: { children: ComponentChildren }) {
   }
   return (
     <search ref={form}>
-      <Form class="filters" onSend={find}>
-        {children}
-        <button type="submit">Filter</button>
-        {Object.keys(query).length > 0 && <a href={path}>Clear</a>}
-      </Form>
+      <details open={isOpen}>
+        <summary>Narrow the list</summary>
+        <Form class="filters" onSend={find}>
+          {children}
+          <button type="submit">Filter</button>
+          {isNarrowed && <a href={path}>Clear</a>}
+        </Form>
+      </details>
     </search>
   )
 }
@@ -91,7 +99,8 @@ interface Asked {
   /** What is about to happen. */
   question: string
   danger?: boolean
-  /** More that the dialog shows, such as fields. */
+  /** The field that the dialog has; where it has several, they are its children. */
+  field?: OfField
   children?: ComponentChildren
   does: (fields: FormData) => Promise<unknown>
 }
@@ -100,7 +109,7 @@ interface Asked {
  * A button with a dialog behind it, of something that changes the server: who may only look has no such
  * button.
  */
-export function ConfirmButton({ label, subject, question, danger = false, children, does }: Asked) {
+export function ConfirmButton({ label, subject, question, danger = false, field, children, does }: Asked) {
   const { session } = usePage()
   const dialog = useRef<HTMLDialogElement>(null)
   const name = subject === undefined ? label : `${label} ${subject}`
@@ -119,6 +128,7 @@ export function ConfirmButton({ label, subject, question, danger = false, childr
       <dialog ref={dialog} aria-label={name}>
         <Form onSend={fields => does(fields).finally(close)}>
           <p>{question}</p>
+          {field && <Field {...field} />}
           {children}
           <div class="buttons">
             <button type="submit" class={danger ? 'danger' : ''}>

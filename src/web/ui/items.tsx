@@ -36,7 +36,11 @@ export function Table<T>({ of, keyOf, columns, names }: Things<T> & TableOf<T>) 
             <tr key={keyOf(thing)}>
               {Object.entries(columns).map(([title, show]) => {
                 const Cell = title === names ? 'th' : 'td'
-                return <Cell key={title}>{show(thing)}</Cell>
+                return (
+                  <Cell key={title} data-title={title}>
+                    {show(thing)}
+                  </Cell>
+                )
               })}
             </tr>
           ))}

@@ -47,11 +47,14 @@ export function WhyNot({ of: { paused_at, enabled, problem } }: { of: ScheduleVi
   )
 }
 
+/** When a job runs by itself; of a single time only that: lists show the time itself. */
+export const whenText = ({ text }: ScheduleView): string => (text.startsWith('at ') ? 'once' : text)
+
 /** A job, and when it runs by itself. */
 export function Scheduled({ of }: { of: ScheduleView }) {
   return (
     <>
-      <JobLink name={of.job} namespace={of.namespace} /> <span class="hint">{of.text}</span>
+      <JobLink name={of.job} namespace={of.namespace} /> <span class="hint">{whenText(of)}</span>
       <WhyNot of={of} />
     </>
   )

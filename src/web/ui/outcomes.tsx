@@ -23,3 +23,33 @@ export function Outcomes({ of: { name, last } }: { of: Pick<JobStats, 'name' | '
     </ol>
   )
 }
+
+/**
+ * The same on one line, as one link to all of them; marks that are alike are one text, since a list has many.
+ */
+export function OutcomeStrip({ of: { name, namespace, last } }: { of: JobStats }) {
+  if (last.length === 0) return <span class="hint">no run has ended</span>
+  const succeeded = last.filter(({ state }) => state === 'succeeded').length
+  const count = `${succeeded} of the latest ${last.length} runs of ${name} succeeded`
+  const text = `${count}; the last one: ${last[0]!.state}`
+  const all = last.map(({ state }) => marks[state]).toReversed()
+  return (
+    <a
+      class="runs"
+      href={`/executions?${new URLSearchParams({ job_name: name, namespace })}`}
+      aria-label={text}
+      title={text}
+    >
+      {all
+        .join('')
+        .split(/(✓+|■+)/)
+        .map((part, index) => (
+          <span key={index} class={classes[part[0] ?? ''] ?? 'failed'}>
+            {part}
+          </span>
+        ))}
+    </a>
+  )
+}
+
+const classes: Record<string, string> = { '✓': 'succeeded', '■': 'aborted' }

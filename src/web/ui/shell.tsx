@@ -37,7 +37,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
             ))}
         </nav>
         <div class="who">
-          <span title={`Signed in with the rights of ${session.role}`}>
+          <span title={`Signed in as ${session.name}, with the rights of ${session.role}`}>
             {session.name} ({session.role})
           </span>
           <Button does={() => notices.of(signOut(), 'Signed out.')}>Sign out</Button>

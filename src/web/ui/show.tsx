@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { Execution } from '../../protocol/messages/executions.ts'
 import type { Shown } from '../live/resource.ts'
-import { durationText, localTime, utcTime } from '../texts.ts'
+import { durationText, localTime, sentence, utcTime } from '../texts.ts'
 
 interface Whole {
   title: string
@@ -65,6 +65,16 @@ export function Marked({ state, mark, word = state }: { state: string; mark: str
   )
 }
 
+/** A thing, and below it what is said of it, where something is. */
+export function Noted({ of, by }: { of: ComponentChildren; by: ComponentChildren }) {
+  return (
+    <>
+      {of}
+      {by && <div class="hint">{by}</div>}
+    </>
+  )
+}
+
 export const State = ({ of }: { of: Execution['state'] }) => <Marked state={of} mark={marks[of]} />
 
 /** What a read has given: its data, that it is under way, or why it has failed. */
@@ -83,7 +93,7 @@ export function Problem({ why }: { why: string | undefined }) {
   if (why === undefined) return null
   return (
     <p role="alert" class="problem">
-      {why}
+      {sentence(why)}
     </p>
   )
 }

@@ -1,8 +1,14 @@
 /* Where somebody signs in. */
 import { useEffect, useState } from 'preact/hooks'
 import type { SignIn } from '../session.ts'
-import { Form } from './form.tsx'
+import { Field, Form } from './form.tsx'
 import { Problem } from './show.tsx'
+
+const described = {
+  autocomplete: 'current-password',
+  spellcheck: false,
+  'aria-describedby': 'token-help',
+} as const
 
 export function SignInForm({ signIn }: { signIn: SignIn }) {
   const [provider, setProvider] = useState<string>()
@@ -21,16 +27,7 @@ export function SignInForm({ signIn }: { signIn: SignIn }) {
       )}
       <Form onSend={fields => signIn.enter({ token: String(fields.get('token')).trim() })}>
         <Problem why={why} />
-        <label for="token">Token</label>
-        <input
-          id="token"
-          name="token"
-          type="password"
-          autocomplete="current-password"
-          required
-          spellcheck={false}
-          aria-describedby="token-help"
-        />
+        <Field label="Token" name="token" type="password" required {...described} />
         <button type="submit">Sign in</button>
         <p id="token-help" class="hint">
           On the server, <code>runner page</code> prints a link that signs in, good once and for 10 minutes.

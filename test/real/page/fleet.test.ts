@@ -114,7 +114,7 @@ pageTest(t, 'an administrator makes and revokes tokens, and reads who did what',
   await page.getByLabel('Call').fill('revokeToken')
   await page.getByRole('button', { name: 'Filter' }).click()
   await page.getByText('Show it').click()
-  t.match(await page.locator('details').textContent(), 'ann')
+  t.match(await page.locator('td details').textContent(), 'ann')
   t.same(await findings(tab), [])
   t.same([...tab.problems, ...viewer.problems], [])
 })

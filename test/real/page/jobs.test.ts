@@ -33,7 +33,11 @@ pageTest(t, 'a job is found, run, changed, paused and deleted', async (t, browse
   const { page } = tab
   await page.goto(`${server.url}/jobs`)
   await page.getByRole('link', { name: 'by-hand', exact: true }).waitFor()
-  t.equal(await page.locator('.outcomes a').count(), 6)
+  t.same(await page.locator('.runs').allTextContents(), ['✓✗✓✓✗✓'])
+  t.equal(
+    await page.locator('.runs').getAttribute('title'),
+    '4 of the latest 6 runs of by-hand succeeded; the last one: succeeded',
+  )
   t.same(await findings(tab), [])
   await page.getByLabel('Name contains').fill('RE')
   await page.getByRole('button', { name: 'Filter' }).click()
@@ -54,13 +58,46 @@ pageTest(t, 'a job is found, run, changed, paused and deleted', async (t, browse
   t.same(await findings(tab), [])
   await field.fill((await field.inputValue()).replace('"often"', '43200'))
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Job report is changed.').waitFor()
+  await page.getByText('Job report is saved.').waitFor()
   t.equal((await server.call('GET', '/v1/jobs/report')).json.schedule.every.seconds, 43_200)
 
   await page.getByRole('button', { name: 'Delete' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await page.getByRole('heading', { name: 'Jobs' }).waitFor()
   t.equal((await server.call('GET', '/v1/jobs/report')).status, 404)
+  t.same(tab.problems, [])
+})
+
+pageTest(t, 'a job is defined, and a text that is not saved outlives the session', async (t, browser) => {
+  const { server } = browser
+  const tab = await browser.signedIn()
+  const { page } = tab
+  await page.goto(`${server.url}/jobs`)
+  await page.getByRole('button', { name: 'Define a job' }).click()
+  await page.getByRole('dialog').getByLabel('Name').fill('fresh')
+  await page.keyboard.press('Enter')
+  const field = page.getByLabel('JSON of fresh')
+  await field.fill((await field.inputValue()).replace('hello', 'written by hand'))
+  t.same(await findings(tab), [])
+
+  const sessions = (await server.call('GET', '/v1/browser-sessions')).json.items
+  for (const { id } of sessions) await server.call('DELETE', `/v1/browser-sessions/${id}`)
+  await page.getByLabel('Token').fill(server.token('admin'))
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByText('You had not saved this text.').waitFor()
+  t.match(await field.inputValue(), 'written by hand')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Job fresh is saved.').waitFor()
+  t.same((await server.call('GET', '/v1/jobs/fresh')).json.command, ['echo', 'written by hand'])
+  const drafts = 'Object.keys(sessionStorage).filter(key => key.startsWith("runner-draft")).length'
+  t.equal(await page.evaluate(drafts), 0)
+
+  // Whoever signs out leaves nothing for the next person at this browser.
+  await page.getByRole('button', { name: 'Edit', exact: true }).click()
+  await field.fill('{}')
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByLabel('Token').waitFor()
+  t.equal(await page.evaluate('sessionStorage.length'), 0)
   t.same(tab.problems, [])
 })
 

@@ -22,6 +22,18 @@ pageTest(t, 'somebody signs in, in every tab, and out', async (t, browser) => {
   await second.page.getByRole('heading', { name: 'Executions' }).waitFor()
   t.pass('a second tab asks the first for the key')
 
+  // Another program on this host may get the cookie, but not the key.
+  await second.page.evaluate("sessionStorage.setItem('runner-key', 'of another page')")
+  await second.page.getByRole('link', { name: 'Jobs' }).click()
+  await second.page.getByLabel('Token').waitFor()
+  t.match(
+    await second.page.getByRole('alert').textContent(),
+    /key/,
+    'a wrong key ends the session of the tab',
+  )
+  await page.getByRole('link', { name: 'Jobs' }).click()
+  await page.getByRole('heading', { name: 'Jobs' }).waitFor()
+
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByLabel('Token').waitFor()
   await second.page.reload()

@@ -18,10 +18,7 @@ t.test('the end of an execution is told in a sentence', t => {
   t.equal(of({ state: 'succeeded', exit_code: 0 }), 'It succeeded after 2 min 5 s.')
   t.equal(of({ exit_code: 3 }), 'It ended with status 3 after 2 min 5 s.')
   t.equal(of({}), 'It failed after 2 min 5 s; the reason is not known.')
-  t.equal(
-    of({ reason: 'image-not-pulled', error_message: 'no such image' }),
-    'No such image. (image-not-pulled)',
-  )
+  t.equal(of({ reason: 'image-not-pulled', error_message: 'no such image' }), 'No such image.')
   t.equal(of({ reason: 'out-of-memory' }), 'It used more memory than its runner gives to a job.')
   t.equal(
     of({ reason: 'executor-lost', error_message: 'it was killed' }),
