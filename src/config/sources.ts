@@ -85,17 +85,21 @@ export function mergeFiles(parsed: IniFile[]): Pick<Sources, 'get' | 'section' |
 const includeDirOf = (ini: IniFile) =>
   ini.entries.findLast(({ section, key }) => section === 'runner' && key === 'include_dir')
 
+/** The include_dir that a main file names, as a path; undefined where it names none. */
+export function includeFolderOf(main: IniFile): string | undefined {
+  const value = includeDirOf(main)?.value
+  if (value === undefined || value === '') return undefined
+  // Not joined by `node:path`, which takes `link/..` for nothing.
+  return value.startsWith('/') ? value : main.file.slice(0, main.file.lastIndexOf('/') + 1) + value
+}
+
 function readIncludeDir(main: IniFile) {
   const included: IniFile[] = []
   const findings: Diagnostic[] = []
   const unread: Diagnostic[] = []
-  const entry = includeDirOf(main)
-  if (entry === undefined || entry.value === '') return { included, findings, unread }
-  const { file, line } = { file: main.file, line: entry.line }
-  // Not joined by `node:path`, which takes `link/..` for nothing.
-  const folder = entry.value.startsWith('/')
-    ? entry.value
-    : main.file.slice(0, main.file.lastIndexOf('/') + 1) + entry.value
+  const folder = includeFolderOf(main)
+  if (folder === undefined) return { included, findings, unread }
+  const { file, line } = { file: main.file, line: includeDirOf(main)!.line }
 
   const listing = list(folder)
   if (!listing.ok) {

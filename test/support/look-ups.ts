@@ -24,16 +24,27 @@ export interface Way {
   path?: string
 }
 
+/** How a copy of the look-up differs from the original. */
+interface Changes {
+  /** Where compiled forms are looked for, instead of /run. */
+  base?: string
+  /** Whatever has no compiled form is left to the full program. */
+  compiledOnly?: boolean
+}
+
 /**
  * A copy of the launcher and the look-up in a folder of its own, with a Node that only says that it was asked.
- * `budget` is how much the shell may read before it starts awk.
+ * `budget` is how much the shell may read before it starts awk. Without a base it uses no compiled forms.
  */
-export function installLookup(folder: string, budget?: number): string {
+export function installLookup(folder: string, budget?: number, { base, compiledOnly }: Changes = {}): string {
   for (const name of ['bin', 'lib', 'src/config/ini']) mkdirSync(join(folder, name), { recursive: true })
   for (const name of ['bin/runner', 'bin/find-node.sh'])
     copyFileSync(join(checkout, name), join(folder, name))
   const script = readFileSync(join(checkout, 'src/config/ini/lookup.sh'), 'utf8')
-  const patched = budget === undefined ? script : script.replace(/^rn_budget=\d+$/m, `rn_budget=${budget}`)
+  const patched = script
+    .replace(/^rn_budget=(\d+)$/m, (_, own) => `rn_budget=${budget ?? own}`)
+    .replace(/^rn_base=\/run$/m, () => `rn_base=${quote(base ?? folder)}`)
+    .replace(/^# rn_text without/m, start => `${compiledOnly ? 'return 0\n' : ''}${start}`)
   writeFileSync(join(folder, 'src/config/ini/lookup.sh'), patched)
   writeFileSync(join(folder, 'lib/node'), `#!/bin/sh\nexit ${leftToNode}\n`)
   chmodSync(join(folder, 'lib/node'), 0o755)

@@ -1,8 +1,10 @@
+import { CompiledLookUps, lookUpBase } from '../../config/compiled-look-ups.ts'
 import { formatDiagnostic } from '../../config/diagnostic.ts'
 import { nearest } from '../../config/did-you-mean.ts'
 import { encodeBytes } from '../../config/ini/bytes.ts'
 import { iniEntry } from '../../config/ini/ini-entry.ts'
 import { type FoundValue, findConfigFile, readSources, type Sources } from '../../config/sources.ts'
+import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
 import { print, sayError } from '../../report/say.ts'
 import { jsonText } from '../../system/printable.ts'
@@ -117,7 +119,13 @@ function nearestKey(name: string, key: string, names: string[], sources: Sources
 /** A look-up for `get` and for build-runner's `-g`: writes to standard output; gives the exit status. */
 export function lookUp(options: GetOptions, env: NodeJS.ProcessEnv): number {
   const onTerminal = process.stdout.isTTY
-  return getCommand({ ...options, onTerminal }, env, print, line => sayError(`runner: ${line}\n`))
+  const status = getCommand({ ...options, onTerminal }, env, print, line => sayError(`runner: ${line}\n`))
+  // A look-up has got as far as here because the launcher has found no compiled form, or is not sure of its answer.
+  const base = lookUpBase(env)
+  const file = findConfigFile(options.config, env)
+  if (base !== undefined && file !== undefined)
+    new CompiledLookUps(base, file, process.cwd()).refresh(systemClock.now())
+  return status
 }
 
 const options = (command: NewCommand) =>

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Chain, PlannedTask } from '../../chain/planned-task.ts'
 import { runOnce } from '../../chain/run.ts'
+import { CompiledLookUps, lookUpBase } from '../../config/compiled-look-ups.ts'
 import { configCommand } from '../../config/config-command.ts'
 import type { Diagnostic } from '../../config/diagnostic.ts'
 import type { Configuration } from '../../config/load.ts'
@@ -163,7 +164,16 @@ async function iterate(
   using command = configCommand(join(packageRoot, 'bin', 'runner'), configuration.file, state)
   const { edges, noticeBuffer, stop, hurry, tell } = services
   const killed = state === undefined ? undefined : services.held.killedHolder(state, directory)
-  const emit = services.metered(configuration.runner.metrics_file)
+  const metered = services.metered(configuration.runner.metrics_file)
+  const base = lookUpBase(env)
+  const { file } = configuration
+  const lookUps =
+    base === undefined || file === undefined ? undefined : new CompiledLookUps(base, file, process.cwd())
+  const emit: Emit = event => {
+    // While the task starts: its start need not wait for it, and it may have changed the configuration by its next try.
+    if (event.event === 'try:running') lookUps?.refresh(edges.clock.now())
+    return metered(event)
+  }
   const status = await runOnce({
     chain: selected.value,
     configuration,
