@@ -31,6 +31,7 @@ export class TlsCall {
   readonly #stream: Duplex
   /** What is sent from now on goes into this answer. */
   #answer: Buffer[] | undefined
+  #closed = false
 
   /** Opens the FIFOs. Throws system errors. */
   constructor(folder: ExchangeDir, pid: string, secureContext: SecureContext) {
@@ -56,7 +57,9 @@ export class TlsCall {
     })
     this.socket = new TLSSocket(this.#stream, { isServer: true, secureContext })
     // The plugin has been heard, and has heard: so tls.sh has both FIFOs open.
-    this.socket.on('secure', () => this.#removeNames())
+    this.socket.on('secure', () => {
+      if (!this.#closed) this.#removeNames()
+    })
     // A plugin may end at any time, and say anything.
     for (const one of [this.#reader, this.#writer, this.#stream, this.socket])
       one.on('error', () => this.close())
@@ -78,13 +81,21 @@ export class TlsCall {
     this.close()
   }
 
+  /** Can be repeated; after the first time it does not touch the folder, which may be closed by then. */
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#removeNames()
     for (const one of [this.socket, this.#stream, this.#reader, this.#writer]) one.destroy()
   }
 
   #removeNames(): void {
-    for (const end of ['to', 'from']) rmSync(`${this.#folder.path}/call.${this.pid}.${end}`, { force: true })
+    try {
+      for (const end of ['to', 'from'])
+        rmSync(`${this.#folder.path}/call.${this.pid}.${end}`, { force: true })
+    } catch {
+      // A job has put something else there; the look at its container finds it.
+    }
   }
 }
 
