@@ -25,16 +25,17 @@ import {
 import { includeFolderOf, readSources, type Sources } from './sources.ts'
 
 /*
- * The compiled form of a configuration, from which `lookup.sh` answers: for each section a small shell script.
+ * The compiled form of a configuration, from which `lookup.sh` answers: for each section a small shell
+ * script.
  *
- *   BASE/runner-look-up/newer, older         half a second apart: a shell that finds no difference must read the files
+ *   BASE/runner-look-up/newer, older         half a second apart: a shell that sees no difference reads the files
  *   BASE/runner-look-up/1/FILE/s-SECTION     the script of a section
  *   BASE/runner-look-up/1/FILE/none          the script for all other sections, which is written last
  *   BASE/runner-look-up/1/FILE/TIME.before   a stamp: an empty file with a modification time just before TIME
  *   BASE/runner-look-up/1/FILE/TIME.after
  *
- * Each script names the files from which it was made and their times, so an old script is as harmless as none, whatever a
- * kill leaves behind (docs/decisions/2026-12-01-look-ups-are-compiled.md).
+ * Each script names the files from which it was made and their times, so an old script is as harmless as
+ * none, whatever a kill leaves behind (docs/decisions/2026-12-01-look-ups-are-compiled.md).
  */
 
 /** The name below the base, as `lookup.sh` has it. */
@@ -42,15 +43,17 @@ const name = 'runner-look-up'
 /** A configuration is compiled that nobody has written for so long: a later write gets another time. */
 const quietNs = 2_000_000_000n
 const secondNs = 1_000_000_000n
-/** The half of the distance between two stamps. Node sets times as numbers of seconds, not to the nanosecond. */
+/**
+ * The half of the distance between two stamps. Node sets times as numbers of seconds, not to the nanosecond.
+ */
 const aroundNs = 1000n
 const tmpfs = 0x01021994
 /** NFS, SMB, FUSE, 9p, Ceph, AFS: the times that they show may be some seconds old. */
 const remoteTypes = [0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x5346414f]
 
 /**
- * The directory for compiled forms: `system` for its owner, who is root, else `$XDG_RUNTIME_DIR`. Undefined where others can write
- * to it, and where it is on a disk: on a disk a crash may leave half a script.
+ * The directory for compiled forms: `system` for its owner, who is root, else `$XDG_RUNTIME_DIR`. Undefined
+ * where others can write to it, and where it is on a disk: on a disk a crash may leave half a script.
  */
 export function lookUpBase(env: NodeJS.ProcessEnv, system = '/run'): string | undefined {
   const statusOf = (path: string) => {
@@ -68,7 +71,10 @@ export function lookUpBase(env: NodeJS.ProcessEnv, system = '/run'): string | un
   return statfsSync(base).type === tmpfs ? base : undefined
 }
 
-/** Keeps the compiled form of one configuration true. Where that fails, look-ups read the files, as without it. */
+/**
+ * Keeps the compiled form of one configuration true. Where that fails, look-ups read the files, as without
+ * it.
+ */
 export class CompiledLookUps {
   readonly #file: string
   readonly #base: string
@@ -84,8 +90,8 @@ export class CompiledLookUps {
   }
 
   /**
-   * Compiles the configuration if it has changed, and if none of its files was written in the last two seconds of the wall
-   * clock. Where nothing has changed that costs a status of each file. Never throws.
+   * Compiles the configuration if it has changed, and if none of its files was written in the last two
+   * seconds of the wall clock. Where nothing has changed that costs a status of each file. Never throws.
    */
   refresh(now: Date): void {
     try {
@@ -154,8 +160,9 @@ const statusesOf = (paths: readonly string[]) =>
 const identityOf = ({ dev, ino, mtimeNs }: BigIntStats) => `${dev}:${ino}:${mtimeNs}`
 
 /**
- * Whether a change would show in the time of a file: it is older than the latest one allowed, and it has parts of a second. Times
- * without are set by programs, by package managers and builders of images for example, and the next version may have the same.
+ * Whether a change would show in the time of a file: it is older than the latest one allowed, and it has
+ * parts of a second. Times without are set by programs, by package managers and builders of images for
+ * example, and the next version may have the same.
  */
 const isTelling = (status: BigIntStats, latest: bigint): boolean =>
   (status.isFile() || status.isDirectory()) && status.mtimeNs <= latest && status.mtimeNs % secondNs !== 0n
@@ -178,8 +185,8 @@ function isWhole(folder: string, watched: readonly Watched[]): boolean {
 }
 
 /**
- * Whether each link in a directory leads to a file: where it leads elsewhere, or nowhere, a file may come to its end, and no
- * time that is looked at changes.
+ * Whether each link in a directory leads to a file: where it leads elsewhere, or nowhere, a file may come to
+ * its end, and no time that is looked at changes.
  */
 function linksLeadToFiles(folder: string): boolean {
   const links = readdirSync(encodeBytes(folder), { withFileTypes: true, encoding: 'buffer' }).filter(entry =>

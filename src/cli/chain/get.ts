@@ -120,7 +120,8 @@ function nearestKey(name: string, key: string, names: string[], sources: Sources
 export function lookUp(options: GetOptions, env: NodeJS.ProcessEnv): number {
   const onTerminal = process.stdout.isTTY
   const status = getCommand({ ...options, onTerminal }, env, print, line => sayError(`runner: ${line}\n`))
-  // A look-up has got as far as here because the launcher has found no compiled form, or is not sure of its answer.
+  // A look-up has got as far as here because the launcher has found no compiled form, or is not sure of its
+  // answer.
   const base = lookUpBase(env)
   const file = findConfigFile(options.config, env)
   if (base !== undefined && file !== undefined)

@@ -170,7 +170,8 @@ async function iterate(
   const lookUps =
     base === undefined || file === undefined ? undefined : new CompiledLookUps(base, file, process.cwd())
   const emit: Emit = event => {
-    // While the task starts: its start need not wait for it, and it may have changed the configuration by its next try.
+    // While the task starts: its start need not wait for it, and it may have changed the configuration by its
+    // next try.
     if (event.event === 'try:running') lookUps?.refresh(edges.clock.now())
     return metered(event)
   }

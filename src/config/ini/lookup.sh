@@ -40,9 +40,9 @@ rn_had_locale=${LC_ALL+yes} rn_locale=${LC_ALL-} LC_ALL=C
 rn_tab='	' rn_newline='
 '
 
-# The compiled form (src/config/compiled-look-ups.ts), in a directory that only the caller or root can write to. Its scripts
-# end with the answer, or come back where the configuration has changed. A shell that compares whole seconds must not use it:
-# busybox has one.
+# The compiled form (src/config/compiled-look-ups.ts), in a directory that only the caller or root can write
+# to. Its scripts end with the answer, or come back where the configuration has changed. A shell that compares
+# whole seconds must not use it: busybox has one.
 rn_base=/run
 [ -O "$rn_base" ] || rn_base=${XDG_RUNTIME_DIR-}
 if [ -O "$rn_base/runner-look-up" ] && [ -O "$rn_base" ] && ! [ -k "$rn_base" ]; then

@@ -15,9 +15,9 @@ export const hasPlainName = (section: string): boolean => /^[A-Za-z0-9_-]+$/.tes
 const unsure = /[\0-\x08\x0b-\x1f\x7f]/
 
 /**
- * A script for the shell that runs `lookup.sh`: it prints the value of the key in `rn_name` and exits; for a key that the
- * section does not have it only exits. It returns where a watched path has changed, or the section has unusual characters:
- * then the look-up goes on as without it. The text is one for `encodeBytes`.
+ * A script for the shell that runs `lookup.sh`: it prints the value of the key in `rn_name` and exits; for a
+ * key that the section does not have it only exits. It returns where a watched path has changed, or the
+ * section has unusual characters: then the look-up goes on as without it. The text is one for `encodeBytes`.
  */
 export function sectionScript(
   keys: ReadonlyMap<string, { value: string }>,
@@ -39,8 +39,8 @@ export function otherSectionsScript(sections: readonly string[], watched: readon
 export const guards = (watched: readonly Watched[]): string => watched.map(guard).join('')
 
 /**
- * Returns unless the path has the time between its stamps. The stamps are looked for last: they may be removed at any
- * moment, and shells compare with a missing file in two ways.
+ * Returns unless the path has the time between its stamps. The stamps are looked for last: they may be
+ * removed at any moment, and shells compare with a missing file in two ways.
  */
 function guard({ path, isDirectory, stamps }: Watched): string {
   const [file, before, after] = [path, ...stamps].map(quote)
