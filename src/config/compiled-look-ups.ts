@@ -28,7 +28,7 @@ import { includeFolderOf, readSources, type Sources } from './sources.ts'
  * The compiled form of a configuration, from which `lookup.sh` answers: for each section a small shell
  * script.
  *
- *   BASE/runner-look-up/newer, older         half a second apart: a shell that sees no difference reads the files
+ *   BASE/runner-look-up/newer, older         half a second apart: a shell that sees none reads the files
  *   BASE/runner-look-up/1/FILE/s-SECTION     the script of a section
  *   BASE/runner-look-up/1/FILE/none          the script for all other sections, which is written last
  *   BASE/runner-look-up/1/FILE/TIME.before   a stamp: an empty file with a modification time just before TIME
