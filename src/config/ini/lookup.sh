@@ -61,6 +61,8 @@ if [ -O "$rn_base/runner-look-up" ] && [ -O "$rn_base" ] && ! [ -k "$rn_base" ];
   case $rn_base$rn_path in
   [!/]* | */../*) ;;
   *)
+    # In a shell without `-nt` the test fails, and the files are read.
+    # shellcheck disable=SC3013
     if [ "$rn_base/newer" -nt "$rn_base/older" ] && [ "$rn_word" ] && [ -e "$rn_word" ]; then
       # shellcheck disable=SC1090
       command . "$rn_word"
