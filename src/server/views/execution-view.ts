@@ -105,7 +105,7 @@ export async function executionViews(
 function getsNoFurther({ memory }: Context, row: ExecutionRow): string | null {
   if (hasEnded(row) || row.runner_id === null) return null
   const notStarted = memory.notStarted.get(row.runner_id)?.get(row.id)
-  if (notStarted !== undefined) return `${row.node_name} has not started it yet: ${notStarted}`
+  if (notStarted !== undefined) return `it has not started on ${row.node_name} yet: ${notStarted}`
   return memory.waitingResults.get(row.id) ?? null
 }
 

@@ -72,7 +72,7 @@ runnerTest(
     home.machine.fail('open', refused, 1)
     const id = await server.submit({ command: ['say:ran', 'hold:it'] })
     const waits = await server.until(id, ({ waiting_because }) => waiting_because?.includes('today') === true)
-    t.match(waits, { state: 'running', waiting_because: /^\S+ has not started it yet: no room today$/ })
+    t.match(waits, { state: 'running', waiting_because: /^it has not started on \S+ yet: no room today$/ })
     await home.machine.reached('it')
     await server.until(id, ({ waiting_because }) => waiting_because === null)
     home.machine.release('it')

@@ -40,7 +40,7 @@ onEachStore(t, 'a runner says why what it holds has not started, and nothing of 
   await rig.heartbeat(other, [id], why)
   t.equal(await waiting(), null)
   await rig.heartbeat(runner, [id], why)
-  t.match(await waiting(), /^\S+ has not started it yet: its engine is away$/)
+  t.match(await waiting(), /^it has not started on \S+ yet: its engine is away$/)
   await rig.heartbeat(runner, [id])
   t.equal(await waiting(), null)
 })

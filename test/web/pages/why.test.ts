@@ -41,7 +41,10 @@ t.test('what has not ended says what it waits for', t => {
   t.equal(of({ state: 'queued', ...waits }), 'It waits for a runner.')
   t.match(of({ state: 'reserved', finished_at: null }), /handed to n1/)
   t.equal(of({ state: 'running', finished_at: null }), 'It runs on n1.')
-  t.match(of({ state: 'running', finished_at: null, waiting_because: 'quota' }), /its result waits: quota\.$/)
+  t.equal(
+    of({ state: 'running', finished_at: null, waiting_because: 'it has not started on n1 yet: no engine' }),
+    'It has not started on n1 yet: no engine.',
+  )
   t.match(of({ state: 'aborting', finished_at: null }), /n1 is about to end it/)
   t.equal(of({ state: 'lost', finished_at: null, node_name: null }).slice(0, 10), 'Its runner')
   t.end()
