@@ -1,93 +1,23 @@
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { CompiledLookUps, lookUpBase } from '../../src/config/compiled-look-ups.ts'
 import { parseIni } from '../../src/config/ini/ini.ts'
+import { compare, freshTime, now, nowSeconds, put, shells, site, touch } from '../support/compiled-site.ts'
 import { includeCase, iniBytes } from '../support/ini-files.ts'
-import { askNode, askShell, installLookup, leftToNode, type Way } from '../support/look-ups.ts'
-import { program, testWith } from '../support/require.ts'
+import type { Way } from '../support/look-ups.ts'
+import { testWith } from '../support/require.ts'
 import { runs } from '../support/tier.ts'
-import { variants } from '../support/variants.ts'
-
-const shells = variants(['dash', 'bash'].map(program))
-const now = new Date('2026-12-01T12:00:00Z')
-const nowSeconds = now.getTime() / 1000
-/** A time that no file has had before, some days ago. */
-let times = 0
-const freshTime = () => nowSeconds - 100_000 + ++times * 1.000123
 
 // Many processes, on a machine that may be busy.
 t.setTimeout(300_000)
-
-/** Writes a file, or makes a directory, with a time of its own. */
-function put(path: string, text: string | Uint8Array, time = freshTime()): void {
-  writeFileSync(path, text)
-  touch(path, time)
-}
-
-/** Gives a file or directory a time of its own, or this one. */
-const touch = (path: string, time = freshTime()): void => utimesSync(path, time, time)
 
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
-
-interface Site {
-  file: string
-  base: string
-  /** The shells that use compiled forms; with `compiledOnly` they leave all else to Node. */
-  ways: Way[]
-  only: Way[]
-  compile(at?: Date): void
-}
-
-function site(t: Test): Site {
-  const folder = t.testdir({ site: {}, base: {} })
-  const base = join(folder, 'base')
-  const file = join(folder, 'site/runner.cfg')
-  const installed = (name: string, compiledOnly: boolean) => {
-    const launcher = installLookup(join(folder, name), undefined, { base, compiledOnly })
-    return shells.map(({ name, path }) => ({
-      name,
-      shell: name === 'bash' ? `${path} --posix` : path,
-      launcher,
-    }))
-  }
-  const ways = installed('whole', false)
-  const only = installed('only', true)
-  const compile = (at = now) => new CompiledLookUps(base, file, '/').refresh(at)
-  return { file, base, ways, only, compile }
-}
-
-/** Asks all ways for all keys; throws where an answer differs from that of the full program. Returns how many it left. */
-function compare({ file }: Site, ways: readonly Way[], keys: readonly string[]): number {
-  const questions = keys.flatMap(key => ways.map(way => ({ way, file, key })))
-  let left = 0
-  for (const [index, { out, status }] of askShell(join(file, '../..'), questions).entries()) {
-    const { way, key } = questions[index]!
-    if (status === leftToNode) left++
-    else {
-      const answer = askNode(file, key)
-      if (out !== answer.out || status !== answer.status)
-        throw new Error(
-          `${way.name}, ${key}: ${JSON.stringify({ out, status })}, not ${JSON.stringify(answer)}`,
-        )
-    }
-  }
-  return left
-}
 
 function keysOf(bytes: Uint8Array): string[] {
   const there = parseIni(bytes, 'file').entries.map(({ section, key }) => `${section}.${key}`)
@@ -283,20 +213,6 @@ testWith(t, 'nothing is compiled whose change would not show in a time', shells,
     compare(all, all.ways, ['a.b', 'b.c'])
   }
 })
-
-testWith(
-  t,
-  "busybox's shell, which compares whole seconds, does not use compiled forms",
-  [program('busybox')],
-  async t => {
-    const all = site(t)
-    put(all.file, '[a]\nb = 1\n')
-    all.compile()
-    const way = { ...all.only[0]!, name: 'busybox', shell: `${program('busybox').path} sh` }
-    t.equal(compare(all, [way], ['a.b']), 1)
-    t.equal(compare(all, all.only, ['a.b']), 0)
-  },
-)
 
 testWith(t, 'a directory in which others can write is neither used nor filled', shells, async t => {
   const all = site(t)

@@ -1,6 +1,7 @@
 import { chownSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { program, root } from '../../support/require.ts'
+import { compare, put, site } from '../../support/compiled-site.ts'
+import { program, root, testWith } from '../../support/require.ts'
 import { rigTest } from '../../support/rig.ts'
 import { SmallDisk } from '../../support/small-disk.ts'
 
@@ -50,5 +51,19 @@ rigTest(
     utimesSync(rig.path('runner.cfg'), 1_700_000_000.25, 1_700_000_000.25)
     t.equal(await rig.start(['-c', rig.path('runner.cfg'), 'run'], { before: disk.before }).ended, 0)
     t.equal(readFileSync(rig.path('trace'), 'utf8'), '1\n1\n')
+  },
+)
+
+testWith(
+  t,
+  'the shell of busybox, which compares whole seconds, does not use compiled forms',
+  [program('busybox')],
+  async t => {
+    const all = site(t)
+    put(all.file, '[a]\nb = 1\n')
+    all.compile()
+    const way = { ...all.only[0]!, name: 'busybox', shell: `${program('busybox').path} sh` }
+    t.equal(compare(all, [way], ['a.b']), 1)
+    t.equal(compare(all, all.only, ['a.b']), 0)
   },
 )
