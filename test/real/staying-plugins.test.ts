@@ -46,7 +46,8 @@ for (const [what, options, jobs] of [
       const { ends, processes } = storm
       t.equal((ends.succeeded ?? 0) + (ends.lost ?? 0), jobs, 'each job has an end')
       if (options.length > 0) t.equal(ends.succeeded, jobs, 'none is lost')
-      t.ok(processes.size < ends.succeeded!, 'plugins have had further jobs')
+      // The runners take eight at once, each perhaps in a container of its own.
+      if (jobs > 8) t.ok(processes.size < ends.succeeded!, 'plugins have had further jobs')
       t.comment(JSON.stringify({ ends, faults: storm.faults, processes: processes.size }))
     })
   })
