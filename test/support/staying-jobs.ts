@@ -21,6 +21,7 @@ export interface Asked {
   exit?: number
 }
 
+/** The input of a job. The plugin of the tests takes values that no property of an SDK has: hence the cast. */
 export const inputOf = (asked: Asked) => taskInput('test.Any', { ...asked } as never, { password })
 
 /** A line that the SDK writes by itself. */
