@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { Connection } from './queues/connection.ts'
 
-/** How a job has ended. */
+/** The end of one job. */
 export interface Followed {
   id: string
   /** Bytes of its log. */

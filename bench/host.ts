@@ -35,11 +35,11 @@ interface Table {
   /** At most this many times the first of the others. */
   target: number
   rounds: number
-  /** How many times one sample runs the command, in a loop of one shell. */
+  /** The number of times that one sample runs the command, in a loop of one shell. */
   repeat: number
 }
 
-/** What the benches leave in memory. */
+/** The directories that the benches leave in memory. */
 const compiled: string[] = []
 const folder = mkdtempSync(join(tmpdir(), 'runner-bench-'))
 const runner = resolve('bin/runner')

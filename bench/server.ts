@@ -258,7 +258,7 @@ async function startUp(): Promise<string> {
   ].join('\n')
 }
 
-/** How long a server on PostgreSQL needs to serve again, from when that is back. */
+/** Measures the time from the return of PostgreSQL until a server on it answers again. */
 async function outages(): Promise<string> {
   console.error('Outages of PostgreSQL …')
   const server = await startServer('postgres')

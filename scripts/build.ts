@@ -272,7 +272,7 @@ writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 copyFileSync('src/config/ini/lookup.sh', 'dist/lookup.sh')
 for (const name of ['supervisor.sh', 'api.sh', 'tls.sh'])
   copyFileSync(`src/remote/executors/handover/${name}`, `dist/${name}`)
-// What was read and then left out is not inside.
+// A file that esbuild read and then left out is not in the bundle.
 const inside = bundles
   .flatMap(({ outputs }) => Object.values(outputs))
   .flatMap(({ inputs }) => Object.entries(inputs))

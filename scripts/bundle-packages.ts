@@ -69,7 +69,7 @@ export async function bundlePackages(): Promise<string> {
     }),
   )
   const hook = join(folder, 'hook.js')
-  // What a package of CommonJS requires is found as ever.
+  // The packages that a CommonJS package requires are found as before.
   writeFileSync(
     hook,
     `import { registerHooks } from 'node:module'

@@ -10,8 +10,9 @@ export interface BundledPackage {
 }
 
 /**
- * What an engine on this host never needs, and dockerode would bring: ssh, gRPC and protobuf, and with them 13 MB and
- * most of the warnings that scanners give. Also what Node.js has itself.
+ * dockerode depends on these packages for engines on other hosts: ssh, gRPC and protobuf. An engine on this
+ * host never needs them, and they bring 13 MB and most of the warnings of scanners. The list also has
+ * packages that Node.js replaces.
  */
 const unwanted = [/^(?:ssh2|cpu-features|nan|@grpc\/|protobufjs|@protobufjs\/|tar-fs|@balena\/)/]
 

@@ -289,7 +289,7 @@ const packages: Record<string, readonly string[]> = {
 }
 
 const problems: string[] = []
-/** What the tables give, as far as some file imports it: `system in server/http`. */
+/** The permissions of the tables that some file uses: `system in server/http`. */
 const used = new Set<string>()
 /** Each file, and those that it imports. */
 const imports = new Map<string, string[]>()

@@ -11,7 +11,10 @@ import { callNames } from '../src/protocol/api.ts'
 import { madeKinds } from '../src/protocol/messages/token-kinds.ts'
 import { defined } from '../src/result.ts'
 
-/** What a shell completes: files and directories by itself, what is fixed from the script, the rest from the program. */
+/**
+ * The kinds of values that a shell completes: it completes files and directories by itself, fixed words from
+ * the script, and the others by asking the program.
+ */
 export type ValueKind = 'file' | 'directory' | 'fixed' | 'other' | CompletedKind
 
 /** A value of an option or an argument. */

@@ -6,7 +6,7 @@ import { topics } from '../src/cli/topics.ts'
 import { type CommandFacts, type CommandLine, isGroup, type OptionFacts, ownOf } from './command-line.ts'
 import { escaped, heading, inline, page, paragraphs, section, text, verbatim } from './roff.ts'
 
-/** What a group is about that has no introduction of its own. */
+/** The introduction of the group of services, which has none in the help. */
 const services = {
   summary: 'what runs as a service, and what looks after it',
   text: 'The server hands out jobs, and an attached runner on each node takes them; both run under systemd, or in the foreground.',
@@ -64,7 +64,7 @@ function groupPage(title: string, { program, words }: CommandLine, version: stri
   ])
 }
 
-/** How a command is written, with its options. */
+/** The line that shows how to type a command, with its options. */
 function synopsis(facts: CommandFacts): string {
   const own = ownOptions(facts)
   const parts = own.map(({ short, long, value, repeats }) => {

@@ -1,4 +1,4 @@
-/* What commands print with `--json`: one JSON Schema, and the page about it. */
+/* Writes the JSON Schema of the output of `--json` of all commands, and the page about it. */
 import { outputs as ofChain } from '../src/cli/chain/outputs.ts'
 import { commandGroups } from '../src/cli/commands.ts'
 import { outputs as ofHost } from '../src/cli/host/outputs.ts'

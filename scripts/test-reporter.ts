@@ -1,7 +1,8 @@
 /*
- * What `npm test` prints: a line for each file when it has ended, also into a pipe, with its time, its failures, and
- * then what else a failed file has said; at the end how many tests each missing component has cost, all failures once
- * more, and the counts. So a log that is cut in the middle, or at one end, still shows them.
+ * Prints the results of `npm test`. Each file gets a line when it has ended, also into a pipe: its time, its
+ * failures, and the rest of its output if it failed. The end has the number of tests that each missing
+ * component has cost, all failures once more, and the counts. So a log that is cut in the middle, or at one
+ * end, still shows the failures.
  */
 import { writeSync } from 'node:fs'
 import { inspect } from 'node:util'
@@ -29,7 +30,7 @@ class File {
   readonly counts = { passed: 0, failed: 0, skipped: 0 }
   /** Its failures. */
   #failed = ''
-  /** What else is shown where the file fails. */
+  /** Other output of the file, which is shown if the file fails. */
   #said = ''
   #stderr = ''
 

@@ -9,12 +9,12 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { packageRoot } from '../src/package-root.ts'
 
-/** What the browser loads before it shows anything, compressed by gzip, in bytes. */
+/** The limit for all files that the browser loads before it shows anything, compressed by gzip, in bytes. */
 const budget = 60 * 1024
 
 const root = join(packageRoot, 'src', 'web')
 
-/** What all builds of the page share. */
+/** The options that all builds of the page share. */
 const shared = {
   absWorkingDir: packageRoot,
   bundle: true,

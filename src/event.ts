@@ -93,7 +93,7 @@ export interface PlannedTaskFact {
   /** The places of the limits in force; absent for defaults. */
   max_time_from?: string
   max_tries_from?: string
-  /** How often it runs; absent for `always`. */
+  /** The value of the key `run` of the task; absent for `always`. */
   run?: string
 }
 
@@ -158,7 +158,7 @@ export type Event =
       task_dir: string
       run_dir?: string
       tasks: PlannedTaskFact[]
-      /** How many reboots in a row the chain has had before it. */
+      /** The number of reboots in a row before this run of the chain. */
       reboots: number
       max_reboots?: number
       /** The place of that setting; absent for the default. */
@@ -227,7 +227,7 @@ export type Event =
       /** The task that decided it. */
       task?: string
       tasks_done: number
-      /** How many of them were skipped; absent for none. */
+      /** The number of skipped tasks among them; absent for none. */
       tasks_skipped?: number
       duration_seconds: number
       failure?: Pick<TryEnd, 'exit_code' | 'signal' | 'failure' | 'last_lines'>

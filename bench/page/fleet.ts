@@ -14,7 +14,7 @@ const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
 const names = Array.from({ length: 20 }, (_, n) => `report-${n}`)
 const log = `${'0123456789'.repeat(6).slice(1)}\n`.repeat(20)
-/** How long a job takes, in ms, and how many of so many fail. */
+/** The duration of a job in ms, and the number of jobs of which one fails. */
 const duration = 1500
 const failsEach = 20
 let done = 0

@@ -96,7 +96,7 @@ export class Tab {
     return () => this.#page.evaluate(seenIn, name)
   }
 
-  /** What JavaScript has of memory after a collection of garbage, in MB. */
+  /** The memory that JavaScript uses after a garbage collection, in MB. */
   async heap(): Promise<number> {
     await this.#session.send('HeapProfiler.collectGarbage')
     const { usedSize } = await this.#session.send('Runtime.getHeapUsage')

@@ -3,7 +3,9 @@ import type { DefinedCommand } from './define-command.ts'
 export interface ListedCommand {
   /** Loads the file of the command: only when the command is asked for. */
   load(): Promise<{ command: DefinedCommand }>
-  /** What the help of the program says of it: at most 27 characters, so that two stand side by side. */
+  /**
+   * The line about the command in the program's help: at most 27 characters, so that two fit side by side.
+   */
   summary: string
   /** Names that earlier releases had for it; no help shows them. */
   aliases?: readonly string[]

@@ -19,7 +19,10 @@ function inColumns(names: readonly string[]): string {
     .join('\n')
 }
 
-/** What `runner --help` prints; at most 80 characters wide and 24 lines long, as the smallest terminal is. */
+/**
+ * The output of `runner --help`: at most 80 characters wide and 24 lines long, the size of the smallest
+ * terminal.
+ */
 export function programHelp(): string {
   const groups = Object.entries(commandGroups).map(([title, names]) => `${title}:\n${inColumns(names)}`)
   return `Usage: runner [options] <command>      (of a command: runner run --help)
@@ -66,7 +69,7 @@ function namesIn(word: string): readonly string[] | undefined {
   return group?.[1]
 }
 
-/** What a word may have been meant for, among the topics and the commands of the program or of a group. */
+/** A hint about the topic or the command, of the program or of a group, that was probably meant. */
 function hintFor(word: string, group: CommandUnknownOpts): string {
   const names = group.commands.map(one => one.name())
   const guess = guessOf(word, group.parent === null ? [...Object.keys(topics), ...names] : names)

@@ -3,7 +3,7 @@
 /** A part of JSON Schema (draft 7). */
 export type JsonSchema = object
 
-/** What a command prints with `--json`. */
+/** The output of a command with `--json`. */
 export interface Output {
   /** A sentence about it. */
   about: string

@@ -5,7 +5,9 @@ import { readPem } from '../system/pem-file.ts'
 import { readSecretFile } from '../system/secret-file.ts'
 import { type ConfigOptions, untrustedFiles } from './config.ts'
 
-/** What stands against the files of a target of notifications: the server reads them for each message. */
+/**
+ * The problems with the files of a target of notifications, which the server reads again for each message.
+ */
 export function problemsOfTarget(
   target: Configuration['targets'][number],
   options: ConfigOptions,

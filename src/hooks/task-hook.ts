@@ -7,7 +7,7 @@ import type { WatchedProcess } from '../process/watch.ts'
 import { defined } from '../result.ts'
 import type { TryStats } from './stats.ts'
 
-/** How many last lines a report of a failure shows. */
+/** The number of last lines that a report of a failure shows. */
 const reportLines = 5
 
 /** One run of the hook. */

@@ -26,7 +26,7 @@ export interface RunRecord {
   started: RecordedOf<'run:started'>
   tries: TryRecord[]
   hooks: HookRecord[]
-  /** How many tries of each task have ended, also in the runs that it resumed. */
+  /** The number of ended tries of each task, with those of the runs that it resumed. */
   tried: Map<string, number>
   /** Files of the tasks that are done and need not run again. */
   done: string[]

@@ -85,7 +85,7 @@ function planChange(
   return { reason: 'other-contents', message: `these files have changed: ${names(changed).join(', ')}` }
 }
 
-/** How many reboots in a row a chain has had when a run begins that follows `last`. */
+/** The number of reboots in a row before a run of a chain that follows the run `last`. */
 export function rebootsBefore(last: RunRecord | undefined, bootId: string, resumes: boolean): number {
   if (last === undefined) return 0
   const came = last.reboot !== undefined && last.started.boot_id !== bootId

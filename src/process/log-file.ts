@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, write
 import type { LogFact } from '../event.ts'
 import { printable } from '../system/printable.ts'
 
-/** How many bytes of the end of an output are kept in memory for `lastLines`. */
+/** The number of bytes from the end of an output that memory keeps for `lastLines`. */
 export const lastSize = 8192
 const copySize = 1024 * 1024
 /** The least size of a piece, in bytes: a small `limit` must not cost a file for every line. */

@@ -11,11 +11,11 @@ export type Access = TokenKind | 'open'
 export type MediaType = 'text/event-stream' | 'text/plain' | 'text/html'
 
 /**
- * What a call is about, which says how namespaces apply to it. `name`: a definition in one namespace, which
- * the call may name. `execution`: one execution, in its own namespace. `list`: all that the token may see,
- * unless the call names a namespace. `fleet`: runners, groups and the server, which are in no namespace.
- * `all`: the same, and only a token for all namespaces may make the call. `own`: only what belongs to the
- * caller.
+ * The subject of a call, which decides how namespaces apply to it. `name`: a definition in one namespace,
+ * which the call may name. `execution`: one execution, in its own namespace. `list`: all that the token may
+ * see, unless the call names a namespace. `fleet`: runners, groups and the server, which are in no namespace.
+ * `all`: the same, and only a token for all namespaces may make the call. `own`: only things that belong to
+ * the caller.
  */
 export type Reach = 'name' | 'execution' | 'list' | 'fleet' | 'all' | 'own'
 

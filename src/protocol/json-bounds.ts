@@ -6,9 +6,9 @@ import { errorText, fail, ok, type Result } from '../result.ts'
 import { parseJson } from './exact-json.ts'
 
 export interface JsonBounds {
-  /** How deep arrays and objects may lie in each other. */
+  /** The greatest depth of arrays and objects inside each other. */
   levels: number
-  /** How many values and names there may be. */
+  /** The greatest number of values and names. */
   values: number
 }
 

@@ -14,7 +14,7 @@ import { metricsOf } from './metrics.ts'
 import { findInSpool, recoverBegun, recoverEnded, type SpoolFindings } from './recovery.ts'
 import { makeServices, type RunnerServices } from './services.ts'
 
-/** How it came to its end. */
+/** The way in which the runner came to its end. */
 export type AttachEnd = 'stopped' | 'detached' | 'deleted' | 'superseded'
 
 /** Runs until it is asked to stop, deleted or superseded. Rejects for bugs only. */

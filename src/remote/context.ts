@@ -7,7 +7,7 @@ import type { ServerApi } from './link/server-api.ts'
 import type { DiskFloor } from './pool/disk-floor.ts'
 import type { ExecutorHost } from './pool/host.ts'
 
-/** What the parts of an attached runner share. */
+/** The services that the parts of an attached runner share. */
 export interface RunnerContext {
   edges: Edges
   api: ServerApi

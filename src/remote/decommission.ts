@@ -1,4 +1,4 @@
-/* What a runner does that an operator has deleted. */
+/* Decommissions a runner that an operator has deleted. */
 import { existsSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../edges.ts'
@@ -15,7 +15,7 @@ import { removeIdentity, uuidOf } from './link/identity.ts'
 /** Seconds for a backend, where only slots are to be closed. */
 const timeout = 60
 
-/** Whose files are removed, and where they are. */
+/** The runner whose files are removed, and their places. */
 export interface RunnerFiles {
   uuid: string
   state_dir: string

@@ -1,14 +1,14 @@
-/* How an attached runner ends as it was asked to. */
+/* Ends an attached runner in the way in which it was asked to end. */
 import { aborted, pause } from '../system/wait.ts'
 import type { RunnerContext } from './context.ts'
 import type { Assignments } from './job/assignments.ts'
 import { isOver, type Lifecycle } from './link/lifecycle.ts'
 import type { HeartbeatLoop } from './loops/heartbeat.ts'
 
-/** What a stop does with running jobs. */
+/** The treatment of running jobs at a stop. */
 export type StopKind = 'drain' | 'detach'
 
-/** What ends together at a shutdown. */
+/** The parts that end together at a shutdown. */
 export interface ShutdownScope {
   context: RunnerContext
   lifecycle: Lifecycle

@@ -47,7 +47,7 @@ export type AttachEvent =
   | ({ event: 'image:pull' } & JobRef & PullProgress)
   /** One that this runner had pulled; `disk` was nearly full. */
   | { event: 'image:removed'; image: string; disk: string }
-  /** What a script wrote, masked. */
+  /** The masked output of a script. */
   | ({ event: 'script:output'; text: string } & JobRef)
   | { event: 'runner:recovered'; running: number; finished: number; waiting: number; removed: number }
   | { event: 'runner:draining'; executions: number; seconds: number }

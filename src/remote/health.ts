@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { errorText, fail, ok, type Result } from '../result.ts'
 
-/** What the end points tell. */
+/** The facts that the health end points tell. */
 export interface HealthFacts {
   state: string
   /** Why it takes no work now; undefined where it does. */

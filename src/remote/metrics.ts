@@ -1,10 +1,10 @@
-/* What `/metrics` of an attached runner says. */
+/* The text of `/metrics` of an attached runner. */
 
 import type { Metric } from './health.ts'
 import type { Phase } from './job/assignment-state.ts'
 import type { Life } from './link/lifecycle.ts'
 
-/** What is so when it is asked. */
+/** The facts at the time of the question. */
 export interface MetricFacts {
   state: Life['state']
   /** Why no job can be started. */
@@ -12,9 +12,9 @@ export interface MetricFacts {
   /** Jobs at a time. */
   capacity: number
   freeSlots: number
-  /** How far each execution is. */
+  /** The phase of each execution. */
   phases: readonly Phase[]
-  /** What each slot is at. */
+  /** The state of each slot. */
   slots: readonly string[]
   /** Executions that ended since the start, by outcome. */
   ended: ReadonlyMap<string, number>

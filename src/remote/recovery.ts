@@ -1,6 +1,6 @@
 /*
- * What earlier processes have left: what the spool says, and the slots that carry this runner's name. They
- * are matched, and every execution is taken up where it is.
+ * Takes up the executions of earlier processes: it compares the spool with the slots that carry this runner's
+ * name, and continues each execution where it is.
  */
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -18,7 +18,7 @@ import type { ExecutorRuntime } from './pool/host.ts'
 /** Seconds between two tries at a backend that does not answer. */
 const longestWait = 10
 
-/** What is in the spool at the start. */
+/** The content of the spool at the start. */
 export interface SpoolFindings {
   /** They have ended: their results wait for the server. */
   finished: SpooledExecution[]

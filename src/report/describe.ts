@@ -2,7 +2,7 @@ import type { Event, ProcessFact, ResumeFact, TryEnd } from '../event.ts'
 import { counted } from '../system/counted.ts'
 import { escaped, shown } from '../system/printable.ts'
 
-/** How much of a run is shown. */
+/** The amount that is shown of a run. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose'
 
 /** The importance of a line; the names are syslog's. */

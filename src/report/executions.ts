@@ -120,7 +120,7 @@ export function outputLines({
   ]
 }
 
-/** How an execution ended. */
+/** The lines about the end of an execution. */
 export function endLines(execution: Execution): string[] {
   const reason = why(execution)
   const head = `${shown(executionName(execution))}: ${stateOf(execution)}`
@@ -175,7 +175,7 @@ function took({ started_at, finished_at }: ListedExecution, now: Date): string {
   return durationText(Math.max(0, (end - Date.parse(started_at)) / 1000))
 }
 
-/** How long runs of its job usually take. */
+/** The text about the usual duration of the job's runs. */
 const usually = ({ usual_seconds }: Pick<Execution, 'usual_seconds'>): string =>
   usual_seconds == null ? '' : durationText(usual_seconds)
 

@@ -6,7 +6,7 @@ import { durationText } from './describe.ts'
 import { localTime } from './local-time.ts'
 import { shortIds } from './short-ids.ts'
 
-/** How the latest runs of a job have ended: a summary, and a line for each of the last ones. */
+/** The ends of a job's latest runs: a summary, and a line for each of the last ones. */
 export function jobStatsText(stats: JobStats): string {
   const { name, runs, succeeded, success_rate, p50_seconds, p95_seconds, last } = stats
   if (runs === 0) return `no run of ${shown(name)} has ended\n`

@@ -47,7 +47,7 @@ function stateOf({ enabled, paused_at }: ScheduleView): string {
   return enabled ? 'enabled' : 'disabled'
 }
 
-/** What is wrong with the schedules that cannot be worked with. */
+/** The lines about schedules that cannot be computed. */
 export const problemLines = (schedules: readonly ScheduleView[]): string =>
   schedules
     .flatMap(({ job, problem }) => (problem === undefined ? [] : [`${job}: ${harmless(problem)}\n`]))
@@ -81,7 +81,7 @@ export function nextText({ scheduled_for, due_at, local }: NextTimes['items'][nu
   return `${namedZonedTime(scheduled_for, zoneIn(local))}, ${fromNow(due_at, now)}${jitter}`
 }
 
-/** What was not fired, and why. */
+/** The times that were not fired, with their reasons. */
 export function missedText(missed: readonly Missed[]): string {
   const several = missed.some(({ namespace }) => namespace !== 'default')
   const rows = missed.map(one => [

@@ -9,7 +9,7 @@ const defaultHang = 60
 /** Seconds between two status lines at least: tasks may be quick, and each line is a process. */
 const pause = 0.5
 
-/** How often in a row a message is tried again. */
+/** The number of times in a row that a message is tried again. */
 const mostFailures = 5
 
 /** Seconds that systemd-notify gets. */

@@ -42,7 +42,7 @@ export function roughDuration(seconds: number): string {
   return `${Math.round(seconds / 86_400)} days`
 }
 
-/** How far away a time is: `in 7 h`, `12 min ago`, `now`. */
+/** The distance of a time from now: `in 7 h`, `12 min ago`, `now`. */
 export function fromNow(at: string, now: Date): string {
   const seconds = (Date.parse(at) - now.getTime()) / 1000
   if (Math.abs(seconds) < 1) return 'now'

@@ -1,6 +1,6 @@
 /*
- * What becomes of the instances that nobody started: after an outage or a pause some of them start late, by
- * the policy of the schedule, and the others are put on record. The work of one call is bounded, however many
+ * Decides about the instances that nobody started: after an outage or a pause some of them start late, by the
+ * policy of the schedule, and the others are put on record. The work of one call is bounded, however many
  * were missed.
  */
 import { type BlackoutPlan, blackoutOf, firstStarting } from './blackouts.ts'

@@ -37,7 +37,8 @@ export class CronWalks {
   readonly #dates = new Map<string, Dates>()
 
   /**
-   * What finds the first time of a pattern at or after one. Throws what croner says of a field that is wrong.
+   * Makes a function that finds the first time of a pattern at or after a given one. Throws croner's message
+   * about a wrong field.
    */
   walk(fields: CronFields): (time: WallTime) => WallTime | undefined {
     const [seconds, minutes, hours, ...date] = fields

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a schedule in the moment that a person puts it, beyond what `compile` refuses: it
- * depends on the time, so nobody asks it of a schedule that is stored or restored.
+ * The problem with a schedule at the moment at which a person puts it, beyond those that `compile` refuses.
+ * It depends on the time, so stored and restored schedules are not checked for it.
  */
 import { type BlackoutPlan, firstStarting } from './blackouts.ts'
 import type { Plan, ScheduleRule } from './schedule.ts'

@@ -130,7 +130,7 @@ function boundsOf({ starts_at, ends_at }: ScheduleRule): Result<{ starts: Instan
   return ok({ starts: starts.value, ends: ends.value })
 }
 
-/** What gives the first fire after an instant, without starts_at, ends_at and jitter. */
+/** Finds the first fire after an instant, without starts_at, ends_at and jitter. */
 type Fires = (after: Instant) => (Fire & Pick<Instance, 'skipped'>) | undefined
 
 function firesOf(

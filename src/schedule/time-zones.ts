@@ -32,7 +32,7 @@ function hint(name: string): string {
   return meant === undefined ? 'its name is one like `Europe/Berlin` or `UTC`' : `did you mean \`${meant}\`?`
 }
 
-/** What the clocks of a zone show: `2026-03-29T03:00:00+02:00[Europe/Berlin]`. */
+/** The time on the clocks of a zone: `2026-03-29T03:00:00+02:00[Europe/Berlin]`. */
 export function timeInZone(at: Instant, zone: TimeZone): string {
   return Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone.name).toString()
 }

@@ -83,7 +83,7 @@ export class TimeZone {
   }
 
   #find(instant: Instant): Stretch {
-    // How many of them begin at the instant or before it.
+    // Finds the number of stretches that begin at the instant or before it.
     let [low, high] = [0, this.#stretches.length]
     while (low < high) {
       const middle = (low + high) >> 1

@@ -75,7 +75,7 @@ export async function runTimers(
   ])
 }
 
-/** What the log says of a clock that has jumped. */
+/** The text in the log about a clock that has jumped. */
 const clockText: { [verdict in ClockVerdict]?: string } = {
   back: 'the clock has gone back to what it was: schedules go on',
   forward: textOfMissed.clock,

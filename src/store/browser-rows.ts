@@ -43,8 +43,8 @@ export interface BrowserSessionRow {
   token_id: string | null
   user: BrowserUser | null
   /**
-   * What the identity provider has said of `user`, sealed: it is sent back at the sign-out; null: nothing of
-   * use.
+   * The sealed token in which the identity provider has named `user`, and which is sent back at the sign-out;
+   * null: none that is useful.
    */
   id_token: string | null
   /** Its cookie goes over TLS alone. */

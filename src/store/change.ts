@@ -1,8 +1,8 @@
 /*
- * What a commit has changed, for readers that follow changes: each commit that changed something writes one
- * row with a list, in its own transaction. Each change has a number. Numbers only grow, in the order of the
- * commits: whoever has read up to a number has missed nothing before it. They begin with the time, so another
- * history of the store has other numbers.
+ * The changes of commits, for readers that follow them: each commit that changed something writes one row
+ * with a list of its changes, in its own transaction. Each change has a number. Numbers only grow, in the
+ * order of the commits, so a reader that has read up to a number has missed nothing before it. Numbers begin
+ * with the time, so another history of the store has other numbers.
  */
 import type { ChangeTopic } from '../protocol/messages/events.ts'
 import type { ExecutionState } from '../protocol/states.ts'

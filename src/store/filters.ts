@@ -1,5 +1,6 @@
 /*
- * What a list of rows is asked for: filters, a page, and what stands in it for a row that cannot be read.
+ * The parts of a question for a list of rows: filters, a page, and the placeholder in the list for a row that
+ * cannot be read.
  */
 import type { ExecutionState, NoticeState } from '../protocol/states.ts'
 import type { UnreadableReason } from './failure.ts'

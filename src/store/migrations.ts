@@ -59,7 +59,7 @@ const migrations: Migration[][] = [
     CREATE INDEX idempotency_age ON idempotency (created_at);
     ${keyed('definitions', 'outputs', 'jobs', 'groups', 'meta')}`,
     {
-      // What is to be removed beside the database once the transaction that says so is on disk.
+      // Logs that are to be removed from the disk after the transaction that says so is synced.
       sqlite: `CREATE TABLE log_trash (
         log_id TEXT NOT NULL, start double precision NOT NULL, stop double precision NOT NULL);`,
       postgres: `CREATE TABLE log_chunks (

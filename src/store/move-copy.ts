@@ -6,7 +6,7 @@ import type { LogPiece, MoveSource, SourceColumn } from './sqlite/move-source.ts
 import type { TableName } from './tables.ts'
 import type { SqlRow, SqlValue } from './values.ts'
 
-/** How far a move is. */
+/** The progress of a move. */
 export interface Progress {
   stage: 'copied' | 'checked'
   rows: number

@@ -108,7 +108,7 @@ class Move {
   readonly #target: MoveTarget
   readonly #options: MoveOptions
   readonly #to: string
-  /** How far it is, for the one who hears that it failed. */
+  /** The last step that was reached, for the text about a failure. */
   #stage: 'before' | 'commit' | 'here' | 'marked' = 'before'
 
   constructor(source: MoveSource, target: MoveTarget, options: MoveOptions) {
@@ -164,7 +164,7 @@ class Move {
     return { from: this.#source.path, to: this.#to }
   }
 
-  /** What a failure has changed, and the way on. */
+  /** The text that says what a failed move has changed, and what to do next. */
   get whatNow(): string {
     const texts = {
       before: 'nothing has been changed, and the store is where it was',

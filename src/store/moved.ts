@@ -14,7 +14,7 @@
 import { decode, type Encoded, encode } from './row-encoding.ts'
 import type { SqlRow } from './values.ts'
 
-/** What a store that has moved knows of it. */
+/** The mark in a store that has moved away. */
 export interface MovedTo {
   /** Of the move: both ends have the same. */
   id: string
@@ -24,7 +24,7 @@ export interface MovedTo {
   at: string
 }
 
-/** What a store that has been moved here knows of it. */
+/** The mark in a store that has been moved here. */
 export interface MovedFrom {
   id: string
   /** The SQLite file, on the host that it was on. */
@@ -38,7 +38,7 @@ export interface MovedFrom {
 export const movedToKey = 'moved.to'
 export const movedFromKey = 'moved.from'
 
-/** What is added to the version of a store that has moved. */
+/** The number that is added to the version of a store that has moved. */
 export const movedVersion = 1_000_000
 
 export const markRow = (key: string, mark: MovedTo | MovedFrom): Encoded =>

@@ -16,7 +16,7 @@ import { sync, writeDurably } from '../system/durable-file.ts'
 import { StoreFailure } from './failure.ts'
 import { formerKey, type KeyProblem, keysOf, readKey } from './seal-key.ts'
 
-/** What became of a rekey that was interrupted. */
+/** The state that an interrupted rekey has left. */
 export interface Interrupted {
   outcome: 'completed' | 'forgotten'
   /** Where the former key is now. */
@@ -34,7 +34,7 @@ function realKey(path: string): string {
 }
 
 const nextKey = (path: string) => `${path}.next`
-/** What `writeDurably` leaves where it is killed. */
+/** The file that `writeDurably` leaves if it is killed. */
 const draftOf = (path: string) => `${path}.new`
 
 /** Puts a new key beside the present one, with the same owner: on disk when this returns. */

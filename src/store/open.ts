@@ -93,7 +93,7 @@ const noSweepYet = (now: number): TimeSeen => ({
   longest: Number.POSITIVE_INFINITY,
 })
 
-/** What a store that fails as soon as it is open is as one that cannot be opened. */
+/** For each failure of a store that has just been opened: the failure to open that it counts as. */
 const openReasons: { [reason in StoreFailure['reason']]?: StoreOpenFailure['reason'] } = {
   damaged: 'damaged',
   'disk-full': 'disk-full',

@@ -1,4 +1,4 @@
-/* What the rest of the server may ask of the rows of the store (store.ts). */
+/* The questions that the rest of the server may ask about the rows of the store (store.ts). */
 import type { ChainEnd } from '../protocol/messages/audit.ts'
 import type { ExecutionState } from '../protocol/states.ts'
 import type { BrowserCodeRow, BrowserSessionRow } from './browser-rows.ts'
@@ -51,25 +51,25 @@ export interface Reader {
    * turn.
    */
   activeRuns(job: JobName, limit: number): Promise<ExecutionRow[]>
-  /** How many runs of a job wait for a turn; at most `limit`. Those that catch up are not counted. */
+  /** The number of runs of a job that wait for a turn, without those that catch up; at most `limit`. */
   countTurns(job: JobName, limit: number): Promise<number>
   /** The first of those that wait in a line: for a turn by age, for a key by priority and then age. */
   lineHeads(line: Line, limit: number): Promise<ExecutionRow[]>
   /**
-   * How many runs of a namespace with this concurrency key have an attempt that has not ended, and wait
-   * neither for a turn nor for the key; at most `limit`.
+   * The number of runs of a namespace with this concurrency key that have an attempt which has not ended, and
+   * wait neither for a turn nor for the key; at most `limit`.
    */
   countRuns(namespace: string, key: string, limit: number): Promise<number>
   /** At most `limit` executions that wait for a time which has come, the earliest first. */
   releasable(limit: number): Promise<ExecutionRow[]>
   /**
-   * How many queued executions of its runner group go before this one, by priority and then age; at most
-   * `limit`.
+   * The number of queued executions of its runner group that go before this one, by priority and then age; at
+   * most `limit`.
    */
   countBefore(row: ExecutionRow, limit: number): Promise<number>
   /** Whether an execution is queued for this runner group, scripts aside. */
   isAwaited(runnerGroup: string): Promise<boolean>
-  /** How many executions of a namespace are queued; at most `limit`. */
+  /** The number of queued executions of a namespace; at most `limit`. */
   countQueued(namespace: string, limit: number): Promise<number>
   /** Executions by state, for the metrics; ended ones that are still kept among them. */
   countExecutions(): Promise<Partial<Record<ExecutionState, number>>>
@@ -144,7 +144,7 @@ export interface Reader {
   nextDue(): Promise<number | undefined>
   /** Whether the next time of a schedule is to be computed. */
   hasStale(): Promise<boolean>
-  /** How many schedules there are, and how many of them are due. */
+  /** The number of schedules, and the number of due ones among them. */
   countSchedules(): Promise<{ all: number; due: number }>
   /** The latest time of a schedule for which a job has an execution. */
   lastScheduled(job: JobName): Promise<number | undefined>

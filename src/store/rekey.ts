@@ -23,7 +23,7 @@ export interface Rekeyed {
   /** An earlier rekey was interrupted before it had changed anything, and has been forgotten. */
   forgotten: boolean
   rows: number
-  /** How many texts were sealed anew. */
+  /** The number of texts that were sealed anew. */
   sealed: number
   /** Where the former key is now. */
   former: string | undefined

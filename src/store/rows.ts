@@ -61,14 +61,16 @@ export interface ExecutionRow {
    * The watched time at which its run is late, unless it has ended before or that was noticed; null: never.
    */
   late_at: number | null
-  /** Who is told about the run; null: whom the rules of the namespace name then. */
+  /**
+   * The targets that are told about the run; null: those that the rules of the namespace name at that time.
+   */
   notify: Notify | null
   /**
    * The digest of the image that the first attempt to report one has got: the attempts after it get the same;
    * null: not known.
    */
   image_digest: string | null
-  /** How many more attempts there may be. */
+  /** The number of further attempts that are allowed. */
   retries_left: number
   /**
    * The watched time at which the state ends unless something happens: reservation, lease, late result,
@@ -89,7 +91,7 @@ export interface ExecutionRow {
    * (`over`).
    */
   recall: 'asked' | 'over' | null
-  /** How many reservations of it were not confirmed. */
+  /** The number of its reservations that were not confirmed. */
   unconfirmed: number
   /** The watched time at which it was queued; null in a row of release 0.1.0 (`queuedAt`). */
   queued_at: number | null
@@ -115,7 +117,7 @@ export interface ExecutionRow {
   } | null
   /** Seconds that its phases took; null: it has not ended, or no runner has told its end. */
   phases: Phases | null
-  /** What it used; null: not known. */
+  /** The resources that it used; null: not known. */
   resources: Resources | null
   abort_timeout_seconds: number | null
   /** The token that answers for this execution; for a named job, the token that defined the job. */
@@ -276,7 +278,7 @@ export interface LogRow {
   execution_id: string
   /** Bytes received; those of the middle may be dropped. */
   length: number
-  /** How many bytes of the beginning are kept, once the limit is passed; else null. */
+  /** The number of bytes of the beginning that are kept, once the limit is passed; else null. */
   head: number | null
   /** The offset at which the kept tail begins, once the limit is passed; else null. */
   tail: number | null

@@ -18,9 +18,9 @@ export interface RegisteredFacts {
   name: string
   version: string
   said: Reported
-  /** What its host tells of itself; empty where it told nothing. */
+  /** The facts that its host has told; empty if it told none. */
   host: HostFacts
-  /** What it can do beyond release 0.1.0. */
+  /** Its abilities beyond those of release 0.1.0. */
   features: RunnerFeature[]
 }
 

@@ -86,13 +86,13 @@ export interface NoticeRow {
   /** The execution that it is about. */
   execution_id: string | null
   job_name: string | null
-  /** What it says, as JSON. */
+  /** The message, as JSON. */
   body: string
   state: NoticeState
   created_at: number
   /** The watched time after which it is not tried any more. */
   give_up_at: number
-  /** How often it was tried. */
+  /** The number of tries so far. */
   tries: number
   /** The watched time of the next try; null: none, it is sent or has failed. */
   next_at: number | null

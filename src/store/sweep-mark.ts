@@ -2,7 +2,7 @@ import type { Reader } from './reader.ts'
 import type { Jump } from './watched-time.ts'
 import type { Writer } from './writer.ts'
 
-/** What each sweep leaves for the next one, in milliseconds. The names are those in the store. */
+/** The mark that each sweep leaves for the next one, in milliseconds. The names are those in the store. */
 export interface SweepMark {
   /** When the latest sweep was, by the store's clock. */
   tick: number

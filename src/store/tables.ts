@@ -300,7 +300,7 @@ const isoTime = (time: number): string => new Date(Math.abs(time) <= 8.64e15 ? t
 
 export const tableNames = Object.keys(tables) as TableName[]
 
-/** What is selected where rows are to be decoded. */
+/** The columns to select for rows that are to be decoded. */
 export const columnsOf = eachTable(name =>
   ['id', ...tables[name].kept, ...(tables[name].over?.columns ?? []), 'body'].join(', '),
 )

@@ -3,7 +3,7 @@ import type { ExecutionState } from '../protocol/states.ts'
 /** The subject of a change, for those who wait for it. */
 export type Topic =
   | { about: 'queue'; queue: string }
-  /** What its command channel says, or whether it may take work. */
+  /** The messages of its command channel, or its permission to take work. */
   | { about: 'runner'; id: string }
   /** It has a free slot again: for its reserve alone. */
   | { about: 'slot'; runner_id: string }

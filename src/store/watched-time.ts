@@ -4,7 +4,7 @@ export interface Jump {
   at: number
 }
 
-/** What a sweep has found out about time. */
+/** The times that a sweep has found out. */
 export interface TimeSeen {
   /** By the store's clock. */
   now: number
@@ -31,7 +31,7 @@ export class WatchedTime {
     this.#since = monotonic()
   }
 
-  /** What a sweep has seen at a monotonic time. */
+  /** Takes over the times that a sweep has found out at a monotonic time. */
   set(seen: TimeSeen, since: number): void {
     this.#seen = seen
     this.#since = since

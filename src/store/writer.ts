@@ -1,4 +1,4 @@
-/* What the rest of the server may change in the store (store.ts). */
+/* The changes that the rest of the server may make in the store (store.ts). */
 import type { AuditFacts } from '../protocol/audit-chain.ts'
 import type { BrowserCodeRow, BrowserSessionRow } from './browser-rows.ts'
 import type { JobName } from './filters.ts'

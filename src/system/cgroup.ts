@@ -1,4 +1,4 @@
-/* What the control groups of a unit of systemd have used. */
+/* The resources that the control groups of a systemd unit have used. */
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defined } from '../result.ts'

@@ -27,7 +27,7 @@ export const longestFact = 128
 /** Bytes of an os-release file; a longer one is something else. */
 const longestFile = 65_536
 
-/** What this host tells of itself. `root` is where its files are. */
+/** Reads the facts of this host. `root` is the directory of its files. */
 export function readHostFacts(root = '/'): HostFacts {
   const system = readOsRelease(root)
   const facts: HostFacts = {}

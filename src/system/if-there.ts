@@ -1,8 +1,8 @@
 import { errorCode } from '../result.ts'
 
 /**
- * What a call says of a path; undefined if there is nothing at that path. A look before the call would not
- * do: another process may remove the path in between. Throws other system errors.
+ * The result of a call about a path; undefined if there is nothing at that path. A check before the call
+ * would not be enough: another process may remove the path in between. Throws other system errors.
  */
 export function ifThere<T>(call: () => T): T | undefined {
   try {

@@ -15,7 +15,7 @@ import { defined, fail, ok, type Result } from '../result.ts'
 import { makeDirectory } from './durable-file.ts'
 import { openFiles } from './open-files.ts'
 
-/** Who holds a lock. */
+/** The holder of a lock. */
 export interface Holder {
   pid: number
   boot_id: string
@@ -23,7 +23,7 @@ export interface Holder {
   since: string
 }
 
-/** What stands beside a lock. */
+/** The note beside a lock. */
 interface Note extends Holder {
   task_dir: string
   /** Where the state directory was when the lock was taken. */
@@ -34,7 +34,7 @@ interface Note extends Holder {
 
 /** A lock that is held until it is released, or its process has ended in whatever way. */
 export interface Lock {
-  /** Who held it before and was killed, so that nobody heard how its run ended. */
+  /** The holder before, if it was killed, so that nobody heard how its run ended. */
   killed?: Holder
   /** Ends the lock, and removes its note. */
   release(): void
@@ -95,7 +95,7 @@ export function takeLock(state: string, taskDir: string, me: Holder): Result<Loc
 /** SQLITE_BUSY (sqlite.org/rescode.html). */
 const busy = 5
 
-/** Who took a lock whose file is not where it was. */
+/** Finds the holder of a lock whose file is not at its place. */
 function findHolder(file: string, { state_dir, task_dir }: Note): Holder | undefined {
   for (const { pid, name, path } of openFiles()) {
     if (!name.endsWith(`/${file}`) && !name.endsWith(`/${file} (deleted)`)) continue

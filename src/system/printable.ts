@@ -67,8 +67,8 @@ export function jsonText(value: unknown, space?: number): string {
 }
 
 /**
- * What a terminal would be left with of a line, about: the text behind the last carriage return, without
- * commands.
+ * The text that a terminal would show of a line, approximately: the part after the last carriage return,
+ * without commands.
  */
 export function printable(line: string): string {
   return line
@@ -100,7 +100,8 @@ export class TerminalText {
   #coloured = false
   #atLineStart = true
   /**
-   * How much of `runner:` the line has had so far, and nothing else that can be seen; -1: it is another line.
+   * The number of characters of `runner:` that the line has had so far without any other visible character;
+   * -1: it is another line.
    */
   #matched = 0
 
@@ -111,7 +112,8 @@ export class TerminalText {
   }
 
   /**
-   * What has to be written before words of runner's own: without the job's colours, on a line of their own.
+   * The bytes to write before a text of runner's own, so that it has a line of its own without the job's
+   * colours.
    */
   fresh(): string {
     const text = (this.#coloured ? reset : '') + (this.#atLineStart ? '' : '\n')

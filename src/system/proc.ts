@@ -49,7 +49,7 @@ export function commandLine(pid: number): string | undefined {
   return words || readProcFile(`${pid}/comm`).trim() || undefined
 }
 
-/** How many files this process may have open; Infinity where the system does not tell. */
+/** The number of files that this process may have open; Infinity if the system does not tell. */
 export function openFileLimit(): number {
   const limit = /^Max open files +(\d+)/m.exec(readProcFile('self/limits'))?.[1]
   return Number(limit ?? Number.POSITIVE_INFINITY)

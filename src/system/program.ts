@@ -1,6 +1,6 @@
 import { defined, fail, ok, type Result } from '../result.ts'
 
-/** What a program has written. */
+/** The output of a program. */
 export interface ProgramOutput {
   stdout: string
   stderr: string

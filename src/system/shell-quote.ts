@@ -1,6 +1,6 @@
 /**
- * What every POSIX shell takes as one word without quotes, wherever it stands in a command, and as a glob of
- * itself.
+ * Text that every POSIX shell takes as one word without quotes, wherever it is in a command, and which
+ * matches itself as a glob.
  */
 const plainWord = /^[\w./+:@%,=-]+$/
 

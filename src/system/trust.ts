@@ -1,5 +1,6 @@
 /*
- * Who may change a file, and so decides what a program does that uses it. git's safe.directory is the model.
+ * Finds out who may change a file, because that user decides what a program does that uses the file. git's
+ * safe.directory is the model.
  */
 
 import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
@@ -40,7 +41,7 @@ export function trustOf(env: NodeJS.ProcessEnv): Trust {
 }
 
 /**
- * What stands against using these files: each of them, each directory above it and each link on the way must
+ * The reasons against using these files: each of them, each directory above it and each link on the way must
  * belong to somebody who is trusted, and nobody else may write to it. Files that are not there are passed
  * over.
  */
@@ -56,7 +57,7 @@ export function distrustedLinks(path: string, { owners }: Trust): Distrust[] {
   return distrusted([path], { owners, writers: 0 }).filter(({ path }) => lstatSync(path).isSymbolicLink())
 }
 
-/** What stands against one file, whose state is known. */
+/** The reason against one file, whose state is known. */
 export function problemOf(path: string, stat: Stats, { owners, writers }: Trust): Distrust | undefined {
   const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0')
   const foreign = !owners.includes(stat.uid)

@@ -4,10 +4,10 @@
  */
 
 const place = 'runner-key'
-/** How long the page waits for another tab to answer, in ms; an answer that comes later is taken, too. */
+/** The time for which the page waits for another tab's answer, in ms; a later answer is taken, too. */
 const patience = 400
 
-/** What tabs of one origin say to each other. */
+/** The messages between tabs of one origin. */
 type Message =
   | 'wanted'
   /** For tabs that have none. */

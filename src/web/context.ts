@@ -1,4 +1,7 @@
-/* What all parts of the page share, and how they read answers and lists of the server. */
+/*
+ * The services that all parts of the page share, and the hooks by which they read answers and lists of the
+ * server.
+ */
 import { createContext } from 'preact'
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import type { BrowserSession } from '../protocol/messages/browser.ts'

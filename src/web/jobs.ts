@@ -1,4 +1,4 @@
-/* What the page says of jobs and their schedules, without showing it. */
+/* Texts and figures about jobs and their schedules, without markup. */
 import type { MissedReason, ScheduleView } from '../protocol/messages/schedules.ts'
 
 export interface Named {
@@ -31,7 +31,7 @@ export function shareText(share: number | null): string {
   return `${share < 1 && percent === 100 ? 99 : percent} %`
 }
 
-/** What a run of a usual duration has done of it, from 0 to 1; undefined where that is not known. */
+/** The done part of a run, from 0 to 1, by its usual duration; undefined if that is not known. */
 export function progressOf(seconds: number, usual: number | null | undefined): number | undefined {
   if (usual === null || usual === undefined || usual <= 0) return undefined
   return Math.min(1, Math.max(0, seconds / usual))
@@ -44,7 +44,7 @@ export interface CalendarStart {
   times: Date[]
 }
 
-/** What starts on the next 7 local days: at each local hour that has something, for each of the days. */
+/** The starts of the next 7 local days: at each local hour that has one, for each of the days. */
 export interface Calendar {
   days: Date[]
   hours: { hour: number; starts: CalendarStart[][] }[]

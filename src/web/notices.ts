@@ -7,7 +7,9 @@ export interface Notice {
   text: string
 }
 
-/** How long a message about a success stays, in ms; one about a failure stays until it is closed. */
+/**
+ * The time for which a message about a success stays, in ms; one about a failure stays until it is closed.
+ */
 const shown = 6000
 
 export class Notices {

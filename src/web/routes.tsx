@@ -24,7 +24,7 @@ interface Part {
   path: string
   title: string
   component: () => JSX.Element
-  /** Who sees it, where not everybody does. */
+  /** The people who see it; absent: everybody does. */
   isFor?: 'administrators' | 'readers'
 }
 

@@ -86,7 +86,7 @@ export class Server {
   }
 }
 
-/** What to reject with where an answer did not come whole; the caller's own end stays what it is. */
+/** The error to reject with if an answer did not come whole; an abort by the caller keeps its own error. */
 const unreached = (error: unknown, { signal }: CallOptions): unknown =>
   signal?.aborted ? error : new CallError(0, 'The server cannot be reached. The page tries again by itself.')
 

@@ -1,4 +1,4 @@
-/* Who is signed in, and how somebody signs in and out. */
+/* The person who is signed in, the sign-in and the sign-out. */
 import { type Signal, signal } from '@preact/signals'
 import type { BrowserSession, BrowserSessionEnd, SignInWays } from '../protocol/messages/browser.ts'
 import type { BrowserKey } from './browser-key.ts'

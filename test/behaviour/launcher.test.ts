@@ -7,7 +7,7 @@ import { program, testWith } from '../support/require.ts'
 import { variants } from '../support/variants.ts'
 
 const shells = variants(['dash', 'bash', 'busybox'].map(program))
-/** What a shell and the launcher need, and no Node. */
+/** The programs that a shell and the launcher need, without Node. */
 const tools = ['sh', 'cat', 'find', 'readlink', 'awk', 'uname'].map(program)
 
 /** A Node of some version that tells how it was started. */

@@ -60,7 +60,7 @@ testWith(t, 'a change of any file or directory is seen at once, and its way back
   const all = site(t)
   const folder = join(all.file, '..')
   let compiled = 0
-  /** What may happen to the files between a compilation and a look-up. */
+  /** Changes of the files between a compilation and a look-up. */
   const changes: ((other: { main: string; included: [string, string][] }) => void)[] = [
     ({ main }) => put(all.file, main),
     ({ main }) => put(all.file, main, freshTime() - 200_000),

@@ -24,7 +24,7 @@ function chain(length: number): AuditEntry[] {
   return entries
 }
 
-/** What a reader finds who gets these entries of a chain. */
+/** The findings of a reader that gets these entries of a chain. */
 function found(whole: readonly AuditEntry[], given: readonly AuditEntry[], begins = chainStart) {
   const { number, hash } = whole[0]!
   const check = new ChainCheck({ number, hash })

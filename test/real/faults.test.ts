@@ -35,7 +35,7 @@ interface Given {
   command: string[]
   retries: number
   code: number
-  /** What it writes. */
+  /** Its output. */
   log: string
 }
 

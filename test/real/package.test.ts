@@ -285,7 +285,7 @@ await packageTest(
     t.equal(await command('node', ['--version'], oldest), `v${oldestNode}`)
     const npx = ['--yes', `--package=${tarball}`, 'runner', '-c', config, 'run']
     t.match(await command('npx', npx, oldest), 'a task says hello', `on ${oldestNode}`)
-    // What npx has installed, on another Node.js.
+    // The program that npx has installed, on another Node.js.
     const [installed] = globSync(join(dir, 'cache/_npx/*/node_modules/.bin/runner'))
     t.match(
       await command(installed!, ['-c', config, 'run'], on(own)),

@@ -48,7 +48,7 @@ async function onMachine(t: Test, machine: Machine): Promise<void> {
     await ended()
     t.equal(await show('ActiveState'), 'active')
   }
-  /** What the journal has, of this boot. */
+  /** The entries of the journal from this boot. */
   const journal = (...args: string[]) =>
     sh(`journalctl --sync; journalctl -q -b --no-pager -o cat ${args.join(' ')} || true`)
 

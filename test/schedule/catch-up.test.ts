@@ -4,7 +4,7 @@ import { type CaughtUp, catchUp } from '../../src/schedule/catch-up.ts'
 import type { ScheduleRule } from '../../src/schedule/schedule.ts'
 import { blackouts, instant, plan, short } from '../support/schedules.ts'
 
-/** What becomes of a schedule from one time to another one, at which it is looked at again. */
+/** The result for a schedule from one time to another one, at which it is looked at again. */
 function missed(schedule: ScheduleRule, from: string, to: string, rules: BlackoutRule[] = []): CaughtUp {
   const now = instant(to)
   return catchUp(plan(schedule), blackouts(...rules), instant(from), now, now)
@@ -107,7 +107,7 @@ t.test('an instance that is not due yet, by its jitter, was not missed', async t
   }
 })
 
-/** How often a schedule was asked for its next instance, and what came of it. */
+/** Counts the questions to a schedule for its next instance, and has the result. */
 function counted(schedule: ScheduleRule, after: number, until: number, rules: BlackoutRule[] = []) {
   const { next, ...rest } = plan(schedule)
   let asked = 0

@@ -1,4 +1,4 @@
-/* What croner and our rules say, against what Temporal says of every minute. */
+/* Compares the answers of croner and of our rules with those of Temporal for every minute. */
 import { deepEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,6 +1,4 @@
-/*
- * What every store must do, on whatever engine.
- */
+/* The promises that every store must keep, on whatever engine. */
 
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'

@@ -12,7 +12,7 @@ export interface CrashSubject {
   open(): Promise<Store>
 }
 
-/** How often the writing process is killed. */
+/** The number of times that the writing process is killed. */
 export const crashes = runs(4)
 
 /** Kills a process that writes, again and again: what it had acknowledged is there, and nothing by halves. */

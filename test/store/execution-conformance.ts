@@ -1,4 +1,7 @@
-/* What every store must say of executions: lists, those of a runner or a job, those that are due, those that have ended. */
+/*
+ * The answers that every store must give about executions: lists, those of a runner or a job, due ones, and
+ * ended ones.
+ */
 import { randomUUID } from 'node:crypto'
 import type { ExecutionRow } from '../../src/store/rows.ts'
 import type { Store } from '../../src/store/store.ts'

@@ -1,4 +1,7 @@
-/* What every store must say of executions that wait for others or for a time, whatever it remembers of them. */
+/*
+ * The answers that every store must give about executions that wait for others or for a time, whatever it
+ * remembers of them.
+ */
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'

@@ -1,6 +1,4 @@
-/*
- * What every store must do with the bytes of logs.
- */
+/* The promises of every store about the bytes of logs. */
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { Test } from 'tap'

@@ -1,4 +1,4 @@
-/* What can be known of a move without a PostgreSQL; test/real has the moves. */
+/* The parts of a move that can be tested without a PostgreSQL; test/real has the moves. */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'

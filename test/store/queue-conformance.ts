@@ -1,5 +1,6 @@
 /*
- * What every store must say of queues and of what runners hold, whatever it remembers of them.
+ * The answers that every store must give about queues and about the executions of runners, whatever it
+ * remembers of them.
  */
 
 import assert from 'node:assert/strict'
@@ -14,7 +15,7 @@ import type { WithStore } from './conformance.ts'
 
 const groups = Array.from({ length: 11 }, (_, index) => `g${index}`)
 const runners = ['a', 'b']
-/** What the writers of one batch do, at most. */
+/** The greatest number of steps of the writers of one batch. */
 const most = 6
 
 type Step =

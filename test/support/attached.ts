@@ -237,7 +237,7 @@ export class AttachRig {
     writeFileSync(join(exchangeDir, 'go'), '')
   }
 
-  /** What should have gone: containers, networks, files of executors, what is in spools. */
+  /** Things that should have gone: containers, networks, files of executors, executions in spools. */
   async leftovers(): Promise<string[]> {
     const files = [...this.#names].flatMap(name =>
       [this.workDir(name), join(this.stateDir(name), 'spool')].flatMap(path =>

@@ -26,7 +26,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** The rules that a page is held to. */
 const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
-/** How long a browser on a busy machine may take for one step, in ms. */
+/** The time that a browser on a busy machine may take for one step, in ms. */
 const patience = 60_000
 
 /** A tab, and what has gone wrong in it. */
@@ -83,7 +83,7 @@ async function watched(page: Page): Promise<Tab> {
   return { page, problems }
 }
 
-/** What axe finds wrong, as `rule: element`. */
+/** The findings of axe, as `rule: element`. */
 export async function findings({ page }: Tab): Promise<string[]> {
   await page.evaluate(axe)
   const { violations } = await page.evaluate<AxeResults, string[]>(

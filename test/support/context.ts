@@ -10,7 +10,7 @@ function countedChance(): Chance {
   return { random: () => next().readUInt32BE() / 2 ** 32, id: () => next().toString('hex', 0, 16) }
 }
 
-/** What use cases are given in tests: the defaults of the protocol, a key, counted chance. */
+/** The context of use cases in tests: the defaults of the protocol, a key, counted chance. */
 export function makeContext(settings: Partial<ServerSettings> = {}, key = Buffer.alloc(32, 1)): Context {
   return newContext({
     settings: {

@@ -50,7 +50,7 @@ export class Cut implements AsyncDisposable {
   open(): void {
     this.#open = true
     this.#silent = false
-    // What was silent is broken.
+    // Silent connections are broken.
     for (const pair of this.#pairs) if (pair[0].isPaused()) for (const socket of pair) socket.destroy()
   }
 

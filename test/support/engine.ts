@@ -22,10 +22,10 @@ import { type Component, file, program, root } from './require.ts'
 
 /** Options of an engine whose containers can have networks; it makes rules of the firewall for them. */
 export const withNetworks = ['--bridge=', '--iptables=true']
-/** What such an engine cannot be started without. */
+/** The components without which such an engine cannot be started. */
 export const networkNeeds: Component[] = [program('iptables')]
 
-/** What an engine cannot be started without. */
+/** The components without which an engine cannot be started. */
 export const engineNeeds: Component[] = [root, program('dockerd'), program('docker'), program('unshare')]
 
 const daemon = `
@@ -42,7 +42,7 @@ done
 
 /** Where qemu-user-static says how the kernel starts programs of arm64. */
 const armFormat = '/usr/lib/binfmt.d/qemu-aarch64.conf'
-/** What an engine that emulates arm64 cannot be started without. */
+/** The components without which an engine that emulates arm64 cannot be started. */
 export const emulationNeeds: Component[] = [program('qemu-aarch64-static'), file(armFormat)]
 /** All ids but the last: with all of them nobody would know that it is in a user namespace, and some things fail there. */
 const allIds = '0 0 4294967294\n'
@@ -142,7 +142,7 @@ export class Engine implements AsyncDisposable {
     return pids.filter(pid => read(`/proc/${pid}/cmdline`).includes(option)).map(Number)
   }
 
-  /** What /proc has of a process in its namespaces. */
+  /** The directory in /proc of a process that is in the namespaces of the engine. */
   get #inside(): string {
     const [shell] = readFileSync(
       `/proc/${this.#process.pid}/task/${this.#process.pid}/children`,

@@ -33,7 +33,9 @@ import type { Component } from './require.ts'
 export const executorNeeds: Component[] = [...engineNeeds, staticBusybox]
 export const edges: Edges = { clock: systemClock, chance: systemChance }
 
-/** What no test gets; it is the engine of a test that has no network. */
+/**
+ * The settings of executors in tests. `docker_host` is absent: each rig adds the socket of its own engine.
+ */
 export const settings: ExecutorConfiguration = {
   image_mappings: [],
   sdk_daemon: 'auto',
@@ -199,7 +201,7 @@ export class EngineRig implements AsyncDisposable {
     }
   }
 
-  /** What should have gone: containers, networks and files. */
+  /** Things that should have gone: containers, networks and files. */
   async leftovers(): Promise<string[]> {
     const files = existsSync(this.workDir) ? readdirSync(this.workDir) : []
     return [...(await this.engine.containers()), ...(await this.engine.networks()), ...files]
@@ -301,7 +303,7 @@ export function taskInput(type: string, inputs: Record<string, string>, secrets 
   }
 }
 
-/** What succeeded; a failure is a bug of the test. */
+/** The value of a success; a failure is a bug of the test. */
 export function value<T>(result: Result<T, unknown>): T {
   if (result.ok) return result.value
   throw new Error(JSON.stringify(result.failure))

@@ -85,7 +85,7 @@ const hostileTexts = [
   'x'.repeat(70_000),
 ]
 
-/** What nobody sends who means well. */
+/** Values that nobody with good intentions sends. */
 const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(...hostileTexts),
   fc.constantFrom<unknown>(null, true, -1, 1.5, 1e308, -1e308, 2 ** 53, 2 ** 31, [], {}, [[[[]]]]),

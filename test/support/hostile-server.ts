@@ -30,7 +30,7 @@ export const malformed = (detail: string): ReturnType<Say> => ({
 export class HostileServer implements AsyncDisposable {
   readonly dataKey: Buffer = randomBytes(32)
   readonly heard: Heard[] = []
-  /** What it says wherever it tells its settings. */
+  /** The settings that it sends with every answer that has settings. */
   settings = settings
   readonly #server: Server
   readonly #say: Say

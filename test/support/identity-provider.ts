@@ -13,7 +13,7 @@ export const clientSecret = 'a secret of the provider and the server'
 /** A whole provider of OpenID Connect on a loopback port, at which whoever comes is one of its people at once. */
 export class IdentityProvider implements AsyncDisposable {
   readonly issuer: string
-  /** Who is signed in: the name of one of its people. */
+  /** The name of the person who is signed in, one of its people. */
   person = 'ada'
   /** Whether that person agrees. */
   agrees = true

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 
-/** What lines are made of: all that means something somewhere, and what a shell may trip over. */
+/**
+ * The words of which lines are made: all that have a meaning somewhere, and some on which a shell may
+ * stumble.
+ */
 const words = [
   'a',
   'b',

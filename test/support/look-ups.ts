@@ -6,7 +6,7 @@ import { encodeBytes } from '../../src/config/ini/bytes.ts'
 
 const checkout = resolve(import.meta.dirname, '..', '..')
 
-/** What a look-up gives; `status` 99 says that it was left to the full program. */
+/** The result of a look-up; `status` 99 says that it was left to the full program. */
 export interface Answer {
   out: string
   status: number
@@ -24,7 +24,7 @@ export interface Way {
   path?: string
 }
 
-/** How a copy of the look-up differs from the original. */
+/** The differences of a copy of the look-up from the original. */
 interface Changes {
   /** Where compiled forms are looked for, instead of /run. */
   base?: string

@@ -30,7 +30,7 @@ interface Options {
 
 export class MachineScripts {
   readonly #options: Options
-  /** What waits for each script that runs, by its path on the machine. */
+  /** The waiting calls, by the path of the running script on the machine. */
   readonly #waiting = new Map<string, (status: string) => void>()
   /** Of the shell that starts scripts, while it runs. */
   #stdin: Writable | undefined

@@ -9,7 +9,7 @@ import { MachineScripts } from './machine-scripts.ts'
 import { directoryPrefix } from './reaper.ts'
 import { type Component, program } from './require.ts'
 
-/** What a machine cannot be made without. */
+/** The components without which a machine cannot be made. */
 export const machineNeeds: Component[] = [...engineNeeds, program('debootstrap')]
 
 /** Debian with systemd, and what the package and its image depend on; made once and kept. */

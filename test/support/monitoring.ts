@@ -1,12 +1,12 @@
-/* What deploy/monitoring asks for. */
+/* The queries of deploy/monitoring. */
 import { readFileSync } from 'node:fs'
 
 const files = ['deploy/monitoring/alerts.yml', 'deploy/monitoring/dashboard.json']
 
-/** What a histogram has beside its name. */
+/** The endings that a histogram adds to its name. */
 const parts = /_(?:bucket|sum|count)$/
 
-/** Who tells a metric, by its name. */
+/** The programs that tell a metric, by the beginning of its name. */
 const tellers = {
   server: /^runner_server_/,
   chain: /^runner_(?:task|runs|last_run)_/,

@@ -211,7 +211,7 @@ export async function rowsOfPostgres(url: string): Promise<Record<string, string
   }
 }
 
-/** What is kept of each log, by its id, as the server reads it. */
+/** The kept part of each log, by its id, as the server reads it. */
 export async function logsOf(store: Store, ids: readonly string[]): Promise<Record<string, string>> {
   const all: Record<string, string> = {}
   for (const id of ids)

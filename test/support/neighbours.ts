@@ -1,4 +1,4 @@
-/* What jobs in containers reach: each other, and hosts beyond the engine's. */
+/* The addresses that jobs in containers can reach: each other, and hosts beyond the engine's. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -10,7 +10,7 @@ import type { EngineRig } from './executors.ts'
 import { staticBusybox } from './images.ts'
 import { type Component, program } from './require.ts'
 
-/** What a look at this cannot be made without, beside an engine. */
+/** The components that this needs beside an engine. */
 export const neighbourNeeds: Component[] = [...networkNeeds, ...['ip', 'nsenter', 'setpriv'].map(program)]
 
 /** Serves a page at port 7000, until it is aborted. */

@@ -33,27 +33,27 @@ export async function say(
   return said(run)
 }
 
-/** What a command said, once it has ended. */
+/** The output of a command, once it has ended. */
 export async function said(run: Run): Promise<Said> {
   const status = await run.ended
   return { status, out: Buffer.concat(run.out).toString(), err: Buffer.concat(run.err).toString() }
 }
 
-/** What a command says with `--json`. */
+/** The output of a command with `--json`. */
 export async function json<T>(server: TestServer, args: string[]): Promise<T> {
   const { status, out, err } = await say(server, [...args, '--json'])
   if (status !== 0) throw new Error(`${args.join(' ')}: ${status} ${err}`)
   return JSON.parse(out) as T
 }
 
-/** What the server sealed for a runner. */
+/** Opens a text that the server has sealed for a runner. */
 export function opened(runner: TestRunner, sealed: string | null) {
   const plain = unseal(sealed!, runner.dataKey)
   if (!plain.ok) throw new Error(plain.failure)
   return JSON.parse(plain.value.toString())
 }
 
-/** What a runner says at the end of an execution with this log. */
+/** The message of a runner at the end of an execution with this log. */
 export const ending = (log: string | Uint8Array, more: object = {}) => ({
   log_length: Buffer.byteLength(log),
   log_sha256: createHash('sha256').update(log).digest('hex'),

@@ -26,7 +26,7 @@ export class Oracle implements AsyncDisposable {
     this.#answers = this.#child.iterable()
   }
 
-  /** What the files say, merged. One question at a time. */
+  /** The values of the files, merged. One question at a time. */
   async ask(files: Uint8Array[]): Promise<Values> {
     const question = JSON.stringify(files.map(file => Buffer.from(file).toString('base64')))
     this.#child.stdin.write(`${question}\n`)

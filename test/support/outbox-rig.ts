@@ -28,7 +28,7 @@ const target = (name: string): Target => ({
 export class OutboxRig {
   readonly sent: SentTo[] = []
   readonly logged: string[] = []
-  /** What becomes of a message; undefined: the process ends before it knows. */
+  /** The answer to a message; undefined: the process ends before it knows. */
   answer: (to: SentTo) => Promise<Sent | undefined> = async () => taken
   readonly #rig: ServerRig
   readonly #targets: readonly string[]
@@ -77,10 +77,10 @@ export class OutboxRig {
   }
 }
 
-/** What a rig needs so that jobs can name these targets. */
+/** The setting of a rig by which jobs can name these targets. */
 export const knowing = (...names: string[]) => ({
   targets: names.map(name => ({ name, type: 'webhook' as const, namespaces: null })),
 })
 
-/** Who is told, as a job says it. */
+/** The `notify` of a job that tells one target. */
 export const telling = (to: string, ...on: Notify[number]['on']): Notify => [{ to, on }]

@@ -16,7 +16,7 @@ function closed(schema: unknown): unknown {
 
 let ajv: Ajv | undefined
 
-/** What the published schema has against the JSON of a command: one value, or one a line. */
+/** The violations of the published schema in the JSON of a command: one value, or one a line. */
 export function outputProblems(command: string, text: string): string[] {
   if (ajv === undefined) {
     const schema = reference('output.schema.json')

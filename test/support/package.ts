@@ -56,7 +56,7 @@ export interface BuiltPackage {
   deb: string
 }
 
-/** What a build has left in a directory. */
+/** The files that a build has left in a directory. */
 function packageIn(dir: string): BuiltPackage {
   const built = readdirSync(dir)
   const deb = built.find(name => /^runner_.*\.deb$/.test(name))

@@ -1,4 +1,4 @@
-/* What the pages about jobs are shown with: jobs that have run, run, wait and come. */
+/* The jobs with which pages are shown: they have run, run, wait or come. */
 import type { TestRunner, TestServer } from './server.ts'
 
 /** Puts jobs and schedules, and runs some; one run goes on, and one waits for a group without a runner. */

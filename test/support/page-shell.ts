@@ -138,8 +138,8 @@ export interface Following {
   /** Texts of the page, paths and addresses, with those that a test has in their place. */
   replace?: Record<string, string>
   /**
-   * What happens before a block, and beside it when it takes longer: a runner takes the job that the commands submit, or
-   * a test does itself what it cannot run.
+   * Runs before a block, and beside it if it takes longer: a runner takes the job that the commands submit,
+   * or a test does a step itself that it cannot run.
    */
   beside?(block: Block): Promise<unknown> | undefined
   /** Only the blocks of these sections. */

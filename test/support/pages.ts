@@ -25,7 +25,7 @@ export interface Block {
   path: string
   /** The status that commands end with. */
   status: number
-  /** What commands print; undefined where the page does not say. */
+  /** The output of the commands; undefined if the page does not show it. */
   prints: string | undefined
 }
 

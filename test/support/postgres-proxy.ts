@@ -10,7 +10,7 @@ export class PostgresProxy implements AsyncDisposable {
   instead: (() => void) | undefined
   readonly #server: Server
   readonly #pairs = new Set<{ client: Socket; upstream: Socket; sent: string }>()
-  /** What new connections wait for. */
+  /** The hold for which new connections wait. */
   #hold: { reached: () => void; released: Promise<void> } | undefined
 
   private constructor(port: number) {

@@ -33,10 +33,16 @@ const installed: Component = {
   missing: binaries === undefined ? 'PostgreSQL (the package postgresql)' : undefined,
 }
 
-/** What a server cannot be started without; it refuses to run as root, so another user is needed. */
+/**
+ * The components without which a server cannot be started. The server refuses to run as root, so another user
+ * is needed.
+ */
 export const postgresNeeds: Component[] = [root, installed, program('setpriv')]
 
-/** What of a server is on a disk of its own (`disk`), so that it can be filled: all but its log of changes, or that alone. */
+/**
+ * The part of a server on a disk of its own (`disk`), which can be filled: all but its log of changes, or
+ * that log alone.
+ */
 export type OnDisk = 'data' | 'wal'
 
 /**

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 
 /** An HTTP proxy of a test: whatever name it is asked for, it goes to a port of this machine. */
 export class ProxyServer implements AsyncDisposable {
-  /** What it was asked for: `CONNECT name:port`, or a method and an address. */
+  /** The requests so far: `CONNECT name:port`, or a method and an address. */
   readonly asked: string[] = []
   readonly #server: Server
   readonly #sockets = new Set<Duplex>()

@@ -1,4 +1,4 @@
-/* What a test says to a server below HTTP. */
+/* Connections by which a test talks to a server below HTTP. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { TestServer } from './server.ts'

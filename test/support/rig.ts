@@ -41,11 +41,11 @@ export interface RigSpec {
   config?: string
   /** More environment for the program. */
   env?: NodeJS.ProcessEnv
-  /** What the test cannot do without. */
+  /** The components that the test needs. */
   needs?: readonly Component[]
 }
 
-/** How a program is started otherwise than it mostly is. */
+/** The deviations from the usual start of a program. */
 export interface StartOptions {
   stdio?: StdioOptions
   /** More environment. */
@@ -221,7 +221,7 @@ export class Rig {
     return this.journal(run, state).flatMap(event => (event.event === 'notice' ? event.message : []))
   }
 
-  /** What should have gone with the run: processes, temporary files, FIFOs. */
+  /** Things that should have gone with the run: processes, temporary files, FIFOs. */
   leftovers(): string[] {
     const processes = processesWith('RUNNER_TEST_ID', this.id).map(
       ({ pid, command }) => `process ${pid}: ${command}`,
@@ -233,8 +233,8 @@ export class Rig {
   }
 
   /**
-   * What of that is still there after two seconds: a short program that runner was waiting for when it had to end
-   * (`busybox --list`) ends by itself a moment later.
+   * The leftovers that are still there after two seconds: a short program that runner was waiting for when it
+   * had to end (`busybox --list`) ends by itself a moment later.
    */
   async stayingLeftovers(): Promise<string[]> {
     for (let look = 0; ; look++) {
@@ -244,12 +244,12 @@ export class Rig {
     }
   }
 
-  /** What is wrong with the events of the programs that were not killed. */
+  /** The problems with the events of the programs that were not killed. */
   streamProblems(): string[] {
     return this.#runs.filter(run => run.child.exitCode !== null).flatMap(run => streamProblems(run.events))
   }
 
-  /** What the programs were and said, shortened. */
+  /** The programs and their output, shortened. */
   get transcript(): string {
     return this.#runs.map(run => run.transcript).join('\n')
   }

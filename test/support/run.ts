@@ -32,7 +32,7 @@ export interface Launch {
  */
 export class Run {
   readonly child: ChildProcess
-  /** What came on standard output and error. */
+  /** The bytes from standard output and error. */
   readonly out: Buffer[] = []
   readonly err: Buffer[] = []
   /** Settles when the process has ended and its output has been read; the status, or the name of a signal. */
@@ -144,13 +144,13 @@ export class Run {
     return this.#until(`the words ${JSON.stringify(text)}`, () => this.text.includes(text) || undefined)
   }
 
-  /** What the tries wrote, or those of one task. */
+  /** The output of all tries, or of those of one task. */
   taskOutput(task?: string): string {
     const outputs = this.all('try:output').filter(output => task === undefined || output.task === task)
     return outputs.map(output => output.text).join('')
   }
 
-  /** How the tries of a task, or of all, ended, in order. */
+  /** The outcomes of all tries, or of those of one task, in order. */
   outcomes(task?: string): string[] {
     return this.all('try:ended')
       .filter(end => end.kind === 'task' && (task === undefined || end.task === task))

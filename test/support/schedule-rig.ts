@@ -86,7 +86,7 @@ export class ScheduleRig {
     )
   }
 
-  /** What was not fired, the earliest first: `outage 00:01:00-00:03:00 3`. */
+  /** The times that were not fired, the earliest first: `outage 00:01:00-00:03:00 3`. */
   async missed(name: string): Promise<string[]> {
     return (await this.missedRows(name)).map(
       ({ reason, from, to, count }) => `${reason} ${clock(from)}-${clock(to)} ${count}`,

@@ -28,7 +28,7 @@ export class Screen {
     return { columns: this.columns, rows: this.rows }
   }
 
-  /** What is to be seen. */
+  /** The visible lines. */
   get visible(): string[] {
     return this.#all.slice(this.#top).map(({ text }) => text)
   }

@@ -20,7 +20,7 @@ export interface ChainScript {
   unkillable?: number
 }
 
-/** What a scripted chain did, in order. */
+/** A step of a scripted chain. */
 export type Step =
   | { did: 'try'; task: number; tryNum: number; outcome: Outcome }
   | { did: 'wait'; seconds: number }

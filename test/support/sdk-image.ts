@@ -20,10 +20,10 @@ const sources: Component = {
     : 'RUNNER_TEST_SDK, a directory with the sources of the SDK of Python',
 }
 
-/** What such an image cannot be made without. */
+/** The components without which such an image cannot be made. */
 export const sdkNeeds: Component[] = [root, program('debootstrap'), sources]
 
-/** What the SDK imports, as Debian has it. */
+/** The modules that the SDK imports, as packages of Debian. */
 const packages = [
   'python3-minimal',
   'python3-kubernetes',

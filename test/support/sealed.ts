@@ -36,7 +36,7 @@ async function everyText(database: string): Promise<{ table: string; text: strin
   return texts
 }
 
-/** How many texts of each table a key opens; a text may be a part of another one. */
+/** The number of texts of each table that a key opens; a text may be a part of another one. */
 export async function opensIn(database: string, key: Uint8Array): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const { table, text } of await everyText(database))

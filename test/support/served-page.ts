@@ -1,4 +1,4 @@
-/* What an installed server serves as its page. */
+/* The page that an installed server serves. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/* What operators do in a history of test/behaviour/server/model.test.ts. */
+/* The steps of operators in a history of test/behaviour/server/model.test.ts. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { abortExecution } from '../../src/server/operator-side/abort.ts'

@@ -1,4 +1,4 @@
-/* What the model of the server (server-model.ts) knows of each runner, execution and group. */
+/* The rows that the model of the server (server-model.ts) has of each runner, execution and group. */
 import type { ExecutionState } from '../../src/protocol/states.ts'
 
 export interface ModelRunner {
@@ -44,7 +44,7 @@ export interface ModelExecution {
   beside: boolean
   ended: boolean
   deadline: number | null
-  /** How long an attempt may wait, and until when this one may. */
+  /** The time that an attempt may wait, and the end of this one's wait. */
   wait: number | null
   queueUntil: number | null
   runner: string | null
@@ -54,9 +54,9 @@ export interface ModelExecution {
   next: ModelExecution | null
   previous: ModelExecution | null
   result: string | null
-  /** How often a runner was told to go ahead. */
+  /** The number of times that a runner was told to go ahead. */
   confirms: number
-  /** How often it was lost, provisionally. */
+  /** The number of times that it was lost, provisionally. */
   losses: number
 }
 

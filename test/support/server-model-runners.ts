@@ -1,4 +1,4 @@
-/* What runners do in a history of test/behaviour/server/model.test.ts. */
+/* The steps of runners in a history of test/behaviour/server/model.test.ts. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { ok } from '../../src/result.ts'

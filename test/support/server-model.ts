@@ -1,6 +1,6 @@
 /*
- * What the server should make of what happens, as simply as it can be said: one object, changed in place. It knows
- * nothing of stores and rows. Times are milliseconds.
+ * A model of the server, as simple as possible: one object, changed in place, that says how the server should
+ * react to each event. It knows nothing of stores and rows. Times are milliseconds.
  */
 import type { ExecutionState } from '../../src/protocol/states.ts'
 import type { ModelExecution, ModelGroup, ModelRunner } from './server-model-rows.ts'
@@ -97,7 +97,7 @@ export class Model {
     return execution.runnerGroup === runner.group && has
   }
 
-  /** Who should lead. */
+  /** The runner that should lead. */
   elect(name: string): string | null {
     const group = this.groups.get(name)!
     if (group.mode === 'all') return null
@@ -247,7 +247,7 @@ export class Model {
     return this.add({ ...same, ...time, attempt, retries: one.retries - 1 })
   }
 
-  /** What is told: of each loss, and of each run that has ended, once. */
+  /** The notices that must be sent: one of each loss, and one of each run that has ended. */
   told(): string[] {
     const runs = Map.groupBy(
       this.executions.filter(({ script }) => !script),

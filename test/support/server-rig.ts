@@ -138,7 +138,7 @@ export class ServerRig implements AsyncDisposable {
     })
   }
 
-  /** What a runner gets that asks for work. */
+  /** The reservations of a runner that asks for work. */
   async reserve(runner: Place, slots = 10, again = false): Promise<Reservation[]> {
     const { id, session } = runner
     const asking = { runner_id: id, session, slots, again }

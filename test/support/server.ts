@@ -192,7 +192,7 @@ export class TestRunner {
   readonly session: number
   readonly token: string
   readonly dataKey: Buffer
-  /** What it has begun, and not ended. */
+  /** The executions that it has begun, and not ended. */
   readonly holds = new Set<string>()
 
   constructor(
@@ -341,7 +341,7 @@ export function serverTest(
     stores?: StoreKind[]
     /** A command that ends in executing the program. */
     before?: string[]
-    /** What the test cannot do without, beside the store. */
+    /** The components that the test needs beside the store. */
     needs?: readonly Component[]
     /** Sections behind `[server]`. */
     config?: (rig: Rig) => string

@@ -27,7 +27,7 @@ export const inputOf = (asked: Asked) => taskInput('test.Any', { ...asked } as n
 /** A line that the SDK writes by itself. */
 const ofSdk = /^\d{4}-\d\d-\d\d [\d:.]+ [A-Z]+ \[/
 
-/** What is wrong with a job that has succeeded: its log or one of its outputs is not its own; undefined: nothing. */
+/** The fault of a job that has succeeded: its log or one of its outputs is not its own; undefined: none. */
 export function faultOf(asked: Asked, outputs: Record<string, unknown>, log: string): string | undefined {
   const { name, wait, size = 0, exit } = asked
   const lines = log.split('\n').filter(line => line !== '' && !ofSdk.test(line))

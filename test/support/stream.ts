@@ -5,7 +5,7 @@ import type { Told } from './run.ts'
 
 let schema: ValidateFunction | undefined
 
-/** What the published schema of the events has against one. */
+/** The violations of the published schema of the events in one event. */
 function schemaProblems(event: Told): string[] {
   const file = resolve(import.meta.dirname, '..', '..', 'docs', 'reference', 'events.schema.json')
   schema ??= new Ajv({ strict: false }).compile(JSON.parse(readFileSync(file, 'utf8')))
@@ -16,8 +16,9 @@ function schemaProblems(event: Told): string[] {
 const anywhere = new Set<Told['event']>(['notice', 'run:stopping', 'try:output'])
 
 /**
- * What is wrong with the stream of events of a program that has ended by itself: each run begins and ends, each
- * try and each hook that starts ends exactly once and before anything else starts, and nothing follows the end.
+ * The problems with the stream of events of a program that has ended by itself: each run begins and ends,
+ * each try and each hook that starts ends exactly once and before anything else starts, and nothing follows
+ * the end.
  */
 export function streamProblems(events: readonly Told[]): string[] {
   const problems: string[] = []

@@ -1,7 +1,7 @@
 import { program } from './require.ts'
 import type { StartOptions } from './rig.ts'
 
-/** What a test on a terminal cannot do without. */
+/** The program that a test on a terminal needs. */
 export const terminal = program('script')
 
 /** Starts a program on a terminal of its own (script(1)); no argument of it may have a quote in it. */

@@ -8,7 +8,7 @@ import { isAlive, processesWith } from './processes.ts'
 import { mark } from './reaper.ts'
 import { Run } from './run.ts'
 
-/** What a module of test/support is imported as, from anywhere. */
+/** The name by which a module of test/support is imported from anywhere. */
 export const support = (name: string): string => JSON.stringify(resolve('test/support', name))
 
 /** The end of an endless test: it says who it is, and waits. */

@@ -223,7 +223,7 @@ export class WallClocks {
   }
 }
 
-/** What the clocks show, as if it were UTC. */
+/** The time on the clocks of a zone, as if it were UTC. */
 function wallOf(at: number, zone: string): number {
   const shown = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone)
   return Date.UTC(shown.year, shown.month - 1, shown.day, shown.hour, shown.minute)

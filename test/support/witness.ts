@@ -38,7 +38,7 @@ export class Witness implements AsyncDisposable {
     return this.#url
   }
 
-  /** How often a job has begun. */
+  /** The number of times that a job has begun. */
   count(name: string): number {
     return this.#counts.get(name) ?? 0
   }

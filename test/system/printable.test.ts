@@ -71,7 +71,7 @@ t.test('what would move the cursor or change colours is not printable', async t 
   t.equal(printable('\x1b]0;title\x07a\x1b]8;;http://host\x1b\\b\u202ec\u200f'), 'abc')
 })
 
-/** What a terminal gets of an output in these pieces. */
+/** The bytes that a terminal gets of an output in these pieces. */
 function onTerminal(...pieces: (string | Uint8Array)[]): string {
   const text = new TerminalText()
   return pieces.map(piece => text.push(piece)).join('') + text.end()

@@ -104,7 +104,7 @@ export function addBuildRunnerCommand(program: Command<[], GlobalOptions>, finis
 const isDirectory = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-/** What the word may have been meant for. */
+/** A hint about the word that was probably meant. */
 function hintFor(word: string): string {
   if (Object.hasOwn(topics, word)) return `; \`runner help ${word}\` is about ${topics[word]!.summary}`
   const guess = word === '' ? undefined : guessOf(word, words)

@@ -39,7 +39,7 @@ const processes = list(object({ pid: whole, command: text }))
 const owner = { task: text, kind: oneOf('task', 'halt'), try_num: whole }
 const hook = { hook: oneOf('pre', 'post', 'condition') }
 
-/** What the commands of the chain print with `--json`, by their words. */
+/** The schemas of the output of `--json`, for each command of the chain. */
 export const outputs: CommandOutputs = {
   run: {
     about: 'Every event of the run; events.md describes them.',

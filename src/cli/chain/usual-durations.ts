@@ -2,10 +2,7 @@ import type { RunRecord } from '../../journal/reader.ts'
 import { runsOf, usualDuration } from '../../journal/runs.ts'
 import { readableRuns } from './records.ts'
 
-/**
- * How long the tasks of a chain usually take. Earlier runs are read when a duration is first asked for, and
- * once.
- */
+/** The usual durations of the tasks of a chain. The first question reads the earlier runs, once. */
 export class UsualDurations {
   #read: () => RunRecord[] = () => []
   #runs: RunRecord[] | undefined

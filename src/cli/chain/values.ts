@@ -10,8 +10,8 @@ import { findRecords, type RecordOptions, readableRuns } from './records.ts'
 const mostRuns = 50
 
 /**
- * What a shell proposes of this host, each with words about it: tasks, runs, or keys of the configuration.
- * Never a value of a key.
+ * The words of this host that a shell proposes, each with a description: tasks, runs, or keys of the
+ * configuration. The value of a key is never among them.
  */
 export function chainValues(
   kind: 'tasks' | 'runs' | 'keys',

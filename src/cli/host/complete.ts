@@ -7,11 +7,11 @@ import { defined } from '../../result.ts'
 import { escaped } from '../../system/printable.ts'
 import { defineCommand } from '../define-command.ts'
 
-/** What the program completes, and not the shell. */
+/** The kinds of words that the program completes, because the shell cannot. */
 export type CompletedKind = ChainKind | ServerKind | 'logs'
-/** What is known on this host. */
+/** Words that this host knows. */
 export type ChainKind = 'tasks' | 'runs' | 'keys'
-/** What the server knows; the last two need none. */
+/** Words that the server knows; the last two kinds need no server. */
 export type ServerKind =
   | 'jobs'
   | 'executions'

@@ -85,7 +85,7 @@ const plugin: Events = {
   ],
 }
 
-/** What the commands of a host that takes jobs print with `--json`, by their words. */
+/** The schemas of the output of `--json`, for each command of a host that takes jobs. */
 export const outputs: CommandOutputs = {
   attach: {
     about: 'Every event of the attached runner; readers pass over events that they do not know.',

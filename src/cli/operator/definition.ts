@@ -20,7 +20,7 @@ export function readText(file: string): Result<string, string> {
   return fail(`${name} is not text in UTF-8; pass bytes on as text, in base64 for example`)
 }
 
-/** What a definition of a named job has beside it. */
+/** The fields that only a named job has. */
 type OfNamed = Pick<JobBody, 'name' | 'namespace' | 'schedule' | 'blackouts'>
 
 /** The definition in a file, overridden by the options; `command` is the words after `--`. */

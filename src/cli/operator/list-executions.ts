@@ -1,4 +1,4 @@
-/* What `runner ps` and its earlier names, `busy` and `executions`, have in common. */
+/* The common part of `runner ps` and of its earlier names, `busy` and `executions`. */
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
 import type { Client } from '../../protocol/client/client.ts'

@@ -30,7 +30,7 @@ const paused: Output = {
 }
 const group: Output = { about: 'The group as it is now.', schema: Group }
 
-/** What the commands to a server print with `--json`, by their words. */
+/** The schemas of the output of `--json`, for each command to a server. */
 export const outputs: CommandOutputs = {
   submit: execution,
   'job put': { about: 'The definition, its secrets sealed.', schema: ShownJob },

@@ -79,7 +79,7 @@ export function refuseScheduleOptions<Args extends unknown[], Options extends Op
   return command
 }
 
-/** What a job may have beside what it runs. */
+/** The fields of a job that say when it runs by itself. */
 type Scheduled = Pick<JobBody, 'schedule' | 'blackouts'>
 
 /** A definition with the schedule that the options make of its own one, which has not been validated. */

@@ -149,7 +149,7 @@ function changedText(changed: ScheduleView | Paused, word: 'pause' | 'resume'): 
   )
 }
 
-/** What has been changed, and the command that ends its pause. */
+/** Names the changed schedules, and the command that ends their pause. */
 function subjectOf(changed: ScheduleView | Paused): { whose: string; end: string } {
   const resume = 'runner schedule resume'
   if ('job' in changed)

@@ -1,4 +1,4 @@
-/* What commands say of a job's schedule, and of servers that have none. */
+/* The texts of commands about a job's schedule, and about servers that know no schedules. */
 import { systemClock } from '../../edges.ts'
 import type { Client } from '../../protocol/client/client.ts'
 import type { ClientFailure } from '../../protocol/client/client-failure.ts'
@@ -11,7 +11,7 @@ import { wayOn } from './named-job.ts'
 import { inNamespace } from './namespace.ts'
 import { collectPages } from './pages.ts'
 
-/** What a job that has been defined waits for. */
+/** The text that says when a newly defined job will run. */
 export async function whatComes(client: Client, { name, namespace, schedule }: Job): Promise<string> {
   const byHand = `\`runner submit ${shellQuote(name)}\` runs it`
   if (schedule == null) return byHand

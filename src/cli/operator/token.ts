@@ -120,7 +120,7 @@ function saidJson(value: object): number {
   return exitStatus.ok
 }
 
-/** What a token that has been made is. */
+/** The text about a new token. */
 function madeText(token: Token): string {
   const until = token.expires_at === null ? 'never expires' : `expires ${localTime(token.expires_at)}`
   return `token ${token.id} is made: ${token.kind} ${shown(token.name)}, ${reachText(token)}, ${until}`

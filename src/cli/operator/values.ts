@@ -18,7 +18,7 @@ type Wanted = Partial<ConnectOptions> & { namespace?: string }
 const mostExecutions = 50
 
 /**
- * What a shell proposes of the server, each with words about it; nothing where the server cannot be asked.
+ * The words of the server that a shell proposes, each with a description; none if the server cannot be asked.
  */
 export async function serverValues(
   kind: string,

@@ -10,7 +10,7 @@ import {
   whole,
 } from '../json-schema.ts'
 
-/** What the commands of the server print with `--json`, by their words. */
+/** The schemas of the output of `--json`, for each command of the server. */
 export const outputs: CommandOutputs = {
   server: {
     about:

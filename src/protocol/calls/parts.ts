@@ -1,4 +1,4 @@
-/* What entries of calls share: who may make them, and the parts of their addresses. */
+/* The parts that entries of calls share: callers, and pieces of addresses. */
 import { Type } from 'typebox'
 import { pageLimit } from '../call.ts'
 import { Id, Name, strict } from '../messages/common.ts'

@@ -9,8 +9,8 @@ import { Credentials } from '../messages/registration.ts'
 import { SecretValues } from '../messages/reservations.ts'
 
 /**
- * How a field is judged, in an answer that is judged in parts: alone, or as a list whose items are judged
- * alone; a part that does not fit is left out. In a page of a list (`all`, `must`) it fails the answer.
+ * The way in which a field of an answer is judged. `one`: alone. `each`: as a list whose items are judged
+ * alone. A part that does not fit is left out. In a page of a list (`all`, `must`) it fails the answer.
  */
 export type How = 'one' | 'each' | 'must' | 'all'
 /** A field of an answer that is judged by its fields; one that is not required may be absent. */
@@ -18,7 +18,7 @@ export interface Field {
   how: How
   required: boolean
 }
-/** How an answer is judged: as a whole, as a list, or by its fields. */
+/** The way in which an answer is judged: as a whole, as a list, or by its fields. */
 export type Shape = 'whole' | 'list' | Readonly<Record<string, Field>>
 
 export interface Shapes {

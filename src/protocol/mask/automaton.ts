@@ -18,7 +18,7 @@ export class Automaton {
   /** Whether any string has this byte. */
   readonly #known = new Uint8Array(256)
   readonly #links: Uint32Array
-  /** How many bytes of input a node stands for. */
+  /** The number of input bytes that each node stands for. */
   readonly depths: Uint32Array
   /** The length of the longest string that ends at a node; 0: none. */
   readonly matches: Uint32Array

@@ -17,7 +17,7 @@ export interface Step {
    * Whether it is a `+` that is read as a space: the one escape that takes no more bytes than it stands for.
    */
   isPlus: boolean
-  /** How many such bytes there are up to this one. */
+  /** The number of such bytes up to this one. */
   pluses: number
   /**
    * The sum of a hash of each place up to this one, and of how it is read: equal sums mean equal places, read
@@ -89,7 +89,7 @@ export function alike(one: Step, other: Step, count: number): boolean {
   return [one, other].every(last => plusesOf(last, count) === plusesOf(last, common))
 }
 
-/** How many of the last `count` bytes are a `+` that is read as a space. */
+/** Counts the bytes among the last `count` ones that are a `+` which is read as a space. */
 function plusesOf(last: Step, count: number): number {
   const index = last.index - count
   return index < 0 ? last.pluses : last.pluses - stepAt(last, index).pluses

@@ -101,7 +101,7 @@ export const SignInWays = Type.Object(
 )
 export type SignInWays = Static<typeof SignInWays>
 
-/** What an identity provider sends back; it may send more. */
+/** The answer of an identity provider, which may have more fields. */
 export const OidcAnswer = Type.Object({
   code: Type.Optional(Type.String({ maxLength: 8192 })),
   state: Type.Optional(Type.String({ maxLength: 512 })),

@@ -95,7 +95,7 @@ export const RetryPolicy = Type.Object(
 )
 export type RetryPolicy = Static<typeof RetryPolicy>
 
-/** Who is told of what about the runs of a job. */
+/** The events of a job's runs of which a target can be told. */
 export const notifyEvents = [
   'failure',
   'recovery',
@@ -173,7 +173,7 @@ const definition = {
   ),
 }
 
-/** What a named job has beside what it runs: only a job that has a name can have a schedule. */
+/** The fields that only a job with a name can have: an execution without a name cannot have a schedule. */
 const named = {
   schedule: Type.Optional(nullable(Schedule)),
   blackouts: Type.Optional(Blackouts),

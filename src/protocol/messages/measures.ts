@@ -1,4 +1,4 @@
-/* What is measured of an execution. */
+/* The measurements of an execution. */
 import { type Static, Type } from 'typebox'
 
 /** Seconds, or another amount. */
@@ -17,7 +17,9 @@ export const Phases = Type.Object({
 })
 export type Phases = Static<typeof Phases>
 
-/** What an execution has used, by the control group of its container or unit; absent: not known. */
+/**
+ * The resources that an execution has used, by the control group of its container or unit; absent: not known.
+ */
 export const Resources = Type.Object({
   cpu_seconds: Measured('seconds of all processors together'),
   peak_memory_bytes: Measured(

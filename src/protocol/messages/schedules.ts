@@ -139,7 +139,7 @@ export const NextTimes = Type.Object(
 )
 export type NextTimes = Static<typeof NextTimes>
 
-/** What a pause or the end of one is about. */
+/** The schedules that a pause, or its end, is about. */
 export const Paused = Type.Object(
   { namespaces: Type.Array(Type.String(), { description: '`*`: all' }), paused_at: nullable(Time) },
   { $id: 'Paused' },

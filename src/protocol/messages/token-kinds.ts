@@ -1,4 +1,4 @@
-/* What commands know of tokens without their schemas, which cost a start. */
+/* The facts about tokens that commands need. Importing the schemas would slow down each start. */
 
 /** The kinds of token. A token's kind is its role. */
 export const tokenKinds = ['admin', 'operator', 'submitter', 'viewer', 'registration', 'runner'] as const

@@ -22,7 +22,7 @@ const Namespaces = Type.Array(
   { minItems: 1, maxItems: 64, uniqueItems: true },
 )
 
-/** What a registration token allows; a field that is absent allows everything. */
+/** The limits of a registration token; an absent field allows everything. */
 export const Scope = Type.Object(
   {
     runner_groups: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 64, uniqueItems: true })),

@@ -20,11 +20,13 @@ import type { PullProgress } from './image.ts'
 
 /** Where jobs run: an engine of containers on this host, the host itself, a cluster. */
 export interface ExecutorBackend {
-  /** What `JobState.backend` says. */
+  /** The name that `JobState.backend` has. */
   readonly name: string
-  /** How a person finds all slots of this runner: `the containers with the label …`. */
+  /**
+   * Describes all slots of this runner, so that a person can find them: `the containers with the label …`.
+   */
   readonly slotsText: string
-  /** What this host must have for it. Asks nobody else. */
+  /** The requirements of the backend on this host, each with its finding. The call asks no other process. */
   requirements(): Promise<readonly Requirement[]>
   /**
    * Runs a job of runner's own through the whole hand-over. A runner takes no work before this has succeeded
@@ -64,15 +66,15 @@ export interface ExecutorBackend {
 }
 
 export interface Requirement {
-  /** What `runner doctor` calls the check of it: `busybox`. */
+  /** The name of its check in `runner doctor`: `busybox`. */
   readonly name: string
-  /** What was found, where nothing is wrong with it. */
+  /** The thing that was found, if it is right. */
   readonly found: string
-  /** What is wrong, and how to get it right. */
+  /** The problem with it, and how to solve the problem. */
   readonly problem: string | undefined
 }
 
-/** What a backend is and promises. `runner doctor` and the documents print it. */
+/** The nature and the promises of a backend. `runner doctor` and the documents print them. */
 export interface Facts {
   /** Tells this backend from another one at the same address. */
   readonly id: string
@@ -82,18 +84,19 @@ export interface Facts {
   /** Where jobs and images are kept, and bytes that are free there. A path may be on another machine. */
   readonly disks: readonly { path: string; free: number | undefined }[]
   /**
-   * How a person makes room on these disks: `remove images …`; undefined: the backend keeps nothing there.
+   * The advice for a person who needs room on these disks: `remove images …`; undefined: the backend keeps
+   * nothing there.
    */
   readonly makeRoom: string | undefined
-  /** What a slot is, for people: `container`. */
+  /** The word for a slot in texts for people: `container`. */
   readonly slot: string
-  /** What a runner can do because of this backend, beside its configured capabilities. */
+  /** The capabilities that the backend adds to the configured ones of a runner. */
   readonly capabilities: readonly string[]
   /** Why each slot takes one job alone; undefined: a slot that a job leaves clean takes another one. */
   readonly once: string | undefined
-  /** What a running job outlives. */
+  /** `runner`: a running job survives the end of the runner. `nothing`: it does not. */
   readonly outlives: 'runner' | 'nothing'
-  /** What enforces the time limit of a job. */
+  /** The part that enforces the time limit of a job. */
   readonly timeLimit: 'job' | 'slot' | 'runner'
   /** Which ends it can tell from others. */
   readonly tells: { readonly oom: boolean; readonly disk: boolean; readonly neverStarted: boolean }
@@ -101,7 +104,7 @@ export interface Facts {
   readonly measures: boolean
   /** Whether what a job writes is kept while no runner is there. */
   readonly logWithoutRunner: boolean
-  /** How the limit on the disk of a job holds; undefined: there is none. */
+  /** The limit on the disk of a job, and how well it is enforced; undefined: there is none. */
   readonly diskLimit: DiskLimit | undefined
   /** Lines for people about how it works: `storage driver overlay2`. */
   readonly notes: readonly string[]
@@ -109,9 +112,9 @@ export interface Facts {
 
 /** Sentences for people. */
 export interface DiskLimit {
-  /** What counts against the limit, and who enforces it. */
+  /** The disk use that counts against the limit, and the part that enforces it. */
   readonly holds: string
-  /** What does not count here, and how to have it counted; undefined: everything counts. */
+  /** The disk use that does not count here, and how to change that; undefined: everything counts. */
   readonly gap: string | undefined
 }
 
@@ -132,7 +135,7 @@ export type FailureReason =
   | 'engine-refused'
   | 'not-found'
   | 'conflict'
-  /** What a job needs. */
+  /** The things that a job needs. */
   | 'image-not-allowed'
   | 'image-missing'
   | 'image-not-pulled'
@@ -168,7 +171,7 @@ export interface OpenFailure extends Failure {
   readonly left?: SlotRef | undefined
 }
 
-/** What a job needs before it has a slot. */
+/** The needs of a job before it has a slot. */
 export interface Need {
   /** Of a container. */
   readonly image: string
@@ -181,7 +184,7 @@ export interface Need {
   readonly plugin?: boolean | undefined
 }
 
-/** What was made ready for a job. A backend knows more of it. */
+/** The result of the preparation for a job. Each backend adds its own fields. */
 export interface Prepared {
   /** Slots with the same key are alike: the id of an image, by its content. */
   readonly key: string
@@ -275,12 +278,12 @@ export interface Placed {
   takeBack(): Promise<boolean>
 }
 
-/** What is on disk of a job. */
+/** The files of a job on the disk. */
 export interface KeptFiles {
   /**
-   * What the job wrote, as it wrote it, from any offset in bytes. While the job lives the iteration waits for
-   * more, and it ends after the last byte. An aborted signal ends it early, without an error. So does a log
-   * that is not there.
+   * The output of the job, unchanged, from any offset in bytes. While the job lives the iteration waits for
+   * more, and it ends after the last byte. An aborted signal ends it early, without an error. A missing log
+   * ends it in the same way.
    */
   log(from: number, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** Bytes of the whole log; waits for the end of the job. */
@@ -318,7 +321,7 @@ export interface JobHandle extends KeptFiles {
   detach(): void
 }
 
-/** What a job has used, as far as its backend can tell; one that knows nothing of it leaves it out. */
+/** The resources that a job has used. A backend leaves out the fields that it cannot measure. */
 export interface JobResources {
   /** Of all processors together. */
   readonly cpuSeconds?: number | undefined
@@ -327,8 +330,8 @@ export interface JobResources {
 }
 
 /**
- * How a job ended. `startedAt` and `at` are by the clock of this host as it was at the end, and apart by the
- * time that the job ran. `code` is 128 and the number of a signal where a signal ended the program.
+ * The end of a job. `startedAt` and `at` are by the clock of this host as it was at the end, and apart by the
+ * time that the job ran. `code` is 128 and the number of a signal if a signal ended the program.
  */
 export type JobExit = {
   readonly startedAt: Date

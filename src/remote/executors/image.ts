@@ -1,4 +1,4 @@
-/** What an image says of itself, as far as a job needs it. */
+/** The facts of an image that a job needs. */
 export interface ImageFacts {
   /** By content: `sha256:…`. */
   id: string
@@ -20,7 +20,7 @@ export interface ImageFacts {
   architecture: string
 }
 
-/** How far a pull is. */
+/** The progress of a pull. */
 export interface PullProgress {
   image: string
   layers: number
@@ -32,6 +32,6 @@ export interface PullProgress {
 
 const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(0)} MiB`
 
-/** How far a pull is, on one line. */
+/** The progress of a pull, on one line. */
 export const pullText = ({ image, layers, layers_done, bytes, bytes_known }: PullProgress): string =>
   `fetching ${image}: ${layers_done} of ${layers} layers, ${mebibytes(bytes)} of ${mebibytes(bytes_known)}`

@@ -5,7 +5,7 @@ import type { ExecutorBackend, JobState, KeptFiles } from './executor.ts'
 import { hostFiles, hostSlotsText } from './host/kept.ts'
 import { hostName } from './host/paths.ts'
 
-/** What any backend needs of its runner. */
+/** The options of any backend. */
 export type BackendOptions = DockerBackendOptions
 
 /** The runner whose slots and files are looked for. */
@@ -21,7 +21,7 @@ interface BackendEntry {
   open?(options: BackendOptions): ExecutorBackend
   /** The files that this backend has kept of a job; undefined: a newer release has placed the job. */
   keptFiles(state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined
-  /** How a person finds all slots of a runner. */
+  /** Describes all slots of a runner, so that a person can find them. */
   slotsText(owner: SlotOwner): string
 }
 
@@ -45,11 +45,15 @@ const backends = new Map<string, BackendEntry>([
 /** Makes the backend for jobs that have an image. It calls nothing yet, so this cannot fail. */
 export const openBackend = (options: BackendOptions): ExecutorBackend => docker.open(options)
 
-/** How a person finds the slots that a runner has left in the backend for jobs that have an image. */
+/**
+ * Describes the slots that a runner has left in the backend for jobs with an image, so that a person can find
+ * them.
+ */
 export const slotsTextOf = (owner: SlotOwner): string => docker.slotsText(owner)
 
 /**
- * What a backend has kept of a job, found without opening it; undefined: no backend of this release can tell.
+ * Finds the kept files of a job without opening its backend; undefined: no backend of this release knows the
+ * state.
  */
 export const keptFiles = (state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined =>
   backends.get(state.backend)?.keptFiles(state, keptDir, owner)

@@ -85,12 +85,12 @@ export class AssignmentState {
     return 'slot' in this.#now ? this.#now.slot : undefined
   }
 
-  /** What watches it while it runs. */
+  /** The watch of the job while it runs. */
   get watch(): JobWatch | undefined {
     return this.#now.at === 'running' ? this.#now.watch : undefined
   }
 
-  /** What is on disk of it, by the backend that ran it. */
+  /** The files of the job on the disk, by the backend that ran it. */
   get files(): KeptFiles | undefined {
     if (this.#now.at === 'running') return this.#now.handle
     return this.#now.at === 'delivering' ? this.#now.files : this.#kept()

@@ -45,7 +45,7 @@ export class Assignment {
   /** Not this runner's any more: nobody wants the result. */
   readonly #drop = new AbortController()
   #confirmingAgain: Promise<unknown> | undefined
-  /** What ends all waiting of this process: it is over, or nobody wants the job. */
+  /** The signal that ends all waiting: this process ends, or nobody wants the job any more. */
   readonly #stop: AbortSignal
 
   constructor(execution: SpooledExecution, lease: Lease, beginning: Beginning, context: RunnerContext) {
@@ -263,7 +263,7 @@ export class Assignment {
     }
   }
 
-  /** What follows where it is to end before it has started; undefined: it is not. */
+  /** The consequence if the job is to end before it has started; undefined: it is not to end. */
   #stopped(): Promise<JobEnd> | Stopped | undefined {
     if (this.#context.over.aborted) return 'left'
     if (this.#drop.signal.aborted) return 'dropped'

@@ -16,7 +16,7 @@ import { reuseKeyOf } from './reuse-key.ts'
 import type { Spool } from './spool.ts'
 import type { SpooledExecution } from './spooled-execution.ts'
 
-/** What of a job is this runner's own to say. */
+/** The properties of jobs that this runner decides, not the server. */
 export interface JobDefaults {
   runner_group: string
   release_url: string
@@ -93,7 +93,8 @@ export class Assignments {
   }
 
   /**
-   * How many are to end before a drain is over: those that take a slot, and those whose end is to be told.
+   * The number of jobs that must end before a drain is over: jobs in a slot, and jobs whose end the server
+   * does not know yet.
    */
   get open(): number {
     return this.#all.size + this.#waiting.length + this.#newer.length
@@ -252,7 +253,7 @@ function sizeOf({ command = [], args = [], env = {} }: Reservation): number {
   return [...command, ...args, ...Object.entries(env).flat()].reduce((sum, text) => sum + text.length, 0)
 }
 
-/** What was sealed, opened and judged; undefined where nothing was. */
+/** Opens and judges a sealed text; undefined if there was none. */
 function opened<T>(
   name: 'input' | 'secret_values',
   sealed: string | null,

@@ -1,6 +1,4 @@
-/*
- * What is done with slot, files and record of an execution after its end, beside the delivery of its result.
- */
+/* Cleans up the slot, the files and the record of an ended execution. delivery.ts sends its result. */
 import { ok } from '../../result.ts'
 import type { RunnerContext } from '../context.ts'
 import type { KeptFiles, SlotRef } from '../executors/executor.ts'
@@ -40,7 +38,7 @@ export class CleanUp {
     const isThere = await Promise.race([this.#answered, late])
     over.abort()
     if (slot !== undefined) host.runtime?.pool.giveBack(slot)
-    // What the server has need not last here.
+    // This host need not keep a result that the server has.
     if (!isThere && this.#execution.makeEndLast().ok) await files?.trim()
   }
 

@@ -1,4 +1,4 @@
-/* What an execution leaves, on its way to the server: its log, while it runs, and then its result. */
+/* Sends the products of an execution to the server: its log, while it runs, and then its result. */
 import type { Mask } from '../../protocol/mask/mask.ts'
 import type { ResultMessage } from '../../protocol/messages/results.ts'
 import type { ServerFeature } from '../../protocol/messages/runner-features.ts'
@@ -56,7 +56,7 @@ export class Delivery {
     return this.#isDone
   }
 
-  /** What sends its log. `resumed`: an earlier process may have sent some of it. */
+  /** The sender of its log. `resumed`: an earlier process may have sent some of it. */
   log(resumed: boolean): LogSender {
     const { context, execution, ref, leaseId, files, stop } = this.#options
     const { api, edges, back, emit } = context
@@ -197,7 +197,7 @@ export class Delivery {
     }
   }
 
-  /** What was measured, as far as the server takes it. `finished`: the end, by the clock as it is now. */
+  /** The measurements that the server accepts. `finished`: the end, by the clock as it is now. */
   #measures({ phases, resources }: JobEnd, finished: Date): Pick<ResultMessage, 'phases' | 'resources'> {
     const { api, edges } = this.#options.context
     const takes = (field: ServerFeature) => api.signed?.features.includes(field)

@@ -1,16 +1,16 @@
-/* What a job must not show. */
+/* The masks for the texts that a job must not show. */
 import { type Mask, makeMask } from '../../protocol/mask/mask.ts'
 import { secretsOfOutput } from '../../protocol/mask/mask-output.ts'
 import { secretsOfInput } from '../../protocol/mask/secrets.ts'
 import type { AssignedJob } from './job.ts'
 import type { OutputContext } from './plugin-contract.ts'
 
-/** What a job must not show in its log. */
+/** The mask for a job's log. */
 export function jobMaskOf(job: AssignedJob): Mask {
   return makeMask(secretsOf(job))
 }
 
-/** What a job must not show in its output: the passwords that it leaves, too. */
+/** The mask for a job's output, which also covers the passwords that the job leaves. */
 export function outputMaskOf(
   job: AssignedJob,
   output: OutputContext | null,

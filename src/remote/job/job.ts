@@ -21,7 +21,7 @@ export interface AssignedJob {
   env: Record<string, string>
   secret_env: Record<string, string>
   input?: InputContext
-  /** What must not be shown, beside what stands in `secret_env`. */
+  /** Texts that no log may show, beside those in `secret_env`. */
   secrets: string[]
   /** base64 of 32 bytes, for this execution alone; empty: input and output are plain. */
   session_key: string

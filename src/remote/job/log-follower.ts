@@ -13,7 +13,7 @@ export interface LogEnd {
 /** Bytes before the tail of a cut log in which a secret may begin that ends in the tail. */
 const longestMatch = 2 * 1024 * 1024
 
-/** What stands in a log for the bytes that are not sent. */
+/** The text in a log in the place of bytes that are not sent. */
 export const cutNotice = (bytes: number): string =>
   `\n[runner: ${bytes} bytes of the log are left out here; log_limit in [executor] says how much is sent]\n`
 

@@ -16,7 +16,7 @@ export interface LogSenderOptions {
   mask: Mask
   /** Bytes of the log that are sent; absent: all of it. */
   limit?: number | undefined
-  /** What the job writes; undefined: nothing is left of it. */
+  /** The files with the job's output; undefined: nothing is left of it. */
   files(): Pick<KeptFiles, 'log' | 'logLength'> | undefined
   /** Resolves to the length of the log at the server. */
   append(offset: number, bytes: Uint8Array): Promise<Result<number, ApiFailure>>
@@ -53,7 +53,7 @@ export class LogSender {
   readonly #finished = new Notifier()
   #queue: Piece[] = []
   #queued = 0
-  /** How far the server is, how far the job, and how far it will ever be. */
+  /** Three positions in the log: of the server, of the job, and of the last byte that there will ever be. */
   #acknowledged = 0
   #given = 0
   #final: number | undefined
@@ -188,7 +188,7 @@ export class LogSender {
       const passed = Math.max(0, this.#acknowledged - offset)
       if (passed < bytes.length) failed = !(await this.#send(bytes.subarray(passed), offset + passed))
     }
-    // What comes while a piece is sent is sent after it.
+    // Bytes that arrive during a send are sent after it.
     const flush = () => {
       sending = sending.then(send)
       return sending

@@ -1,4 +1,4 @@
-/* How long the phases of a job took, and what it used, as its result says it. */
+/* The durations of a job's phases, and the resources that it used, for its result. */
 import type { Phases, Resources } from '../../protocol/messages/measures.ts'
 import { defined } from '../../result.ts'
 import type { JobExit } from '../executors/executor.ts'

@@ -32,7 +32,7 @@ export interface PlacementOptions {
   onSlot(slot: Slot | undefined): void
 }
 
-/** What could be done before there was a right to more. */
+/** The results of the steps that are done while the server confirms. */
 interface Early {
   prepared: Result<Prepared, Failure>
   /** Undefined: no slot of its image was idle. */

@@ -11,7 +11,7 @@ import type { FailureReason, JobExit } from '../executors/executor.ts'
 
 export type JobKind = 'plugin' | 'command' | 'script'
 
-/** What a plugin leaves. */
+/** The output of a plugin. */
 export interface OutputContext {
   exitCode: number
   jobErrorMessage: string
@@ -79,7 +79,7 @@ export type EndReason =
 /** Why an execution was never started. */
 export type NotRun = FailureReason
 
-/** What an execution came to. */
+/** The result of an execution. */
 export interface Verdict {
   outcome: ExecutionOutcome
   exit_code: number | null
@@ -108,7 +108,7 @@ export const leaseLost =
 
 /** A valid output wins over the exit status; an abort counts only where nothing was done before it. */
 export function judge({ kind, exit, output, asked, limit }: Evidence): Verdict {
-  // What a job left whose end nobody has seen may not be whole.
+  // The output may be incomplete if nobody saw the end of its job.
   const status = 'code' in exit ? exit.code : undefined
   const context = status !== undefined && output?.ok === true ? output.value : null
   const code = context?.exitCode ?? status ?? null

@@ -3,9 +3,9 @@ import type { Reservation } from '../../protocol/messages/reservations.ts'
 import type { AssignedJob } from './job.ts'
 
 /**
- * What another job must have in common with this one to get its slot: the trust domain, and where either the
- * runner or the job says so, the name of the job; undefined: no other job gets it. A word of a newer server
- * is the strictest.
+ * The key that another job must share to get the slot of this one: the trust domain, and the name of the job
+ * if the runner or the job demands it; undefined: no other job gets the slot. An unknown word of a newer
+ * server counts as the strictest.
  */
 export function reuseKeyOf(
   reuse: Reuse,

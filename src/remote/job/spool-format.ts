@@ -1,7 +1,7 @@
 /*
- * What the files of the spool have. Each says its `format`. A file without one is of format 0, which release
- * 0.1.0 has written; what it lacks gets a default here, so that the rest of the program knows the latest
- * format alone. A file of a newer format is read by nobody.
+ * The formats of the files of the spool. Each file names its `format`. A file without one has format 0, that
+ * of release 0.1.0; this file fills in the defaults, so that the rest of the program knows the latest format
+ * alone. No reader accepts a file of a newer format.
  */
 import { readFileSync } from 'node:fs'
 import { parseJson } from '../../protocol/exact-json.ts'
@@ -11,14 +11,14 @@ import type { AssignedJob, JobEnd, Lease, Preparation } from './job.ts'
 
 const format = 1
 
-/** What `job.json` has. */
+/** The content of `job.json`. */
 export interface JobRecord {
   job: AssignedJob
   /** Absent where no server has anything to do with it. */
   lease?: Lease | undefined
 }
 
-/** What `placing.json` and `place.json` have. */
+/** The content of `placing.json` and of `place.json`. */
 export interface PlaceRecord {
   state: JobState
   boot_id: string
@@ -33,7 +33,7 @@ export const endText = (end: JobEnd): string => JSON.stringify({ format, ...end 
 export const placeText = ({ state, ...record }: PlaceRecord): string =>
   JSON.stringify({ format, ...record, ...state })
 
-/** What a job has that its record lacks. */
+/** The defaults for fields that the record of a job lacks. */
 const emptyJob: Omit<AssignedJob, 'execution_id' | 'kind' | 'image'> = {
   runner_group: 'default',
   env: {},
@@ -88,7 +88,7 @@ export function readPlace(path: string, job: AssignedJob): PlaceRecord | 'newer'
 /** Whatever one of the files may have. */
 type AnyRecord = Partial<JobRecord & JobEnd & JobState & PlaceOf0 & Omit<PlaceRecord, 'state'>>
 
-/** What format 0 has of a place. */
+/** The content of a place in format 0. */
 interface PlaceOf0 {
   executor_id: unknown
   nonce: unknown

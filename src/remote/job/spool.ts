@@ -1,16 +1,16 @@
 /*
- * What is known of each execution, on disk: a directory for each, in which every step is a file that is there
- * before anything follows from it, and synced before anything that a crash of the host could make untrue; a
- * file that is not whole counts as missing. A runner that is killed at any moment leaves what the next one
- * needs.
+ * The spool: the record of each execution on disk. Each execution has a directory, and each step is a file
+ * that is written before anything follows from the step; the file is synced before anything that a crash of
+ * the host could make untrue. An incomplete file counts as missing. So a runner that is killed at any moment
+ * leaves enough for the next one.
  *
  *   job.json      what is to be done, secrets too, and by what right   it may be this runner's
  *   placing.json  where it is to run                                   in this boot it has not started
  *   place.json    the same, renamed right before it is started         it may have started
  *   end.json      what it came to                                      to be delivered
  *
- * Beside these, the backend that ran the job keeps its files here (executor.ts). What the files have is in
- * spool-format.ts.
+ * Beside these, the backend that ran the job keeps its files here (executor.ts). spool-format.ts has the
+ * contents of the files.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -22,7 +22,7 @@ import type { AssignedJob, Lease } from './job.ts'
 import { jobText, readJob } from './spool-format.ts'
 import { SpooledExecution } from './spooled-execution.ts'
 
-/** What is in a spool. */
+/** The content of a spool. */
 export interface SpoolContents {
   executions: SpooledExecution[]
   /** Directories whose record is not whole. */
@@ -73,7 +73,7 @@ export class Spool {
   }
 }
 
-/** What to say of a directory in which a newer release has written. */
+/** The message about a directory in which a newer release has written. */
 export const newerText = (directory: string): string =>
   `${directory} was written by a newer release of runner, so it is left as it is: ` +
   'start that release again to have its result delivered'

@@ -47,7 +47,7 @@ export class SpooledExecution {
     return this.job.image_digest === null ? this.#place?.image_digest : undefined
   }
 
-  /** How long its image took; undefined while it has no place. */
+  /** The time that its image took; undefined while the execution has no place. */
   get preparation(): Preparation | undefined {
     return this.#place?.preparation
   }

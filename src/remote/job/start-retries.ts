@@ -9,7 +9,7 @@ import type { Failure } from '../executors/executor.ts'
  * that is away.
  */
 const timeouts = { backend: 900, away: 30 }
-/** How often a slot is tried to be had, where the backend answers and refuses. */
+/** The number of attempts to open a slot while the backend answers and refuses. */
 const mostRefusals = 5
 
 /** Whether a job that did not start is to be started again, and when. */

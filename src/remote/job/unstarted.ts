@@ -4,7 +4,7 @@ import type { RunnerContext } from '../context.ts'
 import type { JobEnd } from './job.ts'
 import type { SpooledExecution } from './spooled-execution.ts'
 
-/** How an execution ended that had not started. */
+/** The end of an execution that had not started. */
 type WhyUnstarted = Pick<JobEnd, 'outcome' | 'reason' | 'error_message'>
 
 /** An end that no start came before. */

@@ -26,7 +26,7 @@ import type { SpooledExecution } from './spooled-execution.ts'
  */
 const pauses = { first: 0.1, longest: 30, reported: 1 }
 
-/** What became of a job that was watched. */
+/** The result of watching a job. */
 export type WatchedJob =
   | { state: 'ended'; end: JobEnd }
   /** It has never started, and never will. */

@@ -1,6 +1,6 @@
 import type { ClockSample } from '../../protocol/client/clock-sample.ts'
 
-/** How many samples are kept, and for how many seconds each of them. */
+/** The number of samples that are kept, and the seconds for which each is kept. */
 const kept = { samples: 32, seconds: 600 }
 /**
  * Milliseconds a second by which two clocks may drift apart. `slewed`: while a clock is slewed, so the most

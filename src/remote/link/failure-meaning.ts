@@ -1,6 +1,6 @@
 import type { ClientFailure } from '../../protocol/client/client-failure.ts'
 
-/** What follows from a failed call. */
+/** The reaction to a failed call. */
 export type Meaning =
   /** The same call may succeed later. */
   | 'again'
@@ -25,7 +25,7 @@ export type Meaning =
   /** This process has cancelled the call. */
   | 'stopped'
 
-/** What follows from each reason. A call whose failure may pass is repeated without an end. */
+/** The reaction to each reason. A call whose failure may pass is repeated without an end. */
 export const meanings: Record<ClientFailure['reason'], Meaning> = {
   // The network, or a proxy: these failures pass, some of them only when somebody has fixed the cause.
   'server-refused': 'again',

@@ -38,7 +38,7 @@ const rowWithin = 60
 /** Why this process will never be registered. */
 export type NotSigned = 'deleted' | 'superseded' | 'over'
 
-/** How to get a registration token. */
+/** The way to get a registration token. */
 export const tokenAdvice =
   'an administrator makes one by `runner token create registration NAME --out FILE`; ' +
   'name its file as token_file in [remote], or by --token-file'

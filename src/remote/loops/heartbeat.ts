@@ -92,7 +92,7 @@ export class HeartbeatLoop {
     }
     this.lastAnswer = edges.clock.now()
     this.#answeredAt = edges.clock.monotonic()
-    // What did not fit is missing, and what was so before goes on.
+    // The validation has removed fields that did not fit; the earlier values of these stay in force.
     const { settings = this.#context.settings()!, role = this.#lifecycle.directive?.role ?? null } =
       answer.value
     const { abort = [], gone = [], unknown = [], confirm = [], scripts = [] } = answer.value

@@ -33,8 +33,8 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
   const { context, lifecycle, assignments } = options
   const { edges, over } = context
   /**
-   * How many jobs to ask for now. One that stands by asks too: the server takes a runner that has free slots
-   * and does not ask for one that is not there, and would never elect it.
+   * The number of jobs to ask for now. A standby asks too: the server takes a runner with free slots that
+   * does not ask for gone, and would never elect it.
    */
   const wanted = () =>
     lifecycle.life.state === 'ready' || lifecycle.life.state === 'standby'
@@ -43,7 +43,8 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
   let declined = false
   let empty = 0
   const take = (answer: Result<Reservation[], ApiFailure>) => {
-    // What comes when nothing is wanted any more goes back to the queue by itself.
+    // A job that arrives when none is wanted any more is not confirmed, so it goes back to the queue by
+    // itself.
     if (answer.ok && lifecycle.life.state !== 'draining')
       for (const one of answer.value) if (!assignments.accept(one)) declined = true
     return answer
@@ -55,7 +56,7 @@ export async function reserveLoop(options: ReserveOptions): Promise<void> {
       await pause(edges.clock, waitFor(++failures, edges.chance.random(), {}), context.back, over)
       continue
     }
-    // What has come is confirmed first, and starts.
+    // The jobs that have arrived are confirmed first, and start.
     await assignments.confirmed(confirmTimeout)
     await sent()
     if (over.aborted) return

@@ -29,7 +29,7 @@ export class DiskFloor {
     const { disks, least, emit } = this.#options
     this.#problem = undefined
     for (const { path, free: said } of disks()) {
-      // What is free now, where the path is of this machine.
+      // The free space now, if the path is on this machine; else the reported one.
       const free = freeBytes(path) ?? said
       if (free === undefined) continue
       if (free < least) {

@@ -27,7 +27,7 @@ export interface ExecutorHostOptions {
   over: AbortSignal
 }
 
-/** What there is once the backend works. */
+/** The objects that exist once the backend works. */
 export interface ExecutorRuntime {
   readonly backend: ExecutorBackend
   readonly pool: SlotPool
@@ -140,7 +140,7 @@ export class ExecutorHost {
     }
   }
 
-  /** What the server sets; kept for a pool that is not there yet. */
+  /** Applies the settings of the server, and keeps them for a pool that does not exist yet. */
   configure(settings: Pick<PoolSettings, 'capacity' | 'eviction_time_seconds'>): void {
     this.#settings = { ...this.#settings, ...settings }
     this.runtime?.pool.configure(this.#settings)

@@ -12,7 +12,7 @@ export type SlotState = 'starting' | 'busy' | 'checking' | 'idle' | 'stopping'
 /** A slot as the pool sees it. */
 export interface PooledSlot {
   slot_id: string
-  /** What was prepared for it: the id of an image. */
+  /** The id of the thing that was prepared for it: of an image. */
   key: string
   /** Only a job of the same domain may have it after another one; undefined: no job. */
   domain: string | undefined

@@ -27,7 +27,7 @@ export interface PoolOptions {
   onLeft?: ((message: string) => void) | undefined
 }
 
-/** What the pool knows of a slot. */
+/** A slot with the pool's own notes about it. */
 interface Entry extends PooledSlot {
   /** Absent of one that is being opened. */
   ref: SlotRef | undefined
@@ -66,7 +66,7 @@ export class SlotPool implements AsyncDisposable {
     return freeSlots(this.slots, this.#settings)
   }
 
-  /** What the server says, which may change at any time. */
+  /** Applies the settings of the server, which may change at any time. */
   configure(settings: PoolSettings): void {
     this.#settings = settings
     this.#notify()
@@ -261,7 +261,7 @@ export class SlotPool implements AsyncDisposable {
     const { backend, edges, onLeft } = this.#options
     for (let wait = 1; ref !== undefined; wait = Math.min(wait * 2, longestPause)) {
       const closed = await backend.close(ref)
-      // What the backend does not let go of when we end is closed at the next start.
+      // A slot that the backend does not release at the end of this process is closed at the next start.
       if (closed.ok || this.#closing.signal.aborted) break
       // The slot has gone: it takes no place any more.
       if (closed.failure.reason === 'files-left') {

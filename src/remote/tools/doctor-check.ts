@@ -7,7 +7,7 @@ import type { ExecutorBackend } from '../executors/executor.ts'
 import type { BackendOptions } from '../executors/open.ts'
 
 export interface DoctorCheck {
-  /** What is checked: `server`, or the name of a requirement of the backend. */
+  /** The subject of the check: `server`, or the name of a requirement of the backend. */
   check: string
   result: 'ok' | 'warning' | 'failed' | 'skipped'
   /** The finding, and how to fix it. */
@@ -25,7 +25,7 @@ export interface DoctorOptions {
   token: Result<string, string>
   /** The file that the token is read from. */
   tokenFile?: string | undefined
-  /** What to say of the server beside that it answers. */
+  /** A remark about the server, beside the fact that it answers. */
   aboutServer?: string | undefined
   env: NodeJS.ProcessEnv
   edges: Edges

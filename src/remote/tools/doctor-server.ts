@@ -1,4 +1,4 @@
-/* What doctor finds out of the server: whether it answers, its clock, and the tokens of this host. */
+/* The checks of doctor on the server: its answer, its clock, and the tokens of this host. */
 import { Client } from '../../protocol/client/client.ts'
 import { withTokenFile } from '../../protocol/client/client-failure.ts'
 import { isLoopback } from '../../system/loopback.ts'
@@ -99,7 +99,7 @@ function clockCheck(difference: number): DoctorCheck {
   return { check, result: seconds < differences.failed ? 'warning' : 'failed', message }
 }
 
-/** How long the runner's own token is valid. */
+/** The text about the time for which the runner's own token is valid. */
 async function expiryText(client: Client): Promise<string> {
   const token = await client.call('whoami', {})
   // An expired token registers, and makes no other call; a server of release 0.1.0 does not know the call.

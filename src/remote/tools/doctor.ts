@@ -180,7 +180,7 @@ function reuseCheck({ once, slot, notes }: Facts, reuse: Reuse): DoctorCheck {
   return { check, result, message: `each job gets a ${slot} of its own (${where}): ${once}` }
 }
 
-/** What disk_limit is worth here. */
+/** The check that says how well this host can enforce disk_limit. */
 const diskCheck = ({ holds, gap }: DiskLimit): DoctorCheck => ({
   check: 'disk limit',
   result: gap === undefined ? 'ok' : 'warning',

@@ -40,7 +40,7 @@ export async function asEphemeralRunner<T>(
   try {
     for (const name of readdirSync(all)) {
       const [pid, ticks] = name.split('-')
-      // What cannot be removed now stays for the next one.
+      // Containers that cannot be removed now stay for the next start.
       if (startTicks(Number(pid)) !== ticks) await removeAll(backendFor(name), join(all, name))
     }
     return await work(backend, join(all, own))

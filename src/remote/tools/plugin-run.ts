@@ -18,7 +18,7 @@ import { asEphemeralRunner } from './ephemeral.ts'
 export interface PluginRun {
   /** The job; each time another execution of it. */
   job(): AssignedJob
-  /** How often it runs, as long as it succeeds. */
+  /** The number of times that it runs, unless one fails before. */
   times: number
   settings: ExecutorConfiguration
   /** Where things are kept while it runs: those of an attached runner. */
@@ -33,7 +33,7 @@ export interface PluginRun {
   onLog: TakeLog
   /** Called at each end; the next run waits for what it does. */
   onEnded(job: AssignedJob, end: JobEnd): Promise<void>
-  /** What could not be removed; the next run tries again. */
+  /** Reports things that could not be removed; the next run tries again. */
   onLeft(message: string): void
   /** Asks the job to end, or not to be started. */
   stop: AbortSignal
@@ -140,7 +140,10 @@ async function runOnce(
   return fail(await causeOf(backend, why, stop))
 }
 
-/** What stands behind a failure, where a job of runner's own fails too; else the failure itself. */
+/**
+ * Finds the cause of a failure. If a job of runner's own fails too, it is the failure of that job; else it is
+ * the given message.
+ */
 async function causeOf(backend: ExecutorBackend, message: string, stop: AbortSignal): Promise<string> {
   const probed = await backend.probe(stop)
   return probed.ok ? message : probed.failure.message

@@ -4,7 +4,10 @@ import { outputLines, textLines } from '../executions.ts'
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(milliseconds < 9950 ? 1 : 0)} s`
 
-/** How a job ended whose output may be shown as it is: its status line, its outputs, and the verdict. */
+/**
+ * The lines about the end of a job whose output may be shown unmasked: its status line, its outputs, and the
+ * verdict.
+ */
 export function endedLines(end: JobEnd, statusLine: string | undefined): string[] {
   const took = seconds(Date.parse(end.finished_at) - Date.parse(end.started_at))
   const why = end.outcome === 'aborted' ? end.error_message : (end.error_message ?? end.reason)

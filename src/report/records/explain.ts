@@ -7,7 +7,7 @@ import { escaped, shown } from '../../system/printable.ts'
 import { describeEnding, durationText, processes } from '../describe.ts'
 import { localTime } from '../local-time.ts'
 
-/** How many last lines are shown, and how many characters of each. */
+/** The number of last lines that are shown, and the number of characters of each. */
 const reportLines = 5
 const longestLine = 200
 

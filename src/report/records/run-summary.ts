@@ -13,7 +13,7 @@ export interface RunSummary {
   duration_at_least?: true
   tasks: number
   tasks_done: number
-  /** How many of them were skipped; absent for none. */
+  /** The number of skipped tasks among them; absent for none. */
   tasks_skipped?: number
   tries: number
   exit_status?: number

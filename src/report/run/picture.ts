@@ -65,8 +65,9 @@ export interface Drawn extends PictureLine {
 }
 
 /**
- * How to take lines away that end above the cursor, with `reach` rows of the screen above it: the rows to
- * clear above it, the lines among them to write again, and the lines that are out of reach above the screen.
+ * Plans how to remove lines that end above the cursor, with `reach` rows of the screen above it. The plan has
+ * the rows to clear above the cursor, the lines among them to write again, and the lines out of reach above
+ * the screen.
  */
 export function takeAway(
   drawn: readonly Drawn[],

@@ -19,7 +19,7 @@ export interface Palette {
   output(text: string): string
 }
 
-/** How lines that stay and the picture of a live view are coloured. */
+/** The colours of lines that stay, and of the picture of a live view. */
 export interface Colours {
   paint: Paint
   palette: Palette

@@ -28,7 +28,7 @@ export function cookiesIn({ cookie = '' }: IncomingHttpHeaders, name: string): s
 export interface CookieOptions {
   secure: boolean
   sameSite?: 'Strict' | 'Lax'
-  /** How long the browser keeps it; by default until the browser is closed. */
+  /** The seconds for which the browser keeps it; by default until the browser is closed. */
   seconds?: number
 }
 

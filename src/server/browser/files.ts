@@ -29,7 +29,7 @@ export interface PageFile {
 /** By their paths, such as `/index.html`. */
 export type Files = ReadonlyMap<string, PageFile>
 
-/** What the script that builds the page exports. */
+/** The exports of the script that builds the page. */
 interface Builder {
   buildWeb(outDir: string): Promise<void>
 }

@@ -32,7 +32,7 @@ const knownFor = 3600
 /** Seconds that the provider has for an answer. */
 const timeout = 15
 
-/** What is known again when a person comes back. */
+/** The facts that are needed again when a person comes back. */
 interface Away {
   state: string
   nonce: string

@@ -63,7 +63,7 @@ export function sameSite(headers: IncomingHttpHeaders): Result<void, Refusal> {
 export interface BrowserOptions {
   /** Whether browsers get the page. */
   page: boolean
-  /** How browsers reach the server; undefined: at its own address. */
+  /** The address by which browsers reach the server; undefined: its own. */
   publicUrl: string | undefined
   /** The identity provider by which people sign in; it needs a `publicUrl`. */
   oidc?: OidcSettings | undefined
@@ -75,7 +75,7 @@ export class BrowserSessions {
   readonly enabled: boolean
   /** Whether cookies are set for TLS alone. */
   readonly secure: boolean
-  /** How browsers reach the server, where that is not its own address. */
+  /** The address by which browsers reach the server, if that is not its own. */
   readonly publicUrl: string | undefined
   readonly #store: Store
   #cache = new Map<string, FoundSession>()

@@ -35,7 +35,7 @@ export async function readChanges(
   return undefined
 }
 
-/** What has changed behind a number, for one reader. */
+/** The changes after a number, for one reader. */
 export async function backlogAfter(
   tx: Reader,
   after: number,

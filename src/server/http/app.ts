@@ -28,7 +28,7 @@ declare module 'fastify' {
     browser: FoundSession | undefined
     /** Of the client, behind trusted proxies too. */
     address: string
-    /** What it has changed is in the audit log. */
+    /** The change that the call made is in the audit log. */
     audited: boolean
   }
 }
@@ -179,7 +179,7 @@ export async function makeApp(
 const isFailedLogin = ({ reason }: Refusal): boolean =>
   reason === 'bad-token' || reason === 'wrong-token-kind' || reason === 'too-many-requests'
 
-/** How the body of a call is read. */
+/** The parser for the body of a call. */
 function parserOf(name: CallName): 'form' | 'bytes' | 'json' | 'none' {
   const spec = specOf(name)
   if (spec.form !== undefined) return 'form'

@@ -4,8 +4,8 @@ import type { AuditFacts } from '../../protocol/audit-chain.ts'
 export type TalliedKind = 'login' | 'refused' | 'read'
 
 /**
- * How many entries of one key (an address, or a token) and minute are written as they come, and how many keys
- * there may be in a minute: all others share one.
+ * The number of entries of one key (an address, or a token) that are written in a minute as they come, and
+ * the number of keys in a minute: all further keys share one.
  */
 const limits: Record<TalliedKind, { own: number; keys: number }> = {
   login: { own: 1, keys: 20 },

@@ -53,7 +53,10 @@ export class Audit {
     this.#parts = parts
   }
 
-  /** What a handler changes the store by; `namespace`: that of a call about one. */
+  /**
+   * The store through which a handler makes its changes, so that the audit log has them. `namespace`: that of
+   * a call about one.
+   */
   changesBy(request: FastifyRequest, call: CallName, namespace: string | null): ChangeStore {
     return (writer, options) =>
       this.#parts.store.write(async tx => {

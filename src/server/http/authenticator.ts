@@ -21,14 +21,14 @@ export interface Authenticated {
   browser?: FoundSession
 }
 
-/** What a call says of its caller. */
+/** The parts of a call that identify its caller. */
 export interface Asking {
   headers: IncomingHttpHeaders
   /** Of the client. */
   address: string
 }
 
-/** What the entry of a call says about its tokens. */
+/** The parts of the entry of a call that are about its tokens. */
 type Access = Pick<CallSpec, 'access' | 'takesExpired' | 'method' | 'keyless'>
 
 /** Finds the token that a call carries, or that its browser has signed in with. */

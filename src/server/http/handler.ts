@@ -116,7 +116,7 @@ export interface HandlerCall<N extends CallName> {
   query: CallTypes[N]['query']
   body: CallTypes[N]['body']
   token: CallTypes[N]['token']
-  /** What the token reaches; a namespace in which it does not hold has been refused. */
+  /** The reach of the token; a namespace in which it does not hold has been refused. */
   rights: CallTypes[N]['rights']
   /** `Runner-Session`. */
   session: CallTypes[N]['session']

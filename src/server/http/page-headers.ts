@@ -1,6 +1,6 @@
 /**
- * What every page has, and every file of it: no page of another site reaches it, and it runs no script but
- * its own.
+ * The headers of every page, and of every file of it: no page of another site reaches it, and it runs no
+ * script but its own.
  */
 export const pageHeaders = {
   'content-security-policy':

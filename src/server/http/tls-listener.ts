@@ -4,7 +4,7 @@ import { Server } from 'node:https'
 import type { TlsOptions as NodeTlsOptions, TLSSocket } from 'node:tls'
 import { TimedHttp2Response } from './timed-response.ts'
 
-/** What a client may open on one connection before it has read the answers. */
+/** The limits for one connection of a client that does not read the answers yet. */
 const settings = { maxConcurrentStreams: 100, maxHeaderListSize: 16 * 1024, enablePush: false }
 
 export interface Http2Options {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** How many connections may wait, in all and of one address. */
+/** The number of connections that may wait, in all and of one address. */
 export interface ConnectionLimits {
   all: number
   address: number

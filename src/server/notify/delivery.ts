@@ -6,7 +6,7 @@ import type { Message, NotTaken } from './message.ts'
 /** A target of notifications, as the configuration has it. */
 export type Target = NotifySettings & { name: string }
 
-/** What a try needs beside its target and its message. */
+/** The things that a try needs beside its target and its message. */
 export interface NoticeDelivery {
   /** Private addresses too. */
   anywhere: boolean

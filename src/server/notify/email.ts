@@ -99,7 +99,7 @@ function connected(socket: Socket): Promise<Socket> {
   })
 }
 
-/** What a mail server has answered, in a few words; undefined: it has not refused anything. */
+/** The refusal of a mail server, in a few words; undefined: it has not refused anything. */
 function smtpText(shown: string, error: unknown): string | undefined {
   const { responseCode, command } = error as { responseCode?: number; command?: string }
   if (responseCode === undefined) return undefined

@@ -125,8 +125,8 @@ export class Outbox {
   }
 
   /**
-   * What is to be sent next to a target; `left`: how many messages may still be sent to it in this minute.
-   * `refused`: notifications have failed, since they cannot be sent at all.
+   * Finds the next message to a target; `left`: the number of messages that may still be sent to the target
+   * in this minute. `refused`: notifications have failed, because they cannot be sent at all.
    */
   #next(name: string, left: number): Promise<Turn | 'refused' | undefined> {
     const { store, context } = this.#parts

@@ -4,7 +4,7 @@ import type { Clock } from '../../edges.ts'
 const most = 20
 const span = 60
 
-/** How many messages have gone to a target lately, taken or not. */
+/** Counts the latest messages to a target, whether the target accepted them or not. */
 export class SendRate {
   readonly #clock: Pick<Clock, 'monotonic'>
   /** When the last of them were sent, the oldest first. */
@@ -14,7 +14,7 @@ export class SendRate {
     this.#clock = clock
   }
 
-  /** How many more may go now. */
+  /** The number of further messages that may go now. */
   left(): number {
     const since = this.#clock.monotonic() - span
     this.#sent = this.#sent.filter(at => at > since)

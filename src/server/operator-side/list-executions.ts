@@ -54,7 +54,7 @@ export function executionRows(
 /** Rows that are looked at for one page of a search: it ends earlier than asked where few of them fit. */
 const searched = 5000
 
-/** What the rows of a list have that no index knows. */
+/** The filters of a list that no index knows. */
 export interface Search {
   runner_group?: string
   text?: string

@@ -57,7 +57,7 @@ function byName(one: string, other: string): number {
 
 const keyOf = (row: JobRow | UnreadableRow): string => ('unreadable' in row ? row.id : jobKey(row))
 
-/** What is shown of a job whose definition cannot be read. */
+/** The summary of a job whose definition cannot be read. */
 const unknown = (row: JobRow | UnreadableRow, problem: string): JobSummary => ({
   ...nameOfKey(keyOf(row)),
   runs: 0,

@@ -7,7 +7,7 @@ import { type Listed, listed } from '../state/pages.ts'
 import { unreadable } from '../state/unreadable.ts'
 import { shownMissed } from '../views/schedule-view.ts'
 
-/** What was not fired, of one job or of all that may be seen, the latest first. */
+/** The times that were not fired, of one job or of all jobs that may be seen, the latest first. */
 export async function listMissed(
   tx: Reader,
   { namespaces, namespace }: Rights,

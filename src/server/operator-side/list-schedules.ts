@@ -16,7 +16,7 @@ import { pausedIn } from '../state/schedules.ts'
 import { ifReadable, unreadable } from '../state/unreadable.ts'
 import { scheduleView, shownSchedule } from '../views/schedule-view.ts'
 
-/** What a list of schedules is asked for beside its page. */
+/** The filters of a list of schedules, beside its page. */
 export interface AskedSchedules {
   soonest?: boolean
   times?: number

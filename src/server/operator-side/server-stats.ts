@@ -8,7 +8,7 @@ import { spansOf } from '../rules/spans.ts'
 import { time } from '../rules/times.ts'
 import { bucketsIn, type Load } from '../state/load.ts'
 
-/** What the caller may see of what has happened. */
+/** The statistics of the events that the caller may see. */
 export async function serverStats(
   tx: Reader,
   { namespaces }: Pick<Rights, 'namespaces'>,

@@ -1,7 +1,7 @@
 import type { AuditFacts } from '../../protocol/audit-chain.ts'
 import type { TokenRow } from '../../store/rows.ts'
 
-/** What a call has changed, as the audit log has it. */
+/** The change of a call, as the audit log has it. */
 export interface AuditedChange {
   /** The id of an execution, a runner or a token; the name of a job or a group; null: no single one. */
   object: string | null

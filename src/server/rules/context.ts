@@ -73,7 +73,7 @@ export interface Memory {
   waitingResults: Map<string, string>
   /** By runner and execution, why one that it holds has not started yet, as its last heartbeat says. */
   notStarted: Map<string, ReadonlyMap<string, string>>
-  /** What schedules have looked up. */
+  /** The results that schedules have looked up. */
   schedules: ScheduleCache
   /** By namespace and name of a job, its schedule as it was compiled (state/plans.ts). */
   plans: Map<string, { text: string; plan: Result<JobPlan, string> }>

@@ -7,7 +7,7 @@ import type { ExecutionRow } from '../../store/rows.ts'
 
 type Row = Pick<ExecutionRow, 'image' | 'image_digest' | 'retries_left' | 'kind'>
 
-/** What a reservation says of the digest: the one to run; null: it is to be reported; undefined: nothing. */
+/** The digest in a reservation: one to run; null: the runner is to report it; undefined: neither. */
 export function digestToRun({ image, image_digest, retries_left, kind }: Row): string | null | undefined {
   if (image.includes('@') || kind === 'script') return undefined
   return image_digest ?? (retries_left > 0 ? null : undefined)

@@ -1,4 +1,4 @@
-/* What notifications say. */
+/* The texts of notifications. */
 import type { NotifyEvent } from '../../protocol/messages/jobs.ts'
 import type { MissedReason } from '../../protocol/messages/schedules.ts'
 import { defined } from '../../result.ts'

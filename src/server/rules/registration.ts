@@ -11,7 +11,7 @@ import type { RegisteredFacts, RunnerRow } from '../../store/runner-row.ts'
 /** The facts that a registration with a registration token fixes. */
 export type FixedField = 'name' | 'runner_group' | 'capabilities' | 'metadata'
 
-/** What an earlier registration has fixed. */
+/** The facts that an earlier registration has fixed. */
 export type FixedFacts = Pick<RegisteredFacts, 'name' | 'said'>
 
 /**
@@ -39,8 +39,8 @@ export function keepFixed(
 }
 
 /**
- * What a registration says that the scope of its token does not allow: of each field what it says, and what
- * is allowed.
+ * The parts of a registration that the scope of its token does not allow: for each field its value, and the
+ * allowed ones.
  */
 export function beyondScope(
   scope: Scope,

@@ -11,7 +11,7 @@ import type { ExecutionFilter } from '../../store/filters.ts'
 import { defaultNamespace, type ExecutionRow, type TokenRow } from '../../store/rows.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
-/** What the caller of one call may reach. */
+/** The reach of the caller of one call. */
 export interface Rights {
   /** Only what is in these namespaces; undefined: all of them. */
   namespaces: readonly string[] | undefined

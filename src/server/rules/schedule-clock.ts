@@ -13,7 +13,7 @@ export const holdTime = 60_000
 /** Milliseconds without a look at the clocks that are an outage. */
 export const longestAbsence = 60_000
 
-/** What the looks before this one have seen. */
+/** The observations of earlier looks at the clocks. */
 export interface ClockWatch {
   last: Sighting
   /** By how much the clock has jumped, and the monotonic time at which it is believed. */

@@ -19,7 +19,7 @@ import { readable } from '../state/unreadable.ts'
 export interface AskingRunner {
   runner_id: string
   session: number
-  /** How many executions it takes, at most. */
+  /** The greatest number of executions that it takes. */
   slots: number
   /**
    * An earlier round has looked at it, and it has only waited since: nothing is handed out to it a second
@@ -34,7 +34,7 @@ type Given = Map<string, Reservation[]>
 /** A reserve that may get something. */
 interface Place {
   runner: RunnerRow
-  /** How many more executions it may get. */
+  /** The number of further executions that it may get. */
   room: number
 }
 
@@ -45,7 +45,8 @@ interface Pair {
 }
 
 /**
- * How many reserves are looked at together: of thousands that wait, few are needed for the queued executions.
+ * The number of reserves that are looked at together: thousands may wait, and the queued executions need few
+ * of them.
  */
 const atOnce = 128
 

@@ -23,7 +23,7 @@ import { ensureGroup, isNewGroup } from '../state/groups.ts'
 import { newToken } from '../state/new-token.ts'
 import { nameHolder } from '../state/runner-names.ts'
 
-/** Whose token a registration carries. */
+/** The owner of the token that a registration carries. */
 export type RegistrationCaller = { kind: 'registration'; token_id: string } | ({ kind: 'runner' } & Caller)
 
 /** Registrations that wait for their first call; beyond this number the oldest are dropped. */
@@ -103,7 +103,7 @@ export async function register(
   })
 }
 
-/** What of a registration is taken. */
+/** The accepted part of a registration. */
 interface Taken extends Pick<RunnerRow, 'registered_with'> {
   facts: RegisteredFacts
   refused: FixedField[]

@@ -82,7 +82,7 @@ function usedUp(detail: string, seconds: number): Result<never, Refusal> {
 /** Quotas that are counted at once; beyond this number all begin anew. */
 const mostWindows = 100_000
 
-/** What has been used of a quota in a span of watched time, and the seconds that are left of the span. */
+/** The use of a quota in the present span of watched time, and the seconds that are left of the span. */
 function windowOf(
   { quotas }: Memory,
   key: string,

@@ -25,8 +25,8 @@ import { ifReadable } from './unreadable.ts'
 /** Reservations in a row without a confirm that make a runner unhealthy. */
 const mostMisses = 3
 /**
- * How long it is passed over, in multiples of the time to confirm: by default from one minute to a quarter of
- * an hour.
+ * The time for which it is passed over, in multiples of the time to confirm: by default from one minute to a
+ * quarter of an hour.
  */
 const shortestPause = 2
 const longestPause = 30

@@ -1,4 +1,4 @@
-/* What the concurrency of a job makes of one more run of it. */
+/* Decides about a further run of a job, by the job's concurrency. */
 
 import { fail, ok, type Result } from '../../result.ts'
 import type { Reader } from '../../store/reader.ts'

@@ -53,8 +53,9 @@ function statsFrom(job: JobName, rows: readonly ExecutionRow[]): JobStats {
 }
 
 /**
- * How long runs of a job that succeed usually take, half of them at most; null: not known. It may be a minute
- * old. `budget`: of how many jobs the store may still be asked; beyond that nothing is known.
+ * The usual duration of successful runs of a job, which half of them do not exceed; null: not known. The
+ * value may be a minute old. `budget`: the number of jobs for which the store may still be asked; the
+ * durations of further jobs count as not known.
  */
 export async function usualSeconds(
   tx: Reader,

@@ -85,5 +85,5 @@ async function endTurn(tx: Writer, row: ExecutionRow): Promise<void> {
   if (line !== undefined) await advance(tx, line)
 }
 
-/** What a run waits for after its turn. */
+/** The thing for which a run waits after its turn. */
 const afterTurn = ({ concurrency_key }: ExecutionRow) => (concurrency_key === null ? null : 'key')

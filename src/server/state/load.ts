@@ -26,7 +26,7 @@ export interface Load {
 
 export const emptyLoad = (): Load => ({ minutes: 0, ended: {}, queued: {} })
 
-/** Who was there from a minute on: all of them, or the difference to the minute before. */
+/** The runners that were there from a minute on: all of them, or the difference to the minute before. */
 export type Presence = { minute: number } & ({ all: string[] } | { on: string[]; off: string[] })
 
 export type BucketKind = 'load' | 'nodes'

@@ -33,7 +33,7 @@ export function queueReasons(tx: Reader, groups: RunnersByGroup): (row: Executio
   }
 }
 
-/** What an execution waits for before it is handed out. */
+/** The reason why an execution is not handed out yet. */
 export function waitText(row: ExecutionRow, { now, watched }: Moment): string | null {
   const { waits, not_before, job_name, concurrency, concurrency_key: key, concurrency_limit } = row
   if (waits === 'time')

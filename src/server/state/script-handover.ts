@@ -104,7 +104,7 @@ async function choose(tx: Reader): Promise<Result<RunnerRow, Refusal>> {
     : refuse('runner-busy', `every runner with capability ${capability} is full`)
 }
 
-/** How many more executions each runner may hold. */
+/** The number of further executions that each runner may hold. */
 async function freeSlots(tx: Reader, runners: RunnerRow[]): Promise<number[]> {
   const held = new Map<string | null, number>()
   for (const { runner_id } of await tx.heldBy(runners.map(runner => runner.id)))

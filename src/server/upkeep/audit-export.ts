@@ -7,7 +7,7 @@ import { aborted, Notifier } from '../../system/wait.ts'
 /** Passes entries on, the oldest first; gives the problem where it is not sure that all have arrived. */
 export type PassOn = (entries: readonly AuditRow[]) => Promise<string | undefined>
 
-/** How many entries are passed on at once. */
+/** The number of entries that are passed on together. */
 const most = 100
 /** Seconds between two times: entries that come together are passed on together. */
 const every = 1

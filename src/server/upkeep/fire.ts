@@ -18,7 +18,7 @@ import { planOf, serverBlackouts } from '../state/plans.ts'
 import { type PausedAt, pausedIn, pausedSince } from '../state/schedules.ts'
 import { ifReadable } from '../state/unreadable.ts'
 
-/** What holds for all schedules. */
+/** The rules for all schedules. */
 export interface FireRules {
   marks: readonly MissedMark[]
   paused: PausedAt
@@ -34,7 +34,7 @@ export async function fireRules(tx: Writer, ctx: Context): Promise<FireRules> {
   return { marks, paused, blackouts }
 }
 
-/** What became of the next time of a schedule. */
+/** The decision about the next time of a schedule. */
 export type Decided = { fired: number } | { notFired: MissedReason; count: number }
 
 /** Decides about a schedule that is due, and puts its row; the next time is computed later. */

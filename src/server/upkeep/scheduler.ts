@@ -27,7 +27,7 @@ const mostWriters = 400
 const zonesKey = 'schedules.zones'
 const lineageKey = 'schedules.lineage'
 
-/** What is said of a reason for which times of schedules may have been missed. */
+/** The text for each reason for which schedules may have missed times. */
 export const textOfMissed: Record<MissedMark['reason'], string> = {
   outage: 'no server ran for a while: what schedules have missed meanwhile is caught up as each of them says',
   clock: 'the clock has jumped ahead: what schedules have missed is caught up as each of them says',
@@ -35,7 +35,7 @@ export const textOfMissed: Record<MissedMark['reason'], string> = {
     'the store was restored from a backup: nothing that schedules have missed since then is caught up',
 }
 
-/** What a round has done. */
+/** The result of a round. */
 export interface Round {
   fired: number
   notFired: Partial<Record<MissedReason, number>>
@@ -119,7 +119,7 @@ export class Scheduler {
     return round
   }
 
-  /** What the clocks say; a jump that is believed is written down. */
+  /** Reads the clocks; a jump that is believed is written down. */
   async #look(): Promise<ClockVerdict> {
     const now = await this.#store.read(async tx => tx.now)
     const { watch, verdict } = judgeClock(this.#watch, { now, monotonic: this.#monotonic() })
@@ -184,7 +184,7 @@ export async function computeNext(
   tx.putSchedule(withNext({ ...kept, missed, after, parked: false }, planned.value))
 }
 
-/** What a schedule has missed; a clock that was wrong may have set its end. */
+/** The missed times of a schedule, without an end in the future that a wrong clock has set. */
 const notBeyond = ({ missed }: ScheduleRow, now: number): ScheduleRow['missed'] =>
   missed && { ...missed, until: Math.min(missed.until, now) }
 

@@ -1,4 +1,7 @@
-/* What calls have changed, as the audit log has it; and its entries, as administrators read them. */
+/*
+ * The changes that calls have made, in the form of the audit log; and its entries, in the form that
+ * administrators read.
+ */
 
 import { chainStart } from '../../protocol/audit-chain.ts'
 import { parseJson } from '../../protocol/exact-json.ts'
@@ -98,10 +101,10 @@ const runnerFields = [
 export const runnerSettings = (runner: Runner) =>
   Object.fromEntries(runnerFields.map(field => [field, runner[field]]))
 
-/** What operators set of a group. */
+/** The settings of a group that operators change. */
 export const groupSettings = ({ mode, pinned_runner_id }: Group) => ({ mode, pinned_runner_id })
 
-/** What a runner asks for in a registration, and what of it was refused. */
+/** The changes that a registration asks for, and the refused ones among them. */
 export function registrationChange(
   { uuid, name, version, capabilities, runner_group, taints, metadata }: Registration,
   answer: object,

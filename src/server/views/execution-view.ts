@@ -30,7 +30,10 @@ interface Detail {
   output: number
   /** The output of a plugin. */
   left: boolean
-  /** How long runs of the job usually take, of so many jobs at most: `of` executions that run, or of all. */
+  /**
+   * The limit for the usual durations that a list shows: those of at most `left` jobs, of executions that run
+   * (`active`) or of all.
+   */
   usual: { of: 'active' | 'all'; left: number }
   groups: RunnersByGroup
 }

@@ -16,7 +16,7 @@ export async function endOfLog(tx: Reader, log: LogRow, row: ExecutionRow, shown
   return decoder.decode(from === 0 ? bytes : bytes.subarray(continued(bytes)), { stream: !hasEnded(row) })
 }
 
-/** How many bytes at the beginning belong to a character whose first byte is missing. */
+/** The number of bytes at the beginning that continue a character whose first byte is missing. */
 function continued(bytes: Buffer): number {
   let count = 0
   while (count < 3 && count < bytes.length && (bytes[count]! & 0xc0) === 0x80) count++

@@ -1,6 +1,6 @@
 /*
- * What every connection to the PostgreSQL of a store has in common: its settings, the lock, what its failures
- * say.
+ * The common part of all connections to the PostgreSQL of a store: settings, the lock, and the meaning of
+ * failures.
  */
 import type { Client, ClientConfig } from 'pg'
 import { StoreFailure } from '../failure.ts'
@@ -46,7 +46,9 @@ export async function lock(client: Client): Promise<void> {
   }
 }
 
-/** Who has the lock, as far as this user may see that; begins with a blank, or is empty. */
+/**
+ * The text about the holder of the lock, as far as this user may see it; it begins with a blank, or is empty.
+ */
 async function holder(client: Client): Promise<string> {
   const [found] = await execute(
     client,

@@ -16,7 +16,7 @@ import { configOf, explainOpening, lock, lookAtServer, migrationsTable, schema, 
 import { explainPostgres } from './failure.ts'
 import { execute, putRows, queryOn } from './statements.ts'
 
-/** What a database has before a move. */
+/** The content of a database before a move. */
 export type TargetState =
   | { kind: 'empty' }
   /** All of a store that was moved here; `check` is that of its key. */

@@ -26,7 +26,7 @@ export class Batch {
   #durable = false
   /** The end of the audit log, where this batch has put entries. */
   auditEnd: ChainEnd | undefined
-  /** What its writers have changed. */
+  /** The changes of its writers. */
   readonly changes = new ChangeList()
   #error: unknown
 

@@ -4,9 +4,9 @@ import type { SqlRow } from '../values.ts'
 import { lineFound, nameOfLine } from './lines.ts'
 
 /**
- * How many executions wait in each line: as the database had them when they were counted, with the changes
- * that were put since. A row that was damaged meanwhile still counts, so a line that is here may be empty; a
- * line that is not here is empty.
+ * The number of executions that wait in each line: the count in the database, with all changes since that
+ * count. A row that was damaged meanwhile still counts, so a line in the cache may be empty; a line that is
+ * missing in the cache is empty.
  */
 export class LineCache {
   #counts: Map<string, number> | undefined

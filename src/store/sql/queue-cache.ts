@@ -44,7 +44,10 @@ export const headsWithDefinitions = `SELECT heads.*, definitions.body AS definit
   LEFT JOIN definitions ON definitions.id = heads.grp AND length(definitions.body) <= ${longest}
   ORDER BY heads.priority DESC, heads.seq`
 
-/** How many executions are read ahead from each of a few queues, and, about, from all queues together. */
+/**
+ * The number of executions that are read ahead from each queue, and the approximate number for all queues
+ * together.
+ */
 const readAhead = 200
 const mostAhead = 2000
 /** The most queues that one batch reads. */

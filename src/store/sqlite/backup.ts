@@ -53,7 +53,8 @@ export async function backupStore(
   const source = sqliteFileOf(places.database)
   if (source === undefined) return fail(howToDump(places, file))
   const written = `${file}.${process.pid}.new`
-  // What is to be sealed never lies in clear where backups are.
+  // A backup that is to be sealed is first written beside the store: it must never lie unsealed in the
+  // directory for backups.
   const draft = recipient === undefined ? written : `${source}.${process.pid}.backup`
   try {
     const missing = noStoreIn(source)

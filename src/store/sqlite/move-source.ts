@@ -93,7 +93,7 @@ export class MoveSource implements Disposable {
     }
   }
 
-  /** What is wrong with the store as a whole, as a sentence: it reads all of it. */
+  /** The problem with the store as a whole, as a sentence. The check reads all of it. */
   damage(): string | undefined {
     const schema = checkSchema(this.#reader, '')
     if (!schema.ok) return `${this.path} ${schema.failure}`
@@ -127,7 +127,7 @@ export class MoveSource implements Disposable {
     return this.#reader.run(`SELECT count(*) AS n FROM ${table}`)[0]!.n as number
   }
 
-  /** How many bytes of logs there are, as their rows say. */
+  /** The number of bytes of all logs, by their rows. */
   logBytes(): number {
     const kept =
       "CASE WHEN json_valid(body) THEN json_extract(body, '$.tail') - json_extract(body, '$.head') END"

@@ -1,4 +1,4 @@
-/* What has changed on the server, for one tab. */
+/* The changes on the server, for one tab. */
 import { type Signal, signal } from '@preact/signals'
 import { type Change, ChangeStream, type Message, type Topic } from './stream.ts'
 import type { Hello } from './worker.ts'

@@ -1,4 +1,4 @@
-/* What the page shows of the server, kept true by the server's changes. */
+/* The data of the server that the page shows, kept up to date by the server's changes. */
 import { type Signal, signal } from '@preact/signals'
 import type { CallError } from '../server.ts'
 import type { Changes } from './changes.ts'

@@ -11,7 +11,7 @@ export interface Change {
   id: string | null
 }
 
-/** What the tabs are told. */
+/** The messages to the tabs. */
 export type Message =
   /** undefined: changes have been missed, so anything may have changed. */
   | { kind: 'change'; change: Change | undefined }

@@ -4,7 +4,7 @@
  */
 import { ChangeStream, type Message } from './stream.ts'
 
-/** What a tab says. */
+/** The first message of a tab. */
 export interface Hello {
   key: string | undefined
   /** A lock that the tab holds as long as it lives. */

@@ -137,7 +137,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     times.more().then(draw, error => over.signal.aborted || tell(error))
   }, [hasStamps, log.length])
 
-  // What somebody reads stays where it is, whatever comes before or behind it.
+  // The lines that somebody reads stay where they are, whatever is added before or after them.
   useLayoutEffect(() => {
     const { current } = box
     if (current === null) return

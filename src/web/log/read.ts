@@ -1,4 +1,4 @@
-/* How the page reads a log, and saves it. */
+/* Reads a log for the page, and saves it. */
 import type { Server } from '../server.ts'
 import type { Range, ReadRange } from './window.ts'
 

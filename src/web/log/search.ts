@@ -5,7 +5,10 @@ import type { ReadRange } from './window.ts'
 const readAtOnce = 1024 * 1024
 export const mostFound = 10_000
 
-/** How far a search is: the offsets of what it has found, and the bytes that it has read, of how many. */
+/**
+ * The progress of a search: the offsets of its matches, the number of bytes that it has read, and the number
+ * of all bytes.
+ */
 export interface Progress {
   found: readonly number[]
   read: number

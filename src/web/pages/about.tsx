@@ -1,4 +1,4 @@
-/* What this server is, and who is signed in. */
+/* The facts about this server, and about the person who is signed in. */
 import type { Health } from '../../protocol/messages/health.ts'
 import { useLive, usePage } from '../context.ts'
 import { Loaded, Onward, Page, Time } from '../ui/show.tsx'

@@ -46,7 +46,7 @@ export function ExecutionFacts({ execution, now }: { execution: ListedExecution;
   )
 }
 
-/** How long runs of the job usually take; while it runs, as progress. */
+/** The usual duration of runs of the job; while the execution runs, as progress. */
 function Usual({ execution, now }: { execution: ListedExecution; now: number }) {
   const { usual_seconds, started_at, finished_at } = execution
   if (usual_seconds === null || usual_seconds === undefined) return null

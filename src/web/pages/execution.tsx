@@ -83,7 +83,7 @@ function Shown({ execution, refresh }: { execution: ListedExecution; refresh(): 
   )
 }
 
-/** What a plugin has set for the tasks after it. */
+/** The values that a plugin has set for the tasks after it. */
 function Outputs({ of: { output_properties, reporting_records = [] } }: { of: ListedExecution }) {
   const outputs = Object.entries(output_properties ?? {})
   return (
@@ -111,7 +111,7 @@ function Outputs({ of: { output_properties, reporting_records = [] } }: { of: Li
   )
 }
 
-/** What an operator may do about it. */
+/** The actions that an operator may take. */
 function Actions({ execution, refresh }: { execution: ListedExecution; refresh(): void }) {
   const { server, notices } = usePage()
   const { route } = useLocation()

@@ -1,4 +1,4 @@
-/* What has ended and what was queued in the last 24 hours. */
+/* The number of ended and of queued executions in the last 24 hours. */
 import { useMemo } from 'preact/hooks'
 import type { Stats } from '../../protocol/messages/stats.ts'
 import { useLive } from '../context.ts'

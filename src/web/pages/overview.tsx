@@ -1,4 +1,6 @@
-/* What runs, what waits and why, what has failed, and what comes. */
+/*
+ * The overview: executions that run, wait (with the reason) or have failed, and the next times of schedules.
+ */
 import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { ListedExecution } from '../../protocol/messages/executions.ts'

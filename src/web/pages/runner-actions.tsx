@@ -1,4 +1,4 @@
-/* What an operator can do with a runner. */
+/* The actions of an operator on a runner. */
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { useCall, useLive, usePage } from '../context.ts'

@@ -89,7 +89,7 @@ const columnsOf = (group: Group | undefined): Columns<Runner> => ({
   'Last heartbeat': ({ last_heartbeat_at }) => <Time at={last_heartbeat_at} />,
 })
 
-/** How to attach a runner to this server. */
+/** The instructions for attaching a runner to this server. */
 function Attach() {
   const { session } = usePage()
   return (

@@ -1,4 +1,4 @@
-/* What runs in the next 7 days, and what schedules did not fire. */
+/* The runs of the next 7 days, and the times that schedules did not fire. */
 import { useLocation } from 'preact-iso/router'
 import type { Missed, ScheduleView } from '../../protocol/messages/schedules.ts'
 import { useCall, useList } from '../context.ts'

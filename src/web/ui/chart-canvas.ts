@@ -2,7 +2,7 @@
 import uPlot from 'uplot'
 import { localTime } from '../texts.ts'
 
-/** What a chart shows. */
+/** The content of a chart. */
 interface Series {
   label: string
   /** The class of its key, which gives it its colour and its kind of line. */
@@ -16,7 +16,7 @@ export interface ChartData {
   /** Seconds since 1970. */
   times: readonly number[]
   series: readonly Series[]
-  /** How a value is said, such as `3 min`. */
+  /** Makes the text of a value, such as `3 min`. */
   text: (value: number) => string
 }
 

@@ -94,9 +94,9 @@ export function Button({ does, ...button }: { does: () => unknown } & JSX.Intrin
 interface Asked {
   /** The text of the button, and of the one that confirms. */
   label: string
-  /** What it is about, where several buttons have the same text. */
+  /** The subject of the button, for pages on which several buttons have the same text. */
   subject?: string
-  /** What is about to happen. */
+  /** The sentence that says what is about to happen. */
   question: string
   danger?: boolean
   /** The field that the dialog has; where it has several, they are its children. */

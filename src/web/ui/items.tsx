@@ -4,7 +4,7 @@ import type { List } from '../context.ts'
 import { Button } from './form.tsx'
 import { Loaded, Onward } from './show.tsx'
 
-/** What each column, by its title, shows of a thing. */
+/** The columns by their titles, each with a function that shows the column's part of a thing. */
 export type Columns<T> = Readonly<Record<string, (thing: T) => ComponentChildren>>
 
 interface TableOf<T> {
@@ -123,7 +123,7 @@ export function Row({ of, beside, children }: Around) {
 interface Advice {
   text: string
   command?: string
-  /** What the command does. */
+  /** The effect of the command. */
   does?: string
   children?: ComponentChildren
 }

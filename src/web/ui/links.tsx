@@ -1,4 +1,4 @@
-/* How all parts of the page name jobs, their schedules, and runners. */
+/* The names of jobs, of their schedules and of runners, the same in all parts of the page. */
 import type { ListedExecution } from '../../protocol/messages/executions.ts'
 import type { ScheduleView } from '../../protocol/messages/schedules.ts'
 import { usePage } from '../context.ts'
@@ -36,7 +36,7 @@ export function RunnerLink({ of: { runner_id: id, node_name } }: { of: ListedExe
 
 export const scheduleKey = ({ job, namespace }: ScheduleView): string => `${namespace}/${job}`
 
-/** What keeps a schedule from firing, if anything does. */
+/** The reason why a schedule does not fire, if there is one. */
 export function WhyNot({ of: { paused_at, enabled, problem } }: { of: ScheduleView }) {
   return (
     <>

@@ -1,4 +1,4 @@
-/* How the latest runs of a job have ended, at a glance. */
+/* The ends of a job's latest runs, at a glance. */
 import type { JobStats } from '../../protocol/messages/stats.ts'
 import { durationText, localTime } from '../texts.ts'
 import { marks } from './show.tsx'

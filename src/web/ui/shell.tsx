@@ -1,4 +1,4 @@
-/* What stands around each part of the page: menu, connection, messages. */
+/* The frame around each part of the page: menu, connection, messages. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
@@ -71,7 +71,7 @@ function ConnectionLine() {
   )
 }
 
-/** What somebody has just done, and how it went. */
+/** The messages about the latest actions of the person, and their results. */
 function NoticeList({ notices }: { notices: Notices }) {
   return (
     <div class="notices" role="status" aria-live="polite">

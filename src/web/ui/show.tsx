@@ -1,4 +1,4 @@
-/* What all parts of the page show in one way. */
+/* The elements that look the same in all parts of the page. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { Execution } from '../../protocol/messages/executions.ts'
@@ -7,12 +7,12 @@ import { durationText, localTime, sentence, utcTime } from '../texts.ts'
 
 interface Whole {
   title: string
-  /** What stands at the right of the title. */
+  /** The content at the right of the title. */
   beside?: ComponentChildren
   children: ComponentChildren
 }
 
-/** What an address shows, with its heading, which is also the title of the tab. */
+/** The content of an address, with its heading, which is also the title of the tab. */
 export function Page({ title, beside, children }: Whole) {
   useEffect(() => {
     document.title = `${title} – runner`
@@ -77,7 +77,7 @@ export function Noted({ of, by }: { of: ComponentChildren; by: ComponentChildren
 
 export const State = ({ of }: { of: Execution['state'] }) => <Marked state={of} mark={marks[of]} />
 
-/** What a read has given: its data, that it is under way, or why it has failed. */
+/** The state of a read: its data, a note that it is under way, or the reason of its failure. */
 export function Loaded<T>({ of, children }: { of: Shown<T>; children: (data: T) => ComponentChildren }) {
   const { data, error } = of
   return (

@@ -51,7 +51,7 @@ rigTest(
   },
 )
 
-/** What happens to the second task while the first runs, and what is said of it then. */
+/** The changes of the second task while the first one runs, and the messages about them. */
 const changes: [string, string, RegExp][] = [
   ['removed', 'rm "$F"', /2-b is not there any more$/],
   ['made a foreign binary', 'cp "$DIR/other" "$F"', /2-b is a program for another machine/],

@@ -7,7 +7,7 @@ import { serverTest } from '../../support/server.ts'
 
 t.setTimeout(900_000)
 
-/** What people say to a server that is there, with the token of its administrator. */
+/** Mistakes in commands to a server that is there, with the token of its administrator. */
 const toAServer = (url: string, ids: { shared: string; latest: string }): Record<string, Mistake> => ({
   'a submit says nothing': {
     args: ['submit'],

@@ -70,7 +70,7 @@ docker_host = unix:///nowhere.sock
       check(name, said.out)
       return JSON.parse(said.out.split('\n')[0]!)
     }
-    /** What a command says to people. */
+    /** The output of a command for people. */
     const says = async (argv: string[], wanted: object) => t.match(await run(argv), wanted, argv.join(' '))
 
     await t.test('the chain', async () => {

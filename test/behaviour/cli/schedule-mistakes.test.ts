@@ -1,4 +1,4 @@
-/* What people get wrong with schedules: each message says what, where, and what to do. */
+/* Mistakes of people with schedules. Each message names the mistake, its place, and the way out. */
 import t from 'tap'
 import { inProcess } from '../../support/in-process.ts'
 import { isSound, type Mistake, makeMistakes } from '../../support/mistakes.ts'
@@ -7,7 +7,7 @@ import { serverTest } from '../../support/server.ts'
 
 const put = (...options: string[]) => ['job', 'put', 'x', '--image', 'i', ...options, '--', 'true']
 
-/** What the parser of the command line refuses: it ends the program. */
+/** Mistakes that the parser of the command line refuses: it ends the program. */
 const ofTheLine: Record<string, Mistake> = {
   'the pattern is not quoted': {
     args: put('--cron', '30', '2', '*', '*', '*'),

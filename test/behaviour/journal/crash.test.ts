@@ -8,7 +8,7 @@ import { runs } from '../../support/tier.ts'
 
 t.setTimeout(3_600_000)
 
-/** How many chains are killed and resumed; `npm run soak` asks for more. */
+/** The number of chains that are killed and resumed; `npm run soak` asks for more. */
 const chains = runs(20)
 
 /** Complains if the task or hook before it still runs, and does its work in a child. */

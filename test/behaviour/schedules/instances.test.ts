@@ -58,7 +58,7 @@ interface Expected {
   skipped: boolean
 }
 
-/** What there is of a schedule from the begin to the end of its clocks, by the rules of the contract. */
+/** All instances of a schedule from the begin to the end of its clocks, by the rules of the contract. */
 function listed({ clocks, times, rules, bounds }: Drawn): { schedule: ScheduleRule; list: Expected[] } {
   const { schedule, list } = unbounded(clocks, times, rules)
   if (bounds === null) return { schedule, list }

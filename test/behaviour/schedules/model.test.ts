@@ -194,7 +194,7 @@ class Walk {
     return all
   }
 
-  /** What is wrong with the times of a job. */
+  /** The problem with the times of a job. */
   async problemOf(name: Name): Promise<string | undefined> {
     const fired = (await this.#allFired()).get(name)!
     const twice = [...this.#gone.get(name)!].find(at => fired.has(at))
@@ -223,7 +223,7 @@ const definition = (name: Name) => ({
   ...(name === 'forbid' || name === 'queue' ? { concurrency: name } : {}),
 })
 
-/** What is wrong with the times of a job that has one each minute. */
+/** The problem with the times of a job that has one each minute. */
 async function problemOf(schedules: ScheduleRig, name: string, since: number): Promise<string | undefined> {
   const row = (await schedules.schedule(name))!
   const seen = new Map<number, string>()

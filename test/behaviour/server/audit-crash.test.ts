@@ -5,7 +5,7 @@ import { serverTest, type TestServer } from '../../support/server.ts'
 import { everyStore } from '../../support/stores.ts'
 import { runs } from '../../support/tier.ts'
 
-/** How often the server is killed; more for a soak. */
+/** The number of times that the server is killed; more for a soak. */
 const crashes = runs(3)
 /** Changes under way at once. */
 const atOnce = 6

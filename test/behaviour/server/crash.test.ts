@@ -5,7 +5,7 @@ import { type Answered, serverTest, type TestRunner, type TestServer } from '../
 import { everyStore } from '../../support/stores.ts'
 import { runs } from '../../support/tier.ts'
 
-/** How often the server is killed; more for a soak. */
+/** The number of times that the server is killed; more for a soak. */
 const crashes = runs(2)
 const seed = Number(process.env.RUNNER_TEST_SEED ?? randomInt(2 ** 31))
 t.comment(`RUNNER_TEST_SEED=${seed}`)

@@ -1,4 +1,7 @@
-/* What tokens of one namespace try on another one: what is there is refused in the same words as what is not. */
+/*
+ * Tokens of one namespace try to reach another one. Existing things are refused in the same words as things
+ * that do not exist.
+ */
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { type Answered, serverTest, type TestServer } from '../../support/server.ts'

@@ -31,7 +31,7 @@ import { runs } from '../../support/tier.ts'
 
 t.setTimeout(1_800_000)
 
-/** What the hostile runner may have, and what it may not. */
+/** The scope of the hostile runner, a job inside it, and two jobs outside it. */
 const scope = { runner_groups: ['dev'], capabilities: ['container'], names: 'dev-*', metadata_keys: [] }
 const dev = { runner_group: 'dev', capabilities: ['container'], secret_env: { A: 'secret-of-dev' } }
 const prod = { runner_group: 'prod', secret_env: { A: 'secret-of-others' } }
@@ -40,7 +40,7 @@ const vault = { runner_group: 'dev', capabilities: ['secrets'], secret_env: { A:
 type Lease = Pick<Reservation, 'execution_id' | 'lease_id'>
 type Honest = RunnerRow & { holds: Map<string, Lease> }
 
-/** What there is in one run of the model. */
+/** The things in one run of the model. */
 interface Scene {
   rig: ServerRig
   number: number
@@ -290,7 +290,7 @@ onEachStore(
           await lookAtStore(scene)
         }
         given += scene.leases.length
-        // What it has listed or reserved comes back to those who may have it.
+        // Executions that the hostile runner has listed or reserved come back to runners that may have them.
         for (let round = 0; round < 3; round++) {
           await workOn(scene)
           await rig.wait(31)

@@ -25,7 +25,7 @@ function endless(status: number): Answer {
   }
 }
 
-/** How a target answers, by its path, and what is said of it. */
+/** The answers of a target, by its path, and the messages about them. */
 const answers: Record<string, [Answer, RegExp | null]> = {
   ok: [taken, null],
   created: [response => response.writeHead(201).end(), null],
@@ -109,7 +109,7 @@ function freePort(): Promise<number> {
   })
 }
 
-/** How often the server is killed in each way. */
+/** The number of times that the server is killed in each way. */
 const kills = runs(10)
 const seed = Number(process.env.RUNNER_TEST_SEED ?? randomInt(2 ** 31))
 t.comment(`RUNNER_TEST_SEED=${seed}`)

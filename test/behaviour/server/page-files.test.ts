@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import t from 'tap'
 import { serverTest } from '../../support/server.ts'
 
-/** What the contract says, word for word. */
+/** The policy of the contract, word for word. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -134,7 +134,7 @@ serverTest(t, 'browsers get the page and its files without a token', {}, async (
   })
 })
 
-/** What undoes an encoding of HTTP. */
+/** The stream that undoes an encoding of HTTP. */
 function decoder(encoding: string | undefined) {
   if (encoding === undefined) return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
   return new DecompressionStream(encoding === 'br' ? ('brotli' as 'gzip') : 'gzip')

@@ -13,7 +13,10 @@ type Place = (typeof places)[number]
 const roles = ['admin', 'operator', 'submitter', 'viewer', 'registration', 'runner'] as const
 type Role = (typeof roles)[number]
 
-/** What is there before the calls: in each namespace a job, an execution, and one that the submitter asked for. */
+/**
+ * The things that exist before the calls: in each namespace a job, an execution, and one that the submitter
+ * asked for.
+ */
 interface Stage {
   tokens: Record<Role | 'operator of all', string>
   executions: Record<Place, string>

@@ -152,7 +152,7 @@ serverTest(
     const twin = { token, body: TestRunner.message({ name }) }
     t.equal((await server.call('POST', '/v1/runners/register', twin)).json.type, problemType('name-taken'))
 
-    // What was queued is handed out in its order, with its secrets.
+    // Queued executions are handed out in their order, with their secrets.
     const first = await one.begin()
     t.match(first, { execution_id: executions.queued, job_name: 'backup', domain: undefined })
     const secrets = unseal(first.secret_values!, one.dataKey)

@@ -61,7 +61,7 @@ const segmentsOf = (dir: string, id: string) => join(dir, 'logs', id.slice(0, 2)
 t.test('nothing of a store can be read by others, and a closed one is in one file and its logs', async t => {
   const dir = await closedStore(t, store => write(store, 'ab-c', 0, Buffer.from('x')))
   t.same(readdirSync(dir).sort(), ['locks', 'logs', 'server.db', 'server.key'])
-  // Who holds the lock is no secret, and its directory is closed.
+  // The holder of the lock is no secret, and its directory is closed.
   for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' }))
     if (!name.startsWith('locks/')) t.equal(statSync(join(dir, name)).mode & 0o077, 0, name)
 })
@@ -230,7 +230,7 @@ t.test('rows and files of logs agree after a crash, whichever had come further',
     t.match(rows.get('whole'), { head: 100, tail: mebibyte + 100 })
     for (const name of ['longer', 'shorter', 'gone', 'beyond', 'head'])
       t.equal((await readAll(store, ids[name]!)).length, lengths[name], name)
-    // What comes next stands where it should.
+    // The next part of a log must be where it should be.
     const { length } = rows.get('shorter')!
     if (round === 0) {
       await write(store, ids.shorter!, length, Buffer.from('next'))

@@ -30,7 +30,7 @@ interface Said {
   err: string
 }
 
-/** What the function says to these options. */
+/** The output of the function for these options. */
 function get(key: string, options: Partial<GetOptions> = {}, env: NodeJS.ProcessEnv = {}): Said {
   const said = { out: '', err: '' }
   const status = getCommand(

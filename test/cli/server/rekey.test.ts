@@ -183,7 +183,7 @@ serverTest(
     const database = databaseOf(rig)
     const texts = await opensIn(database, keyIn(rig))
     const steps = await stepsOf(rig)
-    // What comes before the first sync of a key changes nothing.
+    // The steps before the first sync of a key change nothing.
     const first = steps.indexOf('fsyncSync')
     const count = runs(Math.min(steps.length - first, 6))
     // Each run of the tests begins elsewhere, so that in time all steps are met.

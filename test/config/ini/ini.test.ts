@@ -91,7 +91,7 @@ t.test('entries and sections know their lines', async t => {
   ])
 })
 
-/** What is said of a file besides what Python 2.7 made of it, or (`old`) only of that. */
+/** The findings about a file beside those of Python 2.7, or (`old`) only about its reading. */
 const complaints: [title: string, text: string, findings: (string | RegExp)[]][] = [
   ['nothing of a plain file', '# x\n[a]\nb = 1\nc = 2\n\n[d]\nb = 3\n  4\n', []],
   ['a line before the first section', 'a = 1\n[b]\n', [/:1: error: this says nothing: it stands before/]],

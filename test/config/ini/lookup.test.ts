@@ -239,7 +239,7 @@ testWith(t, 'what the shell is not sure of is left to the full program', everyth
 
 testWith(t, 'the full program gets the environment as it was', shells, async t => {
   const folder = t.testdir({
-    // What the process was started with, whatever its shell has made of it since.
+    // Prints the environment with which the process was started, whatever its shell has changed since.
     node: '#!/bin/sh\nexec cat /proc/$$/environ\n',
     'odd.cfg': '[a]\nb = \f1\n',
     'long.cfg': `${'# why\n'.repeat(500)}[a]\nb = \f1\n`,
@@ -261,7 +261,7 @@ testWith(t, 'the full program gets the environment as it was', shells, async t =
           .split('\0')
           .filter(text => text !== '')
           .map(text => text.split(/=(.*)/s).slice(0, 2))
-        // What shells set of their own accord.
+        // Variables that shells set by themselves.
         const own = /^(_|SHLVL|OLDPWD)$/
         const seen = Object.fromEntries(variables.filter(([name]) => !own.test(name!)))
         t.same(seen, env, `${shell}: ${file} ${JSON.stringify(locale)}`)

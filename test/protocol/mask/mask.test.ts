@@ -16,7 +16,7 @@ const form = (text: string) => new URLSearchParams({ '': text }).toString().slic
 const base64 = (before: string, text: string, after: string) =>
   Buffer.from(before + text + after).toString('base64')
 
-/** How programs write a text; what they make of it must not be in a log. */
+/** The encodings in which programs write a text; none of the results may be in a log. */
 const encodings: Record<string, (text: string) => string> = {
   literal: text => text,
   encodeURIComponent,

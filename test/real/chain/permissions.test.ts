@@ -18,7 +18,7 @@ function furnish(rig: Rig): void {
   rig.file('more.d/one.cfg', '')
 }
 
-/** What is said of untrusted files: path and hint. */
+/** The messages about untrusted files: path and hint. */
 async function complaints(rig: Rig): Promise<{ status: unknown; said: [string, string][] }> {
   const run = rig.start(['check'])
   const status = await run.ended

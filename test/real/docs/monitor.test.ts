@@ -95,7 +95,7 @@ serverTest(
       const { data, error = '' } = (await answer.json()) as Answer
       return { error, series: data?.result ?? [] }
     }
-    // What is asked for is in the numbers already; a rate needs two scrapes.
+    // The queried numbers are in the metrics already; a rate needs two scrapes.
     const scraped = 'min(sum_over_time(up[1h])) >= 3 and min(up) == 1 and count(up) == 3'
     const allScraped = async () => (await asks(scraped)).series[0]?.value[0]
     let then: number | undefined

@@ -105,7 +105,7 @@ testWith(t, 'an attached runner', executorNeeds, async t => {
       const reservations = () => fleet.server.metric('runner_server_reservations_total')
       const before = await reservations()
       const spool = join(fleet.stateDir('one'), 'spool')
-      // What the jobs before have left there is removed where it was, not where the directory goes.
+      // Files of earlier jobs are removed in the old directory, not in the one that it moves to.
       while (readdirSync(spool).length > 0) await systemClock.sleep(0.05)
       renameSync(spool, `${spool}.away`)
       const { id } = await fleet.submit({})

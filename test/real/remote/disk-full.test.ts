@@ -53,7 +53,7 @@ testWith(t, 'a disk that is full', [...executorNeeds, program('nsenter')], async
       fill()
       fleet.release(quiet.id, join(place, 'work'))
       t.match(await fleet.ended(quiet.id), { state: 'failed', reason: 'exit-status', exit_code: 3 })
-      // What goes with a job that has ended leaves room, so the writer writes until there is none.
+      // The files that go with an ended job leave room, so the writer writes until there is none.
       fleet.release(writer.id, join(place, 'work'))
       t.match(await fleet.ended(writer.id), { state: 'failed', reason: 'disk-full' })
       rmSync(join(place, 'filling'))

@@ -67,7 +67,7 @@ testWith(t, 'limits of a job', [...executorNeeds, compiler, program('setpriv')],
   }
 
   await attachTest(t, 'runners with limits', engine, {}, async (t, fleet) => {
-    /** What a runner with these settings does; each has jobs of its own. */
+    /** Tests a runner with these settings; each test has jobs of its own. */
     const withRunner = (title: string, start: () => Promise<Attached>, body: (t: Test) => Promise<unknown>) =>
       t.test(title, async t => {
         const runner = await start()

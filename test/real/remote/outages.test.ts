@@ -1,6 +1,6 @@
 /*
- * What an attached runner does when what it needs is away for longer than it should be, or has forgotten: the server,
- * the network, the time to end.
+ * An attached runner misses a thing that it needs for longer than it should, or the thing has forgotten the
+ * runner: the server, the network, the time to end.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync } from 'node:fs'

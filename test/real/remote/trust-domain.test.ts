@@ -15,7 +15,7 @@ testWith(t, 'the trust domain of a container', executorNeeds, async t => {
   await using engine = await Engine.start()
   await makeImage(engine, 'box', { fill: withBusybox })
   await attachTest(t, 'one server, and runners one after the other', engine, {}, async (t, fleet) => {
-    /** What a person does. */
+    /** The actions of a person. */
     async function person(name: string) {
       const { server } = fleet
       const made = await server.call('POST', '/v1/tokens', { body: { kind: 'admin', name } })

@@ -129,7 +129,7 @@ void testWith(t, 'the audit log in rsyslog', [rsyslogd, logger], async t => {
         t.same(read[index]?.entry, entry)
         t.equal(read[index]?.priority, (entry.status ?? 0) >= 400 ? 84 : 85)
       }
-      // What comes after these: reading the log is in the log, too.
+      // Later entries: reading the log is in the log, too.
       const rest = read.slice(entries.length).map(({ entry }) => entry)
       t.ok(rest.every(({ call }) => call === 'listAudit'))
       t.same(

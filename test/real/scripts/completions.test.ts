@@ -61,7 +61,7 @@ const lines = [
   ['runner help flee\t', 'help fleet'],
 ] as const
 
-/** What a shell on a terminal makes of these lines, by which keys they are completed. */
+/** The words that a shell on a terminal completes from these lines. */
 async function typed(t: Test, shell: string, setUp: string): Promise<string[]> {
   const dir = folderOf(t)
   const path = `${join(dir, 'bin')}:${process.env.PATH}`

@@ -16,7 +16,7 @@ import { rigTest } from '../../support/rig.ts'
 import { type Answered, type TestRunner, TestServer } from '../../support/server.ts'
 import { runs } from '../../support/tier.ts'
 
-/** How often each kind of outage happens. */
+/** The number of times that each kind of outage happens. */
 const rounds = runs(3)
 t.setTimeout(120_000 + rounds * 60_000)
 

@@ -17,7 +17,7 @@ import { serverTest, type TestServer } from '../../support/server.ts'
 import { everyStore } from '../../support/stores.ts'
 import { runs } from '../../support/tier.ts'
 
-/** How often everything is killed and changed; more for a soak. */
+/** The number of times that everything is killed and changed; more for a soak. */
 const rounds = runs(1)
 const seed = Number(process.env.RUNNER_TEST_SEED ?? randomInt(2 ** 31))
 t.comment(`RUNNER_TEST_SEED=${seed}`)

@@ -52,7 +52,7 @@ class At {
     }
   }
 
-  /** What was not fired, once there is something. */
+  /** The times that were not fired, once there are any. */
   async missed(): Promise<Missed[]> {
     for (;;) {
       const { json } = await this.#server.call('GET', '/v1/missed')

@@ -157,7 +157,7 @@ testWith(t, 'PostgreSQL fails as it may', postgresNeeds, async t => {
   await t.test(
     'what it loses in a crash was not acknowledged, whichever connection was lost before',
     async t => {
-      // What nobody waits for stays in memory.
+      // A change that no call waits for stays in memory.
       await server.sql("ALTER SYSTEM SET wal_writer_delay = '10s'")
       await server.sql('SELECT pg_reload_conf()')
       for (const sent of ['pg_advisory_lock', "'synced'"]) {

@@ -1,5 +1,6 @@
 /*
- * What every backend must do. A promise that a backend does not make is one of its facts, and is not tested then.
+ * The promises that every backend must keep. A backend that does not make one of them says so in its facts,
+ * and that one is not tested then.
  */
 import type { Test } from 'tap'
 import { logConformance } from './log-conformance.ts'

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { BenchTest } from './conformance.ts'
 import { logOf, never, says, value } from './subject.ts'
 
-/** What happens to a job whose runner goes away, at each point of its life. */
+/** The jobs of a runner that goes away, at each point of their lives. */
 export async function recoveryConformance(test: BenchTest): Promise<void> {
   await test('a job that was placed and not started never starts', async (t, bench) => {
     const { placed, kept } = await bench.place(['say:ran'])

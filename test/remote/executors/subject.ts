@@ -1,4 +1,4 @@
-/* What the conformance suite of backends needs of each of them. */
+/* The parts of each backend that the conformance suite needs. */
 import { randomUUID } from 'node:crypto'
 import type {
   ExecutorBackend,
@@ -31,7 +31,7 @@ export type Step =
 export interface Subject {
   /** The backend as a new process of the same runner has it. */
   open(): ExecutorBackend
-  /** What jobs need: the name of an image with a shell. */
+  /** The name of an image with a shell, which jobs need. */
   readonly image: string
   /** The words of a job that does these steps. */
   words(steps: readonly Step[]): readonly string[]
@@ -80,14 +80,14 @@ function lineOf(step: Step, holdTest: (name: string) => string): string {
     case 'ignore':
       return "trap '' TERM"
     case 'use':
-      // What a shell takes for that is about as much as it says, and not less.
+      // The memory that a shell takes for this is about as large as the number, and not smaller.
       return `x=$(head -c ${rest[1]} /dev/zero | tr '\\0' x); i=0; while [ $i -lt ${Math.ceil(Number(rest[0]) * 1e7)} ]; do i=$((i + 1)); done`
     default:
       return step.replace(':', ' ')
   }
 }
 
-/** What succeeded; a failure is a bug of the test or of the backend. */
+/** The value of a success; a failure is a bug of the test or of the backend. */
 export function value<T>(result: Result<T, unknown>): T {
   if (result.ok) return result.value
   throw new Error(JSON.stringify(result.failure))

@@ -86,8 +86,8 @@ runnerTest(
 )
 
 /**
- * What a server hears that hands out one job and asks for the digest of its image. `features`: what it says to take in
- * results.
+ * The calls that a server hears which hands out one job and asks for the digest of its image. `features`: the
+ * fields of results that it says to accept.
  */
 async function heardOf(dir: string, refused: readonly string[], features?: string[]): Promise<Heard[]> {
   let given = false

@@ -9,7 +9,7 @@ import { fail, ok, type Result } from '../../../src/result.ts'
 import { Notifier } from '../../../src/system/wait.ts'
 import { GrowingLog } from '../../support/growing-log.ts'
 
-/** What a server does with a call. */
+/** The reactions of a server to a call. */
 type Whim = 'takes' | 'fails' | 'takes-and-fails' | 'forgets'
 
 const failure = (reason: ApiFailure['reason'], meaning: ApiFailure['meaning'], length?: number) =>

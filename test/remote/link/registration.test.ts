@@ -1,5 +1,5 @@
 /*
- * What keeps a runner from being registered, mostly through the real program; no engine is needed for that.
+ * The reasons why a runner is not registered, mostly through the real program; no engine is needed for that.
  */
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -17,7 +17,7 @@ const message: Registration = {
   host: { os: 'Debian GNU/Linux', kernel: '6.12' },
 }
 
-/** What the server heard of one registration, and what came of it. */
+/** The server's side of one registration, and the result. */
 async function registerAt(say: Say, body: Registration) {
   await using server = await HostileServer.start(say)
   await using api = new ServerApi({

@@ -52,7 +52,7 @@ runnerTest(t, 'doctor speaks of a backend in its own words', async (t, { home })
   t.notMatch(texts.map(([, { message }]) => message).join('\n'), /docker|container|busybox/i)
 })
 
-/** What doctor says of the token of a runner that was attached for a moment. */
+/** The texts of doctor about the token of a runner that was attached for a moment. */
 const tokenTexts: [days: number, text: RegExp][] = [
   [
     30,

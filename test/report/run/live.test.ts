@@ -16,7 +16,7 @@ class Show {
   readonly clock = new ManualClock()
   readonly view: LiveView
   readonly #tasks: string[]
-  /** What has been written, colours and all. */
+  /** The written text, with colours. */
   written = ''
 
   constructor(screen: Screen, tasks: string[], look = plainColours) {

@@ -11,7 +11,7 @@ t.test('a connection that cannot be taken in ends no server, and is told', async
     connections,
     code => told.push(code),
   )
-  // What Node tells where accept(2) fails: an event that without a listener ends the process.
+  // Node's event after a failed accept(2); without a listener it ends the process.
   server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
   t.same(told, ['EMFILE'])
 })

@@ -59,7 +59,7 @@ t.test('the first server of all has had no outage', async t => {
   t.notOk(isOutage(undefined, undefined, at(1e12), lease))
 })
 
-/** What happens between two sweeps: time passes, the clock jumps, the process is another one. */
+/** The events between two sweeps: time passes, the clock jumps, the process is another one. */
 const anyStep = fc.record({
   seconds: fc.oneof(fc.nat(14), fc.nat(14), fc.nat(1000)),
   jump: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: -40_000_000, max: 40_000_000 })),

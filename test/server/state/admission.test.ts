@@ -38,7 +38,7 @@ onEachStore(t, 'a namespace and a token ask for no more in a minute than they ma
   t.ok((await send(rig, b)).ok)
   t.match(await send(rig, b), { failure: { detail: /namespace default has asked for 3/, retry_after: 60 } })
   t.ok((await send(rig, { ...b, namespace: 'other' })).ok)
-  // What was asked for before, under the same key, is no new execution.
+  // A repeated request with the same key makes no new execution.
   const keyed = askedBy({ token_id: 'c', namespace: 'third', idempotency_key: 'k' })
   for (let n = 0; n < 5; n++) t.ok((await send(rig, keyed)).ok)
   await rig.wait(45)

@@ -24,7 +24,7 @@ async function run(rig: ServerRig, name = 'a'): Promise<string> {
   return made.value.id
 }
 
-/** What a run of this definition would meet. */
+/** The prospect of a run of this definition. */
 const prospect = (rig: ServerRig, body: Partial<JobBody>, origin: Partial<ExecutionOrigin> = {}) =>
   rig.read(tx => prospectOf(tx, body, { namespace: 'default', job_name: 'a', ...origin }))
 

@@ -13,7 +13,7 @@ const anyGroup: fc.Arbitrary<GroupRow> = fc
   .record({ leader_runner_id: id, pinned_runner_id: id })
   .map(ids => group(ids))
 
-/** What the property says of any group and its runners. */
+/** Checks the property for any group and its runners. */
 function always(holds: (group: GroupRow, runners: RunnerRow[], leader: string | null) => boolean): void {
   fc.assert(
     fc.property(anyGroup, anyRunners, (group, runners) => holds(group, runners, elect(group, runners, now))),

@@ -92,7 +92,7 @@ t.test('a backup of a running store is all of it at one moment, and can be resto
   t.notOk(existsSync(join(dir, 'third', 'server.db')))
 })
 
-/** What somebody made of a backup; in SQL, or to its file. */
+/** Changes that somebody made to a backup; in SQL, or to its file. */
 const hostile: [title: string, change: string | ((file: string) => void), failure: RegExp][] = [
   [
     'a name above the directory',

@@ -82,7 +82,7 @@ export class DockerBackend implements ExecutorBackend {
   readonly #options: DockerBackendOptions
   readonly #plugins: StayingPlugins
   #parts: Parts | undefined
-  /** What the probe has found; undefined before it has succeeded. */
+  /** The findings of the probe; undefined until it has succeeded. */
   #probed: Probed | undefined
   /** The containers that were started or found, by the ids of their slots. */
   readonly #containers = new Map<string, Container>()
@@ -312,7 +312,7 @@ export class DockerBackend implements ExecutorBackend {
   }
 }
 
-/** How a person finds all containers of a runner. */
+/** Describes all containers of a runner, so that a person can find them. */
 export const dockerSlotsText = (runnerId: string) =>
   `the containers and networks with the label ${labels.runner}=${runnerId}`
 

@@ -1,4 +1,4 @@
-/* How much of the disk one container uses, and how much is left. */
+/* Measures the disk that one container uses, and the disk that is left. */
 import { existsSync } from 'node:fs'
 import type { Clock } from '../../../edges.ts'
 import { defined } from '../../../result.ts'

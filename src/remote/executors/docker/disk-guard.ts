@@ -10,7 +10,7 @@ const looks = { free: 1, use: 10 }
  */
 const mostUnmeasured = 3
 
-/** What a container has on disk. */
+/** The disk use of a container. */
 export interface Measured {
   use(): Promise<DiskUse>
   /** The free bytes of the disks to which the container writes. */

@@ -18,9 +18,9 @@ export type Unseen =
 export interface DiskUse {
   /** If something is missing, the real use is at least this. */
   bytes: number
-  /** What could not be measured this time, although it can be on this host. */
+  /** The part that could not be measured this time, although this host can measure it. */
   missing?: string
-  /** What can never be measured on this host. */
+  /** The part that this host can never measure. */
   unseen?: Unseen
 }
 

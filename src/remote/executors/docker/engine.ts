@@ -198,7 +198,7 @@ export class Engine {
 /** Codes of errors of a connection that was never made. */
 const unconnected = /^(ENOENT|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/
 
-/** What to do about an engine that cannot be reached. */
+/** The advice for an engine that cannot be reached. */
 function adviceFor(code: string | undefined): string {
   if (code === 'EACCES') return '; give runner the right to use it (for Docker: the group docker)'
   if (code === undefined || !unconnected.test(code)) return ''

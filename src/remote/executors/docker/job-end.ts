@@ -8,9 +8,9 @@ export type HowEnded = JobExit extends infer One
     : never
   : never
 
-/** What is known of the end of a job. */
+/** The evidence about the end of a job. */
 export interface EndEvidence {
-  /** What `exit` says; undefined: its container ended before it was written. */
+  /** The content of `exit`; undefined: the container ended before the file was written. */
   facts: ExitFacts | undefined
   /** When the job started. */
   since: Date
@@ -20,7 +20,7 @@ export interface EndEvidence {
   engineSide: EngineContainer | undefined
 }
 
-/** How a job ended. The engine is asked only if the files do not say it. */
+/** Finds out how a job ended. The engine is asked only if the files do not say it. */
 export async function howItEnded({ facts, since, diskExceeded, engineSide }: EndEvidence): Promise<HowEnded> {
   const code = facts?.code
   const { why, refused } = facts ?? { why: undefined, refused: false }

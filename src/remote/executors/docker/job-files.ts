@@ -1,9 +1,9 @@
-/* What the files of an exchange directory say of its job. */
+/* Reads the state of a job from the files of its exchange directory. */
 import { closeSync, type FSWatcher, watch } from 'node:fs'
 import type { ExchangeDir } from '../handover/exchange-dir.ts'
 import { type ExitFacts, halfOf, parseExit } from '../handover/order.ts'
 
-/** How a job ended, and when by its file. */
+/** The end of a job, and the time of its file. */
 export interface ExitFile {
   facts: ExitFacts
   at: Date

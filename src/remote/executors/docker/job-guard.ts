@@ -1,5 +1,5 @@
 /*
- * What ends a job before its time: it was asked to end, it uses too much of the disk, or the supervisor does
+ * Ends a job before its time: the job was asked to end, it uses too much of the disk, or the supervisor does
  * not end it.
  */
 import type { Clock } from '../../../edges.ts'

@@ -29,7 +29,7 @@ import { readLog, sizeOf } from './read-log.ts'
 /** A log of more bytes is not copied. */
 const mostCopied = 1024 ** 2
 
-/** How the name of a parked directory ends. */
+/** The end of the name of a parked directory. */
 export const parkedName = (jobId: string) => `.ended.${jobId}`
 
 export class DockerKeptFiles implements KeptFiles {

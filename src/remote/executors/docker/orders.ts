@@ -23,7 +23,7 @@ export interface Order {
   grace: number
   /** `TERM`. */
   signal: string
-  /** How it is given to a plugin that stays for further jobs; absent: it is started as any other program. */
+  /** The way to a plugin that stays for further jobs; absent: the job is started as any other program. */
   invitation?: Invitation | undefined
 }
 

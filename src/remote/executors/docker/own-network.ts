@@ -71,7 +71,7 @@ export async function networksOf(engine: Engine, runnerId: string): Promise<Resu
   return ok(ids)
 }
 
-/** What Docker and podman say when all addresses that they have for networks are taken. */
+/** The words of Docker and podman for "no address for a further network is left". */
 const usedUp = /address pools?\b|subnet pools?\b/i
 
 function explained({ message }: EngineFailure): Failure {

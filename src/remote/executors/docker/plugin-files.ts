@@ -1,4 +1,4 @@
-/* What a container has for a plugin that can stay in it. */
+/* Writes the files that a container needs for a plugin that can stay in it. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'

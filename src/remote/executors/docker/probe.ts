@@ -67,7 +67,7 @@ export async function probe(
   }
 }
 
-/** What disk_limit is worth here. */
+/** How well this host can enforce disk_limit. */
 export function diskLimitOf(enforced: boolean, unseen: Unseen | undefined): DiskLimit {
   const also = enforced ? ', and the engine itself limits what a container changes of its image' : ''
   const advice =

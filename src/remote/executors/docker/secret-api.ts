@@ -160,8 +160,8 @@ const list = JSON.stringify({
 })
 
 /**
- * What a WATCH hears: what is there, where it does not name a version that it knows, and all changes after
- * that.
+ * Answers a WATCH with all changes from now on. A watch that names no known version first gets the present
+ * state.
  */
 function changes(asked: URLSearchParams): string {
   const knows = Number(asked.get('resourceVersion') ?? 0)

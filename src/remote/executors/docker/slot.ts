@@ -17,7 +17,7 @@ import type { Order } from './orders.ts'
 import { type DockerPlace, stateOf } from './state.ts'
 import { invitationFor } from './staying-plugins.ts'
 
-/** What all jobs of a backend share. */
+/** The services that all jobs of a backend share. */
 export interface JobSurroundings {
   edges: Edges
   /** Bytes that a job may have on disk. */

@@ -19,7 +19,7 @@ export const secretName = { name: 'input', namespace: 'runner' }
 /** The words of a command that starts a plugin of the SDK of Python. */
 const sdk = /\bdigitalai[./]release[./]integration\b/
 
-/** How a plugin with KUBECONFIG finds api.sh. YAML takes JSON. */
+/** The file by which a plugin with KUBECONFIG finds api.sh. Its format is YAML, which includes JSON. */
 export const kubeconfig = JSON.stringify({
   apiVersion: 'v1',
   kind: 'Config',
@@ -33,12 +33,12 @@ export const kubeconfig = JSON.stringify({
 export const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * How plugins get their inputs: from the container itself, as those in Python can, or from the runner by
- * TLS.
+ * The source of a plugin's inputs: `http` is a server in the container itself, which plugins in Python can
+ * use; `tls` is the runner.
  */
 export type Way = 'http' | 'tls'
 
-/** What `serve` of supervisor.sh needs of a job, beside what `run` needs. */
+/** The parts of a job that `serve` of supervisor.sh needs beside those that `run` needs. */
 export interface Invitation {
   /** Jobs of the same sign can have the same process. */
   sign: string
@@ -100,9 +100,9 @@ export class StayingPlugins {
 }
 
 /**
- * How a job is given to a plugin that stays; undefined: it is not for one. `served`: jobs that the container
- * has had. The SDK of Python fails at about its 320th job in one process, so a new process begins long
- * before.
+ * Makes the invitation by which a plugin that stays gets a job; undefined: the job is not for such a plugin.
+ * `served`: the number of jobs that the container has had. The SDK of Python fails at about its 320th job in
+ * one process, so a new process begins long before.
  */
 export function invitationFor(job: ExecutorJob, served: number): Invitation | undefined {
   const { plugin, command, args, env, secretEnv } = job

@@ -22,14 +22,14 @@ const {
 export class TlsCall {
   /** Of tls.sh. */
   readonly pid: string
-  /** What the plugin says and hears. */
+  /** The plain side of the connection: a plugin's requests and their answers. */
   readonly socket: TLSSocket
   readonly #folder: ExchangeDir
   readonly #reader: Socket
   readonly #writer: Socket
   /** Both FIFOs: what TLS reads and writes. */
   readonly #stream: Duplex
-  /** What is sent from now on goes into this answer. */
+  /** The answer that gets all further bytes. */
   #answer: Buffer[] | undefined
   #closed = false
 

@@ -1,5 +1,6 @@
 /*
- * What a fake backend has on disk, so that a second backend over the same directory is "the next runner":
+ * The files of a fake backend. They hold all of its state, so a second backend over the same directory is
+ * "the next runner":
  *
  *   slots/<slot>/slot.json       what the slot was opened for
  *   slots/<slot>/dead            it takes no job and runs none
@@ -31,7 +32,7 @@ export const failure = (reason: FailureReason, message: string, retry: Retry): F
   retry,
 })
 
-/** What `slot.json` has. */
+/** The content of `slot.json`. */
 export interface SlotRecord extends SlotRef {
   group: string
   ephemeral: boolean
@@ -44,14 +45,14 @@ export const recordOf = (key: string, { slotId, group, ephemeral }: SlotOptions)
   ephemeral,
 })
 
-/** What `JobState.data` has. */
+/** The content of `JobState.data`. */
 export interface FakePlace {
   slot_id: string
   job_id: string
 }
 
 export const stateOf = (data: FakePlace): JobState => ({ backend: fakeName, version: fakeVersion, data })
-/** What a state of this backend says. */
+/** Reads the place from a state of this backend. */
 export const placeOf = ({ data }: JobState): FakePlace => data as FakePlace
 
 /** The files of one job, wherever they are. */

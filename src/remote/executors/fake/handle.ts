@@ -8,7 +8,7 @@ import type { FakeMachine } from './machine.ts'
 
 const pieceSize = 65536
 
-/** What is on disk of a job. */
+/** The files of a job on the disk. */
 export class FakeKept implements KeptFiles {
   protected readonly machine: FakeMachine
   protected readonly files: FakeJobFiles

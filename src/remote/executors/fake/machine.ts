@@ -50,11 +50,11 @@ export class FakeMachine {
   readonly changed = new Notifier()
   /** The calls so far, in order. */
   readonly calls: Verb[] = []
-  /** What pulls of images report, by the name of the image, and before they are there. */
+  /** The reports of each pull before its image is there, by the name of the image. */
   readonly pulls = new Map<string, readonly PullProgress[]>()
   /** The digests of images, by their names. */
   readonly digests = new Map<string, string>()
-  /** What was to be prepared so far, in order. */
+  /** All needs for which `prepare` was called, in order. */
   readonly needs: Need[] = []
   facts: Facts
   readonly #processes = new Map<string, FakeProcess>()

@@ -1,6 +1,6 @@
 /*
- * What a fake job does: its words are the steps of its program, one after the other, and exit status 0
- * follows the last.
+ * A fake job. Its words are the steps of its program, one after the other, and exit status 0 follows the
+ * last:
  *
  *   late:SECONDS      starts only then                  never             never starts
  *   say:TEXT          writes to its log                 fill:BYTES        writes so many bytes to its log
@@ -19,10 +19,10 @@ import { aborted } from '../../../system/wait.ts'
 import type { ExecutorJob, JobExit, JobResources } from '../executor.ts'
 import type { FakeJobFiles } from './files.ts'
 
-/** How a job ended, but for its times. */
+/** The end of a job without its times. */
 type Ending<E = JobExit> = E extends JobExit ? Omit<E, 'startedAt' | 'at' | 'resources'> : never
 
-/** What a process has of the machine on which it runs. */
+/** The parts of a machine that its processes use. */
 export interface FakeSurroundings {
   clock: Clock
   /** Settles when the test releases a hold. */
@@ -48,7 +48,7 @@ export class FakeProcess {
   readonly #around: FakeSurroundings
   readonly #over = new AbortController()
   #startedAt: Date | undefined
-  /** What SIGTERM does; undefined: what any other signal does. */
+  /** The reaction to SIGTERM; undefined: the process ends as at any other signal. */
   #trap: { code: number; seconds: number } | undefined
   #asked = false
   #used: JobResources = {}

@@ -25,7 +25,7 @@ const names = ['busybox', 'busybox.static', 'busybox-static', 'bb']
 /** The programs of busybox that the supervisor uses. */
 const applets = 'sh cat chmod cut env find grep head mkfifo rm sha256sum stat touch'.split(' ')
 
-/** How to install a static busybox. */
+/** The way to install a static busybox. */
 const advice =
   'install one: apt-get install busybox-static (Debian, Ubuntu), ' +
   'dnf install busybox (Fedora), apk add busybox-static (Alpine)'

@@ -57,7 +57,7 @@ export function orderText(
 /** The half of a nonce that a job may read while it lives. */
 export const halfOf = (nonce: string) => nonce.slice(0, -16)
 
-/** How a job ended, by the file `exit` in its exchange directory. */
+/** The end of a job, as the file `exit` in its exchange directory tells it. */
 export interface ExitFacts {
   /** As in the shell: 128 plus the number of the signal for a job that a signal ended. */
   code: number

@@ -61,7 +61,7 @@ export interface ProcessRef {
 /** The process that decided whether the job starts: a supervisor starts it, a runner gives it up. */
 export type Claim = { by: 'supervisor'; supervisor: ProcessRef; at: string } | { by: 'runner' }
 
-/** How a job ended. */
+/** The end of a job. */
 export interface HostExit {
   /** As in the shell: 128 plus the number of the signal for a job that a signal ended. */
   code: number

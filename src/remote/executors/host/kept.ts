@@ -90,7 +90,7 @@ export class HostKept implements KeptFiles {
   }
 }
 
-/** What is kept of a job, found without the backend; undefined: a newer release has placed the job. */
+/** Finds the kept files of a job without the backend; undefined: a newer release has placed the job. */
 export function hostFiles(
   state: JobState,
   keptDir: string,
@@ -100,7 +100,7 @@ export function hostFiles(
   return new HostKept(new JobPlaces(new HostPaths(workDir, runnerId), placeOf(state), keptDir), clock)
 }
 
-/** How a person finds all slots of a runner. */
+/** Describes all slots of a runner, so that a person can find them. */
 export const hostSlotsText = (runnerId: string, workDir: string) =>
   `the directories in ${workDir} whose names begin with ${runnerId}, and the jobs in them`
 

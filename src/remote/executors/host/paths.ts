@@ -87,7 +87,7 @@ export class HostPaths {
   }
 }
 
-/** How the name of a parked directory ends. */
+/** The end of the name of a parked directory. */
 const parkedEnd = (jobId: string) => `.ended.${pathPart(jobId)}`
 
 /** The places of the files of one job. */

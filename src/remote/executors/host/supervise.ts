@@ -74,10 +74,7 @@ export async function supervise(job: JobDirectory, { clock }: Edges, signalled: 
   })
 }
 
-/**
- * What the job has used: its unit without the time of processors that this process took. The memory is that
- * of both.
- */
+/** Measures the job's unit, and subtracts the processor time of this process. The memory is that of both. */
 function usedIn(unit: string): JobResources {
   const { cpuSeconds, ...memory } = useOfUnit(readProcFile('self/cgroup'), unit)
   if (cpuSeconds === undefined) return memory

@@ -1,6 +1,4 @@
-/*
- * What keeps a runner from being registered, through the real program; no engine is needed for that.
- */
+/* The reasons why a runner is not registered, through the real program; no engine is needed for that. */
 import { writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Attached } from '../../../support/attached.ts'

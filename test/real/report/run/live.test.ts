@@ -37,7 +37,9 @@ class Screen implements AsyncDisposable {
     }).stdout
   }
 
-  /** What is to be seen. What a terminal pushes out of sight as it becomes narrower is out of reach. */
+  /**
+   * The visible text. Lines that a terminal pushes out of sight when it becomes narrower are out of reach.
+   */
   get text(): string {
     return this.#tmux('capture-pane', '-p').trimEnd()
   }

@@ -11,7 +11,7 @@ function counting(groups: string): string {
   return text.replaceAll('/sys/fs/cgroup', groups).replaceAll('/proc/self/cgroup', `${groups}/self`)
 }
 
-/** What a job has used between two states of the control groups. */
+/** The use of a job between two states of the control groups. */
 function usedBetween(t: Test, files: Record<string, [string, string]>) {
   const directory = t.testdir({ cpuacct: {}, memory: {} })
   const write = (at: 0 | 1) =>

@@ -1,4 +1,6 @@
-/* How a job ends before its program does: an abort, its time limit, its memory, the end of its container. */
+/*
+ * The ends of jobs before their programs end: an abort, the time limit, the memory, the end of the container.
+ */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

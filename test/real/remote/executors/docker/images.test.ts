@@ -65,7 +65,7 @@ testWith(t, 'images', needs, async t => {
     const images = rig.images({ pull: 'missing' })
     const stop = new AbortController()
     const all = [images.prepare(other, undefined, stop.signal), images.prepare(other), images.prepare(other)]
-    // Who wants it no more takes it from nobody.
+    // A caller that does not want the image any more takes it from nobody else.
     stop.abort()
     t.match(await Promise.all(all), [{ ok: false }, { ok: true }, { ok: true }])
   })

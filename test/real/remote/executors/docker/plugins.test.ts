@@ -21,7 +21,7 @@ testWith(t, 'plugins in containers', executorNeeds, async t => {
     t.notMatch(end.log, /s3cr3t-w0rd/)
     t.notMatch(end.log, Buffer.from('s3cr3t-w0rd').toString('base64'))
     t.match(end.log, /the password is \*{11}, \*+=*\n/)
-    // What counts is what it says, not how long that is when it is sealed.
+    // The limit is for the text of an output, not for the length of the sealed text.
     const outputProperties = { greeting: 'Hello World', token: 't-s3cr3t-w0rd' }
     const max_output_bytes = JSON.stringify({ ...end.output, outputProperties }).length
     t.match(await rig.run(executor, 'plugin', { input, max_output_bytes }), { outcome: 'succeeded' })

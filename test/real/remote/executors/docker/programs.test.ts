@@ -1,4 +1,4 @@
-/* What a job runs, and what it finds in its container. */
+/* The programs that a job runs, and the things that they find in their container. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

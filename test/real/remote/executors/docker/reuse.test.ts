@@ -1,6 +1,6 @@
 /*
- * What a job of root can leave in its container for the next one: each way ends with a container that is not used again,
- * or with nothing that the next job could find.
+ * The things that a job of root can leave in its container for the next one: each way ends with a container
+ * that is not used again, or with nothing that the next job could find.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const good = '#!/bin/sh\necho good\n'
 /** As long as that. */
 const evil = '#!/bin/sh\necho evil\n'
 
-/** What a shell cannot do. */
+/** Abilities that a shell lacks. */
 const powers = `
 #define _GNU_SOURCE
 #include <stdio.h>
