@@ -108,7 +108,7 @@ async function inTurn(rounds: number, ...actions: (() => unknown)[]): Promise<nu
   return times
 }
 
-/** The ratio of the second duration to the first, as the median of the rounds. */
+/** The ratio of the first duration to the second, as the median of the rounds. */
 const ratio = (one: number[] = [], other: number[] = []) =>
   median(one.map((time, round) => time / other[round]!))
 

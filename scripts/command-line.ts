@@ -76,7 +76,7 @@ export async function commandLine(): Promise<CommandLine> {
   const words: (CommandFacts | GroupFacts)[] = []
   for (const command of program.commands) {
     const listed = list[command.name()]
-    // `help` and `version` are of the program itself; what no help shows stands on no page either.
+    // `help` and `version` are of the program itself; a command that no help shows is on no page either.
     if (listed === undefined || listed.hidden) continue
     const { command: defined } = await listed.load()
     defined.addTo(command as NewCommand, async () => {})

@@ -14,7 +14,7 @@ export function section(title: string, body: string): string {
   return `.SH "${title}"\n${body.replace(/^\.PP\n/, '')}`
 }
 
-/** One paragraph; what stands between backticks is bold. */
+/** One paragraph; text between backticks is bold. */
 export function text(body: string): string {
   return `.PP\n${inline(body)}`
 }

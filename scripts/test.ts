@@ -88,8 +88,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   })
 
 /**
- * Whether the real tier runs a file that the plain one has run. What the use cases of the server need of PostgreSQL is tried
- * through the whole server, by the model and by the tests of the store; `npm run soak` runs their own tests on it.
+ * Whether the real tier runs a file that the plain one has run. The real tier tries the use cases of the
+ * server on PostgreSQL through the whole server, by the model and by the tests of the store; `npm run soak`
+ * runs their own tests on it.
  */
 function belongsToBoth(file: string): boolean {
   return !file.startsWith('test/server/') && goesFurther(file)

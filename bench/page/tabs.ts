@@ -1,4 +1,6 @@
-/* Tabs of real Chromium that show the page: what they show when, and the memory that they take. */
+/*
+ * Tabs of real Chromium that show the page: the times at which they show it, and the memory that they take.
+ */
 import { readFileSync } from 'node:fs'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
 import type { Server } from '../queues/runners.ts'

@@ -26,7 +26,7 @@ export class Connection {
     return new Connection(socket, host)
   }
 
-  /** A request with JSON; what is answered has a Content-Length, or no content. */
+  /** Sends a request with JSON; the answer must have a Content-Length, or no content. */
   send(
     method: string,
     path: string,

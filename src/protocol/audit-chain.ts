@@ -1,6 +1,6 @@
 /*
- * The hash chain of the audit log: each entry has the hash of the entry before it and its own. What has been
- * changed, removed or put in between is found by whoever reads all of it.
+ * The hash chain of the audit log: each entry has the hash of the entry before it and its own. So a reader of
+ * the whole log finds every entry that was changed, removed or inserted.
  */
 import { rawNumber } from './exact-json.ts'
 import type { AuditEntry, ChainEnd } from './messages/audit.ts'

@@ -23,9 +23,8 @@ export interface RunnerFiles {
 }
 
 /**
- * Ends all jobs at once, and removes containers, spool and session; who it is stays, so that it can be
- * allowed again.
- * `end` ends all loops.
+ * Ends all jobs at once, and removes containers, spool and session. The identity stays, so that an operator
+ * can allow the runner again. `end` ends all loops.
  */
 export async function decommission(
   context: RunnerContext,

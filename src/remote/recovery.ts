@@ -30,7 +30,7 @@ export interface SpoolFindings {
   newer: string[]
 }
 
-/** Looks at the spool; what was never this runner's is removed. */
+/** Looks at the spool, and removes executions that were never this runner's. */
 export async function findInSpool(
   spool: Spool,
   { emit }: Pick<RunnerContext, 'emit'>,

@@ -1,7 +1,7 @@
 /*
- * Cron patterns, as times on the clock of a wall: what a time zone makes of them is in zoned-fires.ts. The
- * grammar is that of croner, in a part that other programs share: five fields, or six with seconds first, or
- * a name such as @daily; and `H` for a number that differs from job to job.
+ * Cron patterns, as times on the clock of a wall; zoned-fires.ts applies a time zone to them. The grammar is
+ * that of croner, in a part that other programs share: five fields, or six with seconds first, or a name such
+ * as @daily; and `H` for a number that differs from job to job.
  */
 import { hash as digest } from 'node:crypto'
 import { errorText, fail, ok, type Result } from '../result.ts'

@@ -1,7 +1,7 @@
 /*
- * When times of a wall clock come in a time zone. Between two changes of the clocks a zone has one offset, so
- * each stretch is walked as if it were UTC; what is left are the wall times that a change leaves out (a gap)
- * or shows twice (an overlap).
+ * Finds the instants at which times of a wall clock come in a time zone. Between two changes of the clocks a
+ * zone has one offset, so each stretch is walked as if it were UTC. The remaining wall times are those that a
+ * change leaves out (a gap) or shows twice (an overlap).
  */
 import { defined } from '../result.ts'
 import type { CronPattern } from './cron-pattern.ts'

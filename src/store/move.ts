@@ -1,7 +1,7 @@
 /*
  * Moves a store from SQLite to PostgreSQL, while no server uses either. The rows go at the version that the
  * store has, and PostgreSQL migrates them, all in one transaction; moved.ts has the marks that make one
- * server of the two at every moment. What has been written is read again before it counts.
+ * server of the two at every moment. Written rows are read again before they count.
  */
 import { existsSync } from 'node:fs'
 import type { Edges } from '../edges.ts'

@@ -26,7 +26,7 @@ import type {
 import type { RunnerRow } from './runner-row.ts'
 import type { BucketRow, MissedRow, NoticeRow, ScheduleRow } from './schedule-rows.ts'
 
-/** Rows, as they are in this transaction: what was put before is seen. */
+/** Rows, as they are in this transaction, which sees its own changes. */
 export interface Reader {
   /** The store's clock, the same for all of one writer: for what is shown and written down. */
   readonly now: number

@@ -252,7 +252,7 @@ export interface TokenRow {
    * Where it holds, `*` being everywhere; null: of a kind that knows no namespaces, or made by release 0.1.0.
    */
   namespaces: string[] | null
-  /** Of a registration token: what it allows; null: everything. */
+  /** The scope of a registration token; null: it allows everything. */
   scope: Scope | null
   /** Of a registration token: how many runners have registered with it. */
   uses: number

@@ -7,7 +7,9 @@ import type { MissedReason } from '../protocol/messages/schedules.ts'
 import type { NoticeState } from '../protocol/states.ts'
 import { defaultNamespace } from './rows.ts'
 
-/** Where the schedule of a job stands. What it is stands in the job's own row. Times are wall times. */
+/**
+ * The place of a job's schedule in time. The schedule itself is in the job's own row. Times are wall times.
+ */
 export interface ScheduleRow {
   /** The key of its job (`jobKey`). */
   job: string

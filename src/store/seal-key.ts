@@ -11,7 +11,7 @@ import { createDurably } from '../system/durable-file.ts'
 import { diskFullText, isDiskFull } from './failure.ts'
 
 const keyBytes = 32
-/** A sentence for a person: what is wrong with a key file, and what to do. */
+/** A sentence for a person: the problem with a key file, and the way to solve it. */
 export type KeyProblem = string
 
 /** Seals secrets for the store, and opens them again. */

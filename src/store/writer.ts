@@ -121,8 +121,8 @@ export interface Writer extends Reader {
    */
   removeChanges(time: number, limit: number): Promise<number>
   /**
-   * Tells those who wait when the transaction is known to be kept; of queues and slots before that: what
-   * these then write is in it or behind it.
+   * Notifies those who wait, once the transaction is known to be kept. Waiters for queues and slots hear
+   * earlier: their own writes join this transaction, or follow it.
    */
   notify(topic: Topic): void
   /** The change must be on disk when the writer resolves, whatever `durable` said. */

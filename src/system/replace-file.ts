@@ -51,7 +51,7 @@ async function replaceIn(place: string, name: string, content: string, mode: num
   try {
     try {
       await file.writeFile(content)
-      // Whatever the umask is.
+      // The umask must not change the mode.
       await file.chmod(mode)
       await file.sync()
     } finally {

@@ -76,7 +76,7 @@ export class SignIn {
   async signOut(): Promise<void> {
     const { end_session_url } = await this.#server.json<BrowserSessionEnd>('DELETE', path)
     this.#key.set(undefined)
-    // Whoever signs out leaves nothing: no text that was not saved either.
+    // A person who signs out leaves nothing: no unsaved text either.
     sessionStorage.clear()
     this.session.value = { state: 'out', why: undefined }
     // Else the next person at this browser would be signed in as this one.

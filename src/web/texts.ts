@@ -1,6 +1,6 @@
 /* Texts of times, durations and sizes for people. */
 
-/** `2026-11-30 14:03:07 GMT+1`: local, with its zone; what is not a time stays as it is. */
+/** `2026-11-30 14:03:07 GMT+1`: local, with its zone; text that is not a time stays as it is. */
 export function localTime(at: string, timeZone?: string): string {
   const time = new Date(at)
   if (Number.isNaN(time.getTime())) return at

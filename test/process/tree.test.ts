@@ -57,7 +57,7 @@ rigTest(
     const run = await rig.finish()
     t.equal(run.status, 0)
     const pids = new Map(rig.lines('pids').map(line => line.split(' ') as [string, string]))
-    // Whoever has lost its parent, has a session of its own and no environment is out of reach.
+    // A process that has lost its parent, has a session of its own and no environment is out of reach.
     t.equal(run.taskOutput(), 'up\ndeaf-cleared-session is alive\n')
     const [first] = run.all('try:ended')
     t.match(first, { outcome: 'RETRY', exit_code: 1, survivors: [] })

@@ -42,7 +42,7 @@ function packageTest(
   })
 }
 
-/** A chain of one task below a directory; what it prints shows that look-ups work. */
+/** Writes a chain of one task below a directory; the task's output shows that look-ups work. */
 function writeChain(dir: string): string {
   mkdirSync(join(dir, 'tasks.d'), { recursive: true })
   writeFileSync(join(dir, 'runner.cfg'), '[runner]\nstate_dir = state\n[greeting]\nword = hello\n')

@@ -54,7 +54,8 @@ export async function auditConformance(test: StoreTest): Promise<void> {
       store
         .write(async tx => {
           tx.audit(facts({ object: 'lost' }))
-          // A statement that has to see it: what was remembered is forgotten with it.
+          // This read sends the entry above to the database; after the error, its place in memory must be
+          // forgotten with it.
           tx.putExecution(execution())
           await tx.listExecutions({}, { limit: 1 })
           throw new Error('no')

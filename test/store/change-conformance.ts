@@ -1,4 +1,4 @@
-/* The changes of every store: their numbers, what raises one, and what is kept. */
+/* The changes of every store: their numbers, the writes that raise one, and the kept part. */
 
 import { type Change, subjectOf } from '../../src/store/change.ts'
 import type { Store } from '../../src/store/store.ts'

@@ -15,7 +15,9 @@ export interface CrashSubject {
 /** The number of times that the writing process is killed. */
 export const crashes = runs(4)
 
-/** Kills a process that writes, again and again: what it had acknowledged is there, and nothing by halves. */
+/**
+ * Kills a process that writes, again and again: every acknowledged unit of work is there, and none by halves.
+ */
 export async function crashTest(t: Test, { database, keyFile, open }: CrashSubject): Promise<void> {
   t.setTimeout(crashes * 20_000)
   const acknowledged = new Set<number>()

@@ -59,8 +59,8 @@ cat ${armFormat} >/proc/sys/fs/binfmt_misc/register
 const prefix = 'runner-test-'
 
 /**
- * A throw-away Docker engine. Its processes, mounts, network and images are in namespaces that end with it, and
- * it ends with this process, however that ends: what may be left then is a directory and empty control groups,
+ * A throw-away Docker engine. Its processes, mounts, network and images are in namespaces that end with it,
+ * and it ends with this process, however that ends: a directory and empty control groups may be left then,
  * which the next one sweeps up.
  */
 export class Engine implements AsyncDisposable {

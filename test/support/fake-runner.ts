@@ -25,7 +25,7 @@ const edges: Edges = { clock: systemClock, chance: systemChance }
 
 const keys = rsaKeys('runner')
 
-/** A runner: who it is, where its state lies, and the machine on which its jobs run. */
+/** A runner: its identity, its state directory, and the machine on which its jobs run. */
 export class RunnerHome {
   readonly identity: Identity
   readonly machine: FakeMachine

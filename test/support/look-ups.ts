@@ -28,7 +28,7 @@ export interface Way {
 interface Changes {
   /** Where compiled forms are looked for, instead of /run. */
   base?: string
-  /** Whatever has no compiled form is left to the full program. */
+  /** Files without a compiled form are left to the full program. */
   compiledOnly?: boolean
 }
 

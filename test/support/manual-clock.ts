@@ -31,7 +31,7 @@ export class ManualClock implements Clock {
     })
   }
 
-  /** Moves on from one wake-up to the next; what follows from each happens before the next one. */
+  /** Moves on from one wake-up to the next; all consequences of each happen before the next one. */
   async pass(seconds: number): Promise<void> {
     const end = this.#seconds + seconds
     await settled()

@@ -2,7 +2,10 @@ import type { Test } from 'tap'
 import { said } from './operator.ts'
 import type { Rig, StartOptions } from './rig.ts'
 
-/** A typical mistake: a command line, and what has to be said of it: what is wrong, where, and how to mend it. */
+/**
+ * A typical mistake: a command line, and the parts that its message must have: the mistake, its place, and
+ * the way to fix it.
+ */
 export interface Mistake {
   args: string[]
   status: number

@@ -6,7 +6,7 @@ import { definitionOf } from '../../scripts/output-page.ts'
 const reference = (name: string) =>
   JSON.parse(readFileSync(resolve(import.meta.dirname, '../../docs/reference', name), 'utf8'))
 
-/** A schema that refuses every field that it does not name: what a command prints is documented. */
+/** A schema that refuses every field that it does not name, so that each field of an output is documented. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed)
   if (typeof schema !== 'object' || schema === null) return schema

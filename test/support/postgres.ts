@@ -143,8 +143,8 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Starts it, with these variables too. */
   async startAgain(env: Record<string, string> = {}): Promise<void> {
-    // Its processes are killed, and the machine is not: what they have written survives without a sync. As many connections
-    // as the files of a tier need that run at a time.
+    // Its processes are killed, but not the machine: written bytes survive without a sync. It allows as many
+    // connections as the files of a tier need that run at a time.
     const settings = ['fsync=off', 'max_connections=400', 'listen_addresses=127.0.0.1']
     // Else it may fail to start again a while after it has crashed.
     if (this.disk !== undefined) settings.push('restart_after_crash=off')

@@ -3,7 +3,7 @@ import { type BlackoutPlan, type BlackoutRule, compileBlackouts } from '../../sr
 import { compile, type Plan, type ScheduleRule } from '../../src/schedule/schedule.ts'
 import { ScheduleCache } from '../../src/schedule/schedule-cache.ts'
 
-/** Of all schedules of a test: what was asked before must change no answer. */
+/** The cache of all schedules of a test: earlier questions must change no answer. */
 export const cache = new ScheduleCache()
 
 export function plan(schedule: ScheduleRule, seed = 'default/nightly'): Plan {

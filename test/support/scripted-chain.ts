@@ -4,7 +4,7 @@ import type { TaskSettings } from '../../src/config/sections/task.ts'
 import type { Clock } from '../../src/edges.ts'
 import type { Event, Outcome, TryEnd } from '../../src/event.ts'
 
-/** A task of a scripted chain: what its tries come to, one after another, and from then on the last of them. */
+/** A task of a scripted chain: the ends of its tries, one after another; the last one repeats. */
 export interface Script {
   outcomes: Outcome[]
   max_tries: number

@@ -45,7 +45,7 @@ export const registers = step('register', fc.nat(runnerCount - 1), async (model,
   })
 })
 
-/** Runners ask for work: who, for how much, and whether the call has waited for a while. */
+/** Runners ask for work: the runner, the number of jobs, and whether the call has waited for a while. */
 async function poll(model: Model, rig: ServerRig, asked: [AnyRunner, number, boolean][]): Promise<void> {
   const asking: (AskingRunner & { runner: ModelRunner })[] = []
   for (const [any, slots, again] of asked) {

@@ -106,7 +106,7 @@ async function compare(model: Model, rig: ServerRig): Promise<void> {
   linesAreRight(model)
 }
 
-/** Whatever waits for other runs has one for which it must wait, and none runs that must wait. */
+/** Each run that waits for others has one for which it must wait, and none runs that must wait. */
 function linesAreRight(model: Model): void {
   for (const job of ['turns', 'newest']) {
     const active = model.activeOf(job)

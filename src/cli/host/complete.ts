@@ -73,8 +73,8 @@ export function optionsIn(words: readonly string[], home: string): CompletionOpt
 }
 
 /**
- * The values of a kind that fit a command line, of which the last word is the one that is completed. What the
- * server does not say within a second is left out.
+ * The values of a kind that fit a command line, of which the last word is the one to complete. Values that
+ * the server does not give within a second are left out.
  */
 export async function completionsOf(
   kind: string,

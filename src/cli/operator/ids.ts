@@ -47,8 +47,8 @@ export async function findExecution(client: Client, text: string): Promise<Resul
 }
 
 /**
- * The one of these whose id begins with a text of 8 characters or more; undefined where none does. What they
- * are called is for the message about several.
+ * The one of these whose id begins with a text of 8 characters or more; undefined where none does. The word
+ * for the things is for the message about several.
  */
 export function withBeginning<T extends { id: string }>(
   items: readonly T[],

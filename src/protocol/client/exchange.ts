@@ -176,7 +176,7 @@ export class Exchange implements AsyncDisposable {
 
   #failureOf(error: unknown, signal: AbortSignal | undefined): ClientFailure {
     if (signal?.aborted) return { reason: 'stopped', message: 'the call was ended' }
-    // A bug: what a network does has a code, or a name of undici's.
+    // An error without a code, or a name of undici's, is a bug: failures of a network have one.
     if (error instanceof TypeError && errorCode(error) === 'unknown' && error.cause === undefined) throw error
     const { server, env } = this.#options
     return networkFailure(error, server, proxyOf(server, this.#options, env))

@@ -1,4 +1,4 @@
-/* Schedules of jobs: how they are put, what comes, and what was not fired. */
+/* Schedules of jobs: how they are put, the times that come, and the times that were not fired. */
 import { type Static, Type } from 'typebox'
 import { type MissedReason, missedReasons } from '../missed-reasons.ts'
 import { AnyTime, choice, list, Name, nullable, Seconds, ShownProblem, strict, Text, Time } from './common.ts'
@@ -62,7 +62,7 @@ export const Schedule = Type.Object(
 )
 export type Schedule = Static<typeof Schedule>
 
-/** A time in which no schedule fires; what falls in it is not caught up. */
+/** A time in which no schedule fires; times of schedules in it are not caught up. */
 export const Blackout = Type.Object(
   {
     cron: CronText,

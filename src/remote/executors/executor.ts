@@ -155,7 +155,7 @@ export type FailureReason =
   /** Of `recover`. */
   | 'lost'
   | 'state-unknown'
-  /** Of `probe`: what is wrong between runner and backend. */
+  /** Of `probe`: an obstacle between runner and backend. */
   | 'helper-missing'
   | 'directory-unusable'
   | 'runtime-unknown'
@@ -308,7 +308,7 @@ export interface JobHandle extends KeptFiles {
    * Settles when nothing of the job lives any more. Stays pending where it never started, and after `detach`.
    */
   readonly exited: Promise<JobExit>
-  /** After the exit: what a plugin has left, of at most `max` bytes; undefined: nothing. */
+  /** After the exit: the output that a plugin has left, of at most `max` bytes; undefined: it left none. */
   output(max: number): Promise<Result<Uint8Array | undefined, Failure>>
   /** Asks the job to end: its signal, its grace, then SIGKILL. Twice is once, and the first reason wins. */
   stop(why: 'aborted' | 'lease-lost'): void

@@ -42,7 +42,7 @@ export class AssignmentState {
   readonly #kept: () => KeptFiles | undefined
   readonly #changed: Notifier
 
-  /** `kept`: what is on disk of it, as its record says. `changed`: notified of each new phase. */
+  /** `kept`: finds its files on the disk by its record. `changed`: notified of each new phase. */
   constructor(beginning: Beginning, kept: () => KeptFiles | undefined, changed: Notifier) {
     this.#kept = kept
     this.#changed = changed

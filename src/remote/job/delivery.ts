@@ -19,7 +19,7 @@ import type { SpooledExecution } from './spooled-execution.ts'
 const timeouts = { log: 5, unknown: 60 }
 /** Characters that a result may say of an error. */
 const longestMessage = 60_000
-/** The end of the year 9999, in milliseconds: what has more digits is not RFC 3339. */
+/** The end of the year 9999, in milliseconds: RFC 3339 has no later times. */
 const latest = 253_402_300_799_999
 
 export interface DeliveryOptions {

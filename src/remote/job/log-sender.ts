@@ -1,7 +1,7 @@
 /*
- * Sends the log of one execution, masked, by offset. What comes from the job is sent as it comes; where the
- * server is slower than the job, away, or has less than it had, the bytes are derived again from the file
- * that the job writes, so nothing piles up in memory.
+ * Sends the log of one execution, masked, by offset. Output is sent as the job writes it. If the server is
+ * slower than the job, away, or has less than it had, the bytes are derived again from the file that the job
+ * writes, so nothing piles up in memory.
  */
 import type { Clock } from '../../edges.ts'
 import type { Mask } from '../../protocol/mask/mask.ts'

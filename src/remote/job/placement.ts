@@ -95,7 +95,7 @@ export class Placement {
     const looked = runtime && this.#prepare(runtime.backend, stop)
     // The server is asked meanwhile, and the disk is waited for beside both.
     await sent()
-    // Without that it gets no place; who tries to give it one says why.
+    // Without a lasting record it gets no place; the step that would place it reports the reason.
     execution.makeLast().catch(() => {})
     // Another job may have an image pulled for longer than this one is wanted.
     const prepared = await Promise.race([looked, aborted(stop)])

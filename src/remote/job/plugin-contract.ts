@@ -1,6 +1,4 @@
-/*
- * The executor contract: what a plugin gets, what it leaves, and what follows from that.
- */
+/* The executor contract: the input of a plugin, its output, and the result that follows from the output. */
 import { outputBounds, parseWithin } from '../../protocol/json-bounds.ts'
 import { isObject } from '../../protocol/mask/secrets.ts'
 import type { ExecutionOutcome } from '../../protocol/messages/executions.ts'
@@ -92,7 +90,7 @@ export interface Verdict {
 export interface Evidence {
   kind: JobKind
   exit: JobExit
-  /** Of a plugin: what it left, or what is wrong with that; undefined where it left nothing. */
+  /** The output of a plugin, or the problem with it; undefined if it left none. */
   output: Result<OutputContext, string> | undefined
   /** Why it was asked to end, whether it has heard that or not; undefined: it was not. */
   asked: 'aborted' | 'lease-lost' | undefined

@@ -85,7 +85,7 @@ export function readPlace(path: string, job: AssignedJob): PlaceRecord | 'newer'
   return { boot_id, state: { backend: 'docker', version: 0, data: place } }
 }
 
-/** Whatever one of the files may have. */
+/** All fields that one of the files may have. */
 type AnyRecord = Partial<JobRecord & JobEnd & JobState & PlaceOf0 & Omit<PlaceRecord, 'state'>>
 
 /** The content of a place in format 0. */

@@ -87,10 +87,7 @@ function executionIn(directory: string): SpooledExecution | 'newer' | undefined 
   return execution.isNewer ? 'newer' : execution
 }
 
-/**
- * Removes all executions; what a backend keeps of them elsewhere goes by `discard`, and nothing that refers
- * to them.
- */
+/** Removes all executions; `discard` removes the files that a backend keeps elsewhere. */
 export async function removeSpool(
   stateDir: string,
   discard: (execution: SpooledExecution) => Promise<unknown>,

@@ -179,7 +179,7 @@ export class SpooledExecution {
     return ok(undefined)
   }
 
-  /** Removes all that the spool has of it. What a backend keeps elsewhere is to be discarded before. */
+  /** Removes all that the spool has of it. Files that a backend keeps elsewhere must be discarded before. */
   async remove(): Promise<Result<void, string>> {
     return removeTree(this.directory)
   }

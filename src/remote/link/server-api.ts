@@ -31,7 +31,10 @@ export interface Signed {
   features: readonly string[]
 }
 
-/** The part of the life of a token after which it is renewed: what is left is for a server that is away. */
+/**
+ * The part of the life of a token after which it is renewed. The rest of its life is for times in which the
+ * server is away.
+ */
 const renewAfter = 2 / 3
 
 /** A registration that the server has taken. */

@@ -102,7 +102,10 @@ async function listen(
     : { ok: false, failure: { ...done.failure, reason: 'timed-out', meaning: 'again', message } }
 }
 
-/** Does what an event says. Of `state`, what did not fit is missing, and what was so before goes on. */
+/**
+ * Carries out an event. Of `state`, the fields that did not fit are missing; their earlier values stay in
+ * force.
+ */
 function obey(
   { event, data }: ServerEvent<'commands'>,
   context: RunnerContext,

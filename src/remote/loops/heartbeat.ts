@@ -23,7 +23,7 @@ export class HeartbeatLoop {
   /** Wall clock of the last answer; undefined before the first. */
   lastAnswer: Date | undefined
 
-  /** `onLost`: what becomes of jobs whose lease has surely ended. */
+  /** `onLost` handles jobs whose lease has surely ended. */
   constructor(
     context: RunnerContext,
     lifecycle: Lifecycle,

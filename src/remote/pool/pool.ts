@@ -37,12 +37,15 @@ interface Entry extends PooledSlot {
 
 /**
  * The slots of this process: takes one for each job, has it looked over when the job has ended, evicts idle
- * ones. What policy.ts decides is done here.
+ * ones. policy.ts makes the decisions.
  */
 export class SlotPool implements AsyncDisposable {
   readonly #options: PoolOptions
   readonly #entries = new Map<string, Entry>()
-  /** Cleaning and closing that is under way; who takes a slot waits for its opening. */
+  /**
+   * Cleaning and closing that is under way; opening is not here, because the caller that takes a slot waits
+   * for it.
+   */
   readonly #underWay = new Set<Promise<unknown>>()
   /** Aborts when nothing is tried again any more. */
   readonly #closing = new AbortController()

@@ -24,8 +24,8 @@ export interface EphemeralOptions {
 export const ephemeralIn = (stateDir: string) => join(stateDir, 'plugin-run')
 
 /**
- * Does work in slots of this process, then closes all of them; before that, what is left of others.
- * `directory` goes with them. Throws system errors.
+ * Does work in slots of this process, then closes all of them; before that, it closes slots that other
+ * processes have left. `directory` goes with them. Throws system errors.
  */
 export async function asEphemeralRunner<T>(
   { stateDir, workDir, backendOf, onLeft }: EphemeralOptions,

@@ -1,6 +1,4 @@
-/*
- * A job in a slot with no server, once or several times: what `runner plugin run` does.
- */
+/* Runs a job in a slot with no server, once or several times, for `runner plugin run`. */
 import { join } from 'node:path'
 import type { ExecutorConfiguration } from '../../config/sections/executor.ts'
 import type { Edges } from '../../edges.ts'

@@ -1,7 +1,7 @@
 /*
- * People sign in by an identity provider (OpenID Connect, code flow with PKCE). What has to be known again
- * when the provider sends a person back goes with the person, in a cookie that only this server can open: so
- * a server remembers nothing of people who never come back.
+ * People sign in by an identity provider (OpenID Connect, code flow with PKCE). The facts that are needed
+ * when the provider sends a person back go with the person, in a cookie that only this server can open: so a
+ * server remembers nothing of people who never come back.
  */
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'

@@ -164,7 +164,7 @@ export class LongPolls {
     for (;;) {
       const turns = this.#next()
       if (turns.length === 0) {
-        // At once: what comes later begins another round.
+        // Cleared at once: later calls begin another round.
         this.#round = undefined
         return
       }

@@ -6,8 +6,8 @@ export type ClientAddress = (peer: string | undefined, headers: IncomingHttpHead
 
 /**
  * The address of a client behind proxies: that of the connection, unless one of the trusted proxies has made
- * it. What they say is read from right to left, past further trusted ones: anybody can write what stands
- * before that. `Forwarded` (RFC 7239) is read where there is no `X-Forwarded-For`.
+ * it. Their header is read from right to left, past further trusted ones: anybody can write the text before
+ * that. `Forwarded` (RFC 7239) is read if there is no `X-Forwarded-For`.
  */
 export function clientAddress(trusted: readonly string[]): ClientAddress {
   const isTrusted = insideNetworks(trusted)

@@ -1,9 +1,9 @@
 import { nextTurn } from '../../system/wait.ts'
 
 /**
- * Answers that many ask for at once, as pages do when something has changed: what is asked for in one turn of
- * the event loop is made once. An answer is begun after all who get it have asked, so each sees all that was
- * committed before.
+ * Answers that many ask for at once, as pages do when something has changed: requests for the same answer in
+ * one turn of the event loop share it. An answer is begun after all of them have asked, so each sees all that
+ * was committed before.
  */
 export class SharedAnswers<Answer> {
   readonly #asked = new Map<string, Promise<Answer>>()

@@ -34,7 +34,7 @@ export class TlsListener extends Server {
     this.#http2.on('sessionError', onBadConnection)
     const handle = (request: unknown, response: unknown) => {
       const common = request as IncomingMessage
-      // RFC 9113, 8.3.1: what HTTP/1.1 calls Host.
+      // RFC 9113, 8.3.1: `:authority` is the Host of HTTP/1.1.
       common.headers.host ??= common.headers[':authority']?.toString()
       handler(common, response as ServerResponse)
     }

@@ -5,8 +5,8 @@ import type { Deliver, NoticeDelivery } from './delivery.ts'
 const longestTry = 15
 
 /**
- * Delivers by web hooks and mails; `anywhere`: to private addresses too. What it needs is loaded for the
- * first message.
+ * Delivers by web hooks and mails; `anywhere`: to private addresses too. The packages for it are loaded for
+ * the first message.
  */
 export function makeDeliver(clock: Clock, anywhere: boolean): Deliver {
   return async (target, message, stop) => {

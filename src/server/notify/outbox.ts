@@ -64,8 +64,8 @@ export class Outbox {
   }
 
   /**
-   * Sends whatever comes; resolves when `stop` has aborted and nothing is under way. What is not sent stays
-   * in the store.
+   * Sends all notices as they come; resolves when `stop` has aborted and nothing is under way. Notices that
+   * are not sent stay in the store.
    */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {

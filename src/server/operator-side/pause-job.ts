@@ -9,7 +9,7 @@ import { scheduledJob } from '../state/scheduled-job.ts'
 import { pausedIn, withNext } from '../state/schedules.ts'
 import { scheduleView } from '../views/schedule-view.ts'
 
-/** Pauses the schedule of a job, or ends that; what is so already stays so. */
+/** Pauses the schedule of a job, or ends its pause. A repeated call changes nothing. */
 export async function pauseJob(
   tx: Writer,
   ctx: Context,

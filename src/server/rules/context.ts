@@ -67,7 +67,7 @@ export interface Memory {
   logMasks: Map<string, LogMask>
   /** The settings of the server, by their text in the store. */
   settings?: { text: string; value: Settings }
-  /** By name, what has been used of a quota in a span of watched time that began then. */
+  /** The use of each quota, by its name, in a span of watched time that began then. */
   quotas: Map<string, { began: number; used: number; left: number }>
   /** By execution, why its result is not taken yet (runner-side/accept-result.ts). */
   waitingResults: Map<string, string>

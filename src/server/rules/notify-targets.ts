@@ -10,7 +10,7 @@ import { type Refusal, refuse } from './refusal.ts'
 
 type Targets = Pick<ServerSettings, 'targets'>
 
-/** Whether what is in a namespace may go to a target; `*`: what is in any. */
+/** Whether a target may get notices from a namespace; `*`: it may get those of all. */
 export const mayTell = ({ namespaces }: Pick<NotifyTarget, 'namespaces'>, namespace: string): boolean =>
   namespaces === null || namespaces.includes(namespace)
 

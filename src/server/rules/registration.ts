@@ -15,9 +15,9 @@ export type FixedField = 'name' | 'runner_group' | 'capabilities' | 'metadata'
 export type FixedFacts = Pick<RegisteredFacts, 'name' | 'said'>
 
 /**
- * The facts of a registration with the runner's own token: what was fixed before stays, and what follows the
- * host (taints, version, facts of the host) is new. `refused` names the fields that say something else than
- * what is fixed, and than what an operator has set in its place.
+ * The facts of a registration with the runner's own token: fixed facts stay, and facts that follow the host
+ * (taints, version, facts of the host) are new. `refused` names the fields that differ from the fixed facts,
+ * and from the overrides of an operator.
  */
 export function keepFixed(
   facts: RegisteredFacts,

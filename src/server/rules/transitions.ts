@@ -69,8 +69,8 @@ export const holds = (row: ExecutionRow, lease_id: string): boolean =>
   row.lease_id === lease_id || row.lease_id === anyLease
 
 /**
- * Whether it is reserved for a runner that has listed it while it was queued, and has not confirmed it. What
- * there is to do is told to nobody then: the runner knows it, or has no right to.
+ * Whether it is reserved for a runner that has listed it while it was queued, and has not confirmed it. The
+ * reservation then leaves out the work: the runner knows it, or has no right to it.
  */
 export const isRecalled = (row: ExecutionRow): boolean => row.state === 'reserved' && row.recall === 'asked'
 
@@ -152,8 +152,8 @@ export function giveBack(row: ExecutionRow, { now, watched }: Moment): Execution
 }
 
 /**
- * queued (or just back from a runner) → failed, since its wait is over; `because`: what it waited for, where
- * that is known.
+ * queued (or just back from a runner) → failed, since its wait is over; `because`: the reason of the wait, if
+ * it is known.
  */
 export function waitedTooLong(row: ExecutionRow, now: number, because?: string): ExecutionRow {
   const why = because === undefined ? '' : `: ${because}`
@@ -316,7 +316,8 @@ const unheard: Why = {
 }
 
 /**
- * Why an execution in state aborting was aborted; what its runner says does not count where that is known.
+ * The reason why an execution in state aborting was aborted. If the server knows it, the runner's words do
+ * not count.
  */
 const whyAborted = ({ reason, error_message }: ExecutionRow, said: typeof asked): typeof asked =>
   reason === null ? said : { reason, error_message }

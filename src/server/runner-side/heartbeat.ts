@@ -58,7 +58,7 @@ export async function heartbeat(
     const row = await ifReadable(tx.execution(id))
     if (row === undefined) answer.unknown.push(id)
     else if (isRecalled(row) || (row.state === 'queued' && (await takeUp(tx, ctx, runner, row)))) {
-      // Whoever lists it is asked: the lease of one runner alone says that it is right.
+      // A runner that lists it is asked: only the lease, which one runner has, proves that it is right.
       if (runner.features.includes('confirm')) confirm.push(id)
       else if (!isRecalled(row)) answer.leases[id] = ctx.settings.lease_seconds
     } else if (row.runner_id !== caller.runner_id) answer.gone.push(id)

@@ -109,7 +109,7 @@ interface Taken extends Pick<RunnerRow, 'registered_with'> {
   refused: FixedField[]
 }
 
-/** With the runner's own token: what is fixed of it stays. */
+/** A registration with the runner's own token: its fixed facts stay. */
 function ofItself(
   message: Registration,
   { session }: Caller,

@@ -1,6 +1,4 @@
-/*
- * Slots of runners and what is queued for them, by runner group and capabilities: what an autoscaler needs.
- */
+/* Slots of runners and queued executions, by runner group and capabilities, for an autoscaler. */
 import { partsOfQueue } from '../../store/queue.ts'
 import type { RunnerRow } from '../../store/runner-row.ts'
 import type { Store } from '../../store/store.ts'

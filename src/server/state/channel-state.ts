@@ -21,7 +21,7 @@ export async function channelStateOf(
 ): Promise<ChannelState> {
   return {
     settings: settingsOf(ctx.settings, runner),
-    // Without its role a runner goes on all the same: who gets work is decided here.
+    // If its role cannot be read, the runner goes on all the same: the server decides about work by itself.
     role: roleOf(runner, await ifReadable(tx.group(groupOf(runner)))),
     abort: held.filter(row => row.state === 'aborting').map(row => row.id),
     scripts: await scriptsOf(tx, ctx, runner, held),

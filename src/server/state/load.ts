@@ -1,6 +1,6 @@
 /*
- * Counts over spans of five minutes: the executions that have ended, the length of the queue, and which
- * runners were there. A span has at most two rows, however many runners and jobs there are:
+ * Counts over spans of five minutes: the executions that have ended, the length of the queue, and the runners
+ * that were there. A span has at most two rows, however many runners and jobs there are:
  *
  *   load TIME    the minutes that were watched, what ended, what was queued, each by namespace
  *   nodes TIME   which runners came and went, by minute; once a day, and after a start of the server, all

@@ -28,8 +28,9 @@ export async function ownExecution(
 
 /**
  * The execution of which a runner sends log or result. A runner has these only of an execution that it
- * confirmed. Where a store restored from an older backup does not know of the confirm, the lease shows it,
- * and the runner holds the execution again: what it sends is not lost, and nobody runs it a second time.
+ * confirmed. If a store that was restored from an older backup does not know of the confirm, the lease proves
+ * it, and the runner holds the execution again: so its log and result are not lost, and nobody runs it a
+ * second time.
  */
 export async function startedExecution(
   tx: Writer,

@@ -27,8 +27,8 @@ export async function logPart(tx: Reader, row: LogRow, offset: number): Promise<
 }
 
 /**
- * A log from an offset to its end when the call began, with a notice in place of dropped bytes. Who reads
- * slowly gets nothing of what comes later: the token of the call may be revoked meanwhile.
+ * A log from an offset to its end when the call began, with a notice in place of dropped bytes. A slow reader
+ * gets nothing that is written later: the token of the call may be revoked meanwhile.
  */
 export async function* logText(store: Pick<Store, 'read'>, id: string, from: number): AsyncGenerator<Buffer> {
   let end: number | undefined

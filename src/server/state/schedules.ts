@@ -44,7 +44,7 @@ export async function putSchedule(
   const known = await ifReadable(tx.schedule(key))
   if (known !== undefined && !isNew) return ok(undefined)
   const former = before?.body.schedule ? planOf(ctx, before) : planned
-  // The clock was set back since: what was put on record behind now comes again.
+  // The clock was set back since then, so times that are on record as passed come again.
   if (known !== undefined && known.after > tx.now)
     await forgetBehind(tx, known, tx.now, former.ok ? former.value.plan : plan)
   const last_fired = known?.last_fired ?? (await tx.lastScheduled(after)) ?? null
@@ -64,7 +64,8 @@ export async function putSchedule(
 }
 
 /**
- * Notes since when a schedule is not enabled; and once it is again, what it has not fired for that reason.
+ * Notes since when a schedule is not enabled; and once it is again, records the times that it has not fired
+ * for that reason.
  */
 async function enabling(
   tx: Writer,

@@ -25,8 +25,8 @@ export interface AuditExportParts {
 }
 
 /**
- * Passes the entries of the audit log on to another place once they are committed. What that does not take is
- * tried again, after a restart too, so an entry arrives at least once; no call waits for it.
+ * Passes the entries of the audit log on to another place once they are committed. Entries that the place
+ * does not take are sent again, after a restart too, so an entry arrives at least once; no call waits for it.
  */
 export class AuditExport {
   readonly #parts: AuditExportParts

@@ -56,7 +56,8 @@ export async function decide(
     return leave(tx, { ...row, after, missed_id: null, stale: 1, due_at: null })
   }
   const own = row.missed !== null && due <= row.missed.until ? row.missed : undefined
-  // A pause in a backup may have ended before the restore: what has fired since then must not fire again.
+  // A pause in a backup may have ended before the restore: times that have fired since then must not fire
+  // again.
   const missed = restoredMarkOf(marks, due) ?? own ?? markOf(marks, due)
   const decision = new Decision(tx, ctx, job, { ...row, stale: 1, due_at: null })
   const instance = { at, due, ...(row.skipped === null ? {} : { skipped: row.skipped }) }

@@ -1,4 +1,4 @@
-/* Writes down, once a minute, what happens on the server (state/load.ts). */
+/* Records the load of the server once a minute (state/load.ts). */
 import type { Store } from '../../store/store.ts'
 import type { Topic } from '../../store/topic.ts'
 import type { Context } from '../rules/context.ts'
@@ -14,7 +14,7 @@ import {
 } from '../state/load.ts'
 
 const day = 86_400_000
-/** Namespaces of one span; what ends in others is not counted. */
+/** The most namespaces of one span; executions that end in others are not counted. */
 const mostNamespaces = 1000
 
 export class Recorder {

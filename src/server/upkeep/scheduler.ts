@@ -108,7 +108,7 @@ export class Scheduler {
         stale: await tx.hasStale(),
       }))
       const isDue = due !== undefined && due <= now
-      // All that is due comes first: what is next is not urgent.
+      // Due schedules are fired before the next times are read: those are not urgent.
       if (isDue) for (const decided of await this.#fire()) count(round, decided)
       else if (stale) await this.#compute()
       else {
@@ -178,7 +178,7 @@ export async function computeNext(
   const isPaused = row.paused_at !== null || pausedSince(paused, row.namespace) !== undefined
   const missed =
     row.parked && !isPaused ? { until: tx.now, reason: 'paused' as const } : notBeyond(row, tx.now)
-  // A place in the future was set by a clock that was wrong; what was fired there is not fired again.
+  // A wrong clock has set a place in the future; times that were fired there are not fired again.
   const after = Math.min(row.after, tx.now)
   const kept = after < row.after ? await forgetBehind(tx, row, after, planned.value.plan) : row
   tx.putSchedule(withNext({ ...kept, missed, after, parked: false }, planned.value))

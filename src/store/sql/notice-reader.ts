@@ -5,7 +5,7 @@ import type { NoticeRow } from '../schedule-rows.ts'
 import type { SqlValue } from '../values.ts'
 import { ScheduleReader } from './schedule-reader.ts'
 
-/** The questions about notices: what waits to be sent, and what was sent. */
+/** The questions about notices that wait to be sent, and about sent ones. */
 export abstract class NoticeReader extends ScheduleReader {
   listNotices<T = never>(
     { states, target, namespaces }: NoticeFilter,

@@ -1,4 +1,4 @@
-/* The part of a log that is in memory: what is seen, and a little before and behind it. */
+/* The part of a log that is in memory: the visible lines, and a few before and after them. */
 import { AnsiReader, type Segment } from './ansi.ts'
 import { cut, firstBegin, type Piece } from './lines.ts'
 
@@ -162,7 +162,7 @@ export class LogWindow {
 
   #number(index: number, number: number): void {
     const line = this.lines[index]!
-    // A line is never changed: what is drawn of it stays.
+    // A line is never changed, so its drawn element stays.
     if (line.number !== number) this.lines[index] = { ...line, number }
   }
 }

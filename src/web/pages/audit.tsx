@@ -1,4 +1,4 @@
-/* The audit log: who has changed what. */
+/* The audit log: changes, and the people and programs that made them. */
 import { useLocation } from 'preact-iso/router'
 import type { AuditEntry } from '../../protocol/messages/audit.ts'
 import { useList } from '../context.ts'

@@ -105,8 +105,8 @@ function Waiting(item: ListedExecution) {
 const day = 86_400_000
 
 function Failed() {
-  // The answer is asked for from the last hour that began when the page was shown; what has become older is
-  // left out here.
+  // The answer is asked for from the last hour that began when the page was shown; items that have become
+  // older are left out here.
   const since = useMemo(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 2 * day), [])
   const isLate = ({ finished_at, created_at }: ListedExecution) =>
     Date.parse(finished_at ?? created_at) > minute.value - day

@@ -1,4 +1,4 @@
-/* Jobs for a submitter, who runs those whose names it knows, and may read none. */
+/* Jobs for a submitter, which may run the jobs whose names it knows, and read none. */
 import { useLocation, useRoute } from 'preact-iso/router'
 import type { Execution } from '../../protocol/messages/executions.ts'
 import { usePage } from '../context.ts'

@@ -1,4 +1,4 @@
-/* One runner: what it is, what it runs, and what an operator can do with it. */
+/* One runner: its facts, its executions, and the actions of an operator. */
 import { useRoute } from 'preact-iso/router'
 import type { Runner as RunnerFacts } from '../../protocol/messages/runners.ts'
 import type { Availability } from '../../protocol/messages/stats.ts'

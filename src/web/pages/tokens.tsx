@@ -1,4 +1,4 @@
-/* Tokens: who may call the server, and for how long. */
+/* Tokens: the callers of the server, and the time for which they may call. */
 import { useState } from 'preact/hooks'
 import type { ListedBrowserSession } from '../../protocol/messages/browser.ts'
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'

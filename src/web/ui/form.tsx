@@ -106,8 +106,7 @@ interface Asked {
 }
 
 /**
- * A button with a dialog behind it, of something that changes the server: who may only look has no such
- * button.
+ * A button with a dialog behind it, for changes on the server: people who may only look have no such button.
  */
 export function ConfirmButton({ label, subject, question, danger = false, field, children, does }: Asked) {
   const { session } = usePage()

@@ -107,7 +107,7 @@ interface Around {
   children?: ComponentChildren
 }
 
-/** The content of a row: what it is about, what stands at its right, and what is below. */
+/** The content of a row: its subject, the part at its right, and the part below. */
 export function Row({ of, beside, children }: Around) {
   return (
     <>

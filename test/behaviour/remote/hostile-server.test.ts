@@ -1,6 +1,6 @@
 /*
- * A server that is hostile, newer, or broken, against the real `runner attach`: what does not fit is refused alone, and
- * the runner goes on. Scripts need no engine to be accepted and confirmed.
+ * A server that is hostile, newer, or broken, against the real `runner attach`: each part that does not fit
+ * is refused alone, and the runner goes on. Scripts need no engine to be accepted and confirmed.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'

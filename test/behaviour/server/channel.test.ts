@@ -82,7 +82,7 @@ serverTest(
       `GET /v1/runners/${runner.id}/commands HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${runner.token}\r\nrunner-session: 1\r\n\r\n`,
     )
     await new Promise(resolve => socket.once('readable', resolve))
-    // Each script is told with its command; what nobody reads fills the buffers.
+    // Each script is told with its command; events that nobody reads fill the buffers.
     const open = async () =>
       (await server.call('GET', '/metrics')).text.includes('{kind="command-channel"} 1')
     t.ok(await open())

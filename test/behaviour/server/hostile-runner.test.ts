@@ -66,7 +66,7 @@ function look({ others, sessions }: Scene, told: unknown, reservations: readonly
   for (const { execution_id } of reservations) assert.ok(!others.includes(execution_id), 'a job of others')
 }
 
-/** Looks at the store: what the hostile runner is, and what it holds. */
+/** Looks at the store: the facts of the hostile runner, and its executions. */
 async function lookAtStore({ rig, others, number }: Scene): Promise<void> {
   const own = ownIds(number)
   for (const id of own) {

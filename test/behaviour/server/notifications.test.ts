@@ -1,4 +1,7 @@
-/* Notifications through the real program: who is told of what, and what a target gets. */
+/*
+ * Notifications through the real program: the targets that are told of an event, and the messages that they
+ * get.
+ */
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { HookReceiver } from '../../support/hook-receiver.ts'

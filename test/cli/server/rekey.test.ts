@@ -154,7 +154,10 @@ const keysBeside = (rig: Rig) =>
     .map(name => readFileSync(rig.path('state', 'server', name)))
     .filter(key => key.length === 32)
 
-/** Whatever was cut off: one of the keys opens everything; after the next start the key file does, and no other. */
+/**
+ * Wherever the rekey was cut off: one of the keys opens everything; after the next start the key file does,
+ * and no other.
+ */
 async function proveWhole(t: Test, rig: Rig, texts: Record<string, number>, what: string): Promise<void> {
   const database = databaseOf(rig)
   const opened = new Map<string, Record<string, number>>()

@@ -12,7 +12,7 @@ import {
 import { runs } from '../../support/tier.ts'
 
 const none: ReadonlySet<string> = new Set()
-// Whatever a test has there: what masks an output takes any JSON.
+// The mask of an output takes any JSON, so the cast allows a test any value.
 const json = (value: unknown) => parseJson(JSON.stringify(value)) as never
 const shown = async (outputProperties: unknown, secrets: string[], passwords = none) => {
   const output: { outputProperties: unknown } = json({ outputProperties })

@@ -92,7 +92,7 @@ pageTest(t, 'a job is defined, and a text that is not saved outlives the session
   const drafts = 'Object.keys(sessionStorage).filter(key => key.startsWith("runner-draft")).length'
   t.equal(await page.evaluate(drafts), 0)
 
-  // Whoever signs out leaves nothing for the next person at this browser.
+  // A person who signs out leaves nothing for the next person at this browser.
   await page.getByRole('button', { name: 'Edit', exact: true }).click()
   await field.fill('{}')
   await page.getByRole('button', { name: 'Sign out' }).click()

@@ -86,7 +86,7 @@ class Load implements AsyncDisposable {
       if (answer.status !== 503 || answer.headers.get('retry-after') === null)
         this.odd.push(`${answer.status} ${answer.text.slice(0, 200)}`)
       if (answer.status !== 503) return undefined
-      // Retry-After says seconds; who asks sooner only makes more load.
+      // Retry-After is in seconds; earlier calls would only make more load.
       await systemClock.sleep(0.02)
     }
   }

@@ -155,7 +155,7 @@ onEachStore(
   knowing('ops'),
 )
 
-/** A step of a history: what happens to a run, whether its writer fails, or what the targets do. */
+/** A step of a history: an event of a run, a failure of its writer, or a behaviour of the targets. */
 type Step =
   | { run: 'succeeded' | 'failed' | 'aborted'; job: string; undone: boolean }
   | { work: ('taken' | 'refused' | 'killed')[] }

@@ -7,7 +7,7 @@ import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
 
 const add = (rig: ServerRig, object: string) => rig.write(async tx => tx.audit(factsOf('putJob', { object })))
 
-/** An export of a rig, what has arrived at the other place, and what was told. */
+/** An export of a rig, the entries that have arrived at the other place, and the messages. */
 function exportOf({ store }: ServerRig) {
   const arrived: (string | null)[] = []
   const told: (string | undefined)[] = []

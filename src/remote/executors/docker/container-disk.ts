@@ -31,8 +31,8 @@ export class ContainerDisk implements Measured {
   }
 
   /**
-   * The container's use of the disk, with all jobs and volumes. While the engine is away, what only the
-   * engine can measure is missing.
+   * The container's use of the disk, with all jobs and volumes. While the engine is away, the parts that only
+   * the engine can measure are missing.
    */
   async use(): Promise<DiskUse> {
     const { engineSide, folders, busybox } = this.#options

@@ -1,6 +1,6 @@
 /*
- * Images: which are allowed, what the engine knows of them, and how they are pulled from a registry. A pull
- * has limits of its own, since a registry that hangs must not use up the time of the job.
+ * Images: the list of allowed ones, the engine's knowledge of them, and pulls from a registry. A pull has
+ * limits of its own, since a registry that hangs must not use up the time of the job.
  */
 import { allowsAll } from '../../../config/image-patterns.ts'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'

@@ -27,7 +27,7 @@ export class TlsCall {
   readonly #folder: ExchangeDir
   readonly #reader: Socket
   readonly #writer: Socket
-  /** Both FIFOs: what TLS reads and writes. */
+  /** Both FIFOs, from which TLS reads and into which it writes. */
   readonly #stream: Duplex
   /** The answer that gets all further bytes. */
   #answer: Buffer[] | undefined

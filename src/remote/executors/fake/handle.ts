@@ -33,7 +33,7 @@ export class FakeKept implements KeptFiles {
     try {
       for (let at = from; !ends.aborted; ) {
         const { notified } = this.machine.changed
-        // Looked at before the log: what was written before the end is read.
+        // This is read before the log: bytes from before the end are then surely read.
         const last = this.isOver
         const piece = Buffer.alloc(pieceSize)
         const length = readSync(fd, piece, 0, pieceSize, at)
@@ -117,7 +117,7 @@ export class FakeHandle extends FakeKept implements JobHandle {
     while (!this.over.signal.aborted) {
       const { notified } = this.machine.changed
       const { slot_id, job_id } = this.#place
-      // Whoever placed it is gone and cannot start it any more.
+      // The process that placed it is gone and cannot start it any more.
       if (!this.machine.hasRun(slot_id, job_id) && this.files.started === undefined)
         this.files.write('never', '')
       const { started, exit: ended } = this.files

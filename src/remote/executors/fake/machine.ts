@@ -1,8 +1,8 @@
 /*
  * The machine of a test, on which fake jobs run. It outlives the backends that are opened over it, so a test
  * lets "the runner" crash by dropping a backend and opens another one, which finds slots and jobs in the
- * directory. The test says what fails, what waits and which slot dies; time passes only by the clock that it
- * gives.
+ * directory. The test decides about failures, waits and the deaths of slots; time passes only by the clock
+ * that the test gives.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

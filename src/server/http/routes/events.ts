@@ -5,7 +5,7 @@ import type { TokenRow } from '../../../store/rows.ts'
 import { type Rights, seesChange } from '../../rules/rights.ts'
 import type { Handlers } from '../handler.ts'
 
-/** The call that lists what a change is about: who may make it sees the change. */
+/** The call that lists the things of each topic: a caller that may make it sees the change. */
 const lists: Record<ChangeTopic, CallName> = {
   execution: 'listExecutions',
   job: 'listJobs',

@@ -96,7 +96,7 @@ const compiledOtherWays: Way[] = [
   ['shared memory', '/powers memory'],
 ]
 
-/** Ways that lead nowhere: what the job tries, and what the next one must see. */
+/** Attempts that must fail: the script of a job, and the output that the next one must see. */
 const deadEnds: [title: string, script: string, look: string, seen: string][] = [
   [
     'files in /sys',

@@ -1,4 +1,4 @@
-/* Several jobs in one container: what the next one finds, and how soon it starts. */
+/* Several jobs in one container: the files that the next one finds, and the time until it starts. */
 import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
