@@ -58,9 +58,9 @@ export interface DefinedCommand {
   addTo(command: NewCommand, finish: Finish): void
 }
 
-/** Columns of prose at most, however wide the terminal is. */
+/** The most columns of prose, however wide the terminal is. */
 const widestProse = 120
-/** Columns of help that no terminal shows. */
+/** The columns of a help that is not written to a terminal. */
 const offTerminal = 80
 
 /** Paragraphs in lines as wide as the help of the command, for standard error or standard output. */
@@ -74,7 +74,7 @@ function filled(paragraphs: string, command: NewCommand, isError: boolean): stri
     .join('\n\n')
 }
 
-/** Makes a `defineCommand` whose commands take these options too, behind their own. */
+/** Makes a `defineCommand` whose commands take these options too; their help lists them after their own. */
 export const definesCommandsWith =
   <Shared extends OptionValues>(addShared: (command: NewCommand) => Command<[], Shared, GlobalOptions>) =>
   <Args extends unknown[], Options extends OptionValues>(
@@ -97,7 +97,7 @@ export const definesCommandsWith =
           `runner: \`runner ${pathOf(command)} --help\` shows what it takes${dashes}`,
         )
         own.action(() => {
-          // An option that a group has, too, is the group's, wherever it stands on the line.
+          // An option that both a group and its command have is the group's, wherever it is on the line.
           const options = { ...shared.opts(), ...own.optsWithGlobals() }
           if (definition.runsWords) refuseForeignConfig(command, options.config)
           return finish(definition.action(options, own.processedArgs, process.env))

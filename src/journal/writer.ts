@@ -5,7 +5,7 @@ import type { Event } from '../event.ts'
 import { syncAppended, syncBeside } from '../system/durable-file.ts'
 import { nextTurn } from '../system/wait.ts'
 
-/** The file of a run's events, in the directory of the run. */
+/** The name of the file with a run's events, in the directory of the run. */
 export const journalFile = 'events.jsonl'
 /** The name of a journal that could not be kept to the end: such a run cannot be resumed. */
 export const lostFile = 'events.lost.jsonl'
@@ -40,7 +40,7 @@ export function openJournal(runDir: string, clock: Clock, onLost: (error: unknow
     try {
       if (isThere()) renameSync(path, join(runDir, lostFile))
     } catch {
-      // Its directory cannot be written either.
+      // The directory of the journal cannot be written either, so the file keeps its name.
     }
     onLost(error)
   }

@@ -41,7 +41,7 @@ export function makeServices(options: AttachOptions, over: AbortSignal): RunnerS
   const { edges, executor, remote, server } = options
   const ended = new Map<string, number>()
   const emit: EmitAttach = event => {
-    // The server tells operators what keeps jobs waiting.
+    // A heartbeat tells the server at once, because it shows operators the obstacles of waiting jobs.
     if (event.event === 'engine:failed' || event.event === 'engine:ready') heartbeats.now()
     if (event.event === 'job:ended') ended.set(event.outcome, (ended.get(event.outcome) ?? 0) + 1)
     options.emit(event)

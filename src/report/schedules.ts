@@ -9,7 +9,7 @@ import { fromNow, namedZonedTime, zonedTime } from './zoned-time.ts'
 /** The zone of a schedule. */
 const zoneOf = ({ schedule }: ScheduleView): string => schedule?.time_zone ?? 'UTC'
 
-/** Those that come next first; those that come no more last, by their names. */
+/** Sorts schedules by their next times; those without one come last, by their names. */
 export function byNextTime(one: ScheduleView, other: ScheduleView): number {
   const [a, b] = [one.due_at ?? '~', other.due_at ?? '~']
   if (a !== b) return a < b ? -1 : 1
@@ -34,8 +34,8 @@ export function schedulesText(schedules: readonly ScheduleView[], now: Date): st
 }
 
 /**
- * The next time, on the clocks of the schedule's zone. A schedule that is paused or not enabled has none, and
- * is not without one for ever.
+ * The next time, on the clocks of the schedule's zone; empty for a schedule that is paused or not enabled,
+ * which may have one later.
  */
 export function nextOf(view: ScheduleView): string {
   if (view.scheduled_for !== null) return zonedTime(view.scheduled_for, zoneOf(view))
@@ -63,7 +63,7 @@ export function nextTimesText({ items }: NextTimes, now: Date): string {
   ])
   const jitters = rows.some(([, , due]) => due !== '')
   const zone = zoneIn(items[0]?.local ?? '')
-  // A column that says nothing is left out.
+  // A column that is empty in each row is left out.
   const kept = (row: readonly string[]) =>
     row.filter((_, column) => (column !== 1 || zone !== 'UTC') && (column !== 2 || jitters))
   const table = columns([kept([zone, 'UTC', 'with jitter', '']), ...rows.map(kept)])

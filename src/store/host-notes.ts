@@ -1,7 +1,7 @@
 /*
- * Notes of what an administrator has done with a whole store on its host, past the server: a backup, a
- * restore, a rekey, a move. Only a server may add to its audit log while it runs, so the command leaves a
- * file beside the store, and the server makes an entry of it, within a minute or at its next start
+ * Notes of an administrator's actions on a whole store on its host, past the server: a backup, a restore, a
+ * rekey, a move. Only a server may add to its audit log while it runs, so the command leaves a file beside
+ * the store, and the server makes an entry of it, within a minute or at its next start
  * (server/upkeep/host-notes.ts).
  */
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -18,11 +18,11 @@ export const hostCalls = [
 
 export interface HostNote {
   call: (typeof hostCalls)[number]
-  /** Of the process; of one that sudo has started, `sudo_user` is the user who has called sudo. */
+  /** The user of the process; `sudo_user` is the user who has called sudo, if sudo has started it. */
   user: string
   uid: number
   sudo_user: string | null
-  /** RFC 3339, by the clock of the host. */
+  /** The time in RFC 3339, by the clock of the host. */
   at: string
   /** The file of a backup; of a move the database, without its password. */
   file: string | null
@@ -30,7 +30,7 @@ export interface HostNote {
 
 const directoryIn = (dataDir: string) => join(dataDir, 'host-notes')
 
-/** Says of something that it is done now, by this process. */
+/** Makes the note of an action that this process does now. */
 export function hostNote(
   call: HostNote['call'],
   file: string | null,
@@ -62,7 +62,7 @@ export function leaveNote(
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     createDurably(path, JSON.stringify(note))
-    // Root may do it for the user that the server runs as.
+    // Root may run the command for the user of the server, which must be able to read the note.
     const { uid, gid } = statSync(dataDir)
     if (uid !== process.getuid!()) for (const made of [directory, path]) chownSync(made, uid, gid)
     return ok(path)
@@ -97,7 +97,7 @@ function processUser(): Pick<HostNote, 'user' | 'uid'> {
   try {
     return { user: userInfo().username, uid }
   } catch {
-    // A user without an entry in /etc/passwd.
+    // The user has no entry in /etc/passwd.
     return { user: String(uid), uid }
   }
 }

@@ -10,7 +10,7 @@ export interface Process {
   pid: number
   parent: number
   group: number
-  /** In clock ticks since boot, as text; with the pid it names a process for good. */
+  /** The start in clock ticks since boot, as text; with the pid it names a process for good. */
   started: string
 }
 
@@ -24,7 +24,7 @@ export function isZombie(pid: number): boolean {
   return isEnded(statFields(pid)[0])
 }
 
-/** Everything but this process and zombies. */
+/** All processes but this one and zombies. */
 export function listProcesses(): Process[] {
   return pids().flatMap(pid => {
     const [state = '', parent, group, ...rest] = statFields(pid)
@@ -55,7 +55,10 @@ export function openFileLimit(): number {
   return Number(limit ?? Number.POSITIVE_INFINITY)
 }
 
-/** A path that leads to what a descriptor of this process has open, whatever has become of its name. */
+/**
+ * A path that leads to the file behind a descriptor of this process, even if the file has been moved or
+ * removed.
+ */
 export const pathOfDescriptor = (fd: number): string => `/proc/self/fd/${fd}`
 
 /** The names in a directory of /proc. */

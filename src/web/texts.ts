@@ -4,7 +4,7 @@
 export function localTime(at: string, timeZone?: string): string {
   const time = new Date(at)
   if (Number.isNaN(time.getTime())) return at
-  // Sweden writes dates as the whole page does.
+  // The locale of Sweden writes dates in the format of this page.
   return time.toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'long', timeZone })
 }
 

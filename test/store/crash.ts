@@ -36,7 +36,7 @@ export async function crashTest(t: Test, { database, keyFile, open }: CrashSubje
       if (++heard === after) writing.kill('SIGKILL')
     }
     t.equal((await writing).signal, 'SIGKILL')
-    // Some were under way when it was killed.
+    // Some writes were under way when the process was killed.
     next = Math.max(...acknowledged) + 100
     await using store = await open()
     const wrong = await store.read(async tx => {

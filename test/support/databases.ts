@@ -13,7 +13,10 @@ export function onEachDatabase(file: Test, title: string, body: Body): void {
   else onSqlite(file, title, body)
 }
 
-/** For a test that goes further with SQLite, too, in the real tier: on a new database of every kind that this tier has. */
+/**
+ * Runs a test that tries more with SQLite, too, in the real tier: on a new database of every kind that this
+ * tier has.
+ */
 export function onEveryDatabase(file: Test, title: string, body: Body): void {
   onSqlite(file, title, body)
   if (isFull) onPostgres(file, title, body)

@@ -2,7 +2,7 @@ import { createServer, request as forward, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** An HTTP proxy of a test: whatever name it is asked for, it goes to a port of this machine. */
+/** An HTTP proxy of a test. It connects each name to a port of this machine. */
 export class ProxyServer implements AsyncDisposable {
   /** The requests so far: `CONNECT name:port`, or a method and an address. */
   readonly asked: string[] = []

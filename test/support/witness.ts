@@ -10,8 +10,8 @@ import { fixtures } from './rig.ts'
 const gateway = '172.17.0.1'
 
 /**
- * A server beside an engine to which jobs say that they begin. It knows nothing of runner, and nothing that happens to runner,
- * server or engine changes its count.
+ * A server beside an engine to which jobs say that they begin. It knows nothing of runner, and no event of
+ * runner, server or engine changes its count.
  */
 export class Witness implements AsyncDisposable {
   readonly #child: ChildProcess

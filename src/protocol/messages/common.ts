@@ -80,7 +80,9 @@ export const Signal = Type.String({
   description: 'the name of a signal, such as SIGTERM',
 })
 
-/** Of an item whose row in the store, or a part of it, cannot be read: it is shown as that. */
+/**
+ * The problem of an item whose row in the store, or a part of it, cannot be read. The item is shown with it.
+ */
 export const ShownProblem = Type.Optional(
   Type.String({ description: 'why it is not shown whole; there only where it is not' }),
 )

@@ -49,7 +49,10 @@ export const JobStats = Type.Object(
 )
 export type JobStats = Static<typeof JobStats>
 
-/** Executions of each job that a list of jobs is made from: fewer than for one job, since they are many. */
+/**
+ * The number of executions of each job from which a list of jobs is made: a list has many jobs, so it is
+ * smaller than for one job.
+ */
 export const listedOfJob = 60
 
 /** A job as the list of jobs shows it. */
@@ -68,9 +71,9 @@ export const JobSummary = Type.Object(
 export type JobSummary = Static<typeof JobSummary>
 export const JobSummaryList = list('JobSummaryList', JobSummary)
 
-/** Seconds of one count: statistics are in multiples of it. */
+/** The seconds of one count; statistics are in multiples of it. */
 export const countedSeconds = 300
-/** Items of one answer at most. */
+/** The most items of one answer. */
 export const mostSpans = 2016
 
 export const Stats = Type.Object(

@@ -1,6 +1,6 @@
 /*
- * The backend of this runner, looked at until it works, tried once with a job of runner's own, and looked at
- * again whenever it seems to have gone.
+ * The backend of this runner. It is looked at until it works, tried once with a job of runner's own, and
+ * looked at again whenever it seems to have gone.
  *
  *   opening ── the probe has run ──► opened ── recovery has matched what was there ──► well ⇄ away
  */
@@ -16,7 +16,7 @@ import { SlotPool } from './pool.ts'
 
 export interface ExecutorHostOptions {
   backend: ExecutorBackend
-  /** Jobs that a slot gets at the most. */
+  /** The most jobs that a slot gets. */
   maxJobsPerSlot: number
   /** Whether it is worth a notice that each slot takes one job alone. */
   wantsReuse: boolean
@@ -31,11 +31,11 @@ export interface ExecutorHostOptions {
 export interface ExecutorRuntime {
   readonly backend: ExecutorBackend
   readonly pool: SlotPool
-  /** As of the last look. */
+  /** The facts at the last look. */
   readonly facts: Facts
 }
 
-/** Seconds between two looks at a backend that works, and at what there is in it. */
+/** Seconds between two looks at a working backend and its slots. */
 const lookEvery = 20
 const sweepEvery = 60
 /**
@@ -43,7 +43,7 @@ const sweepEvery = 60
  * then.
  */
 const strangeFor = 300
-/** Seconds between two looks, at the most, at a backend that does not work. */
+/** The most seconds between two looks at a backend that does not work. */
 const longestWait = 10
 
 type State =
@@ -57,7 +57,7 @@ export class ExecutorHost {
   readonly #suspected = new Notifier()
   #state: State
   #settings: PoolSettings
-  /** Since when slots have been here that the pool does not know. */
+  /** The slots that the pool does not know, and the time since which they have been here. */
   readonly #strange = new Map<string, number>()
   /** Whether slots that the pool does not know may be somebody's. */
   #keepsStrangers = false
@@ -66,7 +66,7 @@ export class ExecutorHost {
     this.#options = options
     this.#state = { state: 'opening', problem: this.untried }
     this.#reminder = new Reminder(options.edges)
-    // The server says how many.
+    // The server decides about the capacity.
     this.#settings = {
       capacity: 0,
       eviction_time_seconds: 60,
@@ -115,7 +115,7 @@ export class ExecutorHost {
     return undefined
   }
 
-  /** Jobs may be started from now on; watches the backend until the end. */
+  /** Allows jobs to start from now on, and watches the backend until the end. */
   async watch(): Promise<void> {
     const { backend, edges, over } = this.#options
     this.#recover()
@@ -146,12 +146,12 @@ export class ExecutorHost {
     this.runtime?.pool.configure(this.#settings)
   }
 
-  /** Slots that the pool does not know are left alone from now on. */
+  /** Leaves slots alone that the pool does not know, from now on. */
   keepStrangers(): void {
     this.#keepsStrangers = true
   }
 
-  /** Finds what a call has left that was not answered, and done all the same. */
+  /** Finds slots of calls that were carried out although their answer was lost. */
   async #sweep(): Promise<void> {
     const { runtime } = this
     if (runtime === undefined) return
@@ -176,7 +176,7 @@ export class ExecutorHost {
     return (await backend.health(over)).ok
   }
 
-  /** Somebody has found that the backend does not answer. */
+  /** Reports that the backend did not answer a caller. */
   suspect(message: string): void {
     this.#fail(message)
     this.#suspected.notify()

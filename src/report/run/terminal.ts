@@ -7,10 +7,10 @@ import { OutputLines } from './output-lines.ts'
 /** Puts colour on a line's text, and makes `runner:` before it stand out. */
 export type Paint = (line: DescribedLine) => string
 
-/** Without colour. */
+/** Adds no colour. */
 export const plainPaint: Paint = ({ text }) => `runner: ${text}`
 
-/** The state of a task in the picture of a live view; `over` once a line that stays says how it ended. */
+/** The state of a task in the picture of a live view; `over` once its line about the end has been written. */
 export type TaskState = 'to come' | 'running' | 'waiting' | 'over'
 
 /** Puts colour on a state, and makes the output of a task stand back. */
@@ -25,13 +25,13 @@ export interface Colours {
   palette: Palette
 }
 
-/** Without colour. */
+/** Colours for output without colour. */
 export const plainColours: Colours = {
   paint: plainPaint,
   palette: { state: (_, text) => text, output: text => text },
 }
 
-/** Colours for a terminal. chalk is loaded only here: it costs a start three milliseconds. */
+/** Colours for a terminal. Loading chalk costs three milliseconds, so only this function loads it. */
 export async function colours(): Promise<Colours> {
   const { Chalk } = await import('chalk')
   const chalk = new Chalk({ level: 1 })

@@ -29,7 +29,7 @@ export interface ServerSettings {
   audit_days: number
   /** The largest output of a plugin that a runner may send, opened. */
   max_output_bytes: number
-  /** Those that jobs can name to be told about: the sections `[notify.NAME]`, by name. */
+  /** The targets that jobs can name to be told: the sections `[notify.NAME]`, by name. */
   targets: readonly NotifyTarget[]
 }
 
@@ -61,27 +61,30 @@ export interface LogMask {
  * store.
  */
 export interface Memory {
-  /** By execution, the longest untouched first. */
+  /** Hashes by execution; the one that was not used for the longest time is first. */
   logHashes: Map<string, HashedLog>
-  /** By run, the oldest first. */
+  /** Masks by run, the oldest first. */
   logMasks: Map<string, LogMask>
   /** The settings of the server, by their text in the store. */
   settings?: { text: string; value: Settings }
   /** The use of each quota, by its name, in a span of watched time that began then. */
   quotas: Map<string, { began: number; used: number; left: number }>
-  /** By execution, why its result is not taken yet (runner-side/accept-result.ts). */
+  /** The reasons why results are not taken yet, by execution (runner-side/accept-result.ts). */
   waitingResults: Map<string, string>
-  /** By runner and execution, why one that it holds has not started yet, as its last heartbeat says. */
+  /** The reasons why executions have not started yet, by runner and execution, as its last heartbeat says. */
   notStarted: Map<string, ReadonlyMap<string, string>>
   /** The results that schedules have looked up. */
   schedules: ScheduleCache
-  /** By namespace and name of a job, its schedule as it was compiled (state/plans.ts). */
+  /** The compiled schedules, by namespace and name of their job (state/plans.ts). */
   plans: Map<string, { text: string; plan: Result<JobPlan, string> }>
   /** The blackouts of the server, by the settings that have them. */
   blackouts?: { rules: unknown; value: BlackoutPlan[] }
-  /** By job (`jobKey`), how long its runs usually take, and when that was looked up (state/job-stats.ts). */
+  /**
+   * The usual durations of jobs' runs, by job (`jobKey`), with the time at which they were looked up
+   * (state/job-stats.ts).
+   */
   usual: Map<string, { at: number; seconds: number | null }>
-  /** By writer and group, the leader before the writer began (state/election.ts). */
+  /** The leaders before a writer began, by writer and group (state/election.ts). */
   leaders: WeakMap<Writer, Map<string, string | null>>
 }
 

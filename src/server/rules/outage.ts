@@ -21,7 +21,7 @@ const mostJumps = 50
 
 /** The two clocks at one moment, in milliseconds. */
 export interface Sighting {
-  /** By the store's clock. */
+  /** The time of the store's clock. */
   now: number
   monotonic: number
 }
@@ -31,16 +31,16 @@ export interface SweepFindings {
   times: SweepMark
   /** No deadline can be trusted: each is moved by one lease. */
   outage: boolean
-  /** By how many milliseconds the store's clock has jumped. */
+  /** The milliseconds by which the store's clock has jumped. */
   jump: number
-  /** The clock seems to be right again: it was wrong since this watched time, by the jump. */
+  /** The watched time since which the clock was wrong by the jump, if it seems to be right again. */
   wrongSince?: number
 }
 
 /**
  * Looks at the clocks. Time that no sweep has watched does not count as watched, and a jump of the store's
  * clock does not either: so every deadline moves by its length. A process that has just started does not know
- * how long there was no sweep: with short leases a smaller gap is an outage.
+ * the time since the last sweep of the process before it, so with short leases a smaller gap is an outage.
  */
 export function lookAtClocks(
   before: SweepMark | undefined,

@@ -15,10 +15,10 @@ import { all } from '../state/pages.ts'
 import { unreadable } from '../state/unreadable.ts'
 
 /**
- * The tokens that a start of the server has to make: an admin's and one for registrations at the first start,
- * also at the first one after a restore from a backup without token files;
- * later an admin's where none is valid any more and nobody has its file: a revoked token stays revoked while
- * its file is there, and whoever may remove that file is not locked out for ever. The caller keeps the texts
+ * The tokens that a start of the server has to make. The first start makes an admin's and one for
+ * registrations; so does the first start after a restore from a backup without token files. A later start
+ * makes an admin's if none is valid any more and nobody has its file: a revoked token stays revoked while its
+ * file is there, and a user who may remove that file is not locked out for ever. The caller keeps the texts
  * before the writer is done: then a crash between the two leaves no token that nobody knows.
  */
 export async function firstTokens(

@@ -44,7 +44,7 @@ const answers: Record<string, [Answer, RegExp | null]> = {
   silent: [() => {}, / did not answer in time$/],
 }
 
-/** The last one takes as long as a try may take. */
+/** The last try of a silent target takes as long as a try may take. */
 const tried = Object.keys(answers).filter(name => isFull || name !== 'silent')
 
 serverTest(
@@ -147,7 +147,7 @@ serverTest(
       const way = ['before', 'while', 'after'][round % 3]
       const known = ended.length
       hook.answer = (response, one) => {
-        // One of before the last kill may come again.
+        // A message from before the last kill may come again.
         const isNew = ended.indexOf(one.json.execution) >= known
         if (!isNew || way === 'before') return taken(response, one)
         if (way === 'while') return dies()
@@ -208,5 +208,5 @@ if (isFull)
     },
   )
 
-// More than a test of a server mostly takes: it starts again and again.
+// The limit is longer than that of most tests of a server, because this server starts again and again.
 t.setTimeout(120_000 + kills * 60_000)

@@ -35,7 +35,7 @@ async function storeIn(dir: string): Promise<Store> {
   return opened.value.store
 }
 
-/** Why a store cannot be opened. */
+/** The reason why a store cannot be opened. */
 async function refusal(dir: string): Promise<string> {
   const opened = await open(dir)
   if (opened.ok) {

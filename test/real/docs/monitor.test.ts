@@ -62,12 +62,12 @@ serverTest(
       t.equal(status, 0, output)
     }
 
-    // A task that fails, and need not succeed.
+    // The failure of this task does not end the chain.
     await shell.write('chain/tasks.d/20-flaky', '#!/bin/sh\nexit 1\n', 0o755)
     appendFileSync(rig.path('monitor/chain/runner.cfg'), '\n[flaky]\nmax_tries = 1\nrequired = no\n')
     const chained = await shell.run('runner -c chain/runner.cfg --quiet run')
     t.equal(chained.status, 0, chained.output)
-    // In the place of node_exporter: a server of that file.
+    // A server of that file takes the place of node_exporter.
     const exporter = createServer((_, answer) =>
       answer
         .writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
@@ -117,7 +117,7 @@ interface Answer {
   error?: string
 }
 
-/** Lets a server and its node do something of everything that the dashboard shows. */
+/** Lets a server and its node do at least one of each thing that the dashboard shows. */
 async function work(server: TestServer): Promise<void> {
   const job = {
     image: 'none',
@@ -127,7 +127,7 @@ async function work(server: TestServer): Promise<void> {
   }
   const { json } = await server.call('POST', '/v1/executions', { body: job })
   while ((await server.execution(json.id)).finished_at === null) await systemClock.sleep(0.05)
-  // One that no node can take.
+  // No node can take this execution.
   await server.call('POST', '/v1/executions', {
     body: { image: 'none', command: ['true'], capabilities: ['gpu'] },
   })

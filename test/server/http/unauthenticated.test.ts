@@ -3,7 +3,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { connectionLimits, UnauthenticatedConnections } from '../../../src/server/http/unauthenticated.ts'
 
-/** Connections to a listener on all addresses of this machine, which are taken in as they are accepted. */
+/**
+ * Opens connections to a listener on all addresses of this machine; the listener counts them as they are
+ * accepted.
+ */
 async function listener(limits: { all: number; address: number }) {
   let closed = 0
   const connections = new UnauthenticatedConnections(limits, () => closed++)

@@ -50,7 +50,7 @@ export interface DockerBackendOptions {
   stateDir: string
   /** The directory with the copy of busybox. */
   helperDir: string
-  /** The directory in which those of containers are made. */
+  /** The directory in which the directories of containers are made. */
   workDir: string
   /** The runner to which the containers belong. */
   runnerId: string
@@ -113,7 +113,8 @@ export class DockerBackend implements ExecutorBackend {
     if (problem !== undefined) return fail(problem)
     let probed = await probe(options, engineFacts, signal)
     if (!probed.ok && unknownRuntime(engineFacts, options.settings) !== undefined) {
-      // It may have a kernel of its own, which cannot give all guarantees: they are given up only then.
+      // The runtime may give each container a kernel of its own, which cannot keep all guarantees: they are
+      // given up only after the probe with them has failed.
       options = { ...options, ownKernel: true }
       probed = await probe(options, engineFacts, signal)
     }

@@ -37,7 +37,7 @@ export interface FakeSurroundings {
 const { SIGKILL, SIGTERM } = constants.signals
 const killed = 128 + SIGKILL
 
-/** Of a signal by its name or its number. */
+/** The number of a signal, which is given by its name or its number. */
 function numberOf(signal = 'SIGTERM'): number {
   return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? Number(signal)
 }
@@ -60,14 +60,14 @@ export class FakeProcess {
     void this.#run()
   }
 
-  /** Ends it as the kernel does: it writes nothing more. */
+  /** Ends the process as the kernel does: it writes nothing more. */
   kill(): void {
     this.#over.abort()
   }
 
-  /** Gives it its signal and its grace, once. */
+  /** Gives the process its signal and its grace, once. */
   async ask(by: 'stopped' | 'time-limit'): Promise<void> {
-    // One that has not begun hears of it when it begins.
+    // A process that has not begun gets the signal when it begins.
     if (this.#asked || this.#startedAt === undefined) return
     this.#asked = true
     const { grace } = this.#job

@@ -47,7 +47,7 @@ export const runnerHandlers = {
     if (!opened.ok) return opened
     if (services.stop.aborted) return refuse('unavailable', 'the server stops')
     const { caller, state } = opened.value
-    // Not all of the row: thousands of channels are open.
+    // A channel keeps only these fields, not all of the row: thousands of channels are open.
     const { id, expires_at, watched_at } = token
     services.channels.open({ ...caller, token: { id, expires_at, watched_at }, response }, state)
     return ok('taken')

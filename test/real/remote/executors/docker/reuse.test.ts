@@ -13,7 +13,7 @@ import { testWith } from '../../../../support/require.ts'
 t.setTimeout(900_000)
 
 const good = '#!/bin/sh\necho good\n'
-/** As long as that. */
+/** A script of the same length as the one that it replaces. */
 const evil = '#!/bin/sh\necho evil\n'
 
 /** Abilities that a shell lacks. */
@@ -50,7 +50,7 @@ const restoring = (path: string, write: string) =>
 
 type Way = [title: string, script: string]
 
-/** Ways that work, so that the container has to go, in files of the image: these the storage driver keeps. */
+/** Ways that work, in files of the image, which the storage driver keeps; the container has to go. */
 const imageWays: Way[] = [
   [
     'another program of the same size and time',
@@ -66,7 +66,10 @@ const compiledImageWays: Way[] = [
   ['a default access list of a directory of the image', '/powers allow /app'],
 ]
 
-/** Ways that work elsewhere: files that the engine mounts, devices, processes. They are the same with each storage driver. */
+/**
+ * Ways that work outside the image: in files that the engine mounts, devices, processes. They are the same
+ * with each storage driver.
+ */
 const otherWays: Way[] = [
   ['a name in /etc/hosts', 'echo 192.0.2.1 example.org >>/etc/hosts'],
   ['a name server in /etc/resolv.conf', 'echo nameserver 192.0.2.1 >/etc/resolv.conf'],
@@ -195,7 +198,8 @@ for (const [driver, options] of [
         t.match(executor.unfit, why)
         await executor.remove()
       }
-      // So slow that a look over its files is not worth it; that is found once.
+      // The image has so many files that a look over them is slower than a new container; the runner finds
+      // that out once.
       await makeImage(rig.engine, 'large', {
         fill(root) {
           withBusybox(root)

@@ -1,4 +1,7 @@
-/* Host jobs on a machine with systemd: the conformance suite, and what only units promise, run there. */
+/*
+ * Runs the conformance suite of host jobs, and tests of promises that only units make, on a machine with
+ * systemd.
+ */
 import { resolve } from 'node:path'
 import t from 'tap'
 import { Machine, machineNeeds } from '../../../../support/machine.ts'
