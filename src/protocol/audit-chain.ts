@@ -67,7 +67,7 @@ export function entryAfter(end: ChainEnd, at: string, facts: AuditFacts): Omit<A
     token_kind,
     token_name,
   }
-  // Each change waits for this. The names above are in the order of canonical JSON and their values are no
+  // Each change waits for this. The names above are in the order of canonical JSON and their values are not
   // objects: so JSON.stringify writes them alike, and much faster.
   const first = `"address":${JSON.stringify(address)},"after":${canonicalJson(after)}`
   const text = `{${first},"at":"${at}","before":${canonicalJson(before)},${JSON.stringify(rest).slice(1)}`

@@ -52,7 +52,7 @@ export class TimeZone {
   /** Undefined where this program knows no such IANA name. */
   static named(name: string): TimeZone | undefined {
     try {
-      // An offset, `+01:00`, is accepted there, too, and is no name.
+      // The zone may also be an offset, `+01:00`, which is not a name.
       if (!/^[a-z]/i.test(name)) return undefined
       return new TimeZone(Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name).timeZoneId)
     } catch {

@@ -6,7 +6,7 @@
  */
 const mostEntries = 400
 const leftEntries = 240
-/** Seconds between two entries, as long as there are few. */
+/** Seconds between two entries, while there are few. */
 const leastGap = 1
 
 /** The times of a log, as its row has them. */

@@ -6,7 +6,7 @@ import t from 'tap'
 const documents = globSync('{*,docs/**/*,test/**/*,bench/*}.md').sort()
 const textOf = (file: string): string => readFileSync(file, 'utf8')
 
-/** A document without its blocks of code, in which brackets are no links. */
+/** A document without its blocks of code, because brackets in these are not links. */
 function prose(file: string): string {
   return textOf(file).replaceAll(/^( *)```.*\n[\s\S]*?^\1```$/gm, '')
 }

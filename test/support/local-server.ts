@@ -118,7 +118,7 @@ export class LocalServer implements AsyncDisposable {
       const execution = await this.execution(id)
       if (isSo(execution)) return execution
       if (late.aborted) throw new Error(`it stays as it is: ${JSON.stringify(execution)}`)
-      // A log is no topic of a transaction, so a look now and then has to do.
+      // Transactions do not notify about logs, so the loop looks every tenth of a second.
       await Promise.race([notified, systemClock.sleep(0.1)])
     }
   }

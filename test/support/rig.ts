@@ -25,7 +25,7 @@ const checkout = resolve(import.meta.dirname, '..', '..')
 export const launcher = resolve(process.env.RUNNER_TEST_PROGRAM || join(checkout, 'bin', 'runner'))
 export const fixtures = join(checkout, 'test', 'fixtures')
 
-/** A task: the text of a shell script, or a file as it is, a link, or something that is no task at all. */
+/** A task: the text of a shell script, or a file as it is, a link, or something that is not a task. */
 export type TaskSpec =
   | string
   | { content: string | Uint8Array; mode?: number }
@@ -55,7 +55,7 @@ export interface StartOptions {
   before?: string[]
   /** Another launcher. */
   program?: string
-  /** It runs for as long as the test does. */
+  /** The program runs until the test ends. */
   lasting?: boolean
   /** Seconds after which a wait for what it says has failed; 60 unless told. */
   timeout?: number

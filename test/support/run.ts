@@ -20,7 +20,7 @@ export interface Launch {
   cwd: string
   env: NodeJS.ProcessEnv
   stdio?: StdioOptions
-  /** It runs for as long as the test does. */
+  /** The program runs until the test ends. */
   lasting?: boolean
   /** Seconds after which a wait has failed; 60 unless told. */
   timeout?: number

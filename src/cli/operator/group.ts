@@ -58,7 +58,7 @@ function showLeader(options: ConnectOptions, name: string, env: NodeJS.ProcessEn
   })
 }
 
-/** Lets a runner lead a group as long as it can. */
+/** Lets a runner lead a group while it can. */
 function pin(options: ConnectOptions, name: string, which: string, env: NodeJS.ProcessEnv): Promise<number> {
   return withClient(options, env, async client => {
     const runner = await findRunner(client, which)

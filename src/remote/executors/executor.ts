@@ -189,7 +189,8 @@ export interface Prepared {
   /** Slots with the same key are alike: the id of an image, by its content. */
   readonly key: string
   /**
-   * By which another host gets the same under the same name: `sha256:…`; undefined: there is no such digest.
+   * The digest by which another host gets the same under the same name: `sha256:…`; undefined: there is no
+   * such digest.
    */
   readonly digest?: string | undefined
 }

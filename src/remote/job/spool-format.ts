@@ -55,7 +55,7 @@ const emptyEnd: Omit<JobEnd, 'outcome' | 'started_at' | 'finished_at'> = {
   log_sha256: '',
 }
 
-/** Undefined where there is no such file, or none that is whole. */
+/** Undefined if the file is missing or incomplete. */
 export function readJob(path: string): JobRecord | 'newer' | undefined {
   const read = readFile(path)
   if (read === undefined || read === 'newer') return read

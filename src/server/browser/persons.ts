@@ -17,7 +17,7 @@ export function personOf(
 
 /** The values of a claim as texts: its own, or those of its list. */
 function valuesOf(claims: Claims, name: string): string[] {
-  // An unverified address is no proof: anybody can write one into a profile.
+  // An unverified address does not prove anything: anybody can write one into a profile.
   if (name === 'email' && claims.email_verified !== true) return []
   return [claimOf(claims, name)]
     .flat()

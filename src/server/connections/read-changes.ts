@@ -7,8 +7,8 @@ const page = 500
 const mostCommits = 20_000
 
 /**
- * Adds what has changed behind a number, and resolves to the number of the latest change. Undefined: that
- * cannot be said, since the number is of another history or what came behind it is no longer kept, or more
+ * Adds the changes after a number, and resolves to the number of the latest change. Undefined: the changes
+ * cannot be told, since the number is of another history, the changes after it are no longer kept, or more
  * things than `most` have changed.
  */
 export async function readChanges(

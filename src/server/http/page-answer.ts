@@ -10,7 +10,7 @@ import type { Services } from './services.ts'
 const callPath = /^\/(?:v1(?:\/.*)?|health|metrics|openapi\.json)$/
 
 /**
- * Answers a request that is no call with a file of the page; false: it is not for the page. Every path
+ * Answers a request that is not a call with a file of the page; false: it is not for the page. Every path
  * without a file is the page itself, which knows what to show there.
  */
 export async function answerPage(

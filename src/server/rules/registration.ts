@@ -58,7 +58,10 @@ export function beyondScope(
   return beyond
 }
 
-/** A blank at an end, two in a row, one that is no space, and what leaves no mark at all. */
+/**
+ * Characters of a name that cannot be seen: a blank at an end, two blanks in a row, another space than the
+ * blank, and characters that leave no mark.
+ */
 const unseen = /^ | $| {2}|[[\p{Zs}\p{Cf}\p{Default_Ignorable_Code_Point}]--[ ]]/v
 
 /**

@@ -16,7 +16,7 @@ export function isRetriedAfter(policy: RetryPolicy = {}, exitCode: number | null
 /** Milliseconds from the `failures`th failure of a run (from 1) to its next attempt. */
 export function retryDelay(policy: RetryPolicy = {}, failures: number, chance: Chance): number {
   const { delay_seconds = 5, backoff = 1, max_delay_seconds = 3600, jitter_seconds = 0 } = policy
-  // A power may be infinite, and is no number then times 0.
+  // The power may be infinite, and infinity times 0 is not a number.
   const grown = delay_seconds === 0 ? 0 : delay_seconds * backoff ** (failures - 1)
   const jitter = jitter_seconds === 0 ? 0 : jitter_seconds * chance.random()
   return Math.round((Math.min(grown, max_delay_seconds) + jitter) * 1000)

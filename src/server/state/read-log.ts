@@ -53,9 +53,9 @@ export async function* logText(store: Pick<Store, 'read'>, id: string, from: num
 }
 
 /**
- * At most `most` bytes of a log, from the first one at or after an offset that is kept; `length` is that of
- * the whole log, and `head` how many bytes of its beginning are kept where others are not. There are no bytes
- * where the log ends, for now, at that offset or before it.
+ * At most `most` bytes of a log, from the first kept one at or after an offset. `length` is that of the whole
+ * log; `head` is the number of kept bytes at its beginning, if others have been dropped. There are no bytes
+ * if the log ends, for now, at that offset or before it.
  */
 export async function logRange(
   store: Pick<Store, 'read'>,

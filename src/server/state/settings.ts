@@ -34,7 +34,7 @@ export function putSettings(
   return ok(undefined)
 }
 
-/** Settings that cannot be read are no reason to do without a rule. */
+/** Settings that cannot be read stop the call: without them it would ignore a rule. */
 function parsed(text: string): Settings {
   let value: unknown
   try {

@@ -34,8 +34,8 @@ export function gatheringSocket(): Socket {
 const mostNames = 300
 
 /**
- * Runs statements on a connection. PostgreSQL compiles each once, under a name that lasts as long as the
- * connection. Statements that are started together are sent together (`pipeline`).
+ * Runs statements on a connection. PostgreSQL compiles each once, under a name that lasts until the
+ * connection ends. Statements that are started together are sent together (`pipeline`).
  */
 export function queryOn(client: Client | PoolClient): Query {
   const names = new Map<string, { name: string; text: string }>()

@@ -205,7 +205,7 @@ export class UnitOfWork extends SqlReader {
       const own = this.#puts.get('executions')?.values() ?? []
       const counts = await this.query(['executions'], countsOfLines)
       lines.learn(counts)
-      // This writer may still fail: its changes are no part of what is remembered.
+      // The counts include the changes of this writer, which may still fail, so they are taken out again.
       for (const { row, before } of own) lines.put(before as ExecutionRow | undefined, row as ExecutionRow)
     }
     return lines.has(name) || this.#executions.some(row => isIn(name, row))

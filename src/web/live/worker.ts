@@ -7,7 +7,7 @@ import { ChangeStream, type Message } from './stream.ts'
 /** The first message of a tab. */
 export interface Hello {
   key: string | undefined
-  /** A lock that the tab holds as long as it lives. */
+  /** A lock that the tab holds while it lives. */
   lock: string
 }
 
@@ -24,7 +24,7 @@ const stream = new ChangeStream(message => {
   for (const port of ports) port.postMessage(message)
 })
 
-// The types are those of a page, which is no scope of a shared worker.
+// The types are those of a page; the scope of a shared worker differs.
 const scope = globalThis as unknown as Scope
 scope.onconnect = ({ ports: [port] }) => {
   if (port === undefined) return

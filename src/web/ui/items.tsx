@@ -54,7 +54,7 @@ interface Listed<T> {
   of: List<T>
   /** Shown where the list has no item: a few words, or `Empty`. */
   empty: ComponentChildren
-  /** Where the whole list is shown; where there is no such place, its next part is shown here. */
+  /** The address of the whole list; without one, the next part of the list is shown here. */
   all?: string
 }
 

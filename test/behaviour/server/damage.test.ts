@@ -166,7 +166,7 @@ serverTest(
     t.match((await get(`/v1/executions?fields=state&id_prefix=${logless}`)).items, [{ problem: undefined }])
     for (const id of problems) t.match(await get(`/v1/executions/${id}`), { id, problem: String })
     t.match(await get(`/v1/executions/${logless}`), { state: 'succeeded', output_properties: { a: 1 } })
-    // A page that has one on it is as long as any other, and leads to the next.
+    // A page with a damaged row has the length of any other page, and leads to the next one.
     const first = await get('/v1/executions?limit=2')
     t.match([first.items.length, first.next], [2, String])
     t.match(await get('/v1/busy'), [{ id: running, problem: String }])

@@ -13,7 +13,7 @@ const hook = await HookReceiver.open()
 t.teardown(() => hook[Symbol.asyncDispose]())
 const failed = { outcome: 'failed', exit_code: 1, reason: 'exit-status', error_message: 'no' }
 
-/** Answers without end, for as long as somebody reads. */
+/** Answers without end while somebody reads. */
 function endless(status: number): Answer {
   return response => {
     response.writeHead(status)

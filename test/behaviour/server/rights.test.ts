@@ -182,7 +182,7 @@ serverTest(
       const named = ['name', 'list'].includes(specOf(name).reach) && place !== 'none' ? place : undefined
       const expected = promised(name, role, place, asked)
       const found = await refusalOf(name, stage.tokens[role], id, named)
-      // Of what is not there, 404 is no refusal.
+      // The object does not exist, so 404 is not a refusal.
       const hides = specOf(name).reach === 'execution' && specOf(name).access.includes('admin')
       const seen = found === 'not-found' && !hides ? 'none' : found
       cells++

@@ -71,7 +71,7 @@ pageTest(
       [],
     )
 
-    // The tab that came first is no better than the others.
+    // The first tab has no advantage over the others.
     await tabs.shift()!.page.close()
     const { id } = await browser.server.submit({ runner_group: 'nobody', job_name: 'late' })
     await tabs[0]!.page.getByRole('link', { name: 'Executions' }).click()

@@ -89,7 +89,7 @@ export class HostHandle extends HostKept implements JobHandle {
       if (isAlive(claim.supervisor) || directory.exit !== undefined) return undefined
       return this.#end(directory, claim)
     }
-    // A claim stays as long as the directory, so this one can only not be read at the moment.
+    // A claim exists while its directory does, so this one exists and cannot be read at the moment.
     if (this.#startedAt !== undefined) return undefined
     // A supervisor that begins later finds the claim and starts nothing.
     if (late || !directory.isOrdered) return giveUp(directory) ? 'never' : undefined
