@@ -21,7 +21,6 @@ export interface Interval {
 }
 
 export interface BlackoutPlan {
-  readonly rule: BlackoutRule
   /** The blackout that an instant is in; of two that overlap the one that began first. */
   covering(at: Instant): Interval | undefined
 }
@@ -75,12 +74,7 @@ function compileBlackout(
     else last.free = { from: at, to: from ?? Infinity }
     return from !== undefined && from <= at ? last.out : undefined
   }
-  return ok({ rule, covering })
-}
-
-/** Whether an instant is in one of the blackouts. */
-export function isBlackedOut(blackouts: readonly BlackoutPlan[], at: Instant): boolean {
-  return blackouts.some(blackout => blackout.covering(at) !== undefined)
+  return ok({ covering })
 }
 
 /** The blackout in which an instance is scheduled, or would start by its jitter. */
@@ -93,7 +87,7 @@ export function blackoutOf(blackouts: readonly BlackoutPlan[], { at, due }: Inst
 }
 
 /** Where to look for the next instance after one that is in a blackout: no instance in between can start. */
-export function pastBlackout({ at }: Instance, { from, to }: Interval): Instant {
+function pastBlackout({ at }: Instance, { from, to }: Interval): Instant {
   // One that is scheduled before the blackout has company there that is due earlier.
   return at < from ? at : to - 1
 }

@@ -7,9 +7,9 @@ import type { BrowserRole } from '../protocol/messages/token-kinds.ts'
 /** Milliseconds without a call after which a session is over. */
 export const idleLimit = 8 * 3_600_000
 /** Milliseconds after which a session with the rights of a token is over, however much it is used. */
-export const absoluteLimit = 30 * 86_400_000
+const absoluteLimit = 30 * 86_400_000
 /** The same for a person without a token: the identity provider is asked again after a day. */
-export const personLimit = 86_400_000
+const personLimit = 86_400_000
 /** Milliseconds in which a code is good. */
 export const codeLasts = 600_000
 

@@ -11,7 +11,7 @@ import type { Edges } from '../edges.ts'
 import { errorText, fail, ok, type Result } from '../result.ts'
 import { createDurably } from '../system/durable-file.ts'
 
-export const hostCalls = [
+const hostCalls = [
   ...(['server-backup', 'server-restore', 'server-rekey'] as const),
   ...(['server-move', 'server-move-undo'] as const),
 ] as const

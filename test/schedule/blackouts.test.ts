@@ -4,9 +4,8 @@ import {
   blackoutOf,
   compileBlackouts,
   firstStarting,
-  isBlackedOut,
 } from '../../src/schedule/blackouts.ts'
-import { blackouts, cache, instant, plan } from '../support/schedules.ts'
+import { blackouts, cache, instant, isBlackedOut, plan } from '../support/schedules.ts'
 
 t.test('a blackout begins with its first instant and ends before its last', async t => {
   const night = blackouts({ cron: '0 22 * * *', duration_seconds: 4 * 3600, time_zone: 'Europe/Berlin' })

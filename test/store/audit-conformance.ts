@@ -31,7 +31,7 @@ const all = { from: 0, below: Number.MAX_SAFE_INTEGER, limit: 1000 }
 const rowsOf = (store: Store): Promise<AuditRow[]> => store.read(tx => tx.listAudit({}, all))
 
 /** The first break that a reader of all entries finds. */
-export async function breakIn(store: Store) {
+async function breakIn(store: Store) {
   const { ends, begins, rows } = await store.read(async tx => ({
     ...(await tx.auditEnds()),
     rows: await tx.listAudit({}, all),

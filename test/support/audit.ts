@@ -12,7 +12,7 @@ export async function auditOf(server: TestServer, query = ''): Promise<AuditEntr
 }
 
 /** The same with what is broken. */
-export async function readAudit(server: TestServer, query = '') {
+async function readAudit(server: TestServer, query = '') {
   let check: ChainCheck | undefined
   const entries: AuditEntry[] = []
   let after = ''

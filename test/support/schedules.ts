@@ -1,5 +1,5 @@
 /* Schedules of the tests, compiled. */
-import { type BlackoutPlan, type BlackoutRule, compileBlackouts } from '../../src/schedule/blackouts.ts'
+import { type BlackoutPlan, type BlackoutRule, blackoutOf, compileBlackouts } from '../../src/schedule/blackouts.ts'
 import { compile, type Plan, type ScheduleRule } from '../../src/schedule/schedule.ts'
 import { ScheduleCache } from '../../src/schedule/schedule-cache.ts'
 
@@ -17,6 +17,10 @@ export function blackouts(...rules: BlackoutRule[]): BlackoutPlan[] {
   if (!compiled.ok) throw new Error(compiled.failure)
   return compiled.value
 }
+
+/** Whether an instant is in one of the blackouts. */
+export const isBlackedOut = (plans: readonly BlackoutPlan[], at: number): boolean =>
+  blackoutOf(plans, { at, due: at }) !== undefined
 
 export const instant = (text: string): number => Temporal.Instant.from(text).epochMilliseconds
 

@@ -49,7 +49,7 @@ tar -C "$root" -cf "$2" .
 `
 
 /** The files of Debian that the SDK needs: a minute or more where the cache does not have them. */
-export const sdkArchive = (): Promise<string> => debianArchive('sdk', bootstrap, packages)
+const sdkArchive = (): Promise<string> => debianArchive('sdk', bootstrap, packages)
 
 /** The task `test.Any` of test/fixtures/images/sdk. */
 export async function sdkImage(engine: Engine, name: string, ...changes: string[]): Promise<void> {

@@ -23,7 +23,7 @@ export const idNotes =
   'An id may be cut to its first 8 characters or more; JOB@latest is the latest execution of a job.'
 
 /** Finds the id of the execution that a text stands for. */
-export async function findExecution(client: Client, text: string): Promise<Result<string, ClientFailure>> {
+async function findExecution(client: Client, text: string): Promise<Result<string, ClientFailure>> {
   if (isId(text)) return ok(text)
   if (text.endsWith(latest) && text !== latest) {
     const job_name = text.slice(0, -latest.length)

@@ -43,8 +43,6 @@ export interface Mask {
    * By two bytes: whether a string or an escape may begin with the first one where the second one follows.
    */
   readonly starts: Uint8Array
-  /** The number of secrets that are too short to be looked for: a caller may tell a person of them. */
-  readonly tooShort: number
 }
 
 /** Prepares the search for these secrets, and for each line of one that has several. */
@@ -52,27 +50,22 @@ export function makeMask(secrets: readonly string[]): Mask {
   const texts = new Set<string>()
   const inBase64 = new Set<string>()
   const isLong = (text: string) => Buffer.byteLength(text) >= shortestSecret
-  let tooShort = 0
   for (const secret of new Set(secrets)) {
-    if (secret === '') continue
     const whole = secret.trim()
-    if (!isLong(whole)) {
-      tooShort++
-      continue
-    }
+    if (!isLong(whole)) continue
     const lines = secret.split(/[\r\n]+/).map(line => line.trim())
     const parts = [secret, whole, ...lines.filter(isLong)]
     for (const text of parts) texts.add(text)
     for (const text of secret.length > longestInLines ? parts.slice(0, 2) : parts) inBase64.add(text)
   }
   const plain = [...texts].map(text => Buffer.from(text))
-  if (plain.length === 0) return { automaton: undefined, starts: new Uint8Array(), tooShort }
+  if (plain.length === 0) return { automaton: undefined, starts: new Uint8Array() }
   const forms = new Set([...inBase64].flatMap(text => base64Forms(Buffer.from(text))))
   const encoded = [...forms].map(form => Buffer.from(form))
   const short = encoded.filter(({ length }) => length < wrapped)
   const long = encoded.filter(({ length }) => length >= wrapped)
   const automaton = new Automaton([...plain, ...short], long)
-  return { automaton, starts: startsOf([...plain, ...encoded]), tooShort }
+  return { automaton, starts: startsOf([...plain, ...encoded]) }
 }
 
 function startsOf(strings: readonly Buffer[]): Uint8Array {

@@ -5,7 +5,7 @@ import { choice, Id, list, Name, nullable, ShownProblem, Time } from './common.t
 import { notifyEvents } from './jobs.ts'
 
 /** The ways by which a target is reached. */
-export const targetTypes = ['webhook', 'email'] as const
+const targetTypes = ['webhook', 'email'] as const
 
 export const NotifyTarget = Type.Object(
   {

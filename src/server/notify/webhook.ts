@@ -69,7 +69,7 @@ export async function postWebhook(
  * `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>">`: a receiver with the secret can check the sender and
  * the time.
  */
-export function signatureOf(secret: string, time: number, body: string): string {
+function signatureOf(secret: string, time: number, body: string): string {
   return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`
 }
 

@@ -9,7 +9,7 @@ import type { Sighting } from './outage.ts'
  * a jump.
  */
 const longestJump = 5000
-export const holdTime = 60_000
+const holdTime = 60_000
 /** Milliseconds without a look at the clocks that are an outage. */
 export const longestAbsence = 60_000
 

@@ -12,7 +12,7 @@ import { settingsIn } from './settings.ts'
 import { ifReadable } from './unreadable.ts'
 
 /** Milliseconds of watched time for which a notification is tried. */
-export const tryFor = 86_400_000
+const tryFor = 86_400_000
 /** Attempts of a job that are looked at for the run before. */
 const lookedAt = 50
 

@@ -166,7 +166,7 @@ export class Scheduler {
  * Computes the next time of a schedule, and puts its row; where the job is gone or cannot be read, none
  * comes.
  */
-export async function computeNext(
+async function computeNext(
   tx: Writer,
   ctx: Context,
   row: ScheduleRow,

@@ -32,7 +32,7 @@ const electEvery = 60_000
 const mostRemoved = 1000
 const day = 86_400_000
 /** Milliseconds of watched time for which changes are kept, for readers that connect again. */
-export const changesKept = 600_000
+const changesKept = 600_000
 /** Commits whose changes one writer removes; a full piece is followed by another one. */
 const changesPiece = 2000
 

@@ -47,7 +47,7 @@ export function shownSchedule(
 }
 
 /** A schedule on one line: `30 2 * * * Europe/Berlin`, `every 15 min`, `at 2026-12-24T18:00:00Z`. */
-export function scheduleText({ cron, every, at, time_zone = 'UTC' }: Schedule): string {
+function scheduleText({ cron, every, at, time_zone = 'UTC' }: Schedule): string {
   if (cron !== undefined) return `${[cron].flat().join(' | ')} ${time_zone}`
   if (every !== undefined) return `every ${spanText(every.seconds)}`
   return `at ${at}`

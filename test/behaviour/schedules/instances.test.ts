@@ -5,11 +5,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { type BlackoutPlan, blackoutOf, isBlackedOut } from '../../../src/schedule/blackouts.ts'
+import { type BlackoutPlan, blackoutOf } from '../../../src/schedule/blackouts.ts'
 import { catchUp, type SkippedRange } from '../../../src/schedule/catch-up.ts'
 import { nextTimes } from '../../../src/schedule/next-times.ts'
 import type { Instance, Plan, ScheduleRule } from '../../../src/schedule/schedule.ts'
-import { blackouts, plan } from '../../support/schedules.ts'
+import { blackouts, isBlackedOut, plan } from '../../support/schedules.ts'
 import { tries } from '../../support/tier.ts'
 import { daily, drawnClocks, drawnRules, type WallClocks } from '../../support/wall-clocks.ts'
 

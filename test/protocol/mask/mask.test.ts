@@ -144,14 +144,12 @@ t.test('each line of a secret with several is a secret', async t => {
   t.equal(Buffer.from(out).toString(), 'see ******} and BEGIN KEY')
 })
 
-t.test('what is too short is left alone, and counted', async t => {
+t.test('a secret that is too short is left alone', async t => {
   const mask = makeMask(['', 'ab', ' x ', '   ', 'é', 'long enough'])
-  t.equal(mask.tooShort, 4)
   t.equal(
     Buffer.from(maskBytes(Buffer.from('ab x é long enough'), mask)).toString(),
     `ab x é ${'*'.repeat(11)}`,
   )
-  t.equal(makeMask([]).tooShort, 0)
 })
 
 t.test('a plus sign is read as itself and as a space, whatever else is read beside it', async t => {
