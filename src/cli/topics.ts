@@ -16,15 +16,15 @@ task), until the task has had \`max_tries\` tries; then the run gives up.
 \`runner run --resume\` resumes a run that was interrupted.
 
 Begin:
-  runner check                say what is wrong with the configuration or a task
+  runner check                list problems of the configuration and of tasks
   runner list                 show the tasks in their order
-  runner run --dry-run        show what would run
+  runner run --dry-run        show the tasks that would run
   runner run                  run them
 
 While it runs, and afterwards:
   runner status               how far it is, or how it ended
   runner explain              why it ended so, on one screen
-  runner logs 10-network.sh   what a task wrote
+  runner logs 10-network.sh   the output of a task
   runner history              the runs before
 
 build-runner's spelling works, too: runner -c site.cfg -n 1 -H tasks.d
@@ -42,8 +42,8 @@ Run something:
   runner submit nightly --wait                             run it
 
 What happens:
-  runner ps                   what runs, and what waits for what
-  runner ps --all --since 1d  what ran
+  runner ps                   executions that run or wait, with the reason
+  runner ps --all --since 1d  executions of the last day
   runner show ID              all about one execution
   runner logs -f ID           its output, as it comes
   runner abort ID             end it
@@ -73,9 +73,9 @@ autumn the first time (--dst-overlap). */30 and 0 * * * * simply go on.
 If no server ran, or schedules were paused, the last missed time runs late, up
 to a day (--catch-up none|last|all, --catch-up-window 12h|forever).
 
-  runner schedule            what comes, and what was not fired
+  runner schedule            next times, and times that were not fired
   runner schedule next JOB   its next times, in its zone and in UTC
-  runner schedule missed     what was not fired, and why
+  runner schedule missed     times that were not fired, and why
   runner schedule pause      run nothing by itself; \`resume\` ends that
 `,
   },
@@ -91,14 +91,14 @@ for work; the server never connects to a node.
 Nodes:
   runner node                 the nodes, and whether they work
   runner node disable NAME    let it take no more jobs; \`enable\` ends that
-  runner drain                on a node: finish what runs, then stop
-  runner group                groups of nodes, and who leads them
+  runner drain                on a node: finish running jobs, then stop
+  runner group                groups of nodes, and their leaders
   runner page                 a link to all of that in a browser
 
 Rights:
   runner token create submitter ci   for a program that runs jobs
   runner whoami               the role of the token at hand, and where it holds
-  runner audit                who changed what
+  runner audit                changes and their authors
 
 Keep:
   runner backup FILE          the definitions of all jobs

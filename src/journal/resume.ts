@@ -44,7 +44,7 @@ export function decideResume(
   if (reboot === undefined && !sameBoot && !present.resume_across_boots)
     return fail({
       reason: 'other-boot',
-      message: `${run} was interrupted in another boot; what it did may be gone`,
+      message: `${run} was interrupted in another boot; its effects may be gone`,
     })
   const change = planChange(last.started.tasks, present.tasks)
   if (change !== undefined) return fail({ ...change, message: `${run} cannot be resumed: ${change.message}` })

@@ -75,7 +75,7 @@ export function openApiDocument(): Json {
       title: 'runner server',
       version: '1',
       description:
-        'What runners, operators and the server say to each other. ' +
+        'The messages between runners, operators and the server. ' +
         'Times are RFC 3339 in UTC, durations seconds. Clients ignore fields that they do not know; ' +
         'the server refuses them. `?pretty` indents any JSON answer.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },

@@ -80,7 +80,7 @@ export async function forgetIdentity(
   const uuid = uuidOf(stateDir)
   const owner = { runnerId: uuid ?? '', workDir, clock }
   const lost = workLeft(stateDir)
-  const slots = uuid === undefined ? '' : `; what still runs of it runs on: remove ${slotsTextOf(owner)}`
+  const slots = uuid === undefined ? '' : `; its jobs that still run continue: remove ${slotsTextOf(owner)}`
   removeIdentity(stateDir)
   await forgetWork(stateDir, ({ state, directory }) => state && keptFiles(state, directory, owner))
   return lost && `${lost}${slots}`

@@ -128,7 +128,7 @@ export function makeMetrics(store: Store, { version, clock }: MetricsOptions): M
   const kinds = new Map<ConnectionKind, () => number>()
   new Gauge({
     name: 'runner_server_connections',
-    help: 'Connections that are held open, by what for.',
+    help: 'Connections that are held open, by purpose.',
     labelNames: ['kind'],
     registers,
     collect() {

@@ -65,7 +65,7 @@ export function openKeys(path: string, check: string | undefined): Result<SealKe
     const key = readKey(path) ?? (check === undefined ? makeKey(path) : undefined)
     if (key === undefined)
       return fail(
-        `the key file ${path} is not there, and what the store holds is sealed with it: bring it back`,
+        `the key file ${path} is not there, and the secrets of the store are sealed with it: bring it back`,
       )
     if (typeof key === 'string') return fail(key)
     const keys = keysOf(key)

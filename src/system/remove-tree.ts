@@ -20,9 +20,7 @@ export async function removeTree(path: string): Promise<Result<void, string>> {
   const second = await runProgram('rm', ['-rf', '--', path])
   if (second.ok || !existsSync(path)) return ok(undefined)
   const { message } = second.failure
-  const whose = /permission denied/i.test(message)
-    ? "; what is in it is another user's: remove it as root"
-    : ''
+  const whose = /permission denied/i.test(message) ? "; its content is another user's: remove it as root" : ''
   return fail(`${path} cannot be removed: ${message}${whose}`)
 }
 

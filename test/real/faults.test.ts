@@ -2,7 +2,6 @@
  * Jobs on four runners, while everything around them is killed, stopped, restarted and cut: by chance, from a seed.
  * RUNNER_TEST_FULL says for how many times 10 seconds, RUNNER_TEST_SEED which seed.
  */
-import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { Execution } from '../../src/protocol/messages/executions.ts'
 import { type Attached, type AttachRig, attachTest } from '../support/attached.ts'
@@ -10,6 +9,7 @@ import { Cut } from '../support/cut.ts'
 import { Engine } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
 import { makeImage, withBusybox } from '../support/images.ts'
+import { sha256 } from '../support/messages.ts'
 import { testWith } from '../support/require.ts'
 import { runs } from '../support/tier.ts'
 
@@ -238,7 +238,7 @@ testWith(t, 'jobs among faults', executorNeeds, async t => {
       const results = all.filter(({ state }) => ['succeeded', 'failed', 'aborted'].includes(state))
       const [only] = results
       const log = only === undefined ? '' : await setup.log(only.id)
-      const hash = createHash('sha256').update(job.log).digest('hex')
+      const hash = sha256(job.log)
       const good =
         results.length === 1 &&
         (job.retries > 0 || all.length === 1) &&

@@ -4,25 +4,16 @@ import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { StoreFailure } from '../../src/store/failure.ts'
 import type { Reader } from '../../src/store/reader.ts'
-import type { Store } from '../../src/store/store.ts'
 import type { Topic } from '../../src/store/topic.ts'
 import { definition, execution, job, log, runner, token } from '../support/rows.ts'
 import { named } from '../support/server-caller.ts'
+import type { Subject } from '../support/store-subject.ts'
 import { auditConformance } from './audit-conformance.ts'
 import { changeConformance } from './change-conformance.ts'
 import { executionConformance, put } from './execution-conformance.ts'
 import { lineConformance } from './line-conformance.ts'
 import { logConformance } from './log-conformance.ts'
 import { queueConformance } from './queue-conformance.ts'
-
-/** A store of one test, and how its time goes on. */
-export interface Subject {
-  store: Store
-  /** Milliseconds since the epoch. */
-  now: number
-  /** Ends the store as it is, and opens it again. */
-  reopen(): Promise<void>
-}
 
 /** Gives each test a new store, and takes it away afterwards. */
 export type WithStore = (body: (subject: Subject) => Promise<void>) => Promise<void>

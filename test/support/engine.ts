@@ -17,6 +17,7 @@ import { execa } from 'execa'
 import { systemClock } from '../../src/edges.ts'
 import { command } from './command.ts'
 import { isAlive } from './processes.ts'
+import { readOrEmpty } from './read-or-empty.ts'
 import { directoryPrefix } from './reaper.ts'
 import { type Component, file, program, root } from './require.ts'
 
@@ -118,7 +119,7 @@ export class Engine implements AsyncDisposable {
         await this.#get('/_ping')
         return
       } catch (error) {
-        if (attempt === 100) throw new Error(`${error}\n${read(join(this.#dir, 'log')).slice(-4000)}`)
+        if (attempt === 100) throw new Error(`${error}\n${readOrEmpty(join(this.#dir, 'log')).slice(-4000)}`)
         await new Promise(resolve => setTimeout(resolve, 100))
       }
     }
@@ -139,7 +140,7 @@ export class Engine implements AsyncDisposable {
   get #daemons(): number[] {
     const option = `\0--data-root\0${this.#dir}/data\0`
     const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
-    return pids.filter(pid => read(`/proc/${pid}/cmdline`).includes(option)).map(Number)
+    return pids.filter(pid => readOrEmpty(`/proc/${pid}/cmdline`).includes(option)).map(Number)
   }
 
   /** The directory in /proc of a process that is in the namespaces of the engine. */
@@ -225,14 +226,6 @@ export class Engine implements AsyncDisposable {
     await this.#process
     removeGroups(this.#parent)
     rmSync(this.#dir, { recursive: true, force: true })
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }
 

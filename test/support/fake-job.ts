@@ -10,6 +10,7 @@ import type { AssignedJob } from '../../src/remote/job/job.ts'
 import { Spool } from '../../src/remote/job/spool.ts'
 import type { SpooledExecution } from '../../src/remote/job/spooled-execution.ts'
 import { ManualClock } from './manual-clock.ts'
+import { assignedJob } from './messages.ts'
 
 export class FakeJobRig {
   readonly clock = new ManualClock()
@@ -28,22 +29,12 @@ export class FakeJobRig {
   /** An execution in the spool; its command is the steps of a fake job. */
   execution(command: string[], job: Partial<AssignedJob> = {}): SpooledExecution {
     return this.spool.add(
-      {
-        execution_id: randomUUID(),
-        kind: 'command',
-        image: 'box',
-        runner_group: 'default',
+      assignedJob(randomUUID(), {
         command,
-        env: {},
-        secret_env: {},
-        secrets: [],
-        session_key: '',
         release_url: 'http://release',
-        max_time_seconds: 0,
         abort_timeout_seconds: 5,
-        max_output_bytes: 1000,
         ...job,
-      },
+      }),
       { lease_id: randomUUID(), job_name: null },
     )
   }

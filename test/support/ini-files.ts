@@ -1,4 +1,7 @@
 import fc from 'fast-check'
+import { parseIni } from '../../src/config/ini/ini.ts'
+import { mergeFiles } from '../../src/config/sources.ts'
+import type { Values } from './oracle.ts'
 
 /**
  * The words of which lines are made: all that have a meaning somewhere, and some on which a shell may
@@ -165,3 +168,11 @@ export const includeCase: fc.Arbitrary<IncludeCase> = fc
     main: `${before}[runner]\n${setting}\n[a]\n${main}`.replaceAll('\n', end),
     included,
   }))
+
+/** The values that our reader finds in files, in the form of those of the oracle. */
+export function valuesOf(files: readonly Uint8Array[]): Values {
+  const merged = mergeFiles(files.map(file => parseIni(Buffer.from(file), 'runner.cfg')))
+  return merged
+    .sections()
+    .map(name => [name, Array.from(merged.section(name)!, ([key, { value }]) => [key, value])])
+}

@@ -2,11 +2,12 @@
  * Shell scripts on a machine, through one docker(1) for many of them: with one for each, client, engine and containerd take
  * more time than most scripts. Script and outputs are files in a directory that machine and host share.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { execa } from 'execa'
 import { systemClock } from '../../src/edges.ts'
+import { readOrEmpty } from './read-or-empty.ts'
 
 /** Seconds that a script may take. */
 const limit = 60
@@ -56,7 +57,7 @@ export class MachineScripts {
     const status = await Promise.race([promise, late])
     over.abort()
     this.#waiting.delete(path)
-    const said = (kind: string) => read(join(here, `${name}.${kind}`)).trimEnd()
+    const said = (kind: string) => readOrEmpty(join(here, `${name}.${kind}`)).trimEnd()
     if (status === '0') return said('out')
     throw new Error(`a script ended with ${status}:\n${script}\n${said('err')}\n${said('out')}`)
   }
@@ -77,13 +78,5 @@ export class MachineScripts {
     }
     this.#stdin = undefined
     for (const end of this.#waiting.values()) end('the end of the machine, or of docker(1)')
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { Reservation } from '../../src/protocol/messages/reservations.ts'
 import { unseal } from '../../src/protocol/seal.ts'
+import { sha256 } from './messages.ts'
 import type { StartOptions } from './rig.ts'
 import type { Run } from './run.ts'
 import type { TestRunner, TestServer } from './server.ts'
@@ -56,7 +56,7 @@ export function opened(runner: TestRunner, sealed: string | null) {
 /** The message of a runner at the end of an execution with this log. */
 export const ending = (log: string | Uint8Array, more: object = {}) => ({
   log_length: Buffer.byteLength(log),
-  log_sha256: createHash('sha256').update(log).digest('hex'),
+  log_sha256: sha256(log),
   ...more,
 })
 

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { readOrEmpty } from './read-or-empty.ts'
 
 /** The living processes whose environment has `variable=value`, with their command lines. */
 export function processesWith(variable: string, value: string): { pid: number; command: string }[] {
@@ -16,11 +17,4 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
-/** Empty when the process is gone or not ours to read. */
-function read(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
-  } catch {
-    return ''
-  }
-}
+const read = (pid: number, file: string): string => readOrEmpty(`/proc/${pid}/${file}`)

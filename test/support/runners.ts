@@ -1,7 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Credentials, Registered, Registration } from '../../src/protocol/messages/registration.ts'
+import type { Runner, RunnerPatch } from '../../src/protocol/messages/runners.ts'
 import type { Scope } from '../../src/protocol/messages/tokens.ts'
 import { unsealWith } from '../../src/protocol/seal.ts'
+import { getRunner } from '../../src/server/operator-side/get-runner.ts'
+import { patchRunner } from '../../src/server/operator-side/patch-runner.ts'
 import { type RegistrationCaller, register } from '../../src/server/runner-side/register.ts'
 import { callerOf } from '../../src/server/state/caller.ts'
 import { emptyToken, type TokenRow } from '../../src/store/rows.ts'
@@ -83,6 +86,17 @@ export function call(
   id?: string,
 ) {
   return rig.write(tx => callerOf(tx, rig.ctx, session.token, header, id))
+}
+
+/** An operator changes a runner. */
+export const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
+  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
+
+/** A runner as operators see it. */
+export async function viewOf(rig: ServerRig, id = uuid(1)): Promise<Runner> {
+  const answer = await rig.read(tx => getRunner(tx, rig.ctx, id))
+  if (!answer.ok) throw new Error(answer.failure.reason)
+  return answer.value
 }
 
 /** A runner that has registered and called. */

@@ -1,5 +1,10 @@
 /* Schedules of the tests, compiled. */
-import { type BlackoutPlan, type BlackoutRule, blackoutOf, compileBlackouts } from '../../src/schedule/blackouts.ts'
+import {
+  type BlackoutPlan,
+  type BlackoutRule,
+  blackoutOf,
+  compileBlackouts,
+} from '../../src/schedule/blackouts.ts'
 import { compile, type Plan, type ScheduleRule } from '../../src/schedule/schedule.ts'
 import { ScheduleCache } from '../../src/schedule/schedule-cache.ts'
 

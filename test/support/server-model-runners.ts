@@ -7,6 +7,7 @@ import { confirm } from '../../src/server/runner-side/confirm.ts'
 import { type AskingRunner, dispatch } from '../../src/server/runner-side/dispatch.ts'
 import { heartbeat } from '../../src/server/runner-side/heartbeat.ts'
 import { leave } from '../../src/server/runner-side/leave.ts'
+import { resultOf } from './messages.ts'
 import { testId } from './rows.ts'
 import { lease, type Model } from './server-model.ts'
 import type { ModelExecution, ModelRunner } from './server-model-rows.ts'
@@ -167,20 +168,9 @@ export const results = step(
     const { session } = callerIn(model, { ...any, runner: model.runners.indexOf(runner) })
     const { id } = await rowOf(rig, one)
     const lease_id = one.lease ?? testId(99)
-    const time = new Date(model.now).toISOString()
+    const message = resultOf(lease_id, new Date(model.now), { outcome })
     const done = await rig.call(runner.id, session, (tx, caller) =>
-      acceptResult(tx, rig.ctx, caller, id, {
-        lease_id,
-        outcome,
-        exit_code: 0,
-        reason: null,
-        error_message: null,
-        output: null,
-        started_at: time,
-        finished_at: time,
-        log_length: 0,
-        log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-      }),
+      acceptResult(tx, rig.ctx, caller, id, message),
     )
     assert.equal(done.ok, model.call(runner, session) && model.finish(one, runner, lease_id, outcome))
   },

@@ -1,6 +1,5 @@
 /* The use cases of the server on a real store, in one process, with a clock that a test moves. */
 
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Heartbeat, HeartbeatAnswer } from '../../src/protocol/messages/heartbeats.ts'
@@ -31,12 +30,11 @@ import type { Topic } from '../../src/store/topic.ts'
 import type { Writer } from '../../src/store/writer.ts'
 import { makeContext } from './context.ts'
 import { onEachDatabase } from './databases.ts'
+import { resultOf } from './messages.ts'
 import { connectedRunner } from './rows.ts'
 import { askedBy, everything } from './server-caller.ts'
 
 type Lease = Pick<Reservation, 'execution_id' | 'lease_id'>
-
-export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 const beginning = Date.UTC(2026, 0, 1)
 
@@ -184,28 +182,9 @@ export class ServerRig implements AsyncDisposable {
     more: Partial<ResultMessage> = {},
     clockDifference: number | null = null,
   ): Promise<Result<void, Refusal>> {
-    const time = new Date(this.clock.wall).toISOString()
+    const message = resultOf(lease_id, new Date(this.clock.wall), more)
     return this.call(runner.id, runner.session, (tx, caller) =>
-      acceptResult(
-        tx,
-        this.ctx,
-        caller,
-        execution_id,
-        {
-          lease_id,
-          outcome: 'succeeded',
-          exit_code: 0,
-          reason: null,
-          error_message: null,
-          output: null,
-          started_at: time,
-          finished_at: time,
-          log_length: 0,
-          log_sha256: sha256(''),
-          ...more,
-        },
-        clockDifference,
-      ),
+      acceptResult(tx, this.ctx, caller, execution_id, message, clockDifference),
     )
   }
 

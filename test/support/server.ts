@@ -8,6 +8,7 @@ import type { Credentials, Registered } from '../../src/protocol/messages/regist
 import type { Reservation } from '../../src/protocol/messages/reservations.ts'
 import { unsealWith } from '../../src/protocol/seal.ts'
 import { rsaKeys } from './keys.ts'
+import { resultOf } from './messages.ts'
 import type { Component } from './require.ts'
 import { type Rig, rigTest } from './rig.ts'
 import type { Run } from './run.ts'
@@ -295,20 +296,7 @@ export class TestRunner {
   }
 
   result({ execution_id, lease_id }: Lease, given: Record<string, unknown> = {}): Promise<Answered> {
-    const now = new Date().toISOString()
-    const body = {
-      lease_id,
-      outcome: 'succeeded',
-      exit_code: 0,
-      reason: null,
-      error_message: null,
-      output: null,
-      started_at: now,
-      finished_at: now,
-      log_length: 0,
-      log_sha256: emptySha256,
-      ...given,
-    }
+    const body = { ...resultOf(lease_id, new Date()), ...given }
     return this.call('PUT', `/v1/executions/${execution_id}/result`, { body })
   }
 
@@ -320,8 +308,6 @@ export class TestRunner {
     return { events, state: first.data as ChannelState }
   }
 }
-
-export const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /** Of a test that names no stores: a file of the plain tier has run it when the real tier runs the file again. */
 const onceOnSqlite = isAgain ? [] : [sqlite]

@@ -82,7 +82,7 @@ export const command = defineCommand({
   notes: 'Exit status: 0 the chain can run (there may be warnings); 78 it cannot.',
   examples: [
     'runner check                          before the next boot does',
-    'runner check --effective > all.cfg    what the settings come to',
+    'runner check --effective > all.cfg    the settings in force',
   ],
   action: (options, [directory], env) => check(options, directory, env),
 })

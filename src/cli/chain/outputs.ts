@@ -98,7 +98,7 @@ export const outputs: CommandOutputs = {
     ),
   },
   status: {
-    about: 'The last run: what it is at, or how it ended; null where none is on record.',
+    about: 'The last run: its progress, or its end; null if none is on record.',
     schema: either(
       nothing,
       object(summary, {
@@ -127,7 +127,7 @@ export const outputs: CommandOutputs = {
   },
   logs: {
     about:
-      'What tasks or hooks wrote, in pieces, `left_out` bytes after some of them missing; ' +
+      'The output of tasks or hooks, in pieces, `left_out` bytes after some of them missing; ' +
       'of an execution its log from `offset` on, and its state at the end. ' +
       'With `--verify` a list of verdicts.',
     schema: either(

@@ -110,7 +110,7 @@ export const outputs: CommandOutputs = {
     }),
   },
   'plugin run': {
-    about: 'What happens to the plugin or the command; the log of it in pieces, masked.',
+    about: 'The events of the plugin or the command; its log in pieces, masked.',
     schema: events(plugin),
     lines: 'standard output',
   },

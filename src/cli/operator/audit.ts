@@ -108,7 +108,7 @@ function verifyAudit(options: ConnectOptions, env: NodeJS.ProcessEnv): Promise<n
 }
 
 const list = defineServerCommand({
-  description: 'list who changed what on the server, the latest first',
+  description: 'list the changes on the server and their authors, the latest first',
   options: listOptions,
   statuses: `${statusNotes} \`--json\` has what was changed, before and after.`,
   examples: [
@@ -129,7 +129,7 @@ const verify = defineServerCommand({
 })
 
 export const command = defineGroup({
-  description: 'show who changed what on the server, and check that the record is whole',
+  description: 'show the changes on the server and their authors, and check that the record is whole',
   own: 'list',
   commands: { list, verify },
 })

@@ -164,7 +164,7 @@ const disable = defineServerCommand({
       which,
       { enabled: false },
       env,
-      () => 'is disabled: it takes no more jobs, and what runs there goes on',
+      () => 'is disabled: it takes no more jobs, and its running jobs continue',
     ),
 })
 

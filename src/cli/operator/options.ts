@@ -39,7 +39,7 @@ export const addDefinitionOptions = <Args extends unknown[], Options extends Opt
     .option('--abort-timeout <seconds>', 'seconds between the abort signal and the end', atLeast(0))
     .option(
       '--notify <target=events>',
-      'who is told: ops=failure,recovery; ops alone means these two',
+      'targets to tell: ops=failure,recovery; ops alone means these two',
       collect,
       [],
     )
@@ -58,7 +58,7 @@ export const addDefinitionOptions = <Args extends unknown[], Options extends Opt
     .option('--retry-not-on <codes>', 'exit codes after which it is not tried again', parseCodes)
     .addOption(
       command
-        .createOption('--concurrency <word>', 'while a run of the job has not ended: what a new one does')
+        .createOption('--concurrency <word>', 'reaction of a new run while another one has not ended')
         .choices(['allow', 'forbid', 'queue', 'replace']),
     )
     .option('--queue-limit <number>', 'runs that wait with --concurrency queue: 1', wholeNumber(1, 1000))

@@ -25,7 +25,7 @@ const execution: Output = {
 }
 const node: Output = { about: 'The node as it is now.', schema: Runner }
 const paused: Output = {
-  about: 'The schedule of the job; without a job what the pause is about.',
+  about: 'The schedule of the job; without a job, the schedules that the pause is about.',
   schema: either(ScheduleView, Paused),
 }
 const group: Output = { about: 'The group as it is now.', schema: Group }

@@ -161,7 +161,7 @@ function subjectOf(changed: ScheduleView | Paused): { whose: string; end: string
 }
 
 const list = defineServerCommand({
-  description: 'list what runs by itself, the next first, and what was not fired lately',
+  description: 'list the schedules, the next first, and times that were not fired lately',
   options: listOptions,
   examples: ['runner schedule', "runner schedule list --json | jq '.[] | [.job, .due_at]'"],
   action: (options, _, env) => listSchedules(options, env),
@@ -175,7 +175,7 @@ const next = defineServerCommand({
 })
 
 const missed = defineServerCommand({
-  description: 'list what was not fired, and why: of one job, or of all',
+  description: 'list the times that were not fired, and why: of one job, or of all',
   options: missedOptions,
   notes: `A time that was caught up is an execution: \`runner ps --all\` says that it was late, and why.`,
   examples: ['runner schedule missed', 'runner schedule missed nightly'],
@@ -203,7 +203,7 @@ const resume = defineServerCommand({
 })
 
 export const command = defineGroup({
-  description: 'show what runs by itself and when, and pause it',
+  description: 'show the schedules of jobs, and pause them',
   own: 'list',
   commands: { list, next, missed, pause, resume },
 })

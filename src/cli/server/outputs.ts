@@ -14,7 +14,7 @@ import {
 export const outputs: CommandOutputs = {
   server: {
     about:
-      'Where it listens, what kind of store it has, and the files with the first tokens, ' +
+      'Its address, the kind of its store, and the files with the first tokens, ' +
       'once it has started. Its log on standard error is one object a line: ' +
       '`at`, `level`, `message`, and facts.',
     schema: object({
@@ -34,7 +34,7 @@ export const outputs: CommandOutputs = {
     schema: object({ file: text, makes_tokens: flag }),
   },
   'server rekey': {
-    about: 'What has been sealed anew, and where the new key and the former one are.',
+    about: 'The number of texts that were sealed anew, and the files of the new key and of the former one.',
     schema: object({
       outcome: oneOf('rekeyed', 'completed'),
       forgotten: flag,
@@ -46,7 +46,7 @@ export const outputs: CommandOutputs = {
   },
   'server move': {
     about:
-      'What has been moved and where to, with the settings that name it; or that a move has been taken back.',
+      'The counts of moved things, and the settings that name their new place; or the note that a move has been taken back.',
     schema: either(
       object({
         outcome: oneOf('moved', 'completed'),

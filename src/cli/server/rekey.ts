@@ -44,7 +44,7 @@ function rekeyText({ outcome, forgotten, rows, sealed, former }: Rekeyed, keyFil
   if (forgotten) lines.unshift('an earlier rekey was interrupted before it had changed anything')
   if (former !== undefined)
     lines.push(
-      `the former key is ${former}: what runner backup or pg_dump wrote before needs it; ` +
+      `the former key is ${former}: files that runner backup or pg_dump wrote before need it; ` +
         'remove it when no such file is left',
       'a file of runner server backup has the key of its time in it: ' +
         'make a new one now, and remove those before',

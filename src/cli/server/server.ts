@@ -76,7 +76,7 @@ moved; 78 configuration error.`,
   examples: [
     'runner server move --to postgres://runner@db.example/runner',
     'runner server move --to @/etc/runner/database-url     with the password in it',
-    'runner server move --undo                             back to SQLite, without what came after the move',
+    'runner server move --undo                             back to SQLite, without changes after the move',
   ],
   action: async (options, _, env) => (await import('./move.ts')).move(options, env),
 })

@@ -161,7 +161,7 @@ export const executionCalls = {
   busy: {
     method: 'GET',
     path: '/v1/busy',
-    summary: 'What runs right now, with the end of its output: up to 64 KiB each, 8 MiB in all',
+    summary: 'The running executions, with the ends of their outputs: up to 64 KiB each, 8 MiB in all',
     access: follower,
     reach: 'list',
     query: inEach,

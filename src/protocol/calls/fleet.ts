@@ -65,7 +65,7 @@ export const fleetCalls = {
   stats: {
     method: 'GET',
     path: '/v1/stats',
-    summary: 'What has ended and what was queued over time, in the namespaces that the token may see',
+    summary: 'Counts of ended and queued executions over time, in the namespaces that the token may see',
     access: reader,
     reach: 'list',
     query: Type.Object(

@@ -76,7 +76,7 @@ export const scheduleCalls = {
   listMissed: {
     method: 'GET',
     path: '/v1/missed',
-    summary: 'What schedules did not fire, and why; the latest first',
+    summary: 'The times that schedules did not fire, and why; the latest first',
     access: reader,
     reach: 'list',
     query: Type.Object({ job: Type.Optional(Name), ...narrowed, ...page, ...pretty }, strict),
@@ -95,7 +95,7 @@ export const scheduleCalls = {
   resumeJob: {
     method: 'POST',
     path: '/v1/jobs/{name}/schedule/resume',
-    summary: 'Fire the schedule of a job again; what it missed is caught up as it says',
+    summary: 'Fire the schedule of a job again; it catches up missed times by its own rule',
     access: operator,
     reach: 'name',
     params: byName,
@@ -114,7 +114,7 @@ export const scheduleCalls = {
   resumeAll: {
     method: 'POST',
     path: '/v1/schedules/resume',
-    summary: 'Fire schedules again; what they missed is caught up as each says',
+    summary: 'Fire schedules again; each catches up missed times by its own rule',
     access: operator,
     reach: 'list',
     query: inEach,

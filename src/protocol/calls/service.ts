@@ -20,7 +20,7 @@ export const serviceCalls = {
   events: {
     method: 'GET',
     path: '/v1/events',
-    summary: 'What changes, as server-sent events',
+    summary: 'The changes on the server, as server-sent events',
     access: follower,
     reach: 'list',
     query: Type.Object(

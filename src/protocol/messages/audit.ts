@@ -50,7 +50,7 @@ export const AuditEntry = Type.Object(
       minimum: 1,
       description: 'how many calls the entry stands for; its facts are those of the last',
     }),
-    before: Changed('what was changed, as it was before; null: nothing'),
+    before: Changed('the changed thing before the change; null: nothing'),
     after: Changed('… as it is now; null: nothing'),
     previous: Type.Unsafe<string>({
       ...Sha256,

@@ -28,7 +28,7 @@ export const Notification = Type.Object(
     namespace: Name,
     job_name: nullable(Name),
     execution_id: nullable(Id),
-    text: Type.String({ description: 'what it says, in a sentence or two' }),
+    text: Type.String({ description: 'the message, in a sentence or two' }),
     state: choice(noticeStates),
     created_at: Time,
     tries: Type.Integer({ minimum: 0 }),

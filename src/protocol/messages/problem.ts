@@ -5,7 +5,7 @@ export const Problem = Type.Object(
     type: Type.String({ description: 'urn:runner:problem:<reason>; programs match on it' }),
     title: Type.String(),
     status: Type.Integer(),
-    detail: Type.Optional(Type.String({ description: 'what was wrong, and what to do next' })),
+    detail: Type.Optional(Type.String({ description: 'the problem, and the next step' })),
     instance: Type.Optional(
       Type.String({ description: 'the id of the request, as in the log of the server' }),
     ),

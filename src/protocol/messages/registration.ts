@@ -19,14 +19,14 @@ export const Registration = Type.Object(
     host: Type.Optional(
       Type.Object(hostFacts, {
         ...strict,
-        description: 'what the host tells of itself; a server of release 0.1.0 refuses it',
+        description: 'facts of the host; a server of release 0.1.0 refuses them',
       }),
     ),
     features: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 32 }), {
         maxItems: 32,
         description:
-          'what the runner can do beyond release 0.1.0, whose servers refuse this field: ' +
+          'abilities of the runner beyond release 0.1.0, whose servers refuse this field: ' +
           `${runnerFeatures.join(', ')}; others are ignored`,
       }),
     ),

@@ -34,7 +34,7 @@ export const Runner = Type.Object(
     taints: Type.Array(Type.String()),
     metadata: Type.Record(Type.String(), Type.String()),
     host: Type.Optional(
-      Type.Object(hostFacts, { description: 'what its host tells of itself; absent where it told nothing' }),
+      Type.Object(hostFacts, { description: 'facts that its host has told; absent if it told none' }),
     ),
     capacity: Type.Integer(),
     eviction_time_seconds: Type.Number(),

@@ -31,7 +31,10 @@ export const NamespaceRules = Type.Object(
       1,
     ),
     notify: Type.Optional(
-      Type.Unsafe<Notify>({ ...Notify, description: 'who is told about jobs that do not say it themselves' }),
+      Type.Unsafe<Notify>({
+        ...Notify,
+        description: 'the targets that are told about jobs that name none themselves',
+      }),
     ),
   },
   { $id: 'NamespaceRules', ...strict },

@@ -83,7 +83,7 @@ export const Stats = Type.Object(
       Type.Object({
         at: Time,
         watched_minutes: Count(
-          'minutes of the span in which the server ran; what happened in others is not counted',
+          'minutes of the span in which the server ran; events in other minutes are not counted',
         ),
         succeeded: Count('executions that have succeeded'),
         failed: Count('executions that have failed'),

@@ -184,9 +184,9 @@ async function handOut(tx: Writer, ctx: Context, pairs: readonly Pair[], given: 
 }
 
 const poisoned = {
-  'definition-missing': 'What it was asked to do is not in the store any more, or damaged there',
+  'definition-missing': 'Its definition is not in the store any more, or damaged there',
   'definition-unreadable':
-    'What it was asked to do cannot be opened with the key of this server: it was sealed under another one',
+    'Its secrets cannot be opened with the key of this server: they were sealed under another one',
 }
 
 /**

@@ -29,8 +29,8 @@ const lineageKey = 'schedules.lineage'
 
 /** The text for each reason for which schedules may have missed times. */
 export const textOfMissed: Record<MissedMark['reason'], string> = {
-  outage: 'no server ran for a while: what schedules have missed meanwhile is caught up as each of them says',
-  clock: 'the clock has jumped ahead: what schedules have missed is caught up as each of them says',
+  outage: 'no server ran for a while: each schedule catches up the times that it has missed, by its own rule',
+  clock: 'the clock has jumped ahead: each schedule catches up the times that it has missed, by its own rule',
   restored:
     'the store was restored from a backup: nothing that schedules have missed since then is caught up',
 }
@@ -166,12 +166,7 @@ export class Scheduler {
  * Computes the next time of a schedule, and puts its row; where the job is gone or cannot be read, none
  * comes.
  */
-async function computeNext(
-  tx: Writer,
-  ctx: Context,
-  row: ScheduleRow,
-  paused: PausedAt,
-): Promise<void> {
+async function computeNext(tx: Writer, ctx: Context, row: ScheduleRow, paused: PausedAt): Promise<void> {
   const job = await ifReadable(tx.job(nameOfKey(row.job)))
   const planned = job?.body.schedule ? planOf(ctx, job) : undefined
   if (!planned?.ok) return tx.putSchedule({ ...row, stale: 0, scheduled_for: null, due_at: null })

@@ -12,7 +12,7 @@ export async function showRow<Row extends object, View>(
     return await view(row)
   } catch (error) {
     failUnlessDamaged(error)
-    return instead(`what the store has of it cannot be shown${whatToDo}`)
+    return instead(`its record in the store cannot be shown${whatToDo}`)
   }
 }
 

@@ -41,7 +41,7 @@ export function Actions({ runner, path, refresh }: { runner: Runner; path: strin
       />
       <ConfirmButton
         label="Set capacity"
-        question="How many jobs it runs at once. What runs already goes on."
+        question="The number of jobs that it runs at once. Running jobs continue."
         field={slots}
         does={fields => patch({ capacity: Number(fields.get('slots')) }, `The capacity of ${name} is set.`)}
       />

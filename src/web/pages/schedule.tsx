@@ -69,14 +69,14 @@ function Pause({ schedules, namespace, refresh }: Paused) {
         {paused < schedules.length && (
           <ConfirmButton
             label="Pause all"
-            question={`Nothing of ${whose} fires until they are resumed. What runs now goes on.`}
+            question={`Nothing of ${whose} fires until they are resumed. Running jobs continue.`}
             does={() => set('pause', `Paused ${whose}.`)}
           />
         )}
         {paused > 0 && (
           <ConfirmButton
             label="Resume all"
-            question="Schedules fire again. What they have missed is caught up as each says."
+            question="Schedules fire again. Each catches up the times that it has missed, by its own rule."
             does={() => set('resume', `Resumed ${whose}, but for those that were paused one by one.`)}
           />
         )}

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { resultOf } from '../../support/messages.ts'
 import { serverTest } from '../../support/server.ts'
 
 const asked = { 'runner-time': '1' }
@@ -74,18 +75,7 @@ serverTest(
     const job = await runner.begin()
     const at = (ms: number) => new Date(Date.now() + 3_600_400 + ms).toISOString()
     const { execution_id, lease_id } = job
-    const body = {
-      lease_id,
-      outcome: 'succeeded',
-      exit_code: 0,
-      reason: null,
-      error_message: null,
-      output: null,
-      started_at: at(-1),
-      finished_at: at(1022),
-      log_length: 0,
-      log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-    }
+    const body = resultOf(lease_id, new Date(0), { started_at: at(-1), finished_at: at(1022) })
     const headers = { 'runner-clock': '3600400,1' }
     t.equal(
       (await runner.call('PUT', `/v1/executions/${execution_id}/result`, { body, headers })).status,

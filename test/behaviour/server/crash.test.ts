@@ -1,6 +1,7 @@
-import { createHash, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { numbersFrom } from '../../support/chance.ts'
+import { sha256 } from '../../support/messages.ts'
 import { type Answered, serverTest, type TestRunner, type TestServer } from '../../support/server.ts'
 import { everyStore } from '../../support/stores.ts'
 import { runs } from '../../support/tier.ts'
@@ -96,7 +97,7 @@ class Load {
       at = answer.json.length ?? text.length
     }
     const ending = endings[number(2)]!
-    const log = { log_length: text.length, log_sha256: createHash('sha256').update(text).digest('hex') }
+    const log = { log_length: text.length, log_sha256: sha256(text) }
     const answer = await this.#ask(() => runner.result(reservation, { ...ending, ...log }))
     runner.holds.delete(id)
     if (answer.status !== 204) this.wrong.push(`${id}: result: ${answer.text}`)

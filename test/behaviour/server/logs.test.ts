@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
-import { emptySha256, serverTest } from '../../support/server.ts'
+import { emptySha256 } from '../../support/messages.ts'
+import { serverTest } from '../../support/server.ts'
 import { stores } from '../../support/stores.ts'
 
 const text = (event: { data: { base64: string } }) => Buffer.from(event.data.base64, 'base64').toString()

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import t from 'tap'
 import { seal } from '../../../src/protocol/seal.ts'
+import { sha256 } from '../../support/messages.ts'
 import { json, say } from '../../support/operator.ts'
 import { serverTest } from '../../support/server.ts'
 
@@ -62,7 +62,7 @@ serverTest(
       error_message: 'no correct horse',
       output: seal(JSON.stringify(output), runner.dataKey),
       log_length: Buffer.byteLength(log),
-      log_sha256: createHash('sha256').update(log).digest('hex'),
+      log_sha256: sha256(log),
     })
     const id = reservation.execution_id
     const shown = await server.call('GET', `/v1/executions/${id}`)

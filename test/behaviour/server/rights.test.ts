@@ -3,6 +3,7 @@ import t from 'tap'
 import { rightOf } from '../../../scripts/rights-page.ts'
 import { type CallName, callNames, specOf } from '../../../src/protocol/api.ts'
 import { problemType } from '../../../src/protocol/problem.ts'
+import { resultOf } from '../../support/messages.ts'
 import { serverTest, TestRunner, type TestServer } from '../../support/server.ts'
 import { stores } from '../../support/stores.ts'
 
@@ -206,18 +207,7 @@ serverTest(
   },
 )
 
-const resultBody = {
-  lease_id: randomUUID(),
-  outcome: 'succeeded',
-  exit_code: 0,
-  reason: null,
-  error_message: null,
-  output: null,
-  started_at: new Date(0).toISOString(),
-  finished_at: new Date(0).toISOString(),
-  log_length: 0,
-  log_sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-}
+const resultBody = resultOf(randomUUID(), new Date(0))
 
 serverTest(
   t,

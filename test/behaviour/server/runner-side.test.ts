@@ -1,11 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { problemType } from '../../../src/protocol/problem.ts'
 import { seal, unseal } from '../../../src/protocol/seal.ts'
+import { sha256 } from '../../support/messages.ts'
 import { serverTest, TestRunner } from '../../support/server.ts'
 import { stores } from '../../support/stores.ts'
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 serverTest(t, 'a job goes its whole way', { stores }, async (t, server) => {
   const runner = await server.runner()

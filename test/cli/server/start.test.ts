@@ -1,23 +1,10 @@
 import { createServer } from 'node:net'
 import t from 'tap'
 import { systemClock } from '../../../src/edges.ts'
-import { type Rig, rigTest } from '../../support/rig.ts'
-import type { Run } from '../../support/run.ts'
+import { rigTest } from '../../support/rig.ts'
+import { serve, waiting } from '../../support/starting-server.ts'
 
 t.setTimeout(360_000)
-
-const serve = (rig: Rig, database: string, options: Parameters<Rig['start']>[1] = {}) => {
-  rig.configure({}, `[server]\nlisten = 127.0.0.1:0\ndatabase = ${database}\nkey_file = key\n`)
-  return rig.start(['server'], options)
-}
-
-/** Waits until it says that it waits; where it listens meanwhile. */
-async function waiting(run: Run): Promise<string> {
-  await run.says('waits for its database')
-  const line = run.text.split('\n').find(line => line.includes('waits for its database'))
-  const { host, port } = JSON.parse(line!) as { host: string; port: number }
-  return `http://${host}:${port}`
-}
 
 /** A host that takes connections and says nothing. */
 async function silentHost() {

@@ -5,17 +5,9 @@ import t from 'tap'
 import { formatDiagnostic } from '../../../src/config/diagnostic.ts'
 import { decodeBytes, encodeBytes } from '../../../src/config/ini/bytes.ts'
 import { parseIni } from '../../../src/config/ini/ini.ts'
-import { mergeFiles } from '../../../src/config/sources.ts'
-import type { Values } from '../../support/oracle.ts'
+import { valuesOf } from '../../support/ini-files.ts'
 
 const parse = (text: string | Uint8Array) => parseIni(Buffer.from(text), 'runner.cfg')
-
-function valuesOf(files: Uint8Array[]): Values {
-  const merged = mergeFiles(files.map(parse))
-  return merged
-    .sections()
-    .map(name => [name, Array.from(merged.section(name)!, ([key, { value }]) => [key, value])])
-}
 
 t.test('any bytes come back from text as they were', async () => {
   const piece = fc.oneof(fc.string({ unit: 'binary' }).map(Buffer.from), fc.uint8Array())

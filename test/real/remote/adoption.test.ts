@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { globSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -7,6 +7,7 @@ import type { ExecutorBackend } from '../../../src/remote/executors/executor.ts'
 import { placeJob } from '../../../src/remote/job/handover.ts'
 import { EngineRig, edges, executorNeeds, Started, settings, value } from '../../support/executors.ts'
 import { makeImage, withBusybox } from '../../support/images.ts'
+import { assignedJob, sha256 } from '../../support/messages.ts'
 import { testWith } from '../../support/require.ts'
 import { fixtures } from '../../support/rig.ts'
 
@@ -40,21 +41,7 @@ async function closeAll(backend: ExecutorBackend): Promise<void> {
 
 /** A process that hands over a job, and lives on; it may be killed at a step. */
 function handOver(rig: EngineRig, job: object, killAt = '') {
-  const whole = {
-    execution_id: randomUUID(),
-    kind: 'command',
-    image: 'box',
-    runner_group: 'default',
-    env: {},
-    secret_env: {},
-    secrets: ['geheim'],
-    session_key: '',
-    release_url: '',
-    max_time_seconds: 60,
-    abort_timeout_seconds: 1,
-    max_output_bytes: 1000,
-    ...job,
-  }
+  const whole = { ...assignedJob(randomUUID(), { secrets: ['geheim'], max_time_seconds: 60 }), ...job }
   const { runnerId, workDir, engine } = rig
   const spool = join(engine.directory, 'spool')
   const facts = { socket: engine.socket, runnerId, workDir, spool, settings, job: whole }
@@ -99,7 +86,7 @@ testWith(t, 'adoption', executorNeeds, async t => {
     const [job] = await adoptAll(rig)
     const end = await job!.started.finished()
     t.match(end, { outcome: 'failed', exit_code: 3, log: lines(300) })
-    t.equal(end.log_sha256, createHash('sha256').update(lines(300)).digest('hex'), 'no hole, nothing twice')
+    t.equal(end.log_sha256, sha256(lines(300)), 'no hole, nothing twice')
     await job!.close()
   })
 
@@ -203,21 +190,7 @@ testWith(t, 'adoption', executorNeeds, async t => {
 
   await test('an order that never got there is a job that was not started', async t => {
     const executor = await rig.launch('box')
-    const execution = rig.spool.add({
-      execution_id: randomUUID(),
-      kind: 'command',
-      command: ['true'],
-      image: 'box',
-      runner_group: 'default',
-      env: {},
-      secret_env: {},
-      secrets: [],
-      session_key: '',
-      release_url: '',
-      max_time_seconds: 60,
-      abort_timeout_seconds: 1,
-      max_output_bytes: 1000,
-    })
+    const execution = rig.spool.add(assignedJob(randomUUID(), { command: ['true'], max_time_seconds: 60 }))
     value(await placeJob(execution, await rig.slot(executor, 'box')))
     await executor.engineSide.kill()
     const [job] = await adoptAll(rig)

@@ -2,7 +2,7 @@
  * An attached runner misses a thing that it needs for longer than it should, or the thing has forgotten the
  * runner: the server, the network, the time to end.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -13,6 +13,7 @@ import { Cut } from '../../support/cut.ts'
 import { Engine } from '../../support/engine.ts'
 import { executorNeeds } from '../../support/executors.ts'
 import { makeImage, pluginImage, withBusybox } from '../../support/images.ts'
+import { sha256 } from '../../support/messages.ts'
 import { testWith } from '../../support/require.ts'
 
 t.setTimeout(1_800_000)
@@ -105,7 +106,7 @@ testWith(t, 'outages', executorNeeds, async t => {
         const text = await fleet.log(id)
         const lines = Array.from({ length: text.split('\n').length - 2 }, (_, line) => `${line}\n`)
         t.equal(text, `began\n${lines.join('')}`, 'no line is missing')
-        t.equal(log.sha256, createHash('sha256').update(text).digest('hex'))
+        t.equal(log.sha256, sha256(text))
       }
       t.equal(await made(), before + 3, 'there were no other attempts')
     })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -8,6 +7,7 @@ import { makeMask } from '../../../src/protocol/mask/mask.ts'
 import { DockerKeptFiles } from '../../../src/remote/executors/docker/kept-files.ts'
 import { cutNotice, LogFollower } from '../../../src/remote/job/log-follower.ts'
 import { GrowingLog } from '../../support/growing-log.ts'
+import { sha256 } from '../../support/messages.ts'
 
 const never = new AbortController().signal
 
@@ -38,7 +38,7 @@ t.test('whatever the chunks, the same bytes come out at the same offsets, and no
       if (first.text() !== expected) throw new Error(`${first.text()} for ${whole}`)
       if (end.log_length !== expected.length) throw new Error('its length is wrong')
       const again = follow()
-      const sha = createHash('sha256').update(expected).digest('hex')
+      const sha = sha256(expected)
       if ((await again.follower.end(log, never)).log_sha256 !== sha || again.text() !== expected)
         throw new Error('read again, it is another one')
     }),
@@ -76,7 +76,7 @@ t.test('of a log beyond its limit come head and tail, always the same, and no pa
         whole.length <= limit ? whole : whole.slice(0, head) + cutNotice(tail - head) + whole.slice(tail)
       if (first.text() !== expected) throw new Error(`${first.text()} for ${whole} and ${limit}`)
       const again = follow()
-      const sha = createHash('sha256').update(expected).digest('hex')
+      const sha = sha256(expected)
       if (end.log_length !== expected.length || end.log_sha256 !== sha) throw new Error('its end is wrong')
       if ((await again.follower.end(log, never)).log_sha256 !== sha || again.text() !== expected)
         throw new Error('read again, it is another one')

@@ -1,24 +1,11 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { AssignedJob } from '../../../src/remote/job/job.ts'
 import { Spool } from '../../../src/remote/job/spool.ts'
+import { assignedJob } from '../../support/messages.ts'
 
 const one = '00000000-0000-4000-8000-000000000001'
-const job: AssignedJob = {
-  execution_id: one,
-  kind: 'command',
-  image: 'box',
-  runner_group: 'default',
-  env: {},
-  secret_env: {},
-  secrets: [],
-  session_key: '',
-  release_url: '',
-  max_time_seconds: 0,
-  abort_timeout_seconds: 1,
-  max_output_bytes: 1000,
-}
+const job = assignedJob(one)
 const place = { backend: 'docker', version: 1, data: { here: 1 } }
 const lease = { lease_id: 'first', job_name: null }
 

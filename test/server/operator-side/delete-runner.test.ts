@@ -1,22 +1,10 @@
 import t from 'tap'
-import type { RunnerPatch } from '../../../src/protocol/messages/runners.ts'
 import { deleteRunner } from '../../../src/server/operator-side/delete-runner.ts'
-import { getRunner } from '../../../src/server/operator-side/get-runner.ts'
-import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
 import { submit } from '../../../src/server/operator-side/submit.ts'
 import type { ExecutionRow } from '../../../src/store/rows.ts'
-import { call, connected, uuid } from '../../support/runners.ts'
+import { call, connected, patch, uuid, viewOf } from '../../support/runners.ts'
 import { askedBy } from '../../support/server-caller.ts'
 import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
-  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
-
-const view = async (rig: ServerRig, id = uuid(1)) => {
-  const answer = await rig.read(tx => getRunner(tx, rig.ctx, id))
-  if (!answer.ok) throw new Error(answer.failure.reason)
-  return answer.value
-}
 
 async function holds(rig: ServerRig, to: Partial<ExecutionRow>): Promise<string> {
   const answer = await rig.write(tx => submit(tx, rig.ctx, { image: 'x' }, askedBy()))
@@ -59,7 +47,7 @@ onEachStore(
     })
     t.match(await rig.read(tx => tx.execution(next)), { state: 'queued', previous_id: null })
     t.match(await rig.read(tx => tx.execution(ended)), { state: 'succeeded' })
-    t.match(await view(rig), { state: 'deleted', deleted: true, running: [] })
+    t.match(await viewOf(rig), { state: 'deleted', deleted: true, running: [] })
     t.match(await call(rig, session), { failure: { reason: 'deleted' } })
     t.match(await patch(rig, { capacity: 1 }), { failure: { reason: 'deleted' } })
     t.match(await rig.write(tx => deleteRunner(tx, rig.ctx, uuid(1))), { ok: true })

@@ -1,13 +1,8 @@
 import t from 'tap'
-import type { RunnerPatch } from '../../../src/protocol/messages/runners.ts'
 import { deleteRunner } from '../../../src/server/operator-side/delete-runner.ts'
 import { getRunner } from '../../../src/server/operator-side/get-runner.ts'
-import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
-import { uuid } from '../../support/runners.ts'
-import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
-  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
+import { patch, uuid } from '../../support/runners.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 onEachStore(t, 'a runner that nobody knows is not found', async (t, rig) => {
   for (const answer of [

@@ -1,12 +1,7 @@
 import t from 'tap'
-import type { RunnerPatch } from '../../../src/protocol/messages/runners.ts'
 import { listRunners } from '../../../src/server/operator-side/list-runners.ts'
-import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
-import { registered, registration, uuid } from '../../support/runners.ts'
-import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
-  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
+import { patch, registered, registration, uuid } from '../../support/runners.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 onEachStore(
   t,

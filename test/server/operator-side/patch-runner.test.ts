@@ -4,17 +4,8 @@ import type { RunnerPatch } from '../../../src/protocol/messages/runners.ts'
 import { deleteRunner } from '../../../src/server/operator-side/delete-runner.ts'
 import { getRunner } from '../../../src/server/operator-side/get-runner.ts'
 import { patchRunner } from '../../../src/server/operator-side/patch-runner.ts'
-import { call, connected, registered, registration, uuid } from '../../support/runners.ts'
-import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
-
-const patch = (rig: ServerRig, set: RunnerPatch, id = uuid(1)) =>
-  rig.write(tx => patchRunner(tx, rig.ctx, id, set))
-
-const view = async (rig: ServerRig, id = uuid(1)) => {
-  const answer = await rig.read(tx => getRunner(tx, rig.ctx, id))
-  if (!answer.ok) throw new Error(answer.failure.reason)
-  return answer.value
-}
+import { call, connected, patch, registered, registration, uuid, viewOf } from '../../support/runners.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 const settable = fc.record(
   {
@@ -69,7 +60,7 @@ onEachStore(
               said = step.say
             }
           }
-          const is = await view(rig, id)
+          const is = await viewOf(rig, id)
           const expected = {
             ...said,
             enabled: true,
@@ -102,7 +93,7 @@ onEachStore(t, 'a runner that is allowed again has to register again, and is wha
   const again = await registered(rig)
   t.equal(again.created_at, session.created_at)
   t.match(await call(rig, again), { ok: true })
-  t.match(await view(rig), { state: 'ready', taints: ['t'], session: 2 })
+  t.match(await viewOf(rig), { state: 'ready', taints: ['t'], session: 2 })
 })
 
 onEachStore(t, 'of taints that two add or remove at once none is lost', async (t, rig) => {

@@ -1,8 +1,9 @@
 import t from 'tap'
 import type { ResultMessage } from '../../../src/protocol/messages/results.ts'
 import { seal } from '../../../src/protocol/seal.ts'
+import { sha256 } from '../../support/messages.ts'
 import { testId } from '../../support/rows.ts'
-import { onEachStore, sha256 } from '../../support/server-rig.ts'
+import { onEachStore } from '../../support/server-rig.ts'
 
 t.setTimeout(360_000)
 

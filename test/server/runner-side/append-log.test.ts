@@ -3,8 +3,9 @@ import t from 'tap'
 import { grown, newLog } from '../../../src/server/rules/log-row.ts'
 import { longestChunk } from '../../../src/server/runner-side/append-log.ts'
 import { logTimes } from '../../../src/store/log-times.ts'
+import { sha256 } from '../../support/messages.ts'
 import { testId } from '../../support/rows.ts'
-import { onEachStore, type ServerRig, sha256 } from '../../support/server-rig.ts'
+import { onEachStore, type ServerRig } from '../../support/server-rig.ts'
 
 t.setTimeout(360_000)
 

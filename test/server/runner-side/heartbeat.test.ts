@@ -9,10 +9,11 @@ import { channelState } from '../../../src/server/runner-side/commands.ts'
 import { heartbeat } from '../../../src/server/runner-side/heartbeat.ts'
 import { leave } from '../../../src/server/runner-side/leave.ts'
 import type { RunnerRow } from '../../../src/store/runner-row.ts'
+import { sha256 } from '../../support/messages.ts'
 import { testId } from '../../support/rows.ts'
 import { view } from '../../support/sent.ts'
 import { scriptBy } from '../../support/server-caller.ts'
-import { onEachStore, type Place, type ServerRig, sha256 } from '../../support/server-rig.ts'
+import { onEachStore, type Place, type ServerRig } from '../../support/server-rig.ts'
 
 t.setTimeout(360_000)
 

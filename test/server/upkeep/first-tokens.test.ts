@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import t from 'tap'
 import { createToken } from '../../../src/server/operator-side/create-token.ts'
 import { revokeToken } from '../../../src/server/operator-side/revoke-token.ts'
 import { firstTokens } from '../../../src/server/upkeep/first-tokens.ts'
+import { sha256 } from '../../support/messages.ts'
 import { onEachStore } from '../../support/server-rig.ts'
-
-const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
 
 onEachStore(
   t,
@@ -16,7 +14,7 @@ onEachStore(
     t.match(first, { admin: /^rnr_admin_/, registration: /^rnr_registration_/ })
     t.same(await start(), {})
     const revoke = async (text: string) => {
-      const row = await rig.read(tx => tx.tokenByHash(hashOf(text)))
+      const row = await rig.read(tx => tx.tokenByHash(sha256(text)))
       await rig.write(tx => revokeToken(tx, row!.id))
     }
     await revoke(first.registration!)

@@ -3,39 +3,16 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { openStore } from '../../../src/store/open.ts'
-import { conformance, type Subject } from '../conformance.ts'
+import { withSubject } from '../../support/store-subject.ts'
+import { conformance } from '../conformance.ts'
 
 let stores = 0
 
 t.test('SQLite does what a store must', t =>
   conformance(t, async body => {
-    const dir = t.testdir({})
-    const clock = { now: () => new Date(subject.now), monotonic: () => subject.now / 1000 }
-    const name = `${++stores}`
-    const open = async () => {
-      const opened = await openStore({
-        database: `sqlite:${join(dir, name, 'server.db')}`,
-        keyFile: join(dir, name, 'server.key'),
-        clock,
-      })
-      if (!opened.ok) throw new Error(opened.failure.detail)
-      return opened.value.store
-    }
-    const subject: Subject = {
-      now: Date.UTC(2026, 0, 1),
-      // `reopen` and the start of the suite set it before anybody reads it.
-      store: undefined as never,
-      reopen: async () => {
-        await subject.store[Symbol.asyncDispose]()
-        subject.store = await open()
-      },
-    }
-    subject.store = await open()
-    try {
-      await body(subject)
-    } finally {
-      await subject.store[Symbol.asyncDispose]()
-    }
+    const dir = join(t.testdir({}), `${++stores}`)
+    const database = `sqlite:${join(dir, 'server.db')}`
+    await withSubject({ database, keyFile: join(dir, 'server.key') }, body)
   }),
 )
 

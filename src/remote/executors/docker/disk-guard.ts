@@ -66,7 +66,7 @@ export class DiskGuard {
     this.#unmeasured = missing === undefined ? 0 : this.#unmeasured + 1
     if (bytes > this.#limit) this.#exceed('it had more on disk than disk_limit allows')
     else if (this.#unmeasured >= mostUnmeasured)
-      this.#exceed(`what it had on disk could not be measured, so disk_limit did not hold: ${missing}`)
+      this.#exceed(`its use of the disk could not be measured, so disk_limit did not hold: ${missing}`)
   }
 
   #exceed(message: string): void {

@@ -27,7 +27,7 @@ export async function howItEnded({ facts, since, diskExceeded, engineSide }: End
   if (facts !== undefined && why === 'exit' && code === 0) return { by: 'status', code }
   if (diskExceeded !== undefined) return { by: 'disk', code, message: diskExceeded }
   if (why === 'disk')
-    return { by: 'disk', code, message: 'what it wrote could not be kept: the disk of work_dir was full' }
+    return { by: 'disk', code, message: 'its output could not be kept: the disk of work_dir was full' }
   if (why === 'abort') return { by: 'stopped', code }
   if (why === 'limit') return { by: 'time-limit', code }
   if (await engineSide?.ranOutOfMemory(since)) return { by: 'oom', code }

@@ -39,7 +39,7 @@ export function placeOf(state: JobState): Result<DockerPlace, Failure> {
   const place = state.data as Partial<DockerPlace> | null
   const { job_id, executor_id, nonce, leaf, limit = 0, grace = 0 } = place ?? {}
   if (!isPathPart(job_id) || !isPathPart(executor_id) || !isPathPart(nonce) || !isIdentity(leaf))
-    return fail(toFailure('lost', 'what its state says of its place cannot be read'))
+    return fail(toFailure('lost', 'its state names a place that cannot be read'))
   return ok({ job_id, executor_id, nonce, leaf, limit, grace })
 }
 

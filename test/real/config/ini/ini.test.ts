@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { parseIni } from '../../../../src/config/ini/ini.ts'
-import { mergeFiles } from '../../../../src/config/sources.ts'
-import { iniBytes } from '../../../support/ini-files.ts'
-import { Oracle, python, type Values } from '../../../support/oracle.ts'
+import { iniBytes, valuesOf } from '../../../support/ini-files.ts'
+import { Oracle, python } from '../../../support/oracle.ts'
 import { testWith } from '../../../support/require.ts'
-
-const parse = (text: string | Uint8Array) => parseIni(Buffer.from(text), 'runner.cfg')
-
-function valuesOf(files: Uint8Array[]): Values {
-  const merged = mergeFiles(files.map(parse))
-  return merged
-    .sections()
-    .map(name => [name, Array.from(merged.section(name)!, ([key, { value }]) => [key, value])])
-}
 
 for (const odd of [false, true]) {
   const kind = odd ? 'with odd characters' : 'as people write them'

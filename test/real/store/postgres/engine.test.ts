@@ -3,9 +3,10 @@ import pg from 'pg'
 import t from 'tap'
 import { StoreFailure } from '../../../../src/store/failure.ts'
 import { openStore } from '../../../../src/store/open.ts'
-import { conformance, type Subject } from '../../../store/conformance.ts'
+import { conformance } from '../../../store/conformance.ts'
 import { postgresNeeds } from '../../../support/postgres.ts'
 import { testWith } from '../../../support/require.ts'
+import { withSubject } from '../../../support/store-subject.ts'
 import { newDatabase } from '../../../support/tier-databases.ts'
 
 t.setTimeout(1_800_000)
@@ -20,28 +21,7 @@ testWith(t, 'PostgreSQL', postgresNeeds, async t => {
     conformance(t, async body => {
       // To make a new database takes longer than most tests.
       await other.query('DROP SCHEMA IF EXISTS runner CASCADE')
-      const dir = t.testdir({})
-      const clock = { now: () => new Date(subject.now), monotonic: () => subject.now / 1000 }
-      const open = async () => {
-        const opened = await openStore({ database, keyFile: join(dir, 'server.key'), clock })
-        if (!opened.ok) throw new Error(opened.failure.detail)
-        return opened.value.store
-      }
-      const subject: Subject = {
-        now: Date.UTC(2026, 0, 1),
-        // `reopen` and the start of the suite set it before anybody reads it.
-        store: undefined as never,
-        reopen: async () => {
-          await subject.store[Symbol.asyncDispose]()
-          subject.store = await open()
-        },
-      }
-      subject.store = await open()
-      try {
-        await body(subject)
-      } finally {
-        await subject.store[Symbol.asyncDispose]()
-      }
+      await withSubject({ database, keyFile: join(t.testdir({}), 'server.key') }, body)
     }),
   )
 
