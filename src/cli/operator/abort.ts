@@ -22,7 +22,7 @@ function abort(options: ConnectOptions, ids: readonly string[], env: NodeJS.Proc
     else for (const execution of aborted) print(`${execution.id} ${execution.state}\n`)
     if (!options.json && !options.quiet && aborted.some(({ state }) => state === 'aborting'))
       sayError(
-        'runner: executions in state aborting have been asked to end, which takes their abort timeout at most\n',
+        'runner: executions in state aborting have been asked to end; that takes the abort timeout at most\n',
       )
     return status
   })

@@ -46,7 +46,8 @@ export const outputs: CommandOutputs = {
   },
   'server move': {
     about:
-      'The counts of moved things, and the settings that name their new place; or the note that a move has been taken back.',
+      'The counts of moved things, and the settings that name their new place; ' +
+      'or the note that a move has been taken back.',
     schema: either(
       object({
         outcome: oneOf('moved', 'completed'),

@@ -318,7 +318,7 @@ serverTest(t, 'on a terminal a rekey says how far it is', { needs: [terminal] },
   t.match(run.text, /sealed anew: (\d+) of \1 rows/)
   t.match(
     run.text,
-    /the former key is .*\/key\.old-[0-9a-f]{8}: what runner backup or pg_dump wrote before needs it/,
+    /the former key is .*\/key\.old-[0-9a-f]{8}: files that runner backup or pg_dump wrote before need it/,
   )
 })
 
