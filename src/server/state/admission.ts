@@ -90,8 +90,9 @@ function windowOf(
   watched: number,
 ): { used: number; left: number } {
   const before = quotas.get(key)
-  if (before !== undefined && watched >= before.began && watched < before.began + span) {
-    before.left = (before.began + span - watched) / 1000
+  // A late sweep sets the watched time back by some seconds, perhaps to before the beginning of the span.
+  if (before !== undefined && watched < before.began + span) {
+    before.left = Math.min(span, before.began + span - watched) / 1000
     return before
   }
   if (quotas.size >= mostWindows) quotas.clear()

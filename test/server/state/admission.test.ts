@@ -88,6 +88,20 @@ onEachStore(t, 'logs beyond what an hour allows are taken in the next', async (t
   t.match(await rig.log(runner, lease!, 18, 'z'), { ok: true, value: { length: 19 } })
 })
 
+onEachStore(t, 'an outage of the server begins no new hour of a quota', async (t, rig) => {
+  await set(rig, { default: { log_bytes_per_hour: 1 } })
+  const runner = await rig.addRunner()
+  const lease = await rig.start(runner)
+  await rig.sweeper.sweep()
+  rig.pass(4)
+  t.match(await rig.log(runner, lease, 0, 'x'), { ok: true })
+  const watched = await rig.read(tx => Promise.resolve(tx.watched))
+  rig.pass(60)
+  await rig.sweeper.sweep()
+  t.ok((await rig.read(tx => Promise.resolve(tx.watched))) < watched, 'the late sweep sets the watched time back')
+  t.match(await rig.log(runner, lease, 1, 'y'), usedUp)
+})
+
 onEachStore(
   t,
   'outputs beyond what an hour allows are taken in the next, and none is too large for ever',
