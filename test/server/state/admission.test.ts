@@ -98,7 +98,10 @@ onEachStore(t, 'an outage of the server begins no new hour of a quota', async (t
   const watched = await rig.read(tx => Promise.resolve(tx.watched))
   rig.pass(60)
   await rig.sweeper.sweep()
-  t.ok((await rig.read(tx => Promise.resolve(tx.watched))) < watched, 'the late sweep sets the watched time back')
+  t.ok(
+    (await rig.read(tx => Promise.resolve(tx.watched))) < watched,
+    'the late sweep sets the watched time back',
+  )
   t.match(await rig.log(runner, lease, 1, 'y'), usedUp)
 })
 
