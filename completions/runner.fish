@@ -13,7 +13,7 @@ function __runner_is -a command place more
     set -l line (commandline -opc)
     set -e line[1]
     while set -q line[1]
-        if contains -- $line[1] -c --config -n --times --only --from --again --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
+        if contains -- $line[1] -c --config -n --times --only --from --again --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --metadata --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
             set -e line[1]
         else if not string match -q -- '-*' $line[1]
             set -a words $line[1]
@@ -379,6 +379,7 @@ complete -c runner -n '__runner_is \'node\'' -a taint -d 'keep a node from jobs 
 complete -c runner -n '__runner_is \'node\'' -a untaint -d 'remove taints from a node: those named, or all'
 complete -c runner -n '__runner_is \'node\'' -a capacity -d 'set how many jobs a node may hold'
 complete -c runner -n '__runner_is \'node list\'' -l group -x -a '(__runner_values groups)' -d 'only those of this group'
+complete -c runner -n '__runner_is \'node list\'' -l metadata -x -d 'only those whose metadata has this value; may be repeated'
 complete -c runner -n '__runner_is \'node list\'' -l server -x -d 'address of the server (default: $RUNNER_SERVER, else that of [server])'
 complete -c runner -n '__runner_is \'node list\'' -l token-file -r -F -d 'file with a token (default: $RUNNER_SERVER_TOKEN_FILE, else the admin.token of the local server)'
 complete -c runner -n '__runner_is \'node list\'' -l ca-file -r -F -d 'CA to trust instead of the known ones (default: $RUNNER_SERVER_CA_FILE)'

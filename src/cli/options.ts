@@ -34,6 +34,13 @@ export function parsePath(text: string): string {
 /** Adds a value to those of an option that may be given several times. */
 export const collect = (value: string, all: string[]): string[] => [...all, value]
 
+/** Adds a name and its value to those of an option that may be given several times. */
+export function addPair(text: string, all: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidValue('It must be a name and a value, with = between them.')
+  return { ...all, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
 /** Parses a number of runs, 0 or more. */
 export function parseTimes(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidValue('It must be a whole number; 0 is for ever.')

@@ -126,11 +126,20 @@ function operation(name: CallName, call: CallSpec, schemas: Json): Json {
 }
 
 function parametersOf(schema: TSchema | undefined, place: 'path' | 'query'): Json[] {
-  const { properties = {}, required = [] } = (schema ?? {}) as {
+  const {
+    properties = {},
+    patternProperties = {},
+    required = [],
+  } = (schema ?? {}) as {
     properties?: Record<string, Json>
+    patternProperties?: Record<string, Json>
     required?: string[]
   }
-  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+  // OpenAPI has no names of a pattern: the title stands for them.
+  const named = Object.values(patternProperties).map(
+    ({ title, ...schema }) => [String(title), schema] as const,
+  )
+  return [...Object.entries(properties), ...named].map(([name, { description, ...schema }]) => ({
     name,
     in: place,
     ...defined({ required: required.includes(name) || undefined, description }),

@@ -5,9 +5,14 @@ import { defined, fail, ok, type Result } from '../../result.ts'
 import { isId, withBeginning } from './ids.ts'
 import { collectPages } from './pages.ts'
 
-/** All runners, or those of a group. */
-export function allRunners(client: Client, group?: string): Promise<Result<Runner[], ClientFailure>> {
-  const filter = defined({ runner_group: group })
+/** All runners, or those of a group, or those whose metadata has these values. */
+export function allRunners(
+  client: Client,
+  group?: string,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<Result<Runner[], ClientFailure>> {
+  const said = Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value])
+  const filter = { ...Object.fromEntries(said), ...defined({ runner_group: group }) }
   return collectPages(page => client.call('listRunners', { query: { ...filter, ...page } }))
 }
 

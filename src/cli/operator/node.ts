@@ -10,20 +10,28 @@ import { defined } from '../../result.ts'
 import { counted } from '../../system/counted.ts'
 import { harmless, shown } from '../../system/printable.ts'
 import { defineGroup, type NewCommand, type OptionsOf } from '../define-command.ts'
-import { wholeNumber } from '../options.ts'
+import { addPair, wholeNumber } from '../options.ts'
 import { type ConnectOptions, defineServerCommand, refuseUsage, sayFailure, withClient } from './connect.ts'
 import { allRunners, findRunner } from './find-runner.ts'
 
 /** Names with commas between them; an empty text has none. */
 const names = (text: string): string[] => (text === '' ? [] : text.split(','))
 
-const listOptions = (command: NewCommand) => command.option('--group <group>', 'only those of this group')
+const listOptions = (command: NewCommand) =>
+  command
+    .option('--group <group>', 'only those of this group')
+    .option(
+      '--metadata <key=value>',
+      'only those whose metadata has this value; may be repeated',
+      addPair,
+      {},
+    )
 
 type ListOptions = ConnectOptions & OptionsOf<typeof listOptions>
 
 function listRunners(options: ListOptions, env: NodeJS.ProcessEnv): Promise<number> {
   return withClient(options, env, async client => {
-    const list = await allRunners(client, options.group)
+    const list = await allRunners(client, options.group, options.metadata)
     if (!list.ok) return sayFailure(list.failure)
     if (options.json) printJson(list.value)
     else print(runnersText(list.value, systemClock.now()))
@@ -142,7 +150,11 @@ const oneRunner = (command: NewCommand) =>
 const list = defineServerCommand({
   description: 'list the nodes',
   options: listOptions,
-  examples: ['runner node', "runner node list --json | jq '.[].state'"],
+  examples: [
+    'runner node',
+    'runner node list --metadata environment=production',
+    "runner node list --json | jq '.[].state'",
+  ],
   action: (options, _, env) => listRunners(options, env),
 })
 

@@ -31,6 +31,15 @@ const times = {
   ),
 }
 
+/** What runners have to say of themselves: `metadata.environment=production`. */
+const ofMetadata = {
+  '^metadata\\..{1,128}$': Type.String({
+    maxLength: 1024,
+    title: 'metadata.KEY',
+    description: 'only runners whose metadata has this value under KEY; all of several must fit',
+  }),
+}
+
 /** Runners, groups, tokens, settings, and the audit log. */
 export const fleetCalls = {
   listRunners: {
@@ -39,7 +48,10 @@ export const fleetCalls = {
     summary: 'Runners, the oldest first',
     access: reader,
     reach: 'fleet',
-    query: Type.Object({ runner_group: Type.Optional(Name), ...page, ...pretty }, strict),
+    query: Type.Object(
+      { runner_group: Type.Optional(Name), ...page, ...pretty },
+      { ...strict, patternProperties: ofMetadata },
+    ),
     answers: { 200: RunnerList },
   },
   getRunner: {

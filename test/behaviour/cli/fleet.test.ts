@@ -25,6 +25,27 @@ serverTest(t, 'busy shows what runs, and what it says', patient, async (t, serve
   t.equal(await watch.ended, 0)
 })
 
+serverTest(t, 'nodes are found by what they say of themselves', patient, async (t, server) => {
+  for (const [name, environment] of [
+    ['one', 'production'],
+    ['two', 'test'],
+  ] as const)
+    await server.runner({ name, metadata: { environment, site: 'a' } })
+  const names = async (...pairs: string[]) => {
+    const options = pairs.flatMap(pair => ['--metadata', pair])
+    const { out } = await say(server, ['node', 'list', ...options, '--json'])
+    return (JSON.parse(out) as { name: string }[]).map(({ name }) => name)
+  }
+  t.same(await names('environment=production'), ['one'])
+  t.same(await names('site=a', 'environment=test'), ['two'])
+  t.same(await names('site=a'), ['one', 'two'])
+  t.same(await names('site=b'), [])
+  t.match(await say(server, ['node', 'list', '--metadata', 'site']), {
+    status: 64,
+    err: /a name and a value/,
+  })
+})
+
 serverTest(t, 'runners are listed and told what they may do', patient, async (t, server) => {
   const runner = await quiet(server, 'build-3')
   for (const name of ['twin', 'twin']) {

@@ -20,10 +20,18 @@ import type { Handlers } from '../handler.ts'
 import { createdOf, jsonOf, listOf, nothingOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
+/** What a query asks of the metadata of runners, by key. */
+function metadataIn(query: object): Record<string, string> {
+  const prefix = 'metadata.'
+  const found = Object.entries(query).filter(([name]) => name.startsWith(prefix))
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), String(value)]))
+}
+
 /** Runners, groups, tokens, and the audit log. */
 export const fleetHandlers = {
   async listRunners({ query }, { store, context }) {
-    return listOf(await store.read(tx => listRunners(tx, context, pageOf(query), query.runner_group)))
+    const filter = { group: query.runner_group, metadata: metadataIn(query) }
+    return listOf(await store.read(tx => listRunners(tx, context, pageOf(query), filter)))
   },
 
   async getRunner({ params }, { store, context }) {
