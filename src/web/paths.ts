@@ -1,13 +1,16 @@
 /* Addresses of the parts of the page. */
-const inNamespace = (namespace: string | null | undefined) =>
-  namespace === null || namespace === undefined || namespace === 'default'
-    ? ''
-    : `?namespace=${encodeURIComponent(namespace)}`
+
+/** The address of a thing by its name or id; of the default namespace, or of none, it has no query. */
+export function pathTo(part: string, name: string, namespace?: string | null): string {
+  const isDefault = (namespace ?? 'default') === 'default'
+  const query = isDefault ? '' : `?${new URLSearchParams({ namespace: String(namespace) })}`
+  return `/${part}/${encodeURIComponent(name)}${query}`
+}
 
 export const executionPath = ({ id, namespace }: { id: string; namespace?: string }): string =>
-  `/executions/${encodeURIComponent(id)}${inNamespace(namespace)}`
+  pathTo('executions', id, namespace)
 
 export const jobPath = ({ name, namespace }: { name: string; namespace?: string | undefined }): string =>
-  `/jobs/${encodeURIComponent(name)}${inNamespace(namespace)}`
+  pathTo('jobs', name, namespace)
 
-export const runnerPath = (id: string): string => `/runners/${encodeURIComponent(id)}`
+export const runnerPath = (id: string): string => pathTo('runners', id)

@@ -43,22 +43,26 @@ export class Server {
    * Makes a call and resolves to its JSON; `undefined` where the answer has no body. Rejects with a
    * `CallError`.
    */
-  async json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const answer = await this.raw(method, path, options)
-    if (answer.status === 204) return undefined as T
-    try {
-      return (await answer.json()) as T
-    } catch (error) {
-      throw unreached(error, options)
-    }
+  json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    return this.take(method, path, options, async answer =>
+      answer.status === 204 ? (undefined as T) : ((await answer.json()) as T),
+    )
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
     return this.json('GET', path, signal === undefined ? {} : { signal })
   }
 
-  /** Makes a call, and resolves to its answer if the call succeeded. */
-  async raw(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  /**
+   * Makes a call and, if it succeeded, resolves to what `read` makes of its answer. Rejects with a
+   * `CallError`.
+   */
+  async take<T>(
+    method: string,
+    path: string,
+    options: CallOptions,
+    read: (answer: Response) => Promise<T>,
+  ): Promise<T> {
     const { body, signal, isLong = false, headers } = options
     const key = this.#key.value
     let answer: Response
@@ -75,10 +79,11 @@ export class Server {
         signal: AbortSignal.any([signal ?? [], isLong ? [] : AbortSignal.timeout(longestCall)].flat()),
         redirect: 'error',
       })
+      if (answer.ok) return await read(answer)
     } catch (error) {
-      throw unreached(error, options)
+      // The caller's own end stays what it is.
+      throw signal?.aborted ? error : new CallError(0, unanswered(method))
     }
-    if (answer.ok) return answer
     const error = await errorOf(answer)
     if (answer.status === 401 || error.type === 'urn:runner:problem:wrong-page-key')
       this.onSignedOut(error.message)
@@ -86,9 +91,11 @@ export class Server {
   }
 }
 
-/** The error to reject with if an answer did not come whole; an abort by the caller keeps its own error. */
-const unreached = (error: unknown, { signal }: CallOptions): unknown =>
-  signal?.aborted ? error : new CallError(0, 'The server cannot be reached. The page tries again by itself.')
+/** What to say where an answer did not come, or not whole: the server may have done what it was asked for. */
+const unanswered = (method: string): string =>
+  method === 'GET'
+    ? 'The server cannot be reached. The page reads by itself again what it shows.'
+    : 'The server did not answer, so the page does not know whether it was done.'
 
 async function errorOf(answer: Response): Promise<CallError> {
   const plain = `The server answered with status ${answer.status}.`

@@ -41,6 +41,9 @@ export function sizeText(bytes: number): string {
 export const secondsBetween = (from: string, to: string | null | undefined, now: number): number =>
   ((to === null || to === undefined ? now : Date.parse(to)) - Date.parse(from)) / 1000
 
+/** The words of a field, with commas between them. */
+export const wordsOf = (text: unknown): string[] => String(text ?? '').match(/[^\s,]([^,]*[^\s,])?/g) ?? []
+
 /** A text that begins and ends as a sentence does. */
 export function sentence(text: string): string {
   const whole = ended(text)

@@ -112,10 +112,10 @@ testWith(
     const all = site(t)
     const script = join(all.file, '../../loop.sh')
     const [{ shell, launcher }] = all.ways as [Way]
-    // Each look-up says which change came before it and which after: the changer counts in a file.
+    // Each look-up says which change came before it and which after: the changer counts in a file. There are 150 of both.
     writeFileSync(
       script,
-      `i=0; while [ $i -lt 150 ]; do read -r from <"$1"; got=$(${shell} "$2" -c "$3" -g a.b); read -r to <"$1"
+      `i=0 from=0; while [ $i -lt 150 ] || [ "$from" -lt 150 ]; do read -r from <"$1"; got=$(${shell} "$2" -c "$3" -g a.b); read -r to <"$1"
     [ "$from" -le "$got" ] && [ "$got" -le "$((to + 1))" ] || echo "$from $got $to"; i=$((i+1)); done; echo end`,
     )
     const count = join(all.file, '../../count')
@@ -131,14 +131,12 @@ testWith(
     asking.finally(() => {
       over = true
     })
-    let changes = 1
-    for (; !over; changes++) {
+    for (let changes = 1; !over; changes++) {
       change(changes + 1)
       all.compile()
       await new Promise(resolve => setImmediate(resolve))
     }
     t.equal((await asking).stdout, 'end')
-    t.ok(changes > 150, `${changes} changes`)
   },
 )
 

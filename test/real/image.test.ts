@@ -40,6 +40,10 @@ rigTest(t, 'the image starts each role, as its page says', { needs }, async (t, 
   } finally {
     await shell.close()
   }
+  const served = (path: string) =>
+    engine.docker('exec', 'runner-server', 'busybox', 'wget', '-q', '-O', '-', `http://127.0.0.1:8080${path}`)
+  const [script] = /\/assets\/[^"]+\.js/.exec(await served('/'))!
+  t.match(await served(script), 'Asking the server', 'the page is in the image, too')
   t.equal(await engine.docker('image', 'inspect', '--format', '{{.Config.User}}', 'runner'), 'runner')
 })
 

@@ -26,7 +26,7 @@ const names = ['one', 'two']
 const abreast = 10
 const server = { lease_seconds: 6, confirm_within_seconds: 4, ping_interval_seconds: 1 }
 /** Ends of jobs, at the most, between two kills of the same thing: so there is time for jobs on a slow machine, too. */
-const most = 40
+const longestPeace = 40
 /** Seconds until a job must have ended. */
 const patience = 300
 
@@ -41,14 +41,16 @@ for (const [what, options, jobs] of [
     await using witness = await Witness.beside(engine)
     await (isSdk ? sdkImage(engine, 'stays') : stayingPluginImage(engine, 'stays', 'USER 1001'))
     await attachTest(t, `seed ${seed}: ${jobs} jobs`, engine, { server }, async (t, fleet) => {
-      const storm = new Storm(t, fleet, witness)
+      // Of few jobs, most must not end before the first kill.
+      const storm = new Storm(t, fleet, witness, Math.min(longestPeace, jobs / 4))
       await storm.run(jobs)
-      const { ends, processes } = storm
+      const { ends, processes, faults } = storm
+      t.not(Object.keys(faults).length, 0, 'something was killed')
       t.equal((ends.succeeded ?? 0) + (ends.lost ?? 0), jobs, 'each job has an end')
       if (options.length > 0) t.equal(ends.succeeded, jobs, 'none is lost')
       // The runners take eight at once, each perhaps in a container of its own.
       if (jobs > 8) t.ok(processes.size < ends.succeeded!, 'plugins have had further jobs')
-      t.comment(JSON.stringify({ ends, faults: storm.faults, processes: processes.size }))
+      t.comment(JSON.stringify({ ends, faults, processes: processes.size }))
     })
   })
 
@@ -60,14 +62,16 @@ class Storm {
   readonly #t: Test
   readonly #fleet: AttachRig
   readonly #witness: Witness
+  readonly #peace: number
   readonly #below = numbersFrom(seed)
   readonly #runners = new Map<string, Attached>()
   /** Notified when a job has ended, and at last when all have. */
   readonly #ended = new Notifier()
   #isOver = false
 
-  constructor(t: Test, fleet: AttachRig, witness: Witness) {
+  constructor(t: Test, fleet: AttachRig, witness: Witness, peace: number) {
     this.#t = t
+    this.#peace = peace
     this.#fleet = fleet
     this.#witness = witness
   }
@@ -167,7 +171,7 @@ class Storm {
   /** Kills again and again until the jobs are over. */
   async #killing(what: 'runner' | 'server' | 'engine', kill: () => Promise<void>): Promise<void> {
     for (;;) {
-      for (let ends = 1 + this.#below(most); ends > 0 && !this.#isOver; ends--) await this.#ended.notified
+      for (let ends = this.#below(this.#peace); ends > 0 && !this.#isOver; ends--) await this.#ended.notified
       await sleep(this.#below(500))
       if (this.#isOver) return
       this.faults[what] = (this.faults[what] ?? 0) + 1

@@ -38,6 +38,8 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const times = useMemo(() => timesOf(server, id, over.signal), [])
   const box = useRef<HTMLElement>(null)
   const reading = useRef(false)
+  /** When the log was looked at last, on the clock of `performance.now()`. */
+  const looked = useRef(0)
   /** The timer that repeats a read that has failed. */
   const failed = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   /** To be done after what is read, or repeated, now. */
@@ -112,6 +114,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     const look = () => {
       timer = undefined
       if (document.hidden) return
+      looked.current = performance.now()
       void work(async () => {
         if (isFollowing.value) while (await log.after());
         else await log.look()
@@ -119,10 +122,12 @@ export function LogView({ id, isGrowing, length, at }: Props) {
       }, 'change')
     }
     let timer: ReturnType<typeof setTimeout> | undefined
-    look()
+    // An event of the server has led to a look already, where it came before the new length.
+    if (log.length < length || !isGrowing) look()
     if (!isGrowing) return
     const unsubscribe = changes.on(['execution'], change => {
-      if (change === undefined || change.id === id) timer ??= setTimeout(look, lookEvery)
+      if (change === undefined || change.id === id)
+        timer ??= setTimeout(look, looked.current + lookEvery - performance.now())
     })
     document.addEventListener('visibilitychange', look)
     return () => {

@@ -2,6 +2,7 @@
 import { useLocation } from 'preact-iso/router'
 import type { AuditEntry } from '../../protocol/messages/audit.ts'
 import { useList } from '../context.ts'
+import { pathTo } from '../paths.ts'
 import { valuesOf } from '../query.ts'
 import { Field, Filters } from '../ui/form.tsx'
 import { type Columns, ItemTable } from '../ui/items.tsx'
@@ -26,6 +27,13 @@ export function Audit() {
   )
 }
 
+/** What a call was about, as a link where the page shows such things. */
+function AuditObject({ of: { object, path, namespace } }: { of: AuditEntry }) {
+  const [, part] = /^\/v1\/(executions|jobs|runners)\b/.exec(path ?? '') ?? []
+  if (object === null || part === undefined) return <>{object ?? '–'}</>
+  return <a href={pathTo(part, object, namespace)}>{object}</a>
+}
+
 const columns: Columns<AuditEntry> = {
   Number: ({ number }) => number,
   Time: ({ at }) => <Time at={at} />,
@@ -33,7 +41,7 @@ const columns: Columns<AuditEntry> = {
     <Noted of={token_name ?? 'the server'} by={[token_kind, address].filter(Boolean).join(', ')} />
   ),
   Call: ({ call, count }) => (count > 1 ? `${call}, ${count} times` : call),
-  Object: ({ object }) => object ?? '–',
+  Object: entry => <AuditObject of={entry} />,
   Answer: ({ status, reason }) => [status ?? '–', reason].join(' '),
   Change: ({ before, after }) =>
     before === null && after === null ? (

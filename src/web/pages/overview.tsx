@@ -110,18 +110,11 @@ function Failed() {
   const since = useMemo(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 2 * day), [])
   const isLate = ({ finished_at, created_at }: ListedExecution) =>
     Date.parse(finished_at ?? created_at) > minute.value - day
-  const row = (item: ListedExecution) => {
-    const name = (
-      <>
-        <State of={item.state} /> <Name of={item} />
-      </>
-    )
-    return (
-      <Row of={name} beside={<Time at={item.finished_at} />}>
-        {whySentence(item)}
-      </Row>
-    )
-  }
+  const row = (item: ListedExecution) => (
+    <Row of={[<State of={item.state} />, ' ', <Name of={item} />]} beside={<Time at={item.finished_at} />}>
+      {whySentence(item)}
+    </Row>
+  )
   return (
     <ListedRows
       title="Failed in the last 24 hours"

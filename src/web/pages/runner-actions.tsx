@@ -2,6 +2,7 @@
 import type { Group } from '../../protocol/messages/groups.ts'
 import type { Runner } from '../../protocol/messages/runners.ts'
 import { useCall, useLive, usePage } from '../context.ts'
+import { wordsOf } from '../texts.ts'
 import { ConfirmButton } from '../ui/form.tsx'
 
 /** Runners belong to no namespace, so only who acts in all of them changes one. */
@@ -19,6 +20,7 @@ export function Actions({ runner, path, refresh }: { runner: Runner; path: strin
         does={() => patch({ deleted: false }, `${name} may register again.`)}
       />
     )
+  const taints = runner.taints.join(', ')
   const range = { type: 'number', min: 0, max: 1000, required: true } as const
   const slots = { label: 'Slots', name: 'slots', ...range, defaultValue: runner.capacity }
   const done = `${name} takes ${runner.enabled ? 'no more jobs; those that it has run on' : 'jobs'}.`
@@ -32,11 +34,7 @@ export function Actions({ runner, path, refresh }: { runner: Runner; path: strin
       <ConfirmButton
         label="Set taints"
         question="A runner with a taint takes no jobs. Taints say why, for example: maintenance."
-        field={{
-          label: 'Taints, with commas between them',
-          name: 'taints',
-          defaultValue: runner.taints.join(', '),
-        }}
+        field={{ label: 'Taints, with commas between them', name: 'taints', defaultValue: taints }}
         does={fields => patch({ taints: wordsOf(fields.get('taints')) }, `The taints of ${name} are set.`)}
       />
       <ConfirmButton
@@ -75,9 +73,3 @@ function Pin({ runner: { id, name, runner_group } }: { runner: Runner }) {
     />
   )
 }
-
-const wordsOf = (text: FormDataEntryValue | null): string[] =>
-  String(text ?? '')
-    .split(',')
-    .map(word => word.trim())
-    .filter(word => word !== '')

@@ -15,11 +15,8 @@ const mostTimes = 50
 export function Schedule() {
   const { namespace } = useLocation().query
   const narrowed = namespace === undefined ? '' : `&namespace=${encodeURIComponent(namespace)}`
-  const schedules = useList<ScheduleView>(
-    `/v1/schedules?limit=200&times=${mostTimes}${narrowed}`,
-    scheduleKey,
-    ['schedule', 'job'],
-  )
+  const path = `/v1/schedules?limit=200&times=${mostTimes}${narrowed}`
+  const schedules = useList<ScheduleView>(path, scheduleKey, ['schedule', 'job'])
   const missed = useList<Missed>(`/v1/missed?limit=50${narrowed}`, ({ id }) => id, ['schedule'])
   return (
     <Page title="Schedule">
@@ -38,18 +35,14 @@ export function Schedule() {
           of={missed}
           empty="Every time of every schedule was fired."
           names="Job"
-          columns={missedColumns}
+          columns={columns}
         />
       </Section>
     </Page>
   )
 }
 
-interface Paused {
-  schedules: readonly ScheduleView[]
-  namespace: string | undefined
-  refresh: () => void
-}
+type Paused = { schedules: readonly ScheduleView[]; namespace: string | undefined; refresh(): void }
 
 function Pause({ schedules, namespace, refresh }: Paused) {
   const call = useCall()
@@ -148,7 +141,7 @@ function Often({ schedules }: { schedules: readonly ScheduleView[] }) {
   )
 }
 
-const missedColumns: Columns<Missed> = {
+const columns: Columns<Missed> = {
   Job: ({ job, namespace }) => <JobLink name={job} namespace={namespace} />,
   Times: ({ count, more }) => `${count}${more === true ? ' or more' : ''}`,
   From: ({ from }) => <Time at={from} />,

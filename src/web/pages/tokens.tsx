@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks'
 import type { ListedBrowserSession } from '../../protocol/messages/browser.ts'
 import type { Token, TokenCreate } from '../../protocol/messages/tokens.ts'
-import { useCall, useList, usePage } from '../context.ts'
+import { type List, useCall, useList, usePage } from '../context.ts'
+import { wordsOf } from '../texts.ts'
 import { Button, Choice, Command, ConfirmButton, Field } from '../ui/form.tsx'
 import { type Columns, ItemTable } from '../ui/items.tsx'
 import { Page, Section, Time } from '../ui/show.tsx'
@@ -20,10 +21,13 @@ const lives: [string, string][] = [
 export function Tokens() {
   const { server, notices } = usePage()
   const tokens = useList<Token>('/v1/tokens?limit=200', ({ id }) => id, [])
+  const sessions = useList<ListedBrowserSession>('/v1/browser-sessions?limit=200', ({ id }) => id, [])
+  const own = sessions.data?.find(({ is_own }) => is_own)?.token_id
   const [made, setMade] = useState<string>()
   const create = async (fields: FormData) => {
-    const { kind, name, life } = Object.fromEntries(fields)
-    const body = { kind, name, ...(life === '0' ? {} : { expires_in_seconds: Number(life) }) }
+    const { kind, name, life, namespaces } = Object.fromEntries(fields)
+    const named = namespaces === '' ? {} : { namespaces: wordsOf(namespaces) }
+    const body = { kind, name, ...named, expires_in_seconds: Number(life) || undefined }
     const { token } = await server.json<{ token: string }>('POST', '/v1/tokens', { body })
     setMade(token)
     tokens.refresh()
@@ -36,6 +40,11 @@ export function Tokens() {
     >
       <Field label="Name" name="name" required maxLength={128} />
       <Choice label="Kind" name="kind" of={kinds.map(kind => [kind, kind])} />
+      <Field
+        label="Namespaces of a viewer, submitter or operator (* is all)"
+        name="namespaces"
+        placeholder="default"
+      />
       <Choice label="Good for" name="life" of={lives} chosen="2592000" />
     </ConfirmButton>
   )
@@ -52,9 +61,12 @@ export function Tokens() {
         of={tokens}
         empty="There is none."
         names="Name"
-        columns={{ ...columns, Revoke: token => <Revoke token={token} refresh={tokens.refresh} /> }}
+        columns={{
+          ...columns,
+          Revoke: token => <Revoke token={token} isOwn={token.id === own} refresh={tokens.refresh} />,
+        }}
       />
-      <Browsers />
+      <Browsers of={sessions} />
     </Page>
   )
 }
@@ -68,15 +80,19 @@ const columns: Columns<Token> = {
   'Last used': ({ last_used_at }) => <Time at={last_used_at} />,
 }
 
-function Revoke({ token: { id, name }, refresh }: { token: Token; refresh(): void }) {
+type Revoked = { token: Token; isOwn: boolean; refresh(): void }
+
+/** `isOwn`: this browser is signed in by the token. */
+function Revoke({ token: { id, name }, isOwn, refresh }: Revoked) {
   const call = useCall()
   const revoke = () => call('DELETE', `/v1/tokens/${id}`, `Token ${name} is revoked.`).finally(refresh)
-  const question = `Whoever uses the token ${name} is refused within 5 seconds.`
+  const question =
+    `Whoever uses the token ${name} is refused within 5 seconds` +
+    (isOwn ? ', this browser too: it is signed in by this token.' : '.')
   return <ConfirmButton label="Revoke" subject={name} danger question={question} does={revoke} />
 }
 
-function Browsers() {
-  const sessions = useList<ListedBrowserSession>('/v1/browser-sessions?limit=200', ({ id }) => id, [])
+function Browsers({ of: sessions }: { of: List<ListedBrowserSession> }) {
   const call = useCall()
   const end = (id: string, done: string) =>
     call('DELETE', `/v1/browser-sessions/${id}`, done).finally(sessions.refresh)

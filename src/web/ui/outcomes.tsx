@@ -33,6 +33,7 @@ export function OutcomeStrip({ of: { name, namespace, last } }: { of: JobStats }
   const count = `${succeeded} of the latest ${last.length} runs of ${name} succeeded`
   const text = `${count}; the last one: ${last[0]!.state}`
   const all = last.map(({ state }) => marks[state]).toReversed()
+  const runs = all.join('').split(/(✓+|■+)/)
   return (
     <a
       class="runs"
@@ -40,14 +41,11 @@ export function OutcomeStrip({ of: { name, namespace, last } }: { of: JobStats }
       aria-label={text}
       title={text}
     >
-      {all
-        .join('')
-        .split(/(✓+|■+)/)
-        .map((part, index) => (
-          <span key={index} class={classes[part[0] ?? ''] ?? 'failed'}>
-            {part}
-          </span>
-        ))}
+      {runs.map((part, index) => (
+        <span key={index} class={classes[part[0] ?? ''] ?? 'failed'}>
+          {part}
+        </span>
+      ))}
     </a>
   )
 }

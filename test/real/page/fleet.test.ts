@@ -73,11 +73,13 @@ pageTest(t, 'an administrator makes and revokes tokens, and reads who did what',
   await page.getByRole('button', { name: 'Make a token' }).click()
   t.same(await findings(tab), [], 'with the dialog open')
   const dialog = page.getByRole('dialog')
-  await dialog.getByLabel('Name').fill('ann')
+  await dialog.getByLabel('Name', { exact: true }).fill('ann')
   await dialog.getByLabel('Kind').selectOption('viewer')
+  await dialog.getByLabel('Namespaces').fill('default, web')
   await dialog.getByRole('button', { name: 'Make a token' }).click()
   const text = await page.locator('.secret code').textContent()
-  t.equal((await server.call('GET', '/v1/whoami', { token: text! })).json.name, 'ann')
+  const { name, namespaces } = (await server.call('GET', '/v1/whoami', { token: text! })).json
+  t.same({ name, namespaces }, { name: 'ann', namespaces: ['default', 'web'] })
   await page.getByRole('button', { name: 'Hide it' }).click()
   t.same(await findings(tab), [])
 
@@ -110,7 +112,19 @@ pageTest(t, 'an administrator makes and revokes tokens, and reads who did what',
   await page.getByText('Token ann is revoked.').waitFor()
   t.equal((await server.call('GET', '/v1/whoami', { token: text! })).status, 401)
 
+  await page
+    .getByRole('row', { name: /server admin/ })
+    .getByRole('button')
+    .click()
+  await page.getByRole('dialog').getByText('this browser too').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+
+  const job = { image: 'busybox', command: ['true'] }
+  await server.call('PUT', '/v1/jobs/nightly', { body: job })
   await page.getByRole('link', { name: 'Audit log' }).click()
+  await page.getByRole('cell').getByRole('link', { name: 'nightly' }).click()
+  await page.getByRole('heading', { name: 'nightly' }).waitFor()
+  await page.goBack()
   await page.getByLabel('Call').fill('revokeToken')
   await page.getByRole('button', { name: 'Filter' }).click()
   await page.getByText('Show it').click()

@@ -8,6 +8,12 @@ import type { TestServer } from '../../support/server.ts'
 
 const settings = { lease_seconds: 600, confirm_within_seconds: 600 }
 const withoutWorker = 'delete globalThis.SharedWorker'
+/** The time limit of a call goes by the page's clock, which a test can put forward. */
+const limitByClock = `AbortSignal.timeout = ms => {
+  const over = new AbortController()
+  setTimeout(() => over.abort(new DOMException('', 'TimeoutError')), ms)
+  return over.signal
+}`
 
 const lost = (page: Page) => page.getByText('The connection to the server was lost')
 const stateOf = (page: Page, job: string, state: string) =>
@@ -54,6 +60,9 @@ pageTest(
     t.equal(await stateOf(page, 'waits', 'queued').count(), 1, 'what was shown stays')
     await reader.getByRole('button', { name: 'Beginning' }).click()
     await reader.locator('.log .problem').waitFor()
+    await reader.getByRole('button', { name: 'Abort' }).click()
+    await reader.getByRole('dialog').getByRole('button', { name: 'Abort' }).click()
+    await reader.getByText('the page does not know whether it was done').waitFor()
     cut.open()
     await stateOf(page, 'waits', 'aborted').waitFor()
     await reader.getByText('meanwhile', { exact: true }).waitFor()
@@ -106,13 +115,23 @@ pageTest(
     const { server } = browser
     await using cut = await Cut.to(Number(new URL(server.url).port))
     // Without a shared worker the page's own clock goes for the stream, too.
-    const { page, problems } = await behind(browser, cut, withoutWorker)
+    const { page, problems } = await behind(browser, cut, `${withoutWorker}; ${limitByClock}`)
     await page.clock.install()
     await page.reload()
     const id = await submitted(server, page, 'waits')
     cut.silence()
     await abort(server, id)
-    await page.clock.fastForward(46_000)
+    const asked = page.waitForRequest(/text=waits/)
+    await page.getByLabel('Text').fill('waits')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await asked
+    await page.clock.fastForward(29_000)
+    t.equal(await page.getByText('The server cannot be reached').count(), 0)
+    await page.clock.fastForward(2000)
+    await page
+      .getByText('The server cannot be reached. The page reads by itself again what it shows.')
+      .waitFor()
+    await page.clock.fastForward(15_000)
     await lost(page).waitFor()
     cut.open()
     await page.clock.fastForward(31_000)
