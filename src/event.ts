@@ -95,6 +95,12 @@ export interface PlannedTaskFact {
   max_tries_from?: string
   /** The value of the key `run` of the task; absent for `always`. */
   run?: string
+  /** Files of the tasks that must be done before it; absent for none. */
+  depends_on?: string[]
+  /** Present where it does not wait for all tasks before it. */
+  order?: 'free'
+  /** Present where it runs alone. */
+  exclusive?: true
 }
 
 /** The point at which a run resumes an earlier one. */
@@ -106,8 +112,12 @@ export interface ResumeFact {
   chain_try: number
   /** The number of the next try of one task, where that counts by itself. */
   task_try?: { task: string; try_num: number }
+  /** The same of further tasks, where several were under way. */
+  more_task_tries?: { task: string; try_num: number }[]
   /** The end of its last try, a failure that has had no consequence yet. */
   failed?: TryRef & TryEnd
+  /** The same of further tasks, where several were under way. */
+  more_failed?: (TryRef & TryEnd)[]
   /** The task that asked for a reboot, if the system has not been asked for it yet. */
   reboot?: string
   /** The tasks that have begun and are not done: their conditions are not asked again. */
@@ -116,7 +126,7 @@ export interface ResumeFact {
   skipped?: SkipFact[]
   /** The number of tries of each task that has had any; absent in records of earlier versions. */
   tried?: { task: string; tries: number }[]
-  /** Processes that were left of its last try, and have been ended. */
+  /** Processes that were left of its last tries, and have been ended. */
   killed: ProcessFact[]
 }
 
@@ -145,8 +155,8 @@ export type NotResumed =
 export type Event =
   | {
       event: 'run:started'
-      /** The version of the journal's format. */
-      format: 1
+      /** The version of the journal's format: 2 where several tasks may be under way at once. */
+      format: 1 | 2
       run_id: number
       /** Of the kernel: another one is another boot. */
       boot_id: string
@@ -167,6 +177,8 @@ export type Event =
       after_crash_of?: number
       /** Present where only some of the tasks were asked for. */
       partial?: true
+      /** How many tasks may be under way at once; absent for 1. */
+      parallel?: number
       /** Present where it resumes an earlier run. */
       resumes?: ResumeFact
     }

@@ -1,48 +1,47 @@
-import type { Clock } from '../edges.ts'
-import type { Emit, ResumeFact, RunEnd, TryEnd } from '../event.ts'
-import { waitSeconds } from './backoff.ts'
+import type { ResumeFact, RunEnd, TryEnd } from '../event.ts'
+import { allFailed, allTaskTries } from '../journal/resume-fact.ts'
+import { tasksToStart } from './may-start.ts'
+import { type ChainDeps, decisions, performTask, type TaskEnd, waitForTry } from './perform.ts'
 import type { PlannedTask } from './planned-task.ts'
 
 /*
- * The run of a chain as a state machine:
+ * The run of a chain as a state machine. A pass starts tasks as may-start.ts says, up to `parallel` of them
+ * at once. Each of them is to come, under way (perform.ts), or done:
  *
- *                    OK, or given up and not required
- *               ┌──────────────────────────────────────┐
- *               ▼                                      │
- *   start ──► next task ──► pre hook ──► try ──► post hook ──► HALT ───────────► halt task ──► halted
- *               ▲  │                                   │  │
- *               │  └─ none left ──► succeeded          │  ├──► EXIT ──────────────────────────► exited
- *               │                                      │  │
- *               └──── wait ◄── RETRY, tries left ──────┘  └──► RETRY, none left ► halt task ──► gave-up
+ *                        OK, skipped, or given up and not required
+ *               ┌──────────────────────────────────────────────────────────────┐
+ *               ▼                                                              │
+ *   start ──► to come ──► under way: condition ──► pre hook ──► try ──► post hook
+ *               ▲  │                     ▲                                     │
+ *               │  └─ all done           └─ wait ◄── RETRY, tries left, alone ─┤
+ *               │      │                                                       │ any other end
+ *               │      ▼                                                       ▼
+ *               │    succeeded            drain: nothing starts until nothing is under way any more
+ *               │                                                              │ the strongest end decides
+ *               │                             HALT ────────────► halt task ──► halted
+ *               │                             RETRY, none left ► halt task ──► gave-up
+ *               │                             EXIT ──────────────────────────► exited
+ *               │                             REBOOT, which counts as done ──► reboot
+ *               └──────────────────── wait ◄─ RETRY, tries left
  *
- * REBOOT, which counts as done, leads to `reboot`. A signal leads from any state to `interrupted`, without
- * the halt task. After the wait comes the first task of the chain (retry_from = beginning) or the one that
- * failed (retry_from = failed; and any task that is not required).
+ * A signal leads from any state to `interrupted`, without the halt task. `alone`: with retry_from = failed,
+ * and any task that is not required.
  */
 
-/** The functions that a chain calls; tests pass scripted ones. */
-export interface ChainDeps {
-  /**
-   * One try of a task, with its hooks, unless the task is skipped; undefined when the run was stopped before
-   * the task began.
-   */
-  attempt(task: PlannedTask, tryNum: number): Promise<TryEnd | 'skipped' | undefined>
-  /** The halt task, if there is one. */
-  halt(): Promise<void>
-  clock: Clock
-  /** Uniform in [0, 1). */
-  random(): number
-  emit: Emit
-  /** Ends the run. */
-  stop: AbortSignal
-}
-
 export interface ChainOptions {
+  /** In the order of the chain. */
   tasks: readonly PlannedTask[]
+  /** How many of them may be under way at once. */
+  parallel: number
   retry_from: 'beginning' | 'failed'
   /** Where to resume; undefined for a run from the beginning. */
-  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'task_try' | 'failed'> | undefined
+  resume?: ResumeFacts | undefined
 }
+
+type ResumeFacts = Pick<
+  ResumeFact,
+  'done' | 'chain_try' | 'task_try' | 'more_task_tries' | 'failed' | 'more_failed'
+>
 
 /**
  * How a chain ended: the reason, how many of its tasks were done, and the task that decided it with the end
@@ -56,110 +55,101 @@ export interface EndOfChain {
 }
 
 /** Runs a chain to its end. */
-export async function runChain(
-  { tasks, retry_from, resume }: ChainOptions,
-  deps: ChainDeps,
-): Promise<EndOfChain> {
+export async function runChain(options: ChainOptions, deps: ChainDeps): Promise<EndOfChain> {
+  const { tasks, resume } = options
   const done = new Set(resume?.done)
-  let position = tasks.findIndex(task => !done.has(task.file))
-  if (position === -1) position = tasks.length
-  /** The number of the next try of the task at `position`: an interrupted run had counted some, else 1. */
-  let counted = resume?.task_try?.task === tasks[position]?.file ? (resume?.task_try?.try_num ?? 1) : 1
-  /** Counts the tries of the chain, or with `failed` those of the task at `position`. */
-  let tryNum = retry_from === 'beginning' ? (resume?.chain_try ?? 1) : counted
-  /** The failed try of the interrupted run that had no consequence yet: it counts, and is not repeated. */
-  let failed: TryEnd | undefined = resume?.failed
-  while (position < tasks.length) {
-    const task = tasks[position]!
-    const { required, max_tries } = task.settings
-    const result = required
-      ? (failed ?? (await deps.attempt(task, tryNum)))
-      : await tryAlone(task, counted, failed, deps)
-    counted = 1
-    failed = undefined
-    const skipped = result === 'skipped'
-    const end = skipped ? undefined : result
-    // A skipped task counts as done. A task that ended with 0 as the signal came is done; if it was the last
-    // one, so is the chain.
-    const isDone = skipped || end?.outcome === 'OK'
-    const isEnd = isDone && position + 1 === tasks.length
-    const isOver = skipped ? false : end === undefined || end.outcome === 'INTERRUPTED'
-    if (isOver || (deps.stop.aborted && !isEnd)) {
-      const at = { done: position + (isDone ? 1 : 0), task: task.file }
-      return { reason: 'interrupted', ...at, end }
+  let facts = resume
+  for (let tryNum = resume?.chain_try ?? 1; ; tryNum++) {
+    const ends = await runPass(options, { done, tryNum, resume: facts }, deps)
+    facts = undefined
+    if (tasks.every(({ file }) => done.has(file))) return { reason: 'succeeded', done: tasks.length }
+    const strongest = firstOf(ends, tasks)
+    const at = { done: done.size, task: strongest.task.file, end: strongest.end }
+    // A task that ended with 0 as the signal came is done; if it was the last one, so is the chain.
+    if (deps.stop.aborted) return { reason: 'interrupted', ...at }
+    switch (strongest.came) {
+      case 'done':
+      case 'cut':
+        throw new Error(`the chain has stopped at ${strongest.task.file} without a reason`)
+      case 'halted':
+      case 'gave-up':
+        await deps.halt()
+        return { reason: deps.stop.aborted ? 'interrupted' : strongest.came, ...at }
+      case 'exited':
+        return { reason: 'exited', ...at }
+      case 'reboot':
+        return { reason: 'reboot', ...at, done: done.size + ends.filter(isReboot).length }
+      case 'retry':
+        done.clear()
+        if (!(await waitForTry(strongest.task, tasks[0]!, tryNum, 'chain', deps)))
+          return { reason: 'interrupted', ...at }
     }
-    const decided = { done: position, task: task.file, end }
-    if (end === undefined) {
-      position++
-      if (retry_from === 'failed') tryNum = 1
-      continue
-    }
-    if (end.outcome === 'REBOOT') return { reason: 'reboot', ...decided, done: position + 1 }
-    if (end.outcome === 'EXIT') return { reason: 'exited', ...decided }
-    if (end.outcome === 'HALT') {
-      await deps.halt()
-      return { reason: deps.stop.aborted ? 'interrupted' : 'halted', ...decided }
-    }
-    if (end.outcome === 'OK' || (!required && end.survivors.length === 0)) {
-      position++
-      if (retry_from === 'failed') tryNum = 1
-      continue
-    }
-    if (tryNum >= max_tries || end.survivors.length > 0) {
-      if (required) deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required })
-      await deps.halt()
-      return { reason: deps.stop.aborted ? 'interrupted' : 'gave-up', ...decided }
-    }
-    if (retry_from === 'beginning') position = 0
-    const counts = retry_from === 'beginning' ? 'chain' : 'task'
-    if (!(await wait(task, tasks[position]!, tryNum, counts, deps)))
-      return { reason: 'interrupted', ...decided }
-    tryNum++
   }
-  return { reason: 'succeeded', done: tasks.length }
+}
+
+const isReboot = ({ came }: TaskEnd): boolean => came === 'reboot'
+
+/** A pass of the chain. */
+interface Pass {
+  /** Files of the tasks that are done; the pass adds those that it does. */
+  done: Set<string>
+  /** The number of the try of the chain. */
+  tryNum: number
+  resume: ResumeFacts | undefined
 }
 
 /**
- * A task that is not required is tried alone, up to its own `max_tries`; its last end is the result.
- * `failed`: the end of its first try, if that has been made.
+ * Starts tasks until all are done or one has an end by which the pass ends, and waits until none is under
+ * way; gives the ends of all tasks, in the order in which they came.
  */
-async function tryAlone(
-  task: PlannedTask,
-  first: number,
-  failed: TryEnd | undefined,
+async function runPass(
+  { tasks, parallel, retry_from }: ChainOptions,
+  { done, tryNum, resume }: Pass,
   deps: ChainDeps,
-): Promise<TryEnd | 'skipped' | undefined> {
-  for (let tryNum = first; ; tryNum++) {
-    const end = tryNum === first && failed !== undefined ? failed : await deps.attempt(task, tryNum)
-    if (end === undefined || end === 'skipped' || end.outcome !== 'RETRY') return end
-    // A process that outlives SIGKILL ends the chain, whether the task is required or not.
-    const stuck = end.survivors.length > 0
-    if (stuck || tryNum >= task.settings.max_tries) {
-      deps.emit({ event: 'task:given-up', task: task.file, tries: tryNum, required: stuck })
-      return end
-    }
-    if (!(await wait(task, task, tryNum, 'task', deps))) return undefined
+): Promise<TaskEnd[]> {
+  const failed = new Map(allFailed(resume).map(end => [end.task, end]))
+  const counted = new Map(allTaskTries(resume).map(({ task, try_num }) => [task, try_num]))
+  const isAlone = ({ settings }: PlannedTask) => retry_from === 'failed' || !settings.required
+  const underWay = new Map<string, Promise<TaskEnd>>()
+  const drain = new AbortController()
+  const begin = (task: PlannedTask) => {
+    const alone = isAlone(task)
+    const first = alone ? (counted.get(task.file) ?? 1) : tryNum
+    const tries = { first, failed: failed.get(task.file), alone }
+    underWay.set(task.file, performTask(task, tries, deps, drain.signal))
+  }
+  const ends: TaskEnd[] = []
+  // A failure of the interrupted run has ended the pass already.
+  let draining = false
+  for (const task of tasks) {
+    if (isAlone(task) || !failed.has(task.file)) continue
+    begin(task)
+    draining = true
+  }
+  for (;;) {
+    if (!draining) for (const task of tasksToStart(tasks, { done, underWay }, parallel)) begin(task)
+    if (underWay.size === 0) return ends
+    const ended = await Promise.race(underWay.values())
+    underWay.delete(ended.task.file)
+    ends.push(ended)
+    if (ended.came === 'done') done.add(ended.task.file)
+    if (ended.came === 'done' && !deps.stop.aborted) continue
+    draining = true
+    drain.abort()
   }
 }
 
-/** Waits before the next try; false when the run was stopped meanwhile. */
-async function wait(
-  failed: PlannedTask,
-  next: PlannedTask,
-  tryNum: number,
-  counts: 'chain' | 'task',
-  deps: ChainDeps,
-): Promise<boolean> {
-  const delay_seconds = waitSeconds(failed.settings, tryNum, deps.random())
-  deps.emit({
-    event: 'chain:waiting',
-    delay_seconds: Math.round(delay_seconds * 1000) / 1000,
-    task: failed.file,
-    next_task: next.file,
-    try_num: tryNum + 1,
-    max_tries: failed.settings.max_tries,
-    counts,
-  })
-  await deps.clock.sleep(delay_seconds, deps.stop)
-  return !deps.stop.aborted
+/**
+ * The end that decides about the chain: the strongest, and of equal ones that of the first task in the order
+ * of the chain, whichever came first. Where none decides it is that of a task that was cut off, and without
+ * one the last end.
+ */
+function firstOf(ends: readonly TaskEnd[], tasks: readonly PlannedTask[]): TaskEnd {
+  const order = new Map(tasks.map(({ file }, index) => [file, index]))
+  const inOrder = ends.toSorted((a, b) => order.get(a.task.file)! - order.get(b.task.file)!)
+  for (const came of [...decisions, 'cut']) {
+    const found = inOrder.find(end => end.came === came)
+    if (found !== undefined) return found
+  }
+  return ends.at(-1)!
 }

@@ -1,7 +1,8 @@
 import type { Event, ProcessFact } from '../event.ts'
 import { runPath } from '../journal/files.ts'
 import type { LastRuns } from '../journal/last-run.ts'
-import { openHook, openTry } from '../journal/runs.ts'
+import type { HookRecord, TryRecord } from '../journal/run-record.ts'
+import { openProcesses } from '../journal/runs.ts'
 import { Outputs } from '../process/output.ts'
 import { endTree } from '../process/tree.ts'
 import type { RunOptions } from './run-options.ts'
@@ -13,8 +14,8 @@ export interface Leftover {
 }
 
 /**
- * Ends the processes that a run that crashed in this boot has left of its last try or hook, and removes its
- * FIFOs.
+ * Ends the processes that a run that crashed in this boot has left of the tries and hooks that were under
+ * way, and removes its FIFOs.
  */
 export async function endLeftover(
   { any: last, problem, unknown }: LastRuns,
@@ -27,18 +28,20 @@ export async function endLeftover(
   Outputs.sweep(runPath(state, run_id))
   if (boot_id !== bootId) return { killed: [], notices }
   if (problem !== undefined) notices.push(doubt(run_id, problem))
-  const open = openHook(last) ?? openTry(last)
-  if (open === undefined) return { killed: [], notices }
-
-  const { started, running } = open
-  const id = 'hook_id' in started ? started.hook_id : started.try_id
-  const tree = { id, leader: running?.pid, leaderStarted: running?.start_ticks }
   const grace = configuration.runner.kill_grace
-  const { killed, survivors } = await endTree(tree, { signal: 'SIGTERM', grace, clock: edges.clock, hurry })
+  const how = { signal: 'SIGTERM', grace, clock: edges.clock, hurry } as const
+  const ended = await Promise.all(openProcesses(last).map(open => endTree(treeOf(open), how)))
+  const killed = ended.flatMap(({ killed }) => killed)
+  const survivors = ended.flatMap(({ survivors }) => survivors)
   const run = `run ${run_id}, which had crashed,`
   if (killed.length > 0) notices.push(notice(`ended what ${run} had left: ${names(killed)}`))
   if (survivors.length > 0) notices.push(notice(`still alive of ${run}: ${names(survivors)}`))
   return { killed, notices }
+}
+
+function treeOf({ started, running }: TryRecord | HookRecord) {
+  const id = 'hook_id' in started ? started.hook_id : started.try_id
+  return { id, leader: running?.pid, leaderStarted: running?.start_ticks }
 }
 
 function doubt(id: number, problem: string): Event {

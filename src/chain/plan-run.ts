@@ -2,8 +2,8 @@ import type { Setting } from '../config/setting.ts'
 import type { Event, PlannedTaskFact, ResumeFact } from '../event.ts'
 import { exitStatus } from '../exit-status.ts'
 import { lastRunsOf } from '../journal/last-run.ts'
-import type { RunRecord } from '../journal/reader.ts'
 import { decideResume, type ResumeFailure, type ResumePoint, rebootsBefore } from '../journal/resume.ts'
+import type { RunRecord } from '../journal/run-record.ts'
 import { runStateOf } from '../journal/runs.ts'
 import { sha256OfFile } from '../journal/verify.ts'
 import { defined, fail, ok, type Result } from '../result.ts'
@@ -72,12 +72,15 @@ export async function planRun(options: RunOptions): Promise<Result<RunPlan, numb
   })
 }
 
-function planFact({ file, name, path, settings, texts }: PlannedTask): PlannedTaskFact {
+function planFact({ file, name, path, settings, texts, dependencies }: PlannedTask): PlannedTaskFact {
   const facts = {
     sha256: sha256OfFile(path),
     max_time_from: settingPlace(texts.get('max_time')),
     max_tries_from: settingPlace(texts.get('max_tries')),
     run: settings.run === 'always' ? undefined : settings.run,
+    depends_on: dependencies.length === 0 ? undefined : dependencies,
+    order: settings.order === 'free' ? settings.order : undefined,
+    exclusive: settings.exclusive || undefined,
   }
   return { task: file, name, max_tries: settings.max_tries, ...defined(facts) }
 }

@@ -31,9 +31,9 @@ async function runTasks(
   resume: ResumePoint | undefined,
 ): Promise<EndOfChain> {
   if (resume?.reboot !== undefined) return { reason: 'reboot', done: resume.done.length, task: resume.reboot }
-  const { retry_from } = configuration.runner
+  const { parallel, retry_from } = configuration.runner
   return await runChain(
-    { tasks: chain.tasks, retry_from, resume },
+    { tasks: chain.tasks, parallel, retry_from, resume },
     {
       attempt: (task, tryNum) => tries.attempt(task, tryNum),
       halt: () => tries.halt(),

@@ -39,9 +39,10 @@ function startedEvent(
   run_dir: string | undefined,
 ): Event {
   const { resumes, killed } = plan
+  const { parallel, max_reboots } = configuration.runner
   return {
     event: 'run:started',
-    format: 1,
+    format: parallel === 1 ? 1 : 2,
     run_id,
     boot_id: bootId,
     pid: process.pid,
@@ -50,11 +51,11 @@ function startedEvent(
     // `partial` and `task_dir` come before facts that may be long: journal/files.ts looks for them at the
     // beginning.
     task_dir: plan.taskDir,
-    ...defined({ run_dir }),
+    ...defined({ run_dir, parallel: parallel === 1 ? undefined : parallel }),
     tasks: plan.tasks,
     ...defined({ after_crash_of: plan.afterCrashOf }),
     reboots: plan.reboots,
-    max_reboots: configuration.runner.max_reboots,
+    max_reboots,
     ...defined({
       max_reboots_from: settingPlace(configuration.texts.get('max_reboots')),
       resumes: resumes && { ...resumes, killed },

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../result.ts'
-import type { RunRecord } from './reader.ts'
+import type { RunRecord } from './run-record.ts'
 import { runsOf } from './runs.ts'
 
 /** The earlier runs that the next run of a task directory depends on. */

@@ -1,6 +1,6 @@
 import type { NotResumed, PlannedTaskFact, ResumeFact } from '../event.ts'
 import { defined, fail, ok, type Result } from '../result.ts'
-import type { RunRecord } from './reader.ts'
+import type { RunRecord } from './run-record.ts'
 
 /** The point at which a run resumes another one. */
 export type ResumePoint = Omit<ResumeFact, 'killed'>
@@ -49,19 +49,22 @@ export function decideResume(
   const change = planChange(last.started.tasks, present.tasks)
   if (change !== undefined) return fail({ ...change, message: `${run} cannot be resumed: ${change.message}` })
 
+  const [task_try, ...more_task_tries] = [...last.task_tries].map(([task, try_num]) => ({ task, try_num }))
+  const [failed, ...more_failed] = last.failed.values()
   return ok({
     run_id: last.started.run_id,
     done: last.done,
     chain_try: last.chain_try,
-    ...defined({
-      task_try: last.task_try,
-      failed: last.failed,
-      reboot: sameBoot ? reboot?.task : undefined,
-    }),
-    ...(last.begun.size > 0 ? { begun: [...last.begun] } : {}),
-    ...(last.skipped.size > 0 ? { skipped: [...last.skipped.values()] } : {}),
+    ...defined({ task_try, more_task_tries: listed(more_task_tries) }),
+    ...defined({ failed, more_failed: listed(more_failed), reboot: sameBoot ? reboot?.task : undefined }),
+    ...defined({ begun: listed([...last.begun]), skipped: listed([...last.skipped.values()]) }),
     tried: [...last.tried].map(([task, tries]) => ({ task, tries })),
   })
+}
+
+/** A list that is left out where it is empty. */
+function listed<T>(list: T[]): T[] | undefined {
+  return list.length === 0 ? undefined : list
 }
 
 function planChange(

@@ -3,7 +3,8 @@ import { fail, type Result } from '../result.ts'
 import { readBootId } from '../system/boot-id.ts'
 import { startTicks } from '../system/proc.ts'
 import { runIds, runPath } from './files.ts'
-import { type HookRecord, type RunRecord, readRun, type TryRecord } from './reader.ts'
+import { readRun } from './reader.ts'
+import type { HookRecord, RunRecord, TryRecord } from './run-record.ts'
 
 /**
  * The state of a run: it runs, it ended for a reason, or its process has disappeared without an end on
@@ -49,14 +50,15 @@ export function usualDuration(task: string, runs: readonly RunRecord[]): number 
   return durations[durations.length >> 1]
 }
 
-/** The try that is under way, or was at the end of the record. */
-export function openTry({ tries }: RunRecord): TryRecord | undefined {
-  return tries.at(-1)?.ended === undefined ? tries.at(-1) : undefined
-}
-
-/** The hook that is under way, or was at the end of the record. */
-export function openHook({ hooks }: RunRecord): HookRecord | undefined {
-  return hooks.at(-1)?.ended === undefined ? hooks.at(-1) : undefined
+/**
+ * The tries and hooks that are under way, or were at the end of the record: in the order of the chain, the
+ * halt task last.
+ */
+export function openProcesses({ started, tries, hooks }: RunRecord): (TryRecord | HookRecord)[] {
+  const order = started.tasks.map(({ task }) => task)
+  const place = ({ started: { task, kind } }: TryRecord | HookRecord) =>
+    kind === 'halt' ? order.length : order.indexOf(task)
+  return [...hooks, ...tries].filter(({ ended }) => ended === undefined).sort((a, b) => place(a) - place(b))
 }
 
 /** Seconds from one time of the journal to another. */

@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { errorCode, errorText } from '../result.ts'
-import type { HookRecord, TryRecord } from './reader.ts'
+import type { HookRecord, TryRecord } from './run-record.ts'
 
 /** The state of the log of a try. */
 export interface LogVerdict {

@@ -1,5 +1,7 @@
 import type { Clock } from '../edges.ts'
 import type { Emit, Event } from '../event.ts'
+import { counted } from '../system/counted.ts'
+import { shown } from '../system/printable.ts'
 import { describe } from './describe.ts'
 import { feed } from './feed.ts'
 
@@ -95,12 +97,31 @@ export function systemdReporter(
 ): { emit: Emit; close(): void } {
   const lost = (problem: string) => onLost(`systemd is not told how the run goes: ${problem}`)
   const { notify, close } = systemdNotifier(env, lost, clock)
+  const running = new RunningTasks()
   return {
     emit(event) {
-      const message = messageOf(event)
+      const message = running.messageOf(event) ?? messageOf(event)
       if (message !== undefined) notify(message)
     },
     close,
+  }
+}
+
+/** The status of a run that may have several tasks under way: their names. */
+class RunningTasks {
+  #tasks: Set<string> | undefined
+
+  /** Undefined where one task at most can be under way, and for events that change nothing. */
+  messageOf(event: Event): Record<string, string> | undefined {
+    if (event.event === 'run:started')
+      this.#tasks = event.parallel === undefined ? undefined : new Set<string>()
+    if (this.#tasks === undefined || (event.event !== 'try:started' && event.event !== 'try:ended'))
+      return undefined
+    if (event.event === 'try:started') this.#tasks.add(event.task)
+    else this.#tasks.delete(event.task)
+    if (this.#tasks.size === 0) return undefined
+    const names = [...this.#tasks].map(shown).join(', ')
+    return { STATUS: `${counted(this.#tasks.size, 'task')} under way: ${names}`.slice(0, longestStatus) }
   }
 }
 

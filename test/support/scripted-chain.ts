@@ -51,7 +51,7 @@ export async function runScript({
     },
   }
   const end = await runChain(
-    { tasks: scripts.map(plannedTask), retry_from },
+    { tasks: scripts.map(plannedTask), parallel: 1, retry_from },
     {
       async attempt(task, tryNum) {
         const at = Number(task.file)
@@ -81,16 +81,18 @@ export const always = {
   condition_first_boot: [],
   condition_kernel_command_line: [],
   condition_command: [],
+  order: 'name',
+  exclusive: false,
 } as const satisfies Partial<TaskSettings>
 
-function plannedTask({ max_tries, required }: Script, at: number): PlannedTask {
+export function plannedTask({ max_tries, required }: Script, at: number): PlannedTask {
   const file = String(at)
   const limits = { max_time: 1, max_tries, sleep_time: 1, retry_jitter: 0, backoff: 1, kill_grace: 1 }
   const settings = { ...limits, ...always, interpreter: [], depends_on: [], required }
   return { file, name: file, alias: file, path: `/${file}`, settings, texts: new Map(), dependencies: [] }
 }
 
-function tryEnd(outcome: Outcome, unkillable: boolean): TryEnd {
+export function tryEnd(outcome: Outcome, unkillable: boolean): TryEnd {
   return {
     outcome,
     killed: [],

@@ -17,13 +17,15 @@ const anywhere = new Set<Told['event']>(['notice', 'run:stopping', 'try:output']
 
 /**
  * The problems with the stream of events of a program that has ended by itself: each run begins and ends,
- * each try and each hook that starts ends exactly once and before anything else starts, and nothing follows
- * the end.
+ * each try and each hook that starts ends exactly once, and before anything else starts unless that is of
+ * another task of a run that may have several under way, and nothing follows the end.
  */
 export function streamProblems(events: readonly Told[]): string[] {
   const problems: string[] = []
   let inRun = false
-  let open: string | undefined
+  let parallel = 1
+  /** By task. */
+  const open = new Map<string, string>()
   for (const [at, event] of events.entries()) {
     const complain = (what: string) => problems.push(`event ${at}: ${event.event}: ${what}`)
     for (const problem of schemaProblems(event)) complain(problem)
@@ -31,18 +33,21 @@ export function streamProblems(events: readonly Told[]): string[] {
     if (kind === 'run:started') {
       if (inRun) complain('a run has begun in a run')
       inRun = true
+      parallel = event.parallel ?? 1
     } else if (!inRun && !anywhere.has(kind)) complain('outside of a run')
     if (kind === 'try:started' || kind === 'hook:started') {
-      if (open !== undefined) complain(`${open} has not ended`)
-      open = keyOf(event)
+      const before = open.get(event.task)
+      if (before !== undefined) complain(`${before} has not ended`)
+      if (open.size >= (event.kind === 'halt' ? 1 : parallel)) complain(`beside ${[...open.values()].join()}`)
+      open.set(event.task, keyOf(event))
     }
-    if (kind === 'try:limit' && open !== keyOf(event)) complain('of a try that does not run')
+    if (kind === 'try:limit' && open.get(event.task) !== keyOf(event)) complain('of a try that does not run')
     if (kind === 'try:ended' || kind === 'hook:ended') {
-      if (open !== keyOf(event)) complain('of a try that does not run')
-      open = undefined
+      if (open.get(event.task) !== keyOf(event)) complain('of a try that does not run')
+      open.delete(event.task)
     }
     if (kind === 'run:ended') {
-      if (open !== undefined) complain(`${open} has not ended`)
+      for (const one of open.values()) complain(`${one} has not ended`)
       inRun = false
     }
   }

@@ -1,6 +1,7 @@
 import { exitStatus } from '../../exit-status.ts'
 import { graphMermaid, graphText } from '../../report/records/graph.ts'
 import { print } from '../../report/say.ts'
+import { defined } from '../../result.ts'
 import { jsonText } from '../../system/printable.ts'
 import { sayFindings } from '../config.ts'
 import { defineCommand, type NewCommand, type OptionsOf } from '../define-command.ts'
@@ -21,7 +22,15 @@ function graph(options: Options, directory: string | undefined, env: NodeJS.Proc
   sayFindings(findings.filter(({ severity }) => severity === 'error'))
   if (loaded === undefined) return exitStatus.config
   const { tasks } = loaded.chain
-  const facts = tasks.map(({ file, name, dependencies }) => ({ task: file, name, depends_on: dependencies }))
+  const facts = tasks.map(({ file, name, dependencies, settings: { order, exclusive } }) => ({
+    task: file,
+    name,
+    depends_on: dependencies,
+    ...defined({
+      order: order === 'free' ? order : undefined,
+      exclusive: exclusive || undefined,
+    }),
+  }))
   const asJson = () => `${jsonText({ task_dir: loaded.chain.directory, tasks: facts })}\n`
   print(options.json ? asJson() : options.mermaid ? graphMermaid(tasks) : graphText(tasks))
   return hasErrors(findings) ? exitStatus.config : exitStatus.ok

@@ -3,6 +3,7 @@ import type { Setting } from '../../config/setting.ts'
 import { exitStatus } from '../../exit-status.ts'
 import { columns } from '../../report/columns.ts'
 import { durationText } from '../../report/describe.ts'
+import { startWords } from '../../report/records/graph.ts'
 import { print, printJson } from '../../report/say.ts'
 import { defined } from '../../result.ts'
 import { shown } from '../../system/printable.ts'
@@ -62,15 +63,18 @@ function list(options: Options, directory: string | undefined, env: NodeJS.Proce
 
 /** One line for each task. */
 function tasksText(tasks: readonly PlannedTask[]): string {
-  const rows = tasks.map(({ file, name, dependencies, settings: { max_tries, max_time, required } }) => [
+  const rows = tasks.map(({ file, name, dependencies, settings }) => [
     shown(file),
     shown(name),
     dependencies.map(shown).join(', '),
-    String(max_tries),
-    max_time === 0 ? 'no limit' : durationText(max_time),
-    required ? 'yes' : 'no',
+    String(settings.max_tries),
+    settings.max_time === 0 ? 'no limit' : durationText(settings.max_time),
+    settings.required ? 'yes' : 'no',
+    startWords(settings),
   ])
-  return columns([['task', 'name', 'after', 'tries', 'time', 'required'], ...rows])
+  const all = [['task', 'name', 'after', 'tries', 'time', 'required', 'starts'], ...rows]
+  const isUsual = rows.every(row => row.at(-1) === '')
+  return columns(isUsual ? all.map(row => row.slice(0, -1)) : all)
 }
 
 /** A task with all of its settings, and where each comes from. */
@@ -99,7 +103,8 @@ export const command = defineCommand({
   description: 'list the tasks in their order, and why other files are not tasks',
   options,
   notes: `Columns: the file and the name of a task, the tasks that must be done before it, how often it may be
-tried, how long a try may take, and whether the chain fails with it. --verbose shows all settings, where each
+tried, how long a try may take, whether the chain fails with it, and whether it starts in another way than
+after all tasks before it (free, alone). --verbose shows all settings, where each
 comes from, and whether the task would be skipped now.`,
   examples: ['runner list', 'runner list --verbose', 'runner list --json | jq .tasks[].task'],
   action: (options, [directory], env) => list(options, directory, env),

@@ -81,7 +81,9 @@ export const outputs: CommandOutputs = {
     about: 'The tasks in their order, and the tasks after which each comes.',
     schema: object({
       task_dir: text,
-      tasks: list(object({ task: text, name: text, depends_on: list(text) })),
+      tasks: list(
+        object({ task: text, name: text, depends_on: list(text) }, { order: oneOf('free'), exclusive: flag }),
+      ),
     }),
   },
   get: {
@@ -113,6 +115,18 @@ export const outputs: CommandOutputs = {
         task_started_at: time,
         task_seconds: number,
         usual_seconds: number,
+        parallel: whole,
+        under_way: list(
+          object(
+            {
+              task: text,
+              try_num: whole,
+              step: oneOf('try', 'pre hook', 'post hook', 'condition', 'wait'),
+              seconds: number,
+            },
+            { usual_seconds: number },
+          ),
+        ),
       }),
     ),
   },
@@ -176,6 +190,7 @@ export const outputs: CommandOutputs = {
         }),
         reboot_asked_by: text,
         waiting_for: object({ task: text, try_num: whole }),
+        beside: list(object({ task: text, try_num: whole, what: text })),
         log: text,
         resumes: whole,
       },

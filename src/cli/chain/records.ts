@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { formatDiagnostic } from '../../config/diagnostic.ts'
-import type { RunRecord } from '../../journal/reader.ts'
+import type { RunRecord } from '../../journal/run-record.ts'
 import { type RunOnRecord, runsOf } from '../../journal/runs.ts'
 import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
 import { realPath } from '../../system/real-path.ts'

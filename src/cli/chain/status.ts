@@ -1,6 +1,6 @@
 import { systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
-import type { RunRecord } from '../../journal/reader.ts'
+import type { RunRecord } from '../../journal/run-record.ts'
 import { runStateOf } from '../../journal/runs.ts'
 import { statusFacts, statusText } from '../../report/records/status.ts'
 import { print, sayError } from '../../report/say.ts'

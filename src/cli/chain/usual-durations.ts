@@ -1,4 +1,4 @@
-import type { RunRecord } from '../../journal/reader.ts'
+import type { RunRecord } from '../../journal/run-record.ts'
 import { runsOf, usualDuration } from '../../journal/runs.ts'
 import { readableRuns } from './records.ts'
 

@@ -21,6 +21,10 @@ export const runner = defineSection({
     retry_from: oneOf('beginning', 'failed').doc(
       'The task with which a new try begins: the first one (`beginning`), or the one that failed (`failed`).',
     ),
+    parallel: count(1).doc(
+      'Number of tasks that may be under way at once; with 1 the chain runs one task after another. More',
+      'than one start only where tasks have `order = free`.',
+    ),
     halt_task: pathAsWritten('halt.sh')
       .fromBuildRunner()
       .doc('The halt task, a file in the task directory. It is not a task of the chain.'),

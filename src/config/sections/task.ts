@@ -25,6 +25,13 @@ export const taskOnly = {
     '`no`: a failure repeats this task alone, up to its `max_tries`. Then runner reports it, and the chain',
     'continues with the next task.',
   ),
+  order: oneOf('name', 'free')
+    .recent()
+    .doc(
+      '`name`: the task starts when all tasks before it are done. `free`: it waits only for the tasks of its',
+      '`depends_on`, and for one of the `parallel` places.',
+    ),
+  exclusive: flag(false).recent().doc('`yes`: no other task is under way while this one is.'),
   run: oneOf('always', 'once', 'once-per-boot', 'once-per-instance', 'on-change')
     .recent()
     .doc(

@@ -1,11 +1,12 @@
 import type { TryEnd } from '../../event.ts'
-import type { RunRecord } from '../../journal/reader.ts'
-import { openHook, openTry, runStateOf } from '../../journal/runs.ts'
+import type { RunRecord, TryRecord } from '../../journal/run-record.ts'
+import { openProcesses, runStateOf } from '../../journal/runs.ts'
 import { lastLinesOf } from '../../process/log-reader.ts'
 import { defined } from '../../result.ts'
 import { escaped, shown } from '../../system/printable.ts'
 import { describeEnding, durationText, processes } from '../describe.ts'
 import { localTime } from '../local-time.ts'
+import { hookWords } from './status.ts'
 
 /** The number of last lines that are shown, and the number of characters of each. */
 const reportLines = 5
@@ -37,6 +38,8 @@ export interface Explanation {
   reboot_asked_by?: string
   /** The task from which the chain is or was to be tried again after a wait. */
   waiting_for?: { task: string; try_num: number }
+  /** The other tasks that were under way at the same time, and that are not done. */
+  beside?: Beside[]
   killed: { pid: number; command: string }[]
   survivors: { pid: number; command: string }[]
   last_lines: string[]
@@ -47,18 +50,25 @@ export interface Explanation {
   resumes?: number
 }
 
+/** A task that was under way beside the one by which a run stands or falls. */
+interface Beside {
+  task: string
+  try_num: number
+  /** The end of its try, or what it was doing, in words that follow its name. */
+  what: string
+}
+
 export function explain(run: RunRecord): Explanation {
   const state = runStateOf(run)
-  const under_way = underWay(run)
   const tries = run.tries.filter(({ started }) => started.kind === 'task')
   const failed = run.started.resumes?.failed
-  const task =
-    run.ended === undefined ? ((openHook(run) ?? tries.at(-1))?.started ?? failed)?.task : run.ended.task
+  const open = openProcesses(run).find(({ started }) => started.kind === 'task')
+  const task = run.ended === undefined ? ((open ?? tries.at(-1))?.started ?? failed)?.task : run.ended.task
   const last = lastTryOf(run, task)
   // The last output of a try that was cut off is not on record, but in its log.
-  const open = last?.ended === undefined ? last?.log : undefined
-  const lines = open === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(open, reportLines)
-  const log = last?.ended?.log.file ?? (lines.length > 0 ? open : undefined)
+  const unread = last?.ended === undefined ? last?.log : undefined
+  const lines = unread === undefined ? (last?.ended?.last_lines ?? []) : lastLinesOf(unread, reportLines)
+  const log = last?.ended?.log.file ?? (lines.length > 0 ? unread : undefined)
   return {
     run_id: run.started.run_id,
     state,
@@ -71,7 +81,11 @@ export function explain(run: RunRecord): Explanation {
       ending: last?.ended && describeEnding(last.ended),
     }),
     limits: limitsOf(run, last, state),
-    ...defined({ under_way, ...pendingOf(run) }),
+    ...defined({
+      under_way: underWay(run, task),
+      ...pendingOf(run, task),
+      beside: besideOf(run, task, state),
+    }),
     killed: last?.ended?.killed ?? [],
     survivors: last?.ended?.survivors ?? [],
     last_lines: lines,
@@ -83,8 +97,11 @@ export function explain(run: RunRecord): Explanation {
 }
 
 /** The reboot or the next try that a run without an end was waiting for. */
-function pendingOf({ ended, reboot, waiting }: RunRecord) {
+function pendingOf({ ended, reboot, waits, started }: RunRecord, task: string | undefined) {
   if (ended !== undefined) return {}
+  const isOfBeside = (wait: { counts: string; next_task: string }) =>
+    started.parallel !== undefined && wait.counts === 'task' && wait.next_task !== task
+  const waiting = [...waits.values()].find(wait => !isOfBeside(wait))
   return {
     reboot_asked_by: reboot?.asked ? reboot.task : undefined,
     waiting_for: waiting && { task: waiting.next_task, try_num: waiting.try_num },
@@ -110,16 +127,42 @@ function lastTryOf({ tries, started: { tasks, resumes } }: RunRecord, task?: str
   return { task, try_num: failed.try_num, max_tries, ended: failed }
 }
 
-/** The hook or halt task that has begun and not ended. */
-function underWay(run: RunRecord): Explanation['under_way'] {
-  const hook = openHook(run)?.started
-  if (hook !== undefined) {
-    const { hook: kind, task, try_num } = hook
-    return { what: kind === 'condition' ? kind : `${kind} hook`, task, try_num }
+/** The hook of a task, or the halt task, that has begun and not ended. */
+function underWay(run: RunRecord, task: string | undefined): Explanation['under_way'] {
+  for (const { started } of openProcesses(run)) {
+    const { try_num } = started
+    if ('hook' in started && started.task === task) return { what: hookWords(started.hook), task, try_num }
+    if (started.kind === 'halt') return { what: 'halt task', task: started.task, try_num }
   }
-  const halt = openTry(run)?.started
-  if (halt?.kind === 'halt') return { what: 'halt task', task: halt.task, try_num: halt.try_num }
   return undefined
+}
+
+/** The others of a run that may have several tasks under way: those that are, and those that have failed. */
+function besideOf(run: RunRecord, task: string | undefined, state: string): Beside[] | undefined {
+  if (run.started.parallel === undefined) return undefined
+  const be = state === 'running' ? 'is' : 'was'
+  const others = run.started.tasks.map(planned => planned.task).filter(other => other !== task)
+  const last = run.tries.findLast(({ started }) => started.task === task)
+  const found = others.flatMap((other): Beside[] => {
+    const open = openProcesses(run).find(({ started }) => started.task === other)?.started
+    const wait = run.ended === undefined ? run.waits.get(other) : undefined
+    const own = run.tries.findLast(({ started }) => started.task === other)
+    if (open !== undefined) {
+      const step = 'hook' in open ? `its ${hookWords(open.hook)}` : 'it'
+      return [{ task: other, try_num: open.try_num, what: `${step} ${be} under way` }]
+    }
+    if (wait !== undefined)
+      return [{ task: other, try_num: wait.try_num, what: `it ${be} waiting for this try` }]
+    if (own?.ended === undefined || run.done.includes(other) || !overlap(own, last)) return []
+    return [{ task: other, try_num: own.started.try_num, what: describeEnding(own.ended) }]
+  })
+  return found.length === 0 ? undefined : found
+}
+
+/** Whether two tries were under way at the same time. */
+function overlap(a: TryRecord, b: TryRecord | undefined): boolean {
+  const ends = [a, b].map(record => record?.ended?.at ?? '9999')
+  return b !== undefined && a.started.at <= ends[1]! && b.started.at <= ends[0]!
 }
 
 /** The settings by which the last try and the chain were ended. */
@@ -166,6 +209,8 @@ export function explainText(facts: Explanation): string {
     lines.push(
       `It ${be} waiting for try ${facts.waiting_for.try_num}, from ${shown(facts.waiting_for.task)}.`,
     )
+  for (const { task, try_num, what } of facts.beside ?? [])
+    lines.push(`Beside it: ${shown(task)}, try ${try_num}: ${what}.`)
   for (const { key, value, from } of facts.limits) {
     const amount = key === 'max_time' ? durationText(value) : String(value)
     lines.push(`The limit is ${key} = ${amount}, from ${from}.`)

@@ -1,5 +1,5 @@
-import type { RunRecord } from '../../journal/reader.ts'
-import { openHook, openTry, runStateOf, secondsBetween } from '../../journal/runs.ts'
+import type { RunRecord } from '../../journal/run-record.ts'
+import { openProcesses, runStateOf, secondsBetween } from '../../journal/runs.ts'
 import { defined } from '../../result.ts'
 import { durationText } from '../describe.ts'
 
@@ -25,7 +25,7 @@ export interface RunSummary {
 export function summarize(run: RunRecord, now: Date): RunSummary {
   const state = runStateOf(run)
   const until = state === 'running' ? now : run.last_at
-  const task = run.ended?.task ?? (openHook(run) ?? openTry(run))?.started.task
+  const task = run.ended?.task ?? openProcesses(run)[0]?.started.task
   return {
     run_id: run.started.run_id,
     state,

@@ -2,9 +2,10 @@ import stringWidth from 'string-width'
 import type { Clock } from '../../edges.ts'
 import type { Emit, Event, TryRef } from '../../event.ts'
 import { counted } from '../../system/counted.ts'
-import { printable, shown } from '../../system/printable.ts'
+import { shown } from '../../system/printable.ts'
 import { describe, durationText } from '../describe.ts'
 import type { Advise } from './advice.ts'
+import { OutputTail } from './output-tail.ts'
 import { type Drawn, emptyAfter, layOut, type PictureLine, rowsOfAll, takeAway } from './picture.ts'
 import type { Paint, Palette, TaskState } from './terminal.ts'
 
@@ -20,8 +21,6 @@ export interface Terminal {
 const pictureEvery = 0.1
 /** Lines that wait for a terminal that takes none, at the most; the first ones are left out. */
 const mostWaiting = 1000
-/** Lines that are kept of the output of the running task: more than any screen has. */
-const mostOutput = 500
 
 interface TaskView {
   task: string
@@ -49,7 +48,7 @@ export interface LiveViewOptions {
 /**
  * Shows a run while it is under way: ends of tries are lines that stay, and below them a picture is drawn
  * again and again, of the tasks that are not over, with their state and elapsed against usual time, and of as
- * many last lines of the running task as there is room for. A task that is over is in a line above, so it is
+ * many last lines of the running tasks as there is room for. A task that is over is in a line above, so it is
  * not in the picture too.
  *
  * No line of the picture is wider than the terminal, and there is room for the picture in a terminal of half
@@ -70,9 +69,9 @@ export class LiveView {
   #tasks: TaskView[] = []
   /** The tasks of the chain that are OK. */
   #done = new Set<string>()
-  #current: TaskView | undefined
-  #decoder = new TextDecoder()
-  #tail: string[] = ['']
+  readonly #output = new OutputTail()
+  /** Whether several tasks may run at once. */
+  #parallel = false
   /**
    * Lines of earlier pictures that a change of the terminal has pushed out of sight, and all lines below them
    * but the picture: a taller terminal shows them again.
@@ -118,6 +117,7 @@ export class LiveView {
         const done = new Set(event.resumes?.done)
         this.#done = done
         this.#count = event.tasks.length
+        this.#parallel = event.parallel !== undefined
         this.#title = `run ${event.run_id}`
         this.#begun = this.#clock.monotonic()
         this.#tasks = event.tasks.map(({ task }) => this.#view(task, done.has(task) ? 'over' : 'to come'))
@@ -128,15 +128,18 @@ export class LiveView {
         this.#start(event)
         break
       case 'try:output':
-        this.#addOutput(event.data)
+        this.#output.add(event.task, event.data)
         break
       case 'try:ended':
-        if (this.#current !== undefined) this.#current.state = 'over'
+        this.#output.end(event.task)
+        this.#leave(event.task)
         if (event.outcome === 'OK' && event.kind === 'task') this.#done.add(event.task)
         break
       case 'chain:waiting': {
         const from = this.#tasks.findIndex(({ task }) => task === event.next_task)
-        for (const view of this.#tasks.slice(from)) {
+        // A task that is tried again alone takes nothing back of those that run beside it.
+        const until = this.#parallel && event.counts === 'task' ? from + 1 : this.#tasks.length
+        for (const view of this.#tasks.slice(from, until)) {
           view.state = 'to come'
           this.#done.delete(view.task)
         }
@@ -150,8 +153,7 @@ export class LiveView {
         break
       }
       case 'task:skipped': {
-        const view = this.#tasks.find(({ task }) => task === event.task)
-        if (view !== undefined) view.state = 'over'
+        this.#leave(event.task)
         this.#done.add(event.task)
         break
       }
@@ -173,17 +175,13 @@ export class LiveView {
     view.try_num = event.try_num
     view.max_tries = event.max_tries
     view.since = this.#clock.monotonic()
-    this.#current = view
-    this.#decoder = new TextDecoder()
-    this.#tail = ['']
+    this.#output.begin(event.task)
   }
 
-  #addOutput(data: Uint8Array): void {
-    // Far more than can be seen; a picture needs the end only.
-    const text = this.#decoder.decode(data.subarray(-65536), { stream: true })
-    const lines = text.split('\n')
-    lines[0] = `${this.#tail.at(-1) ?? ''}${lines[0]}`.slice(-4096)
-    this.#tail = [...this.#tail.slice(0, -1), ...lines].slice(-mostOutput - 1)
+  /** The line that stays says how the task ended. */
+  #leave(task: string): void {
+    const view = this.#tasks.find(view => view.task === task)
+    if (view !== undefined) view.state = 'over'
   }
 
   async #keepDrawing(): Promise<void> {
@@ -230,16 +228,10 @@ export class LiveView {
     const elapsed = whole(this.#clock.monotonic() - this.#begun)
     const title = `${this.#title}: ${this.#done.size} of ${counted(this.#count, 'task')} done, ${elapsed}`
     return layOut(
-      { title, tasks: this.#taskLines(), output: this.#outputTail(size.rows) },
+      { title, tasks: this.#taskLines(), output: this.#output.lines(size.rows, this.#parallel) },
       size,
       this.#palette,
     )
-  }
-
-  #outputTail(rows: number): string[] {
-    if (this.#current?.state !== 'running') return []
-    const lines = this.#tail.at(-1) === '' ? this.#tail.slice(0, -1) : this.#tail
-    return lines.slice(-rows).map(line => `    | ${printable(line).replaceAll('\t', ' ')}`)
   }
 
   /** The tasks that are not over, the one that matters now first. */

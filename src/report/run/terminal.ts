@@ -66,6 +66,7 @@ export function terminalReporter(
   const output = new OutputLines(out, verbosity)
   return event => {
     if ('data' in event) return output.show(event)
+    void output.follow(event)
     const lines = [...describe(event, verbosity), ...advise(event)]
     if (lines.length === 0) return
     void output.end()
