@@ -131,6 +131,42 @@ t.test(
   },
 )
 
+t.test('tasks that run at once are all in the picture, and their lines have their names', async t => {
+  const screen = new Screen(60, 24)
+  const show = new Show(screen, ['a', 'b', 'c'])
+  show.start({ parallel: 2 })
+  show.begin('a')
+  show.begin('b')
+  show.output('a', 'one\npar')
+  show.output('b', 'two\n')
+  show.output('a', 'tial')
+  await show.draw()
+  const picture = () => screen.visible.filter(row => isPicture.test(row) || / \| /.test(row))
+  t.same(picture(), [
+    'run 1: 0 of 3 tasks done, 0 s',
+    '  running a  0 s of usually 5 s',
+    '  running b  0 s of usually 5 s',
+    '  to come c  usually 5 s',
+    '    a | one',
+    '    a | partial',
+    '    b | two',
+  ])
+  show.finish('b', 'RETRY')
+  const wait = { delay_seconds: 9, task: 'b', next_task: 'b', try_num: 2, max_tries: 3 }
+  show.tell({ event: 'chain:waiting', ...wait, counts: 'task' })
+  await show.draw()
+  t.same(picture(), [
+    'run 1: 0 of 3 tasks done, 1 s',
+    '  running a  1 s of usually 5 s',
+    '  waiting b  8 s to wait',
+    '  to come c  usually 5 s',
+    '    a | one',
+    '    a | partial',
+  ])
+  show.end('interrupted', 'b')
+  show.view.close()
+})
+
 t.test('states have colours, unless none are wanted', async t => {
   const look = await colours()
   const coloured = new Show(new Screen(80, 24), ['a', 'b', 'c'], look)
