@@ -1,8 +1,9 @@
 /*
  * Measures jobs of a plugin that can stay for further jobs: in a container of its own, in a warm container, and in the process
- * that stays, against docker run of the same image on the same engine; writes its part of docs/benchmarks.md. Needs root and
- * a Docker engine. The plugin is that of the tests, in JavaScript; with RUNNER_TEST_SDK, a directory with the sources of the
- * SDK of Python, also one that is made with it. RUNNER_BENCH_ROUNDS says how many jobs each one has. Build first: npm run build.
+ * that stays, against docker run of the same image on the same engine; and many jobs of the process that stays in a row.
+ * Writes its part of docs/benchmarks.md. Needs root and a Docker engine. The plugin is that of the tests, in JavaScript; with
+ * RUNNER_TEST_SDK and RUNNER_TEST_SDK_GO also those that are made with the SDKs of Python and Go (CONTRIBUTING.md).
+ * RUNNER_BENCH_ROUNDS says how many jobs each one has, and RUNNER_BENCH_ROW how many are in a row. Build first: npm run build.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,13 +14,14 @@ import type { Execution } from '../src/protocol/messages/executions.ts'
 import { seal } from '../src/protocol/seal.ts'
 import { Engine } from '../test/support/engine.ts'
 import { stayingPluginImage } from '../test/support/images.ts'
-import { sdkImage, sdkSources } from '../test/support/sdk-image.ts'
+import { goSdkImage, goSdkProgram, sdkImage, sdkSources } from '../test/support/sdk-image.ts'
 import { faultOf, inputOf } from '../test/support/staying-jobs.ts'
 import { median, percentile, replacePart } from './figures.ts'
 import { FollowedJobs } from './followed-jobs.ts'
 import { environment, type Running, runServer } from './running-server.ts'
 
 const rounds = Number(process.env.RUNNER_BENCH_ROUNDS || 40)
+const row = Number(process.env.RUNNER_BENCH_ROW || 200)
 /** The runners: one that takes a container for each job, one that starts each plugin, one whose plugins stay. */
 const runners = { cold: 'reuse = never', warm: 'sdk_daemon = no', stays: 'sdk_daemon = auto' }
 type Kind = keyof typeof runners
@@ -94,11 +96,24 @@ class Bench {
     return took
   }
 
-  /** Runs `true` in a warm container of the image. */
+  /** Runs `true` in a warm container of the image; that of busybox, which is in each one. */
   async #command(image: string): Promise<number> {
     const start = performance.now()
-    await this.#jobs.run({ image, capabilities: ['warm'], command: ['true'] })
+    await this.#jobs.run({ image, capabilities: ['warm'], command: ['/.runner/control/busybox', 'true'] })
     return performance.now() - start
+  }
+
+  /** Jobs of the plugin that stays, each followed by a command; without the first of each. */
+  async row(image: string): Promise<Pick<Times, 'stays' | 'command'>> {
+    const times: Pick<Times, 'stays' | 'command'> = { stays: [], command: [] }
+    for (let job = 0; job <= row; job++) {
+      const stays = await this.#plugin(image, 'stays')
+      const command = await this.#command(image)
+      if (job === 0) continue
+      times.stays.push(stays)
+      times.command.push(command)
+    }
+    return times
   }
 
   async #docker(image: string): Promise<number> {
@@ -152,18 +167,19 @@ const names: Record<keyof Times, string> = {
   cold: 'a container of its own',
   warm: 'a warm container, `sdk_daemon = no`',
   stays: 'a warm container, the plugin stays',
-  command: 'a warm container, the command `true`',
+  command: 'a warm container, the command `busybox true`',
   docker: '`docker run --rm --network none` of the plugin',
 }
 
-function table(title: string, times: Times): string {
+function table(title: string, times: Times, inRow: Pick<Times, 'stays' | 'command'>): string {
   const against = (way: keyof Times, other: keyof Times) =>
     median(times[way].map((time, round) => time / times[other][round]!)).toFixed(2)
   const rows = (Object.keys(names) as (keyof Times)[]).map(
     way =>
       `| ${names[way]} | ${percentile(times[way], 50).toFixed(0)} | ${percentile(times[way], 95).toFixed(0)} | ${against(way, 'docker')} × | ${against(way, 'command')} × |`,
   )
-  const more = median(times.stays) - median(times.command)
+  const [stays, command] = [inRow.stays, inRow.command].map(each => percentile(each, 50))
+  const more = stays! - command!
   return [
     `## ${title}`,
     '',
@@ -171,22 +187,52 @@ function table(title: string, times: Times): string {
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
-    `Target of a plugin that stays: at most 50 ms more than the command at p50: **${more <= 50 ? 'reached' : 'missed'}**, ${more.toFixed(0)} ms.`,
+    `${row} jobs in a row of the plugin that stays, each followed by a command: p50 ${stays!.toFixed(0)} ms, ` +
+      `p95 ${percentile(inRow.stays, 95).toFixed(0)} ms, and p50 ${command!.toFixed(0)} ms of the command. ` +
+      `Target: at most 50 ms more than the command: **${more <= 50 ? 'reached' : 'missed'}**, ${more.toFixed(0)} ms.`,
   ].join('\n')
 }
+
+/** What is known of a plugin; the images are made when they are wanted. */
+interface Plugin {
+  title: string
+  image: string
+  make(): Promise<void>
+}
+
+const plugins: Plugin[] = [
+  {
+    title: 'A plugin in JavaScript, which imports next to nothing',
+    image: 'javascript',
+    make: () => stayingPluginImage(engine, 'javascript', 'USER 1001'),
+  },
+]
+if (sdkSources !== '')
+  plugins.push({
+    title: 'A plugin made with the SDK of Python',
+    image: 'python',
+    make: () => sdkImage(engine, 'python'),
+  })
+else console.error('Left out without RUNNER_TEST_SDK: a plugin made with the SDK of Python.')
+if (goSdkProgram !== '')
+  plugins.push({
+    title: 'A plugin made with the SDK of Go',
+    image: 'go',
+    make: () => goSdkImage(engine, 'go'),
+  })
+else console.error('Left out without RUNNER_TEST_SDK_GO: a plugin made with the SDK of Go.')
 
 const server = await runServer(folder, `sqlite:${join(folder, 'server.db')}`)
 const children = (Object.keys(runners) as Kind[]).map(kind => attach(kind, server))
 const bench = new Bench(server)
 try {
   await bench.ready()
-  await stayingPluginImage(engine, 'javascript', 'USER 1001')
-  const parts = [
-    table('A plugin in JavaScript, which imports next to nothing', await bench.run('javascript')),
-  ]
-  if (sdkSources !== '') {
-    await sdkImage(engine, 'python')
-    parts.push(table('A plugin made with the SDK of Python', await bench.run('python')))
+  const parts: string[] = []
+  for (const { title, image, make } of plugins) {
+    await make()
+    const times = await bench.run(image)
+    parts.push(table(title, times, await bench.row(image)))
+    console.error(parts.at(-1))
   }
   replacePart(
     'plugins',

@@ -1,18 +1,22 @@
 /*
- * Images of plugins that are made with the real SDK of Python. Its sources are not part of this repository: RUNNER_TEST_SDK
- * names a directory with a copy of github.com/digital-ai/release-integration-sdk-python.
+ * Images of plugins that are made with the real SDKs. These are not part of this repository: RUNNER_TEST_SDK names a directory
+ * with a copy of github.com/digital-ai/release-integration-sdk-python, and RUNNER_TEST_SDK_GO a program that was made of
+ * test/fixtures/images/sdk/any.go in a copy of github.com/digital-ai/release-integration-sdk-go (CONTRIBUTING.md).
  */
-import { cpSync, existsSync, globSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, existsSync, globSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { command } from './command.ts'
 import type { Engine } from './engine.ts'
-import { importImage } from './images.ts'
+import { importImage, makeImage } from './images.ts'
 import { debianArchive } from './machine.ts'
 import { type Component, program, root } from './require.ts'
 import { fixtures } from './rig.ts'
 
 /** The directory with the sources of the SDK; empty: nobody has named one. */
 export const sdkSources: string = process.env.RUNNER_TEST_SDK ?? ''
+
+/** The program with the SDK of Go; empty: nobody has named one. */
+export const goSdkProgram: string = process.env.RUNNER_TEST_SDK_GO ?? ''
 
 const sources: Component = {
   missing: existsSync(join(sdkSources, 'digitalai', 'release', 'integration', 'wrapper.py'))
@@ -72,4 +76,15 @@ export async function sdkImage(engine: Engine, name: string, ...changes: string[
     'USER 1001',
     ...changes,
   ])
+}
+
+/** The same task, made with the SDK of Go. The image has nothing but its program. */
+export function goSdkImage(engine: Engine, name: string): Promise<void> {
+  return makeImage(engine, name, {
+    fill(root) {
+      copyFileSync(goSdkProgram, join(root, 'plugin'))
+      chmodSync(join(root, 'plugin'), 0o755)
+    },
+    changes: ['ENTRYPOINT ["/plugin"]', 'USER 1001'],
+  })
 }

@@ -1,4 +1,4 @@
-/* Jobs for plugins that stay: for staying-plugin.mjs, and for its twin that is made with the SDK of Python. */
+/* Jobs for plugins that stay: for staying-plugin.mjs, and for its twins that are made with the SDKs of Python and Go. */
 import { taskInput } from './executors.ts'
 
 /** A secret that nobody may see. */
@@ -24,8 +24,8 @@ export interface Asked {
 /** The input of a job. The plugin of the tests takes values that no property of an SDK has: hence the cast. */
 export const inputOf = (asked: Asked) => taskInput('test.Any', { ...asked } as never, { password })
 
-/** A line that the SDK writes by itself. */
-const ofSdk = /^\d{4}-\d\d-\d\d [\d:.]+ [A-Z]+ \[/
+/** A line that the SDK of Python or of Go writes by itself. */
+const ofSdk = /^(\d{4}-\d\d-\d\d [\d:.]+ [A-Z]+ \[|[IWEF]\d{4} [\d:.]+ +\d+ [\w-]+\.go:\d+\] )/
 
 /** The fault of a job that has succeeded: its log or one of its outputs is not its own; undefined: none. */
 export function faultOf(asked: Asked, outputs: Record<string, unknown>, log: string): string | undefined {

@@ -248,10 +248,16 @@ export interface ExecutorJob {
    * Of a plugin: its input as its file has it, and the key that opens the input and seals the output; empty:
    * both are plain. The backend adds INPUT_LOCATION, OUTPUT_LOCATION, SESSION_KEY and RELEASE_URL to the
    * environment, over all that has these names. A plugin that stays for further jobs gets its input and key
-   * by another way, which its SDK has for that.
+   * by another way, which its SDK has for that; or `clear`, the input as it was before it was sealed, and
+   * then its output is plain.
    */
   readonly plugin?:
-    | { readonly input: string; readonly sessionKey: string; readonly releaseUrl: string }
+    | {
+        readonly input: string
+        readonly sessionKey: string
+        readonly releaseUrl: string
+        readonly clear?: string
+      }
     | undefined
   /** 0: none. */
   readonly limit: number

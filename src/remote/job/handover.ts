@@ -25,6 +25,7 @@ function executorJobOf(job: AssignedJob): ExecutorJob {
       input: sealInput(input, session_key),
       sessionKey: session_key,
       releaseUrl: release_url,
+      clear: JSON.stringify(input),
     },
     limit: job.max_time_seconds,
     grace: job.abort_timeout_seconds,

@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../../../result.ts'
 import { removeTree } from '../../../system/remove-tree.ts'
 import { pathPart } from '../../path-part.ts'
 import type { Failure, SlotRef } from '../executor.ts'
+import type { ExitFacts } from '../handover/order.ts'
 import { ContainerDisk } from './container-disk.ts'
 import { EngineContainer } from './engine-container.ts'
 import { toFailure } from './failure.ts'
@@ -45,7 +46,7 @@ export class Container {
   unfit: string | undefined
   /** Whether a plugin can stay in it for further jobs. */
   hasGuests = false
-  /** Gives such a plugin its jobs, where the container itself does not. */
+  /** Tells such a plugin of changes, where the container itself does not. */
   secretApi: SecretApi | undefined
   /** Jobs that it has had. */
   served = 0
@@ -138,13 +139,15 @@ export class Container {
   }
 
   /**
-   * The plugin that could have stayed in it did not. In a container of an earlier process that may be because
-   * its runner was gone.
+   * Takes what a job has shown of the plugin that can stay in it. In a container of an earlier process one
+   * may have ended because its runner was gone.
    */
-  guestLeft(): void {
-    if (!this.hasGuests) return
-    this.#options.plugins.leave(this.imageId)
-    this.hasGuests = false
+  note(plugin: ExitFacts['plugin']): void {
+    if (!this.hasGuests || plugin === undefined) return
+    const { plugins } = this.#options
+    if (plugin === 'stays') plugins.stay(this.imageId)
+    else this.hasGuests = plugin === 'left' && plugins.hasStayed(this.imageId)
+    if (!this.hasGuests) plugins.leave(this.imageId)
   }
 
   /** Removes the container, its network and its files; succeeds if they are gone already. */

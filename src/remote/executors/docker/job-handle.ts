@@ -250,7 +250,7 @@ export class DockerJob implements JobHandle {
     const times = timesOf(start, exit?.at ?? this.#options.edges.clock.now(), end)
     this.#start.resolve(times.startedAt)
     this.#enter({ state: 'over' })
-    if (exit?.facts.leaves) this.#options.container?.guestLeft()
+    this.#options.container?.note(exit?.facts.plugin)
     const how = await howItEnded({
       facts: exit?.facts,
       since: start?.at ?? times.at,

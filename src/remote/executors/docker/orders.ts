@@ -78,11 +78,6 @@ export class Orders {
     return this.#say(`abort ${halfOf(nonce)}`)
   }
 
-  /** Says that the plugin which stays waits for its next job, in this process of tls.sh. */
-  waiting(pid: string): void {
-    this.#say(`watch ${this.#key} ${pid}`)
-  }
-
   /** Whether the supervisor lives and takes orders. Does not ask the engine. */
   areHeard(): boolean {
     return this.#say('')

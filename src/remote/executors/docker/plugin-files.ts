@@ -12,7 +12,7 @@ const scripts = { http: readFileSync(apiFile, 'utf8'), tls: readFileSync(tlsFile
 
 /** Makes it, and begins to listen where the runner itself answers. Throws system errors. */
 export function makePluginFiles(container: Container, way: Way, plugins: StayingPlugins): void {
-  const { directory, jobs, orders } = container
+  const { directory, jobs } = container
   const control = join(directory, 'control')
   const put = (path: string, text: string, mode = 0o644) => {
     writeFileSync(path, text)
@@ -32,5 +32,5 @@ export function makePluginFiles(container: Container, way: Way, plugins: Staying
   put(join(account, 'ca.crt'), certificate.cert)
   // The SDK of Go reads it. Nobody checks it: no other container can reach this API.
   put(join(account, 'token'), 'runner')
-  container.secretApi = new SecretApi(folder, createSecureContext(certificate), pid => orders.waiting(pid))
+  container.secretApi = new SecretApi(folder, createSecureContext(certificate))
 }

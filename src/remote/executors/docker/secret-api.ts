@@ -1,14 +1,10 @@
 /*
- * As much of the API of Kubernetes as plugins made with the SDK of Go ask for, by TLS: one Secret with the
- * input of a job.
- *
- *   LIST, WATCH   a Secret whose key changes as often as a process can have jobs, all at once. The SDK asks
- *                 for an input for each change, one after another, so for the next one when a job is over
- *   GET           the input of the job that is placed; before that it waits
- *
- * `nc` takes the connections, and tls.sh in the container gives an input out, only once.
+ * As much of the API of Kubernetes as plugins made with the SDK of Go ask for, by TLS: LIST and WATCH of one
+ * Secret, whose key changes as often as a process can have jobs, all at once. The SDK reads an input for each
+ * change, one after another, so the next one when a job is over. The inputs come from the supervisor of its
+ * container. `nc` takes the connections there, and tls.sh leads them here.
  */
-import { existsSync, type FSWatcher, readdirSync, watch } from 'node:fs'
+import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
@@ -19,49 +15,30 @@ import { TlsCall } from './tls-call.ts'
 /** Connections at a time. The SDK has two; others are not answered. */
 const mostCalls = 16
 
-interface Held {
-  call: TlsCall
-  response: ServerResponse
-}
-
 export class SecretApi {
   readonly #folder: ExchangeDir
   readonly #context: SecureContext
-  readonly #onWaiting: (pid: string) => void
   readonly #server: Server
   readonly #calls = new Map<Socket, TlsCall>()
   readonly #pids = new Set<string>()
   #watcher: FSWatcher | undefined
-  /** The Secret of the job that was placed last. */
-  #secret: string | undefined
-  /** The GET that waits for the next one. */
-  #held: Held | undefined
 
   /**
-   * Answers the calls in a folder of the host, which the container sees as /.runner/jobs/sdk. `onWaiting`:
-   * the plugin has done its job, and waits for the next one in this process of tls.sh. Throws system errors.
+   * Answers the calls in a folder of the host, which the container sees as /.runner/jobs/sdk. Throws system
+   * errors.
    */
-  constructor(path: string, context: SecureContext, onWaiting: (pid: string) => void) {
+  constructor(path: string, context: SecureContext) {
     const folder = ExchangeDir.open(path)
     if (!folder.ok) throw new Error(`the folder ${path} cannot be opened`)
     this.#folder = folder.value
     this.#context = context
-    this.#onWaiting = onWaiting
-    this.#server = createServer({ keepAlive: false }, (request, response) => this.#hear(request, response))
+    this.#server = createServer({ keepAlive: false }, hear)
     this.#server.on('clientError', (_, socket) => socket.destroy())
     // The name of this very folder, whatever is put in its place.
     this.#watcher = watch(this.#folder.path, { persistent: false }, (_, name) => {
       if (name === null || name.startsWith('call.')) this.#look()
     })
     this.#watcher.on('error', () => this.#watcher?.close())
-  }
-
-  /** Gives the plugin the Secret of a job: at once if it waits, else when it asks. Throws system errors. */
-  async offer(secret: string): Promise<void> {
-    this.#secret = secret
-    const held = this.#held
-    this.#held = undefined
-    if (held !== undefined && !held.call.socket.destroyed) await this.#give(held)
   }
 
   close(): void {
@@ -92,46 +69,21 @@ export class SecretApi {
       // Its container has gone, or a job has put something else there. Then the plugin is not answered.
     }
   }
+}
 
-  #hear(request: IncomingMessage, response: ServerResponse): void {
-    const call = this.#calls.get(request.socket)
-    const { pathname, searchParams } = new URL(request.url ?? '', 'https://127.0.0.1')
-    const folder = `/api/v1/namespaces/${secretName.namespace}/secrets`
-    if (call === undefined || request.method !== 'GET' || !pathname.startsWith(folder)) refuse(response)
-    else if (pathname === `${folder}/${secretName.name}`) this.#get(call, response)
-    else if (pathname !== folder) refuse(response)
-    else if (searchParams.get('watch') === 'true' || searchParams.get('watch') === '1')
-      response.writeHead(200, head).write(changes(searchParams))
-    else response.writeHead(200, head).end(list)
-  }
-
-  #get(call: TlsCall, response: ServerResponse): void {
-    if (this.#secret !== undefined && existsSync(`${this.#folder.path}/secret`)) {
-      this.#give({ call, response }).catch(() => call.close())
-      return
-    }
-    // Without an output the job has not ended, so the SDK has not sent this.
-    if (!existsSync(`${this.#folder.path}/output`)) {
-      refuse(response)
-      return
-    }
-    this.#held?.call.close()
-    this.#held = { call, response }
-    this.#onWaiting(call.pid)
-  }
-
-  #give({ call, response }: Held): Promise<void> {
-    const text = this.#secret!
-    return call.answer(() => {
-      response.writeHead(200, { ...head, 'Content-Length': Buffer.byteLength(text) }).end(text)
-    })
-  }
+function hear({ method, url }: IncomingMessage, response: ServerResponse): void {
+  const { pathname, searchParams } = new URL(url ?? '', 'https://127.0.0.1')
+  const isOurs = method === 'GET' && pathname === `/api/v1/namespaces/${secretName.namespace}/secrets`
+  if (!isOurs) refuse(response)
+  else if (searchParams.get('watch') === 'true' || searchParams.get('watch') === '1')
+    response.writeHead(200, head).write(changes(searchParams))
+  else response.writeHead(200, head).end(list)
 }
 
 const head = { 'Content-Type': 'application/json', Connection: 'close' }
 
 function refuse(response: ServerResponse): void {
-  const message = 'runner answers GET, LIST and WATCH of one Secret'
+  const message = 'runner answers LIST and WATCH of one Secret'
   const status = {
     kind: 'Status',
     apiVersion: 'v1',

@@ -50,8 +50,9 @@ export class DockerSlot implements Slot {
   async place(job: ExecutorJob, keptDir: string): Promise<Result<Placed, Failure>> {
     const order = orderOf(job, this.#image, this.#around.edges.chance.id())
     if (!order.ok) return order
-    const { hasGuests, unfit, served } = this.#container
-    if (hasGuests && unfit === undefined) order.value.invitation = invitationFor(job, served)
+    const { hasGuests, unfit, served, secretApi } = this.#container
+    if (hasGuests && unfit === undefined)
+      order.value.invitation = invitationFor(job, served, secretApi === undefined ? 'http' : 'tls')
     this.#container.served++
     try {
       const exchange = this.#container.jobs.make(order.value)
@@ -102,7 +103,6 @@ class DockerPlaced implements Placed {
   async start(): Promise<Result<JobHandle, Failure>> {
     // The log is opened before the job can remove it.
     const log = this.#container.jobs.openLog(this.#order.id, this.#exchange)
-    await this.#invite()
     const started = this.#container.orders.start(this.#order)
     if (!started.ok) {
       if (log.ok) closeSync(log.value)
@@ -120,15 +120,6 @@ class DockerPlaced implements Placed {
         resumed: false,
       }),
     )
-  }
-
-  /**
-   * Makes the Secret ready that a plugin gets from the runner. Where that fails it is started anew, and asks
-   * again.
-   */
-  async #invite(): Promise<void> {
-    const { invitation } = this.#order
-    if (invitation !== undefined) await this.#container.secretApi?.offer(invitation.secret).catch(() => {})
   }
 
   takeBack(): Promise<boolean> {

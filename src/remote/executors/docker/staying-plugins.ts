@@ -1,7 +1,7 @@
 /*
  * Plugins that stay for further jobs, as the SDKs of Python and Go can: a plugin pays for its start once.
- * supervisor.sh and api.sh (or tls.sh and secret-api.ts) give such a plugin its jobs; here is which jobs go
- * to one, and the files that it finds.
+ * supervisor.sh gives such a plugin its jobs, with api.sh or with tls.sh and secret-api.ts; here is which
+ * jobs go to one, and the files that it finds.
  */
 import { createHash } from 'node:crypto'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
@@ -33,8 +33,8 @@ export const kubeconfig = JSON.stringify({
 export const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * The source of a plugin's inputs: `http` is a server in the container itself, which plugins in Python can
- * use; `tls` is the runner.
+ * The server of a plugin's calls: `http` is one in the container itself, which plugins in Python can use;
+ * `tls` is the runner.
  */
 export type Way = 'http' | 'tls'
 
@@ -42,7 +42,10 @@ export type Way = 'http' | 'tls'
 export interface Invitation {
   /** Jobs of the same sign can have the same process. */
   sign: string
-  /** The files `secret` and `key` of the exchange directory. */
+  /**
+   * The files `secret` and `key` of the exchange directory. By TLS, `secret` is the input in clear, and `key`
+   * has no meaning.
+   */
   secret: string
   key: string
 }
@@ -54,6 +57,8 @@ export class StayingPlugins {
   readonly #leaving: LeavingImages
   /** By the id of an image whose program was looked into, whether it has the SDK of Go in it. */
   readonly #looked = new Map<string, boolean>()
+  /** The ids of images whose plugins have stayed. */
+  readonly #stayed = new Set<string>()
   #certificate: Certificate | undefined
 
   constructor(settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>, leaving: LeavingImages) {
@@ -93,6 +98,16 @@ export class StayingPlugins {
     return this.#certificate
   }
 
+  /** The plugin of an image has stayed after a job. */
+  stay(imageId: string): void {
+    this.#stayed.add(imageId)
+  }
+
+  /** Whether one has: then another that ends after its job does so for a reason of its own. */
+  hasStayed(imageId: string): boolean {
+    return this.#stayed.has(imageId)
+  }
+
   /** The plugin of an image did not stay: the next jobs are started as any others are. */
   leave(imageId: string): void {
     this.#leaving.add(imageId)
@@ -104,7 +119,7 @@ export class StayingPlugins {
  * `served`: the number of jobs that the container has had. The SDK of Python fails at about its 320th job in
  * one process, so a new process begins long before.
  */
-export function invitationFor(job: ExecutorJob, served: number): Invitation | undefined {
+export function invitationFor(job: ExecutorJob, served: number, way: Way): Invitation | undefined {
   const { plugin, command, args, env, secretEnv } = job
   // Without a key the SDK would not see that there is another job.
   if (plugin === undefined || plugin.sessionKey === '' || command !== undefined || args !== undefined)
@@ -115,6 +130,9 @@ export function invitationFor(job: ExecutorJob, served: number): Invitation | un
     Object.entries(secretEnv),
     Math.floor(served / mostJobs),
   ]
+  const sign = createHash('sha256').update(JSON.stringify(same)).digest('hex').slice(0, 16)
+  // The SDK of Go has one key for the life of a process, or none, where it reads files.
+  if (way === 'tls') return plugin.clear === undefined ? undefined : { sign, secret: plugin.clear, key: '' }
   const key = encoded(plugin.sessionKey)
   const about = {
     apiVersion: 'v1',
@@ -123,7 +141,7 @@ export function invitationFor(job: ExecutorJob, served: number): Invitation | un
     type: 'Opaque',
   }
   return {
-    sign: createHash('sha256').update(JSON.stringify(same)).digest('hex').slice(0, 16),
+    sign,
     secret: JSON.stringify({
       ...about,
       data: { 'session-key': key, input: encoded(plugin.input), url: '', fetchUrl: '' },

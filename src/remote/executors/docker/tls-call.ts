@@ -5,7 +5,6 @@
 import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { ExchangeDir } from '../handover/exchange-dir.ts'
 
@@ -29,8 +28,6 @@ export class TlsCall {
   readonly #writer: Socket
   /** Both FIFOs, from which TLS reads and into which it writes. */
   readonly #stream: Duplex
-  /** The answer that gets all further bytes. */
-  #answer: Buffer[] | undefined
   #closed = false
 
   /** Opens the FIFOs. Throws system errors. */
@@ -49,11 +46,7 @@ export class TlsCall {
     this.#reader.on('end', () => this.#stream.push(null))
     this.#stream = new Duplex({
       read: () => void this.#reader.resume(),
-      write: (bytes: Buffer, _, done) => {
-        if (this.#answer === undefined) return void this.#writer.write(bytes, done)
-        this.#answer.push(bytes)
-        done()
-      },
+      write: (bytes: Buffer, _, done) => void this.#writer.write(bytes, done),
     })
     this.socket = new TLSSocket(this.#stream, { isServer: true, secureContext })
     // The plugin has been heard, and has heard: so tls.sh has both FIFOs open.
@@ -64,21 +57,7 @@ export class TlsCall {
     for (const one of [this.#reader, this.#writer, this.#stream, this.socket])
       one.on('error', () => this.close())
     this.#reader.on('close', () => this.close())
-    this.socket.on('close', () => {
-      if (this.#answer === undefined) this.close()
-    })
-  }
-
-  /**
-   * Makes the file from which tls.sh answers, of all that `say` sends. The connection is at its end then:
-   * the file takes a place in the order of its encryption. Throws system errors.
-   */
-  async answer(say: () => void): Promise<void> {
-    this.#answer = []
-    say()
-    await finished(this.#stream, { readable: false })
-    this.#folder.write(`answer.${this.pid}`, Buffer.concat(this.#answer), 0o644)
-    this.close()
+    this.socket.on('close', () => this.close())
   }
 
   /** Can be repeated; after the first time it does not touch the folder, which may be closed by then. */

@@ -72,14 +72,14 @@ export interface ExitFacts {
   /** Absent: a supervisor of an earlier release has written it, or the control groups did not tell. */
   used?: JobResources
   /**
-   * The plugin could have stayed for further jobs, and does not: it did not ask for its input, or left after
-   * its job.
+   * Of a plugin that could stay for further jobs: it does, it ended after its job, or it did not ask for its
+   * input.
    */
-  leaves?: true
+  plugin?: 'stays' | 'left' | 'unused'
 }
 
 const endLine = /^([0-9a-f]+) (\d{1,3}) (exit|limit|abort|disk) ([01]) ([01]) (\d+)\n/
-const usedLines = /(?:used (-|\d{1,15}) (-|\d{1,15})\n(?:(unused|left)\n)?)?/
+const usedLines = /(?:used (-|\d{1,15}) (-|\d{1,15})\n(?:(stays|left|unused)\n)?)?/
 const exitLines = new RegExp(endLine.source + usedLines.source)
 
 /** Reads the text of `exit`; undefined if it is incomplete, or does not have the nonce of the order. */
@@ -99,7 +99,7 @@ export function parseExit(text: string, nonce: string): ExitFacts | undefined {
     refused: refused === '1',
     left: Number(left),
     ...(Object.keys(used).length > 0 && { used }),
-    ...(note !== undefined && { leaves: true as const }),
+    ...(note !== undefined && { plugin: note as NonNullable<ExitFacts['plugin']> }),
   }
 }
 

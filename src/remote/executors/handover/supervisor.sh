@@ -40,10 +40,12 @@
 # rest of the output goes to the log, and the output file moves to jobs/ID. `serve` puts the next Secret there and lets them
 # go on. Where no GET comes in time the job has not begun: it starts in a new plugin, and at last as `run` does it.
 #
-# A plugin made with the SDK of Go takes only TLS, for which busybox has no server. There tls.sh is in the place of api.sh, and
-# the runner itself answers LIST, WATCH and GET. The one WATCH tells of many changes at once, so such a plugin asks for its
-# next input as soon as a job is over, and waits for the answer; then the runner says `watch` on this FIFO. Where a plugin that
-# has written its output calls again, and no runner says that in time, the job is over, too, and its plugin is ended.
+# A plugin made with the SDK of Go takes only TLS, for which busybox has no server. There tls.sh is in the
+# place of api.sh, and the runner itself answers LIST and WATCH. The one WATCH tells of many changes at once,
+# so such a plugin asks for its next input as soon as a job is over. That SDK reads each input from
+# INPUT_LOCATION where that is set: here it is a FIFO, to which a child of the supervisor, the giver, writes.
+# So such a plugin needs the runner only after its first job. If no runner answers it then, the job is over,
+# too, and its plugin is ended.
 #
 # A job may be hostile. It can signal every process but PID 1, and it can use up all processes so that no fork succeeds:
 # so everything that must happen happens in this process, by shell builtins. Names begin with rnr_ so that no variable of
@@ -168,7 +170,7 @@ rnr_invite() {
   if [ -e "$rnr_control/kubeconfig" ]; then
     export KUBECONFIG=$rnr_control/kubeconfig
   else
-    export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$rnr_port
+    export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$rnr_port INPUT_LOCATION=$rnr_sdk/input
   fi
   export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1${no_proxy:+,$no_proxy}"
   # What a job prints must be out when the job ends: the plugin does not.
@@ -259,13 +261,14 @@ rnr_dismiss() {
   # Nothing that it has printed may reach the next job.
   [ $rnr_left -ne 0 ] || "$rnr_box" cat <&5 >/dev/null
   exec 5<&-
-  rnr_guest='' rnr_relay='' rnr_watch=''
+  rnr_guest='' rnr_relay='' rnr_giver='' rnr_watch=''
   [ $rnr_left -eq 0 ]
 }
 
 # Starts what answers the calls of plugins, unless it is there.
 rnr_answer() {
   rnr_alive "$rnr_relay" && return
+  [ -e "$rnr_control/kubeconfig" ] || rnr_give
   rnr_key=$rnr_key rnr_pipes=$rnr_pipes \
     "$rnr_box" nc -ll -p $rnr_port 127.0.0.1 -e "$rnr_control/api.sh" </dev/null >/dev/null 2>&1 5<&- 6>&- 7>&- 8>&- 9>&- &
   rnr_relay=$!
@@ -273,6 +276,26 @@ rnr_answer() {
     rnr_alive "$rnr_relay" || return
     rnr_listen 0.002
   done
+}
+
+# Starts the giver, which writes the inputs to the FIFO `input`. The giver opens the FIFO for writing when the
+# plugin has opened it for reading: so the job before is over. Each job has another FIFO: the former one may
+# still be open.
+rnr_give() {
+  (
+    read -r -n 40 rnr_self rnr_rest </proc/self/stat
+    exec </dev/null >/dev/null 2>&1 5<>"$rnr_pipes/wake" 6>&- 7>&- 8>&- 9>&-
+    cd "$rnr_sdk" && "$rnr_box" mkfifo input && exec 4>input && "$rnr_box" rm input || exit 1
+    while "$rnr_box" mv secret taken && "$rnr_box" mkfifo input; do
+      echo "taken $rnr_key" >&3
+      "$rnr_box" cat taken >&4 3>&-
+      exec 4>&-
+      exec 4>input
+      echo "watch $rnr_key $rnr_self" >&3
+      read -r rnr_rest <&5
+    done
+  ) &
+  rnr_giver=$!
 }
 
 # The pump of the job: from the pipe of its output to its log.
@@ -350,7 +373,7 @@ rnr_rest() {
     rnr_left=0
     for rnr_pid in /proc/[0-9]*; do
       rnr_pid=${rnr_pid#/proc/}
-      case $rnr_pid in 1 | "$rnr_pump" | "$rnr_waiter" | "$rnr_main" | "$rnr_relay") continue ;; esac
+      case $rnr_pid in 1 | "$rnr_pump" | "$rnr_waiter" | "$rnr_main" | "$rnr_relay" | "$rnr_giver") continue ;; esac
       rnr_alive "$rnr_pid" || continue
       rnr_answers && continue
       rnr_left=$((rnr_left + 1))
@@ -427,6 +450,8 @@ rnr_run() {
         done
         rnr_code=${rnr_code:-137}
       fi
+      # The same goes for the giver.
+      [ -z "$rnr_giver" ] || rnr_alive "$rnr_giver" || rnr_code=${rnr_code:-137}
     fi
     if [ "$rnr_take" -gt 0 ]; then
       rnr_clock
@@ -447,7 +472,7 @@ rnr_run() {
 
   exec 6>&-
   if [ -z "$rnr_rests" ] || [ $rnr_why != exit ] || ! rnr_rest; then
-    rnr_guest='' rnr_relay=''
+    rnr_guest='' rnr_relay='' rnr_giver=''
     rnr_kill_all
     [ $rnr_left -ne 0 ] || rnr_empty_pipe
     exec 5<&-
@@ -455,6 +480,7 @@ rnr_run() {
   exec 7>&- 8>&-
   if [ -n "$rnr_asked" ]; then
     [ "$rnr_way$rnr_leave" != serve0 ] || [ -n "$rnr_guest" ] || [ "$rnr_why $rnr_code" != 'exit 0' ] || rnr_note=left
+    [ -z "$rnr_guest" ] || rnr_note=stays
     [ "$rnr_way" = run ] || "$rnr_box" mv "$rnr_sdk/output" output 2>/dev/null
     "$rnr_box" find "$rnr_sdk" -mindepth 1 -maxdepth 1 -exec "$rnr_box" rm -rf {} +
   fi
@@ -634,7 +660,7 @@ if [ -z "$rnr_unfit" ]; then
   [ $((rnr_now - rnr_began)) -lt 1000 ] || rnr_unfit='it takes more than 10 s to look over its files'
 fi
 exec 3<>"$rnr_pipes/orders"
-rnr_count=0 rnr_guest='' rnr_relay='' rnr_watch=''
+rnr_count=0 rnr_guest='' rnr_relay='' rnr_giver='' rnr_watch=''
 rnr_prepare
 while :; do
   rnr_listen 3600

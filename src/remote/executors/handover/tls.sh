@@ -6,13 +6,7 @@
 #   call.PID.to     from the plugin to the runner
 #   call.PID.from   from the runner to the plugin
 #
-# Where the plugin asks for its input the runner makes the file answer.PID and closes its end. The answer is
-# for this connection alone, encrypted; it goes to the plugin if the file `secret` can be renamed to `taken`.
-# So the plugin has an input once, as with api.sh, and none that was taken back; and once it has that, a job
-# needs no runner.
-#
-# The supervisor hears on its FIFO, which is open as 3, of each connection (`call`), and that the input was
-# taken. It has set rnr_key.
+# The supervisor hears on its FIFO, which is open as 3, of each connection (`call`). It has set rnr_key.
 # shellcheck shell=dash disable=SC2154
 
 exec 2>/dev/null
@@ -25,11 +19,5 @@ echo "call $rnr_key" >&3
 "$rnr_box" mkfifo call.$$.to call.$$.from || exit 1
 "$rnr_box" dd bs=65536 <&7 >call.$$.to 3>&- &
 "$rnr_box" dd bs=65536 <call.$$.from 3>&- 7<&-
-if ! [ -e answer.$$ ]; then
-  # The connection is over, or the runner has gone. Then the plugin is not told, since it would ask again.
-  wait
-  exit
-fi
-"$rnr_box" mv secret taken || exit 1
-echo "taken $rnr_key" >&3
-"$rnr_box" cat answer.$$
+# The connection is over, or the runner has gone. Then the plugin is not told, since it would ask again.
+wait

@@ -46,6 +46,7 @@ t.test('an exit counts only with its nonce, and whole', async t => {
   t.same(parseExit('ab 3 exit 0 0 0\nused 1500000 -\n   ', 'ab')?.used, { cpuSeconds: 1.5 })
   t.same(parseExit('ab 3 exit 0 0 0\nused - 4096\n   ', 'ab')?.used, { peakMemoryBytes: 4096 })
   t.equal(parseExit('ab 3 exit 0 0 0\nused - -\n', 'ab')?.used, undefined)
+  t.equal(parseExit('ab 0 exit 0 0 0\nused - -\nstays\n', 'ab')?.plugin, 'stays')
   for (const text of ['', 'ab', 'ab 3 limit 1 0 2', 'ac 3 exit 0 0 0\n', 'ab 3 other 0 0 0\n'])
     t.equal(parseExit(text, 'ab'), undefined, text)
 })

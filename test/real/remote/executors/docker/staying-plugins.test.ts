@@ -127,10 +127,14 @@ testWith(t, 'plugins that stay', [...executorNeeds, compiler], async t => {
     await executor.remove()
   })
 
-  for (const image of ['stays', 'go'])
-    await test(`a runner that is killed finds the end of the job, and nothing of the plugin is needed: ${image}`, async t => {
+  for (const [image, isFirst] of [
+    ['stays', false],
+    ['go', false],
+    ['go', true],
+  ] as const)
+    await test(`a runner that is killed finds the end of the job, and nothing of the plugin is needed: ${image}, ${isFirst ? 'the first' : 'another'} job`, async t => {
       const executor = await rig.launch(image)
-      await run(executor, 'one', {}, image)
+      if (!isFirst) await run(executor, 'one', {}, image)
       const started = await begin(executor, 'two', { wait: 2 }, image)
       await started.says('waiting')
       started.watch.detach()
@@ -141,7 +145,7 @@ testWith(t, 'plugins that stay', [...executorNeeds, compiler], async t => {
       if (!again.ok) throw new Error(again.failure.message)
       t.match(await again.value.exited, { by: 'status', code: 0 })
       t.match(await again.value.output(100_000), { ok: true, value: Buffer })
-      t.match(await inside(executor, 'pidof node || echo nobody'), image === 'go' ? /^nobody/ : /^\d+/)
+      t.match(await inside(executor, 'pidof node || echo nobody'), isFirst ? /^nobody/ : /^\d+/)
       await again.value.keep()
       t.equal((await backend.close(executor.ref)).ok, true)
     })
@@ -205,6 +209,14 @@ testWith(t, 'plugins that stay', [...executorNeeds, compiler], async t => {
     t.notMatch(command.log, /KUBE/)
     await another('seven', { deaf: true })
     await another('eight')
+    await executor.remove()
+  })
+
+  await test('a plugin that has stayed and ends after a job is followed by one that stays', async t => {
+    const executor = await rig.launch('stays')
+    await run(executor, 'one')
+    t.match(await run(executor, 'two', { exit: 0 }), { outcome: 'succeeded', exit_code: 0 })
+    t.match(await run(executor, 'three'), { output: { outputProperties: { from: 'secret' } } })
     await executor.remove()
   })
 
