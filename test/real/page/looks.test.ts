@@ -37,6 +37,13 @@ pageTest(t, 'every part can be read in light and dark, on every screen', async (
   }
   const tab = await browser.signedIn()
   const { page } = tab
+  const menu = await page.locator('nav[aria-label="Parts of the page"] a').all()
+  const listed = await Promise.all(menu.map(link => link.getAttribute('href')))
+  t.same(
+    [...new Set(listed)].filter(path => !Object.values(parts).includes(path!)),
+    [],
+    'none is left out',
+  )
   if (draws) mkdirSync(pictures, { recursive: true })
   for (const [name, path] of Object.entries(parts)) {
     await page.goto(`${server.url}${path}`)
