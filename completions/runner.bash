@@ -46,7 +46,7 @@ _runner() {
     for ((i = 1; i < ${#line[@]}; i++)); do
         word=${line[i]}
         case $word in
-        -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --metadata | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) ((i++)) ;;
+        -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --svg | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --metadata | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) ((i++)) ;;
         -*) ;;
         *)
             if [[ -z $command ]]; then
@@ -61,8 +61,8 @@ _runner() {
         esac
     done
     case $command in
-    '') names='run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion help' ;;
-    help) names='chain jobs schedules fleet run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion' ;;
+    '') names='run check list graph get status history logs explain analyze submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion help' ;;
+    help) names='chain jobs schedules fleet run check list graph get status history logs explain analyze submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion' ;;
     job) names='put list show stats delete run help' ;;
     schedule) names='list next missed pause resume help' ;;
     node) names='list enable disable delete undelete set taint untaint capacity help' ;;
@@ -82,6 +82,7 @@ _runner() {
     'history') options="$options --json --task-dir" ;;
     'logs') options="$options --hook -f --follow --verify -t --timestamps --offset --task-dir --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='logs tasks' ;;
     'explain') options="$options --json --task-dir" kinds='runs' ;;
+    'analyze') options="$options --critical-chain --blame --svg --json --task-dir" kinds='runs' ;;
     'submit') options="$options --wait --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='jobs' ;;
     'job put') options="$options --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --namespace --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --no-schedule --disable-schedule --server --token-file --ca-file --cert-file --key-file --proxy --json" kinds='jobs other*' ;;
     'job list') options="$options --namespace --server --token-file --ca-file --cert-file --key-file --proxy --json" ;;
@@ -138,7 +139,7 @@ _runner() {
     esac
     read -ra kinds <<<"$kinds"
     case $previous in
-    -c | --config | --token-file | --ca-file | --cert-file | --key-file | --file | --out | --recipient | --identity) kind='file' ;;
+    -c | --config | --token-file | --ca-file | --cert-file | --key-file | --svg | --file | --out | --recipient | --identity) kind='file' ;;
     -n | --times | --offset | --server | --proxy | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --expected | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --queue-limit | --concurrency-limit | --cron | --every | --at | --jitter | --catch-up-window | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --metadata | --capabilities | --taints | --names | --uses | --expires-in | --object | --listen | --repeat | --network) kind='other' ;;
     --only | --from | --again) kind='tasks' ;;
     --task-dir) kind='directory' ;;
@@ -166,7 +167,7 @@ _runner() {
         ;;
     esac
     case $previous in
-    -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --metadata | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) _runner_value "$kind" ;;
+    -c | --config | -n | --times | --only | --from | --again | --task-dir | --offset | --server | --token-file | --ca-file | --cert-file | --key-file | --proxy | --svg | --namespace | --name | --file | --type | --input | --input-json | --secret | --output | --secret-output | --env | --image | --runner-group | --capability | --priority | --retries | --max-time | --max-queue | --abort-timeout | --notify | --expected | --abort-signal | --reuse | --retry-delay | --retry-backoff | --retry-max-delay | --retry-jitter | --retry-on | --retry-not-on | --concurrency | --queue-limit | --concurrency-key | --concurrency-limit | --cron | --every | --at | --time-zone | --jitter | --catch-up | --catch-up-window | --dst-gap | --dst-overlap | --starts-at | --ends-at | --blackout | --limit | --count | --since | --until | --state | --job | --node | --series | --group | --metadata | --capabilities | --taints | --names | --metadata-key | --uses | --expires-in | --out | --to | --token | --call | --object | --listen | --recipient | --identity | --pull | --repeat | --network) _runner_value "$kind" ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -13,7 +13,7 @@ function __runner_is -a command place more
     set -l line (commandline -opc)
     set -e line[1]
     while set -q line[1]
-        if contains -- $line[1] -c --config -n --times --only --from --again --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --metadata --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
+        if contains -- $line[1] -c --config -n --times --only --from --again --task-dir --offset --server --token-file --ca-file --cert-file --key-file --proxy --svg --namespace --name --file --type --input --input-json --secret --output --secret-output --env --image --runner-group --capability --priority --retries --max-time --max-queue --abort-timeout --notify --expected --abort-signal --reuse --retry-delay --retry-backoff --retry-max-delay --retry-jitter --retry-on --retry-not-on --concurrency --queue-limit --concurrency-key --concurrency-limit --cron --every --at --time-zone --jitter --catch-up --catch-up-window --dst-gap --dst-overlap --starts-at --ends-at --blackout --limit --count --since --until --state --job --node --series --group --metadata --capabilities --taints --names --metadata-key --uses --expires-in --out --to --token --call --object --listen --recipient --identity --pull --repeat --network
             set -e line[1]
         else if not string match -q -- '-*' $line[1]
             set -a words $line[1]
@@ -48,6 +48,7 @@ complete -c runner -n '__runner_is \'\'' -a status -d 'show how far the last run
 complete -c runner -n '__runner_is \'\'' -a history -d 'list the runs on record, the latest first'
 complete -c runner -n '__runner_is \'\'' -a logs -d 'print what the tasks of a run wrote, or an execution of the server'
 complete -c runner -n '__runner_is \'\'' -a explain -d 'explain on one screen why a run ended as it did'
+complete -c runner -n '__runner_is \'\'' -a analyze -d 'show where the time of a run went'
 complete -c runner -n '__runner_is \'\'' -a submit -d 'run a job by its name, a command in an image, or a plugin'
 complete -c runner -n '__runner_is \'\'' -a job -d 'define jobs, show them, run them'
 complete -c runner -n '__runner_is \'\'' -a schedule -d 'show the schedules of jobs, and pause them'
@@ -76,7 +77,7 @@ complete -c runner -n '__runner_is \'help\'' -a chain -d 'a chain of tasks on th
 complete -c runner -n '__runner_is \'help\'' -a jobs -d 'jobs in containers, on any node'
 complete -c runner -n '__runner_is \'help\'' -a schedules -d 'jobs that run by themselves'
 complete -c runner -n '__runner_is \'help\'' -a fleet -d 'a server, its nodes, tokens and rights'
-complete -c runner -n '__runner_is \'help\'' -a 'run check list graph get status history logs explain submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion'
+complete -c runner -n '__runner_is \'help\'' -a 'run check list graph get status history logs explain analyze submit job schedule ps show abort rerun page node group token whoami settings notify audit backup restore server attach drain doctor plugin completion'
 complete -c runner -n '__runner_is \'run\'' -s n -l times -x -d 'run this many times, each after the one before succeeded; 0: for ever'
 complete -c runner -n '__runner_is \'run\'' -s H -l halt-after -d 'run the halt task after success, once, after the last run'
 complete -c runner -n '__runner_is \'run\'' -l only -x -a '(__runner_values tasks)' -d 'run only this task (may be given several times)'
@@ -123,6 +124,12 @@ complete -c runner -n '__runner_is \'logs\' 2' -a '(__runner_values tasks)'
 complete -c runner -n '__runner_is \'explain\'' -l json -d 'print one JSON object'
 complete -c runner -n '__runner_is \'explain\'' -l task-dir -x -a '(__fish_complete_directories)' -d 'the chain of this directory, not that of the configuration'
 complete -c runner -n '__runner_is \'explain\' 1' -a '(__runner_values runs)'
+complete -c runner -n '__runner_is \'analyze\'' -l critical-chain -d 'show only the tasks by which the run took as long as it did'
+complete -c runner -n '__runner_is \'analyze\'' -l blame -d 'show only the tasks, the one that took longest first'
+complete -c runner -n '__runner_is \'analyze\'' -l svg -r -F -d 'write a picture of the run into this file'
+complete -c runner -n '__runner_is \'analyze\'' -l json -d 'print one JSON object'
+complete -c runner -n '__runner_is \'analyze\'' -l task-dir -x -a '(__fish_complete_directories)' -d 'the chain of this directory, not that of the configuration'
+complete -c runner -n '__runner_is \'analyze\' 1' -a '(__runner_values runs)'
 complete -c runner -n '__runner_is \'submit\'' -l wait -d 'show the log as it comes, and end as it ends'
 complete -c runner -n '__runner_is \'submit\'' -l namespace -x -a '(__runner_values namespaces)' -d 'namespace (default: the token\'s only one, else `default`)'
 complete -c runner -n '__runner_is \'submit\'' -l name -x -a '(__runner_values jobs)' -d 'name of the job that the execution counts as'

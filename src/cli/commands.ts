@@ -27,6 +27,7 @@ export const commands: Readonly<Record<string, ListedCommand>> = {
   history: { load: () => import('./chain/history.ts'), summary: 'runs on record' },
   logs: { load: () => import('./chain/logs.ts'), summary: 'output of tasks and jobs', aliases: ['log'] },
   explain: { load: () => import('./chain/explain.ts'), summary: 'why a run ended as it did' },
+  analyze: { load: () => import('./chain/analyze.ts'), summary: 'where the time went' },
   submit: { load: () => import('./operator/submit.ts'), summary: 'run a job, or an image' },
   job: { load: () => import('./operator/job.ts'), summary: 'define jobs, show them' },
   schedule: { load: () => import('./operator/schedule.ts'), summary: 'jobs that run by themselves' },
@@ -57,7 +58,18 @@ export const commands: Readonly<Record<string, ListedCommand>> = {
 
 /** The commands as the help of the program shows them; a command may stand in two groups. */
 export const commandGroups: Readonly<Record<string, readonly string[]>> = {
-  'Chain on this host': ['run', 'check', 'list', 'graph', 'get', 'status', 'history', 'logs', 'explain'],
+  'Chain on this host': [
+    'run',
+    'check',
+    'list',
+    'graph',
+    'get',
+    'status',
+    'history',
+    'logs',
+    'explain',
+    'analyze',
+  ],
   Jobs: ['submit', 'job', 'schedule', 'ps', 'show', 'logs', 'abort', 'rerun'],
   Fleet: ['page', 'node', 'group', 'token', 'whoami', 'settings', 'notify', 'audit', 'backup', 'restore'],
   Services: ['server', 'attach', 'drain', 'doctor', 'plugin'],

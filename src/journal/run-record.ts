@@ -38,6 +38,8 @@ export interface RunRecord {
   task_tries: Map<string, number>
   /** The last tries that have failed, by their tasks, while nothing has followed from that yet. */
   failed: Map<string, TryRef & TryEnd>
+  /** All waits before another try. */
+  sleeps: RecordedOf<'chain:waiting'>[]
   /** The waits that no next try has ended yet, by the task with which that will begin. */
   waits: Map<string, RecordedOf<'chain:waiting'>>
   /** The task that asked for a reboot, and whether the reboot was asked of the system. */
@@ -67,6 +69,7 @@ export function foldRun(
     chain_try: resumes?.chain_try ?? 1,
     task_tries: new Map(allTaskTries(resumes).map(({ task, try_num }) => [task, try_num])),
     failed: new Map(allFailed(resumes).map(end => [end.task, end])),
+    sleeps: [],
     waits: new Map(),
     ...defined({
       reboot: resumes?.reboot === undefined ? undefined : { task: resumes.reboot, asked: false },
@@ -183,6 +186,7 @@ function takeWait(run: RunRecord, event: RecordedOf<'chain:waiting'>): void {
     run.task_tries.set(event.next_task, event.try_num)
   }
   run.waits.set(event.next_task, event)
+  run.sleeps.push(event)
 }
 
 /** The try or hook of an event that has not ended yet. */

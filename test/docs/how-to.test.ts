@@ -84,7 +84,7 @@ void rigTest(t, 'the page about TLS', { needs: [openssl] }, async (t, rig) => {
 })
 
 void rigTest(t, 'the pages about a chain', {}, async (t, rig) => {
-  for (const name of ['flaky-mirror', 'from-build-runner', 'run-a-task-once']) {
+  for (const name of ['flaky-mirror', 'from-build-runner', 'run-a-task-once', 'shorten-a-boot']) {
     const shell = new RigShell(rig, { folder: name })
     t.ok(await follow(t, `docs/how-to/${name}.md`, shell))
     await shell.close()

@@ -3,13 +3,7 @@ import { explain, explainText } from '../../report/records/explain.ts'
 import { print, sayError } from '../../report/say.ts'
 import { jsonText } from '../../system/printable.ts'
 import type { NewCommand, OptionsOf } from '../define-command.ts'
-import { InvalidValue } from '../options.ts'
-import { defineRecordCommand, findRecords, findRun, isRunNumber, type RecordOptions } from './records.ts'
-
-function parseRun(text: string): number {
-  if (!isRunNumber(text)) throw new InvalidValue('It must be the number of a run.')
-  return Number(text)
-}
+import { defineRecordCommand, findRecords, findRun, parseRun, type RecordOptions } from './records.ts'
 
 const options = (command: NewCommand) =>
   command

@@ -161,6 +161,50 @@ export const outputs: CommandOutputs = {
     ),
     lines: 'standard output',
   },
+  analyze: {
+    about:
+      'Where the time of a run went: its tasks with their spans, ' +
+      'whose times are seconds since the run began, and the tasks by which it took as long as it did.',
+    schema: object(
+      {
+        run_id: whole,
+        state: text,
+        started_at: time,
+        duration_seconds: number,
+        idle_seconds: number,
+        tasks: list(
+          object(
+            {
+              task: text,
+              from: number,
+              to: number,
+              seconds: number,
+              try_seconds: number,
+              hook_seconds: number,
+              wait_seconds: number,
+              tries: whole,
+              spans: list(
+                object(
+                  {
+                    what: oneOf('try', 'wait', 'pre', 'post', 'condition'),
+                    try_num: whole,
+                    from: number,
+                    to: number,
+                  },
+                  { outcome: oneOf('OK', 'RETRY', 'HALT', 'EXIT', 'REBOOT', 'INTERRUPTED') },
+                ),
+              ),
+            },
+            { usual_seconds: number },
+          ),
+        ),
+        critical_chain: list(
+          object({ task: text, from: number, seconds: number }, { usual_seconds: number }),
+        ),
+      },
+      { parallel: whole },
+    ),
+  },
   explain: {
     about: 'Why a run ended as it did.',
     schema: object(

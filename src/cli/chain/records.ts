@@ -7,6 +7,7 @@ import { errorCode, errorText, fail, ok, type Result } from '../../result.ts'
 import { realPath } from '../../system/real-path.ts'
 import { loadTrusted } from '../config.ts'
 import { definesCommandsWith, type NewCommand, type OptionsOf } from '../define-command.ts'
+import { InvalidValue } from '../options.ts'
 
 export const recordOptions = (command: NewCommand) =>
   command.option('--task-dir <directory>', 'the chain of this directory, not that of the configuration')
@@ -71,3 +72,9 @@ export function readableRuns(runs: Iterable<RunOnRecord>): RunRecord[] {
 
 /** Whether a text can be the number of a run. */
 export const isRunNumber = (text: string): boolean => /^[1-9]\d{0,14}$/.test(text)
+
+/** Parses the number of a run. */
+export function parseRun(text: string): number {
+  if (!isRunNumber(text)) throw new InvalidValue('It must be the number of a run.')
+  return Number(text)
+}

@@ -13,10 +13,12 @@ const newline = 10
  * has missed.
  */
 export function limitStalls(view: Emit, clock: Clock): Emit {
-  let left = longestStall
+  /** Seconds that are left to each task. */
+  const left = new Map<string, number>()
   let missed = 0
   /** Events given to the view since it fell behind; undefined while it keeps up. */
   let behind: number | undefined
+  const secondsOf = (task: string) => left.get(task) ?? longestStall
   const catchUp = () => {
     behind = undefined
     if (missed === 0) return
@@ -27,25 +29,25 @@ export function limitStalls(view: Emit, clock: Clock): Emit {
     missed = 0
     void view({ event: 'notice', reason: 'not-shown', message })
   }
-  const wait = async (taken: Promise<void>) => {
+  const wait = async (task: string, taken: Promise<void>) => {
     const before = clock.monotonic()
     const over = new AbortController()
     const settled = taken.then(() => over.abort())
-    await Promise.race([settled, clock.sleep(Math.max(0, left), over.signal)])
-    left -= clock.monotonic() - before
+    await Promise.race([settled, clock.sleep(Math.max(0, secondsOf(task)), over.signal)])
+    left.set(task, secondsOf(task) - (clock.monotonic() - before))
     if (over.signal.aborted || behind !== undefined) return
     behind = 0
     void settled.then(catchUp)
   }
   return event => {
-    if (event.event === 'try:started' || event.event === 'hook:started') left = longestStall
+    if (event.event === 'try:started' || event.event === 'hook:started') left.delete(event.task)
     const isOutput = 'data' in event
     if (behind !== undefined && (isOutput || ++behind > mostEvents)) {
       missed += linesOf(event)
       return
     }
     const taken = view(event)
-    return isOutput && taken !== undefined ? wait(taken) : taken
+    return isOutput && taken !== undefined ? wait(event.task, taken) : taken
   }
 }
 

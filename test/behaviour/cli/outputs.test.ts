@@ -84,7 +84,8 @@ docker_host = unix:///nowhere.sock
         out: /^Tasks of .*:\ntask +name +after +tries +time +required\n10-mount.sh +mount +1 +\S.* yes\n20-disk.sh +disk +10-mount.sh +1 .* no\n/,
       })
       await says(['list', '--verbose'], { out: /\n +\S*all\.cfg:\d+: depends_on = mount\n/ })
-      for (const name of ['check', 'list', 'graph', 'status', 'history', 'explain', 'logs']) await json(name)
+      for (const name of ['check', 'list', 'graph', 'status', 'history', 'explain', 'analyze', 'logs'])
+        await json(name)
       await json('check', ['--effective'])
       for (const key of ['disk', 'disk.required', 'disk.nothing']) await json('get', [key])
       await json('get', ['disk', '--origin'])
