@@ -91,7 +91,7 @@ class AttachedRunner {
     try {
       rememberEngine(remote.state_dir, runtime.facts.id)
     } catch {
-      // It is told again at the next start, that is all.
+      // Without the id on disk the next start repeats the notice, which does no harm.
     }
     await recoverBegun(found, runtime, assignments, context)
     assignments.await([])

@@ -12,7 +12,7 @@ import { namesInSpool, removeSpool } from './job/spool.ts'
 import type { SpooledExecution } from './job/spooled-execution.ts'
 import { removeIdentity, uuidOf } from './link/identity.ts'
 
-/** Seconds for a backend, where only slots are to be closed. */
+/** Seconds for a backend of which only slots are to be closed. */
 const timeout = 60
 
 /** The runner whose files are removed, and their places. */
@@ -37,10 +37,10 @@ export async function decommission(
   end()
   await forgetWork(state_dir, ({ state, directory }) => state && context.host.backend.kept(state, directory))
   try {
-    // Files of others in it stay.
+    // The directory stays if it has files of others.
     rmdirSync(work_dir)
   } catch {
-    // Another runner's, or a person's.
+    // Another runner's, or a person's, files are in it.
   }
   context.emit({
     event: 'notice',
@@ -52,7 +52,10 @@ export async function decommission(
   })
 }
 
-/** Closes all slots, those of earlier processes too; resolves to what was in the way after a minute. */
+/**
+ * Closes all slots, those of earlier processes too; resolves to the obstacle, if there still is one after a
+ * minute.
+ */
 async function closeSlots({ host, edges, changed, over }: RunnerContext): Promise<string | undefined> {
   const end = edges.clock.monotonic() + timeout
   for (;;) {

@@ -28,7 +28,7 @@ export interface RegisteredFacts {
 export interface PendingSession extends Omit<RegisteredFacts, 'host' | 'features'> {
   session: number
   token_id: string
-  /** base64, sealed at rest. */
+  /** The data key in base64, sealed at rest. */
   data_key: string
   /** These are absent in a row of release 0.1.0. */
   host?: HostFacts
@@ -38,7 +38,7 @@ export interface PendingSession extends Omit<RegisteredFacts, 'host' | 'features
 
 export interface RunnerRow extends RegisteredFacts {
   id: string
-  /** SPKI PEM. */
+  /** The public key as SPKI in PEM. */
   public_key: string
   created_at: number
   /** The settings of an operator, which override `said`. */
@@ -71,7 +71,7 @@ export interface RunnerRow extends RegisteredFacts {
   state: 'ready' | 'draining' | 'left'
   /** After `leave`: the watched time at which its leases end. */
   back_until: number | null
-  /** As its last heartbeat reported; null before the first. */
+  /** The number in its last heartbeat; null before the first. */
   free_slots: number | null
   /** Why it can start no job, as its last heartbeat reported; null: it can. */
   unable_because: string | null

@@ -1,6 +1,5 @@
 /*
- * The rows of schedules, of what they did not fire, and of notices; rows.ts says what `empty…` and `…Needs`
- * are.
+ * The rows of schedules, of times that did not fire, and of notices; rows.ts explains `empty…` and `…Needs`.
  */
 import type { NotifyEvent } from '../protocol/messages/jobs.ts'
 import type { MissedReason } from '../protocol/messages/schedules.ts'
@@ -29,7 +28,7 @@ export interface ScheduleRow {
   stale: number
   /** The time that fired last. */
   last_fired: number | null
-  /** When it was paused by itself. */
+  /** The time at which this schedule was paused alone. */
   paused_at: number | null
   /** It was found paused when a time was due, and is looked at again when that pause ends. */
   parked: boolean
@@ -37,7 +36,7 @@ export interface ScheduleRow {
   missed: { until: number; reason: 'paused' | 'outage' | 'clock' | 'restored' } | null
   /** Since when it has not been enabled. */
   disabled_at: number | null
-  /** The latest row of what was not fired, which may grow. */
+  /** The latest row of times that were not fired, which may grow. */
   missed_id: string | null
 }
 
@@ -58,7 +57,7 @@ export const emptySchedule: Omit<ScheduleRow, (typeof scheduleNeeds)[number]> = 
 
 /** Times of a schedule, one after the other, that were not fired for one reason. */
 export interface MissedRow {
-  /** In the order in which they were written down. */
+  /** Ids are in the order in which the rows were written. */
   id: string
   /** The key of its job (`jobKey`). */
   job: string
@@ -123,6 +122,6 @@ export const restoredKey = 'schedules.restored'
 /** A count over a span of time, by its key. */
 export interface BucketRow {
   key: string
-  /** As JSON. */
+  /** The count as JSON. */
   value: string
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * Cc, Zl, Zp and Bidi_Control of Unicode as ranges: other programs read them in openapi.json, and not all
+ * Cc, Zl, Zp and Bidi_Control of Unicode as ranges: other programs read them in openapi.json, and some do not
  * know \p.
  */
 const hostileOnes = '\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069'
@@ -62,7 +62,7 @@ export function shown(name: string): string {
 export function jsonText(value: unknown, space?: number): string {
   const asJson = (character: string) =>
     character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  // A line feed in the text itself is one of `space`: in values all of C0 is escaped already.
+  // A line feed in the text comes from `space`: in values all of C0 is escaped already.
   return JSON.stringify(value, undefined, space).replace(hostiles, asJson)
 }
 
@@ -123,7 +123,7 @@ export class TerminalText {
     return text
   }
 
-  /** The rest, and what `fresh` gives. */
+  /** The rest, and the bytes of `fresh`. */
   end(): string {
     const rest = this.#rest + this.#decoder.decode()
     this.#rest = ''

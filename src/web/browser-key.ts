@@ -10,7 +10,7 @@ const patience = 400
 /** The messages between tabs of one origin. */
 type Message =
   | 'wanted'
-  /** For tabs that have none. */
+  /** The key, for tabs that have none. */
   | { key: string }
   /** A tab has signed in, or out. */
   | { now: string | undefined }

@@ -4,14 +4,14 @@ import type { BrowserKey } from './browser-key.ts'
 /** The header that shows that a call comes from a page of this browser session. */
 const keyHeader = 'Runner-Page-Key'
 
-/** A connection may be lost without a word: a call that takes longer, in ms, has failed. */
+/** The time in ms after which a call has failed: a connection may be lost without a word. */
 const longestCall = 30_000
 
 /** Why a call has failed. */
 export class CallError extends Error {
-  /** Of the answer; 0: there was none. */
+  /** The status of the answer; 0: there was none. */
   readonly status: number
-  /** Of the problem, where the answer has one. */
+  /** The type of the problem, if the answer has one. */
   readonly type: string | undefined
 
   constructor(status: number, message: string, type?: string) {
@@ -24,7 +24,7 @@ export class CallError extends Error {
 export interface CallOptions {
   body?: unknown
   signal?: AbortSignal
-  /** It may take any time. */
+  /** The call may take any time. */
   isLong?: boolean
   headers?: Record<string, string>
 }
@@ -81,7 +81,7 @@ export class Server {
       })
       if (answer.ok) return await read(answer)
     } catch (error) {
-      // The caller's own end stays what it is.
+      // An abort by the caller keeps its own error.
       throw signal?.aborted ? error : new CallError(0, unanswered(method))
     }
     const error = await errorOf(answer)

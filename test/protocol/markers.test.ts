@@ -10,7 +10,7 @@ import {
 } from '../../src/protocol/markers.ts'
 import { runs } from '../support/tier.ts'
 
-/** As a server does it: chunk after chunk, with nothing in mind but how far it has come. */
+/** Looks for markers as a server does: chunk after chunk, and remembers only its position. */
 function inPieces(log: Buffer, cuts: readonly number[]): Omit<Markers, 'scanned'> {
   const all: Omit<Markers, 'scanned'> = { comments: [] }
   let scanned = 0

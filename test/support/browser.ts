@@ -10,7 +10,10 @@ import { type StoreKind, serverTest, sqlite, type TestServer } from './server.ts
 const chromiumProgram = program('chromium')
 export const browser: Component = chromiumProgram
 
-/** Without a sandbox, which needs a user of its own, and without what would ask other hosts. */
+/**
+ * Chromium runs without a sandbox, which needs a user of its own, and without features that would ask other
+ * hosts.
+ */
 const flags = [
   '--no-sandbox',
   '--disable-gpu',

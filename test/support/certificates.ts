@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execaSync } from 'execa'
 
 export interface Certificate {
-  /** Files, and what is in them. */
+  /** Files, and their contents. */
   certFile: string
   keyFile: string
   cert: Buffer

@@ -12,7 +12,7 @@ import { type Component, program } from './require.ts'
 /** The components without which a machine cannot be made. */
 export const machineNeeds: Component[] = [...engineNeeds, program('debootstrap')]
 
-/** Debian with systemd, and what the package and its image depend on; made once and kept. */
+/** Debian with systemd, and the packages on which the package and its image depend; made once and kept. */
 const release = 'bookworm'
 const packages = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6', 'busybox-static']
 
@@ -63,7 +63,7 @@ RUN mkdir -p /var/log/journal /etc/systemd/system/sysinit.target.wants \\
 
 /** A machine with systemd, to be booted, rebooted and crashed at will. It has no network. */
 export class Machine implements AsyncDisposable {
-  /** That it runs on; `/srv/engine` on the machine is its directory. */
+  /** The engine on which it runs; `/srv/engine` on the machine is its directory. */
   readonly engine: Engine
   readonly #name = 'machine'
   readonly #scripts: MachineScripts

@@ -1,7 +1,7 @@
 import { execaSync } from 'execa'
 import { type Component, root } from './require.ts'
 
-/** Mounts in a namespace of one's own. */
+/** The ability to mount in a namespace of one's own. */
 export const mounts: Component = {
   get missing() {
     return (

@@ -33,11 +33,11 @@ export type TaskSpec =
   | { other: 'directory' | 'fifo' }
 
 export interface RigSpec {
-  /** By file name. */
+  /** The tasks by their file names. */
   tasks?: Record<string, TaskSpec>
   /** Keys of `[runner]` beside those that keep waits short and everything inside the test's directory. */
   runner?: Record<string, string | number>
-  /** Sections behind `[runner]`. */
+  /** Sections after `[runner]`. */
   config?: string
   /** More environment for the program. */
   env?: NodeJS.ProcessEnv
@@ -51,13 +51,13 @@ export interface StartOptions {
   /** More environment. */
   env?: NodeJS.ProcessEnv
   cwd?: string
-  /** A command that ends in executing the program, and its arguments before it. */
+  /** A command, with its arguments, that ends by executing the program. */
   before?: string[]
   /** Another launcher. */
   program?: string
   /** The program runs until the test ends. */
   lasting?: boolean
-  /** Seconds after which a wait for what it says has failed; 60 unless told. */
+  /** Seconds after which a wait for output has failed; 60 unless told. */
   timeout?: number
 }
 
@@ -139,7 +139,7 @@ export class Rig {
     else mkdirSync(path)
   }
 
-  /** Writes a file; its mode is what is asked for, whatever the umask. */
+  /** Writes a file; it has the given mode, whatever the umask is. */
   file(name: string, content: string | Uint8Array, mode = 0o644): string {
     const path = this.path(name)
     writeFileSync(path, content)
@@ -254,14 +254,14 @@ export class Rig {
     return this.#runs.map(run => run.transcript).join('\n')
   }
 
-  /** Ends whatever is left. */
+  /** Ends all programs that still run. */
   async end(): Promise<void> {
     for (const fifo of this.#fifos.splice(0)) fifo.close()
     for (const { pid } of processesWith('RUNNER_TEST_ID', this.id)) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // Gone by itself.
+        // The process ended by itself.
       }
     }
     await Promise.allSettled(this.#runs.map(run => run.ended))

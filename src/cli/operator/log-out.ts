@@ -5,7 +5,7 @@ import { streamOut } from '../../report/stream.ts'
 
 /** The output of a log. */
 export interface LogOut {
-  /** A promise asks to wait before more is written. */
+  /** Writes bytes; a returned promise asks the caller to wait before it writes more. */
   write(bytes: Uint8Array): void | Promise<void>
   /** Must be called after the last write. */
   end(): void | Promise<void>

@@ -89,7 +89,7 @@ export const Execution = Type.Object(
 )
 export type Execution = Static<typeof Execution>
 
-/** In lists the output is shorter, and what may be large is left out. */
+/** An execution as lists have it: with less output, and without the fields that may be large. */
 export const ListedExecution = Type.Object(
   {
     ...Execution.properties,
@@ -111,7 +111,10 @@ export const LogTime = Type.Object({
 })
 export type LogTime = Static<typeof LogTime>
 
-/** A log has some hundred items at most; the part that came before the server kept times has none. */
+/**
+ * The times of a log: some hundred items at most. The part of a log that came before the server kept times
+ * has none.
+ */
 export const LogTimeList = list('LogTimeList', LogTime)
 export type LogTimeList = Static<typeof LogTimeList>
 

@@ -1,12 +1,12 @@
 import { type Mask, Masker } from '../../protocol/mask/mask.ts'
 import type { KeptFiles } from '../executors/executor.ts'
 
-/** Gets masked bytes in order, and where they belong. A promise holds up the follower until it settles. */
+/** Gets masked bytes in order, and their offset. A promise holds up the follower until it settles. */
 export type TakeLog = (bytes: Uint8Array, offset: number) => void | Promise<void>
 
 export interface LogEnd {
   log_length: number
-  /** Of the masked bytes, in hexadecimal. */
+  /** The hash of the masked bytes, in hexadecimal. */
   log_sha256: string
 }
 
@@ -53,8 +53,8 @@ export class LogFollower {
   }
 
   /**
-   * Once the job has ended, and `follow` has settled where it was called: gives the rest, with a last line
-   * that has no end.
+   * Gives the rest of the log, also a last line that has no end. The job must have ended, and `follow`, if it
+   * was called, must have settled.
    */
   async end(source: Source, signal: AbortSignal): Promise<LogEnd> {
     const size = await source.logLength()
@@ -66,7 +66,7 @@ export class LogFollower {
     } else {
       await this.#follow(source, this.#head, signal)
       const tail = size - (this.#limit - this.#head)
-      // Held back as what may be the beginning of a secret.
+      // The masker held these bytes back, because they may be the beginning of a secret.
       await this.#give(this.#masker.end().subarray(0, this.#head - this.#given))
       await this.#give(Buffer.from(cutNotice(tail - this.#head)))
       await this.#giveFrom(source, tail, size, signal)
@@ -74,7 +74,7 @@ export class LogFollower {
     return { log_length: this.#given, log_sha256: this.#hash.digest('hex') }
   }
 
-  /** Reads on, gives what comes before an offset, and keeps what of the last piece stands behind it. */
+  /** Reads on, gives the bytes before an offset, and keeps the rest of the last piece. */
   async #follow(source: Source, end: number, signal: AbortSignal): Promise<void> {
     if (this.#given >= end) return
     for await (const piece of source.log(this.#read, signal)) {
@@ -87,7 +87,7 @@ export class LogFollower {
     }
   }
 
-  /** Gives the bytes of a part of the log, masked by what stands before them too. */
+  /** Gives the bytes of a part of the log; the bytes before the part also count for the mask. */
   async #giveFrom(source: Source, from: number, end: number, signal: AbortSignal): Promise<void> {
     const masker = new Masker(this.#mask)
     let read = Math.max(0, from - longestMatch)

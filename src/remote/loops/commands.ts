@@ -17,12 +17,12 @@ export interface CommandsOptions {
 
 /** Pings that may be missing before the channel is taken for dead. */
 const missedPings = 3
-/** Seconds until its first event, at the least. */
+/** The least seconds until the first event of the channel. */
 const openTimeout = 10
 
 /**
- * Holds the command channel open. Each time it opens the server says all that is so; then what changes. It is
- * never the only way to hear of anything: heartbeats say the same.
+ * Holds the command channel open. Each time it opens, the server first sends the whole state, then the
+ * changes. The channel is never the only way to a fact: heartbeats carry the same.
  */
 export async function commandsLoop({
   context,
@@ -48,7 +48,7 @@ export async function commandsLoop({
       if (event.event === 'state') onOpen()
     })
     if (over.aborted) return
-    // Registered anew meanwhile: the server ends the channel of the session before.
+    // The runner has registered anew meanwhile: the server ends the channel of the session before.
     if (context.api.signed?.session !== session) continue
     const because = ended.ok ? 'the server ended the command channel' : ended.failure.message
     const reason = ended.ok ? 'ended' : ended.failure.reason

@@ -72,7 +72,8 @@ export async function handOver(
 }
 
 /**
- * A runner that an operator names gets a script with a taint, too: it may be there to find out about that.
+ * Finds the runner that an operator names. It gets a script even with a taint: the script may look for the
+ * reason of the taint.
  */
 async function named(tx: Reader, id: string): Promise<Result<RunnerRow, Refusal>> {
   const runner = await tx.runner(id)

@@ -6,7 +6,7 @@ import type { JobBody } from '../../../src/protocol/messages/jobs.ts'
 
 const image = 'builder:7'
 
-/** The definition that options make of one, or what is said of them. */
+/** The definition that options make of one, or the message about them. */
 function made(args: string[], body: Partial<JobBody> = {}) {
   const command = addScheduleOptions(new Command() as NewCommand)
   command.exitOverride().configureOutput({ writeErr: () => {} })

@@ -48,7 +48,7 @@ serverTest(
       again.map(({ name }: { name: string }) => name),
       jobs.map(({ name }: { name: string }) => name),
     )
-    // Sealed before, and opened by the key that was restored.
+    // The definition was sealed before the backup, and is opened by the restored key.
     const put = await server.call('PUT', '/v1/jobs/one', { body: jobs[0] })
     t.equal(put.status, 200, put.text)
     t.equal((await server.execution(submitted.id)).output, 'some output\n')

@@ -8,7 +8,7 @@ import { testWith } from '../../support/require.ts'
 
 t.setTimeout(900_000)
 
-/** Says which image it is in, runs until it is released, and fails. */
+/** Prints the image in which it runs, runs until it is released, and fails. */
 const which = [
   'sh',
   '-c',

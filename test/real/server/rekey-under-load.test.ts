@@ -34,14 +34,14 @@ const settings = {
   ping_interval_seconds: 0.5,
 }
 
-/** A job, and what must become of it. */
+/** A job, and the end that it must have. */
 interface Given {
   id: string
   key: string
   code: number
 }
 
-/** Jobs that are submitted all the time, and all that is killed and changed meanwhile. */
+/** Jobs that are submitted all the time, and the kills and changes meanwhile. */
 class Fleet {
   readonly server: TestServer
   readonly given: Given[] = []
@@ -148,7 +148,7 @@ class Fleet {
     }
   }
 
-  /** Lets what is on its way end. */
+  /** Lets running jobs end. */
   stop(): void {
     this.#over = true
   }
@@ -183,7 +183,7 @@ function formerKeys({ rig }: TestServer): Buffer[] {
 serverTest(
   t,
   'keys and tokens change under load, and whatever is killed, each job runs once and each runner is back',
-  // One of them in each run, and both in a soak.
+  // Each run uses one store, and a soak both.
   { stores: rounds > 1 ? everyStore : [everyStore[number(2)]!], settings },
   async (t, server) => {
     listenAgain(server)
@@ -218,7 +218,7 @@ serverTest(
       t.match(found, expected, key)
     }
     const runners = (await server.call('GET', '/v1/runners')).json.items
-    // One that was killed while it had to confirm is unhealthy for a while, and connected.
+    // A runner that was killed while it had to confirm is unhealthy for a while, and connected.
     t.match(
       runners,
       names.map(name => ({ name, state: /^(?:ready|unhealthy)$/ })),

@@ -25,7 +25,7 @@ const slot = (slot_id: string, state: SlotState, more: Partial<PooledSlot> = {})
   ...more,
 })
 const wanted = { key: 'a', domain: 'k' }
-/** Where nothing has been seen yet. */
+/** Chooses with no earlier observations. */
 const choose = (slots: readonly PooledSlot[], wanted: Wanted, all: typeof settings) =>
   chooseAt(slots, wanted, all, 0, { start: 0, look_over: 0 })
 

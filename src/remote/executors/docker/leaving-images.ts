@@ -1,6 +1,6 @@
 /*
- * The images whose plugins could have stayed for further jobs and did not, by a file in the state
- * directory: without it, each start of the runner would wait for such a plugin again, for a minute at the
+ * The images whose plugins could have stayed for further jobs and did not. A file in the state directory
+ * keeps them: without it, each start of the runner would wait for such a plugin again, for a minute at the
  * worst.
  */
 import { readFileSync } from 'node:fs'
@@ -9,13 +9,13 @@ import { writeDurably } from '../../../system/durable-file.ts'
 
 /** Seconds after which an image is tried again: the host may have been too busy for its plugin. */
 const keptFor = 24 * 3600
-/** Images in the file at the most; the latest stay. */
+/** The most images in the file; the latest stay. */
 const mostImages = 1000
 
 interface Leaving {
   /** The id of the image. */
   id: string
-  /** RFC 3339, UTC. */
+  /** The time in RFC 3339, UTC. */
   at: string
 }
 

@@ -19,7 +19,7 @@ const {
 }
 
 export class TlsCall {
-  /** Of tls.sh. */
+  /** The pid of tls.sh. */
   readonly pid: string
   /** The plain side of the connection: a plugin's requests and their answers. */
   readonly socket: TLSSocket
@@ -36,7 +36,7 @@ export class TlsCall {
     this.#folder = folder
     this.#reader = fifoAt(`${folder.path}/call.${pid}.to`, O_RDONLY)
     try {
-      // A FIFO that nobody reads yet opens for reading and writing only.
+      // Opening a FIFO for writing alone fails while nobody reads it, so it is opened for both.
       this.#writer = fifoAt(`${folder.path}/call.${pid}.from`, O_RDWR)
     } catch (error) {
       this.#reader.destroy()
@@ -49,11 +49,11 @@ export class TlsCall {
       write: (bytes: Buffer, _, done) => void this.#writer.write(bytes, done),
     })
     this.socket = new TLSSocket(this.#stream, { isServer: true, secureContext })
-    // The plugin has been heard, and has heard: so tls.sh has both FIFOs open.
+    // The handshake went both ways, so tls.sh has both FIFOs open.
     this.socket.on('secure', () => {
       if (!this.#closed) this.#removeNames()
     })
-    // A plugin may end at any time, and say anything.
+    // A plugin may end at any time and send any bytes.
     for (const one of [this.#reader, this.#writer, this.#stream, this.socket])
       one.on('error', () => this.close())
     this.#reader.on('close', () => this.close())
@@ -82,7 +82,7 @@ function fifoAt(path: string, access: number): Socket {
   const fd = openSync(path, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)
   try {
     const reads = access === O_RDONLY
-    // Fails for a file that is no FIFO.
+    // The constructor fails for a file that is not a FIFO.
     return new Socket({ fd, readable: reads, writable: !reads }).unref()
   } catch (error) {
     closeSync(fd)
