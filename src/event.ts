@@ -49,7 +49,7 @@ export type HookRef = TryRef & { hook: 'pre' | 'post' | 'condition' }
 export interface HookEnd {
   /** The failure in words that follow `the hook`; absent where there is none. */
   failure?: string
-  /** Of a `condition_command`: 0 says yes, 1 to 254 say no. */
+  /** The exit status of a `condition_command`: 0 says yes, 1 to 254 say no. */
   exit_code?: number
   /** Processes of the hook that runner ended by a signal. */
   killed: ProcessFact[]
@@ -158,9 +158,9 @@ export type Event =
       /** The version of the journal's format: 2 where several tasks may be under way at once. */
       format: 1 | 2
       run_id: number
-      /** Of the kernel: another one is another boot. */
+      /** The boot id of the kernel: another id is another boot. */
       boot_id: string
-      /** Of runner. */
+      /** The pid of runner. */
       pid: number
       /** The time of its start, in clock ticks since boot; with pid and boot id it identifies the process. */
       start_ticks: string

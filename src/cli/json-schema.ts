@@ -13,7 +13,7 @@ export interface Output {
   lines?: 'standard output' | 'standard error'
 }
 
-/** By the words of the command. */
+/** The outputs by the words of their commands. */
 export type CommandOutputs = Readonly<Record<string, Output>>
 
 export const text: JsonSchema = { type: 'string' }

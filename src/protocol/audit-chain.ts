@@ -25,7 +25,9 @@ export function canonicalJson(value: unknown): string {
   return text === '' ? '{}' : `${text}}`
 }
 
-/** By UTF-16 code units, as the RFC says and JavaScript compares. */
+/**
+ * The names of an object in the order of their UTF-16 code units, as the RFC demands and JavaScript compares.
+ */
 function namesOf(object: object): string[] {
   const names = Object.keys(object)
   for (let at = 1; at < names.length; at++) if (names[at]! < names[at - 1]!) return names.sort()

@@ -33,9 +33,12 @@ export interface CallSpec {
   bodyType?: 'application/octet-stream'
   /** The field of a form in which the body may come instead. */
   form?: string
-  /** By status: the schema of a JSON answer, media types, or null for an answer without a body. */
+  /**
+   * The answers by their status: the schema of a JSON answer, media types, or null for an answer without a
+   * body.
+   */
   answers: Record<number, TSchema | readonly MediaType[] | null>
-  /** By name: the data of each event of a stream. */
+  /** The data of each event of a stream, by the event's name. */
   events?: Record<string, TSchema>
   /** A runner's own token is taken although it has expired. */
   takesExpired?: true

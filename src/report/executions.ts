@@ -146,7 +146,7 @@ function why({ waiting_because, error_message, reason, state }: ListedExecution)
   return error_message ?? (reason === null || reason === state ? '' : reason.replaceAll('-', ' '))
 }
 
-/** Of a run that its schedule has started late: when it was due, and why it is late. */
+/** The text about a run that its schedule has started late: its due time, and the reason. */
 const lateness = (execution: ListedExecution): string =>
   execution.catch_up ? `scheduled for ${dueText(execution)}` : ''
 

@@ -5,7 +5,7 @@ import type { Instance, Plan } from './schedule.ts'
 import type { ScheduleCache } from './schedule-cache.ts'
 import { fireAfter, type Instant } from './zoned-fires.ts'
 
-/** As a job or the settings of the server have it in the protocol. */
+/** A blackout in the form that a job or the settings of the server have in the protocol. */
 export interface BlackoutRule {
   /** When each begins; `H` is allowed. */
   cron: string | string[]

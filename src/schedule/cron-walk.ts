@@ -26,7 +26,7 @@ interface TimeTables {
 /** The first date at or after one, each as its first instant. */
 type Dates = (date: WallTime) => WallTime | undefined
 
-/** Of each kind, more fields than these are forgotten and looked up again. */
+/** The most fields of each kind that are kept; beyond it they are forgotten and looked up again. */
 const mostKept = 256
 
 /**
@@ -64,7 +64,7 @@ export class CronWalks {
   }
 
   #table(text: string, unit: number, size: number): Table {
-    // As minutes, `0 0 * * * *` is one number; as hours it is all.
+    // The text must be read for its unit: `0 0 * * * *` is one number as minutes, and all numbers as hours.
     return kept(this.#tables, `${unit} ${text}`, () => tableOf(text, unit, size))
   }
 
@@ -114,7 +114,7 @@ function datesOf(text: string): Dates {
   }
 }
 
-/** By the name of a zone, also of UTC, croner would ask Intl at each step, in ten times the time. */
+/** With the name of a zone, UTC included, croner would ask Intl at each step, in ten times the time. */
 const croner = (text: string) => new Cron(text, { utcOffset: 0, paused: true })
 
 function kept<T>(map: Map<string, T>, key: string, make: () => T): T {

@@ -8,7 +8,10 @@ import { type CronPattern, hash, parseCrons } from './cron-pattern.ts'
 import type { ScheduleCache } from './schedule-cache.ts'
 import { type Fire, fireAfter, type Instant, type TimeZone } from './zoned-fires.ts'
 
-/** As a job has it in the protocol; times are RFC 3339. It has exactly one of `cron`, `every` and `at`. */
+/**
+ * A schedule in the form that a job has in the protocol; times are RFC 3339. It has exactly one of `cron`,
+ * `every` and `at`.
+ */
 export interface ScheduleRule {
   cron?: string | string[]
   /** At the anchor, 1970-01-01T00:00:00Z where none is given, and then again and again. */
@@ -23,9 +26,9 @@ export interface ScheduleRule {
   catch_up?: 'none' | 'last' | 'all'
   /** Instances that are older start no more; null: for ever. */
   catch_up_window_seconds?: number | null
-  /** Of a fixed time that the clocks leave out: at the first instant after the gap, or not at all. */
+  /** A fixed time that the clocks leave out runs at the first instant after the gap, or not at all. */
   dst_gap?: 'run' | 'skip'
-  /** Of a fixed time that the clocks show twice. */
+  /** The runs of a fixed time that the clocks show twice. */
   dst_overlap?: 'first' | 'last' | 'both'
   /** The first instant that belongs to the schedule. */
   starts_at?: string

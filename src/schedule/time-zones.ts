@@ -8,7 +8,7 @@ const longest = 64
 
 /** Time zones, each looked up once: keep one for many schedules. */
 export class TimeZones {
-  /** By their names in lower case: the zones that this program knows, so some hundred at most. */
+  /** The zones that this program knows, some hundred at most, by their names in lower case. */
   readonly #known = new Map<string, TimeZone>()
 
   /**

@@ -10,9 +10,9 @@ import type { WallTime } from './cron-walk.ts'
 const day = 86_400_000
 
 export interface ZoneRules {
-  /** Of a fixed time in a gap: at the first instant after it, or not at all. */
+  /** A fixed time in a gap runs at the first instant after it, or not at all. */
   gap: 'run' | 'skip'
-  /** Of a fixed time that comes twice. */
+  /** The runs of a fixed time that comes twice. */
   overlap: 'first' | 'last' | 'both'
 }
 
@@ -44,7 +44,7 @@ const mostStretches = 1000
 /** A time zone, with what was looked up of its clock changes: keep one for many schedules. */
 export class TimeZone {
   readonly name: string
-  /** By their first instants, in their order. */
+  /** The known stretches, in the order of their first instants. */
   #stretches: Stretch[] = []
   /** The one that was asked for last: most often it is asked for again. */
   #last: Stretch | undefined

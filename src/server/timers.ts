@@ -63,7 +63,7 @@ export async function runTimers(
       changes.comment()
     }),
     every(expiryEvery, 'ending expired tokens', () => {
-      // Of thousands of runners no token is read for that; their long polls end by themselves.
+      // No token of thousands of runners is read for that; their long polls end by themselves.
       channels.endWhere(({ token }) => store.watch.isExpired(token))
       const readers = new Set([...followers.tokens(), ...changes.tokens()])
       return endRevoked(store, auth.browsers, { longPolls, channels, followers, changes }, readers)

@@ -19,7 +19,7 @@ export interface BrowserUser {
   id: string
   /** The claim `sub`. */
   subject: string
-  /** As people are shown it. */
+  /** The name that is shown to people. */
   name: string
   role: BrowserRole
   /** Where the role holds, `*` being everywhere; null: everywhere. */

@@ -21,7 +21,7 @@ export interface Change {
   /** The rest is of executions. */
   state?: ExecutionState
   job_name?: string
-  /** Of its log, where that has changed. */
+  /** The length of its log, if that has changed. */
   log_length?: number
   /** The token of the submitter that asked for it. */
   submitter?: string

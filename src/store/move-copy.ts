@@ -11,7 +11,7 @@ export interface Progress {
   stage: 'copied' | 'checked'
   rows: number
   ofRows: number
-  /** Of logs. */
+  /** The bytes of logs. */
   bytes: number
   ofBytes: number
 }

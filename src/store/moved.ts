@@ -16,7 +16,7 @@ import type { SqlRow } from './values.ts'
 
 /** The mark in a store that has moved away. */
 export interface MovedTo {
-  /** Of the move: both ends have the same. */
+  /** The id of the move: both ends have the same. */
   id: string
   /** The address of the database, without a password. */
   to: string

@@ -82,7 +82,7 @@ export interface Reader {
   countQueues(): Promise<{ queue: string; count: number }[]>
   /** Reserved, running and aborting executions by runner. */
   countHeld(): Promise<Map<string, number>>
-  /** By namespace, how many executions are queued and when the oldest one was made. */
+  /** The number of queued executions of each namespace, and the time at which the oldest one was made. */
   queuedByNamespace(): Promise<{ namespace: string; count: number; since: number }[]>
   /** The ids of the runners that have called within their lease, those that were deleted too. */
   seenRunners(): Promise<string[]>
@@ -98,7 +98,7 @@ export interface Reader {
   jobs(keys: readonly string[]): Promise<JobRow[]>
   /** The keys (`jobKey`) of all, in no order: a list that shows few of them needs no more. */
   jobKeys(): Promise<string[]>
-  /** By their keys (`jobKey`). */
+  /** The jobs in the order of their keys (`jobKey`). */
   listJobs<T = never>(unreadable?: StandIn<T>): Promise<(JobRow | T)[]>
   runner(id: string): Promise<RunnerRow | undefined>
   /** Many at once; those that are not there are left out. */
@@ -110,7 +110,7 @@ export interface Reader {
   /** All that have this name, deleted ones too. */
   runnersNamed(name: string): Promise<RunnerRow[]>
   group(name: string): Promise<GroupRow | undefined>
-  /** By name. */
+  /** The groups in the order of their names. */
   listGroups<T = never>(page: Page, unreadable?: StandIn<T>): Promise<(GroupRow | T)[]>
   tokenByHash(hash: string): Promise<TokenRow | undefined>
   token(id: string): Promise<TokenRow | undefined>
@@ -126,9 +126,9 @@ export interface Reader {
   /** Bytes of a log; fewer where they end or where some were dropped, none at the end. */
   readLog(executionId: string, offset: number, length: number): Promise<Buffer>
   idempotency(tokenId: string, key: string): Promise<IdempotencyRow | undefined>
-  /** By the key of its job (`jobKey`). */
+  /** The schedule of a job, by its key (`jobKey`). */
   schedule(job: string): Promise<ScheduleRow | undefined>
-  /** By the keys of their jobs; only those in one of these namespaces. */
+  /** The schedules in the order of the keys of their jobs; only those in one of these namespaces. */
   listSchedules<T = never>(
     namespaces: readonly string[] | undefined,
     page: Page,

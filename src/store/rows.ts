@@ -41,7 +41,9 @@ export interface ExecutionRow {
   capabilities: string[]
   priority: number
   concurrency: 'allow' | 'forbid' | 'queue' | 'replace'
-  /** Of all runs of the namespace with this key, at most `concurrency_limit` run at once. */
+  /**
+   * The key that limits runs: at most `concurrency_limit` runs of the namespace with this key run at once.
+   */
   concurrency_key: string | null
   concurrency_limit: number | null
   /**
@@ -245,7 +247,7 @@ export interface TokenRow {
   watched_at: number
   expires_at: number | null
   last_used_at: number | null
-  /** Of a runner's token. */
+  /** The runner of a runner's token. */
   runner_id: string | null
   session: number | null
   /**
@@ -254,9 +256,9 @@ export interface TokenRow {
   namespaces: string[] | null
   /** The scope of a registration token; null: it allows everything. */
   scope: Scope | null
-  /** Of a registration token: how many runners have registered with it. */
+  /** The number of runners that have registered with a registration token. */
   uses: number
-  /** Of a registration token: how many runner groups its registrations were the first to name. */
+  /** The number of runner groups that registrations with this token were the first to name. */
   groups_made: number
 }
 

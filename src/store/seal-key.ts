@@ -26,7 +26,7 @@ export interface SealKeys {
    * has handed the attempt to that runner, even where the store has forgotten it.
    */
   leaseOf(attempt: { id: string; attempt: number }, runnerId: string): string
-  /** By what a store knows its key; tells nothing about it. */
+  /** The text by which a store knows its key; it tells nothing about the key. */
   readonly check: string
 }
 

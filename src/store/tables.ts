@@ -148,7 +148,7 @@ export const tables: { [T in TableName]: Table<Rows[T]> } = {
         row => (searchedState(row) === 'queued.time' ? row.not_before : null),
       ],
       ['late_at', 'double precision', row => row.late_at],
-      // Of the first attempt alone, since it is unique.
+      // Only the first attempt has the time, since it is unique.
       ['scheduled_for', 'double precision', row => (row.attempt === 1 ? row.scheduled_for : null)],
       ['concurrency_key', 'text', row => row.concurrency_key],
       ['catch_up', 'text', row => row.catch_up],

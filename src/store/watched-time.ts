@@ -6,7 +6,7 @@ export interface Jump {
 
 /** The times that a sweep has found out. */
 export interface TimeSeen {
-  /** By the store's clock. */
+  /** The time by the store's clock. */
   now: number
   watched: number
   /** Jumps that tokens do not count. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { defined } from '../result.ts'
 
 export interface GroupUse {
-  /** Of all processors together. */
+  /** The seconds on all processors together. */
   cpuSeconds?: number
   /** The most memory at once, with the caches of files. */
   peakMemoryBytes?: number

@@ -16,7 +16,7 @@ export interface HostFacts {
   os?: string
   /** VERSION, else VERSION_ID: `13 (trixie)`. */
   os_version?: string
-  /** As uname(2) names it: `x86_64`. */
+  /** The name by which uname(2) calls it: `x86_64`. */
   architecture?: string
   /** The release of the kernel: `6.12.43`. */
   kernel?: string

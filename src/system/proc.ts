@@ -83,7 +83,7 @@ export function listProcSlowly(path: string): Promise<string[]> {
   return readdir(`/proc/${path}`)
 }
 
-/** As `readProcFile`, for files of processes by which the kernel may let a reader wait. */
+/** Does the same as `readProcFile`, for files of processes by which the kernel may let a reader wait. */
 export async function readProcFileSlowly(path: string): Promise<string> {
   try {
     return await readFile(`/proc/${path}`, 'utf8')

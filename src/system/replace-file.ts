@@ -10,7 +10,8 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constan
 export interface ReplaceOptions {
   mode: number
   /**
-   * As root: only in a directory that nobody else may write to, and that no link of somebody else leads to.
+   * True: root writes only in a directory that nobody else may write to, and that no link of somebody else
+   * leads to.
    */
   trusted?: boolean
 }

@@ -21,7 +21,7 @@ export interface PageContext {
 
 export const Context = createContext<PageContext | undefined>(undefined)
 
-/** Of a component that is shown to somebody who is signed in. */
+/** The context of a component that is shown to somebody who is signed in. */
 export function usePage(): PageContext {
   const page = useContext(Context)
   if (page === undefined) throw new Error('this component is shown outside the page')

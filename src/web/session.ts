@@ -79,7 +79,8 @@ export class SignIn {
     // A person who signs out leaves nothing: no unsaved text either.
     sessionStorage.clear()
     this.session.value = { state: 'out', why: undefined }
-    // Else the next person at this browser would be signed in as this one.
+    // The provider must end its session, too: else the next person at this browser would be signed in as this
+    // one.
     if (end_session_url !== null) location.assign(end_session_url)
   }
 

@@ -23,7 +23,7 @@ export type Shape = 'whole' | 'list' | Readonly<Record<string, Field>>
 
 export interface Shapes {
   shapes: Record<string, Shape>
-  /** By the name of the answer, event or payload, and of the field where there is one. */
+  /** The schemas by the name of the answer, event or payload, and of the field if there is one. */
   schemas: Record<string, object>
 }
 

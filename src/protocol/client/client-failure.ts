@@ -25,9 +25,9 @@ export interface ClientFailure {
   /** `unknown-problem`: a problem document of a newer server. */
   reason: ProblemReason | NetworkReason | 'unknown-problem'
   message: string
-  /** Of an answer. */
+  /** The status of an answer. */
   status?: number
-  /** Of a log chunk with the wrong offset: the length so far. */
+  /** The length of the log so far, after a chunk with the wrong offset. */
   length?: number
   /** The wait that the server asked for. */
   retry_after_seconds?: number

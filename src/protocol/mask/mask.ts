@@ -40,7 +40,8 @@ export interface Mask {
   /** Undefined where there is nothing to look for. Strings that may have line ends in them are marked. */
   readonly automaton: Automaton | undefined
   /**
-   * By two bytes: whether a string or an escape may begin with the first one where the second one follows.
+   * For each pair of bytes: whether a string or an escape may begin with the first one if the second one
+   * follows.
    */
   readonly starts: Uint8Array
 }

@@ -28,6 +28,6 @@ export const changeEvents = {
   job: of(Name, Name),
   runner: of(Id, Type.Null()),
   group: of(Name, Type.Null()),
-  /** By the name of its job. Without an id: all schedules of the namespace, or all. */
+  /** A schedule by the name of its job. Without an id: all schedules of the namespace, or all. */
   schedule: of(nullable(Name), nullable(Name)),
 } as const

@@ -8,7 +8,7 @@ export const time = {
   pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$',
   description: 'RFC 3339 in UTC with milliseconds',
 }
-/** As clients may send it: fractions and offsets of any RFC 3339 form. */
+/** A time in the forms that clients may send: with fractions and offsets of any RFC 3339 form. */
 export const anyTime = {
   pattern: '^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?([Zz]|[+-]\\d{2}:\\d{2})$',
   description: 'RFC 3339',

@@ -152,10 +152,10 @@ export type FailureReason =
   | 'no-command'
   | 'job-invalid'
   | 'spool-lost'
-  /** Of `recover`. */
+  /** Failures of `recover`. */
   | 'lost'
   | 'state-unknown'
-  /** Of `probe`: an obstacle between runner and backend. */
+  /** Failures of `probe`: an obstacle between runner and backend. */
   | 'helper-missing'
   | 'directory-unusable'
   | 'runtime-unknown'
@@ -173,7 +173,7 @@ export interface OpenFailure extends Failure {
 
 /** The needs of a job before it has a slot. */
 export interface Need {
-  /** Of a container. */
+  /** The image of the container. */
   readonly image: string
   /**
    * Which image of that name, whatever it is called now: `sha256:…`; undefined: the one that is called so
@@ -240,7 +240,7 @@ export interface ExecutorJob {
   readonly command?: readonly string[] | undefined
   /** Instead of the image's command. */
   readonly args?: readonly string[] | undefined
-  /** Beside the image's. */
+  /** Variables beside those of the image. */
   readonly env: Readonly<Record<string, string>>
   /** The same, of values that nobody else may read. */
   readonly secretEnv: Readonly<Record<string, string>>
@@ -270,7 +270,7 @@ export interface ExecutorJob {
 /** Finds a job again. Plain data, which only the backend that made it understands. */
 export interface JobState {
   readonly backend: string
-  /** Of `data`. */
+  /** The version of the form of `data`. */
   readonly version: number
   readonly data: unknown
 }
@@ -330,7 +330,7 @@ export interface JobHandle extends KeptFiles {
 
 /** The resources that a job has used. A backend leaves out the fields that it cannot measure. */
 export interface JobResources {
-  /** Of all processors together. */
+  /** The seconds on all processors together. */
   readonly cpuSeconds?: number | undefined
   /** The most memory that it had at once, with the caches of files that it read and wrote. */
   readonly peakMemoryBytes?: number | undefined

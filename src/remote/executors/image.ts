@@ -1,8 +1,8 @@
 /** The facts of an image that a job needs. */
 export interface ImageFacts {
-  /** By content: `sha256:…`. */
+  /** The id by content: `sha256:…`. */
   id: string
-  /** As it was asked for. */
+  /** The name by which the image was asked for. */
   reference: string
   entrypoint: readonly string[]
   command: readonly string[]
@@ -10,8 +10,8 @@ export interface ImageFacts {
   env: readonly string[]
   workdir: string
   /**
-   * By which its registry has it in the repository that was asked for; undefined: it has come from no
-   * registry.
+   * The digest by which its registry has it in the repository that was asked for; undefined: it has come from
+   * no registry.
    */
   digest: string | undefined
   /** Empty where it has none. */

@@ -36,7 +36,7 @@ const host: BackendEntry = {
   slotsText: ({ runnerId, workDir }) => hostSlotsText(runnerId, workDir),
 }
 
-/** By the names that `JobState.backend` has. */
+/** The backends by the names that `JobState.backend` has. */
 const backends = new Map<string, BackendEntry>([
   [dockerName, docker],
   [hostName, host],

@@ -31,9 +31,11 @@ export class Assignments {
   readonly #all = new Map<string, Assignment>()
   readonly #unknown = new Set<string>()
   readonly #reminder: Reminder
-  /** Of the spool, not taken up yet: held all the same. */
+  /** Executions of the spool that are not taken up yet; the runner holds them all the same. */
   #waiting: readonly string[] = []
-  /** Of the spool, written by a newer release: held, and left alone. */
+  /**
+   * Executions of the spool that a newer release has written; the runner holds them and leaves them alone.
+   */
   #newer: readonly string[] = []
 
   constructor(context: RunnerContext, spool: Spool, defaults: JobDefaults) {
@@ -53,7 +55,7 @@ export class Assignments {
     return [...new Set([...own, ...this.#waiting, ...this.#newer])]
   }
 
-  /** Of those that the server wants to know it of: which image they have got, by execution. */
+  /** The digests of images that the server wants to know, by execution. */
   get imageDigests(): Record<string, string> {
     const known = this.all
       .filter(one => one.isHeld)
@@ -61,7 +63,7 @@ export class Assignments {
     return Object.fromEntries(known.filter((one): one is [string, string] => one[1] !== undefined))
   }
 
-  /** Of what is held and cannot be started yet: id and why. */
+  /** The executions that are held and cannot be started yet, with the reasons. */
   get notStarted(): [id: string, why: string][] {
     return this.all.flatMap(({ id, isHeld, notStarted }) =>
       isHeld && notStarted !== undefined ? [[id, notStarted]] : [],

@@ -50,7 +50,7 @@ const ended = fail<Failure>({ reason: 'executor-lost', message: 'ended', retry: 
 export class Placement {
   readonly #options: PlacementOptions
   #early: Promise<Early | undefined> | undefined
-  /** Of the last look for the image. */
+  /** The result of the last look for the image. */
   #preparation: Preparation | undefined
 
   constructor(options: PlacementOptions) {

@@ -22,7 +22,7 @@ export interface JobRecord {
 export interface PlaceRecord {
   state: JobState
   boot_id: string
-  /** Of the image that was prepared, where the server is to be told. */
+  /** The digest of the image that was prepared, if the server is to be told. */
   image_digest?: string | undefined
   /** Absent in a record of an earlier release. */
   preparation?: Preparation | undefined

@@ -52,7 +52,7 @@ export class SlotPool implements AsyncDisposable {
   #settings: PoolSettings
   readonly #changed = new Notifier()
   #expiry: AbortController | undefined
-  /** By the key of a slot, of what was seen last. */
+  /** The durations that were seen last, by the key of a slot. */
   readonly #expected = new Map<string, Expected>()
   #shut = false
 

@@ -225,7 +225,7 @@ export function explainText(facts: Explanation): string {
   return `${lines.map(escaped).join('\n')}\n`
 }
 
-/** As much of a line as leaves the whole on one screen; the log has the rest. */
+/** The beginning of a line, so that everything fits on one screen; the log has the rest. */
 function cut(line: string): string {
   return line.length > longestLine ? `${line.slice(0, longestLine)} …` : line
 }

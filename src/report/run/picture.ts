@@ -127,7 +127,7 @@ function firstWithin<T>(items: readonly T[], cost: (item: T) => number, budget: 
 
 const segmenter = new Intl.Segmenter()
 
-/** As much of a line as a number of columns takes. */
+/** The beginning of a line that fits into a number of columns. */
 function fit(line: string, columns: number): string {
   if (stringWidth(line) <= columns) return line
   let width = 0

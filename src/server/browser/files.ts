@@ -19,14 +19,14 @@ export interface PageFile {
   type: string
   /** Its name has the hash of its content: it never changes. */
   immutable: boolean
-  /** Of the content. */
+  /** The hash of the content. */
   hash: string
   bytes: Buffer
-  /** By the name of the encoding, the best first. */
+  /** The compressed forms by the names of their encodings, the best first. */
   compressed: ReadonlyMap<string, Buffer>
 }
 
-/** By their paths, such as `/index.html`. */
+/** The files by their paths, such as `/index.html`. */
 export type Files = ReadonlyMap<string, PageFile>
 
 /** The exports of the script that builds the page. */
@@ -34,7 +34,7 @@ interface Builder {
   buildWeb(outDir: string): Promise<void>
 }
 
-/** By the ends of names. */
+/** The encodings by the ends of file names. */
 const encodings = { '.br': 'br', '.gz': 'gzip' } as const
 const types: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',

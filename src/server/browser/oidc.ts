@@ -37,7 +37,7 @@ interface Away {
   state: string
   nonce: string
   verifier: string
-  /** By the clock of this server. */
+  /** The time by the clock of this server. */
   until: number
 }
 

@@ -34,7 +34,7 @@ function claimOf(claims: unknown, name: string): unknown {
     : claimOf((claims as Claims)[name.slice(0, dot)], name.slice(dot + 1))
 }
 
-/** By what a person is shown to others. */
+/** The name by which a person is shown to others. */
 function nameOf({ preferred_username, email, name, sub }: Claims): string {
   const texts = [preferred_username, email, name, sub].flatMap(one =>
     typeof one === 'string' ? blanked(one).slice(0, 128) : [],

@@ -26,7 +26,7 @@ declare module 'fastify' {
     token: TokenRow | undefined
     /** The session that stands for the token, of a browser that has signed in. */
     browser: FoundSession | undefined
-    /** Of the client, behind trusted proxies too. */
+    /** The address of the client, behind trusted proxies too. */
     address: string
     /** The change that the call made is in the audit log. */
     audited: boolean

@@ -24,7 +24,7 @@ export interface Authenticated {
 /** The parts of a call that identify its caller. */
 export interface Asking {
   headers: IncomingHttpHeaders
-  /** Of the client. */
+  /** The address of the client. */
   address: string
 }
 

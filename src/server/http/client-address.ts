@@ -16,7 +16,7 @@ export function clientAddress(trusted: readonly string[]): ClientAddress {
     if (trusted.length === 0 || !isTrusted(address)) return address
     for (const hop of hopsOf(headers).toReversed()) {
       const next = addressIn(hop)
-      // Of a proxy that hides whom it serves, its own address is known.
+      // A proxy may hide its client; then the proxy's own address counts.
       if (next === undefined) break
       address = next
       if (!isTrusted(address)) break

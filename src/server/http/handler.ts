@@ -38,7 +38,7 @@ interface TextResponse<S, Type> {
   text: string | Buffer | AsyncIterable<string | Buffer>
   /** The media type, with its parameters. */
   type: Type
-  /** Of a text that clients may keep and ask about again (`If-None-Match`). */
+  /** The tag of a text that clients may keep and ask about again (`If-None-Match`). */
   etag?: string
   cookie?: Cookies
   /** Headers of this answer alone. */
@@ -106,11 +106,11 @@ export type AnyResponse =
 export interface HandlerCall<N extends CallName> {
   /** The id of the request, as answers and logs have it. */
   id: string
-  /** Of the client. */
+  /** The address of the client. */
   address: string
   /** The id of the token, or of the browser's session that stands for it: open calls end with it. */
   credential: string
-  /** Of a browser that has signed in: its session, which stands for the token. */
+  /** The session of a browser that has signed in, which takes the place of the token. */
   browser: FoundSession | undefined
   params: CallTypes[N]['params']
   query: CallTypes[N]['query']
@@ -124,7 +124,7 @@ export interface HandlerCall<N extends CallName> {
   idempotencyKey: string | undefined
   request: IncomingMessage
   response: ServerResponse
-  /** Of a form: the content of its field `file`; undefined where it has none. */
+  /** The content of the field `file` of a form; undefined if it has none. */
   form: { file: Buffer | undefined } | undefined
   /** Changes the store, and puts the change into the audit log. */
   change: ChangeStore

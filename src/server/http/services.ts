@@ -37,7 +37,7 @@ export interface Services {
   log: Log
   outages: OutageLog
   clock: Clock
-  /** Of the program. */
+  /** The version of the program. */
   version: string
   storeCheck: StoreCheck
   openApi: OpenApiText

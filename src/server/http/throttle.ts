@@ -1,8 +1,8 @@
 /** Failures of one kind by one key that are let pass in a minute. */
 interface Limits {
-  /** Of the same token from the same address. */
+  /** The limit for one token from one address. */
   token: number
-  /** Of any tokens from one address. */
+  /** The limit for all tokens from one address. */
   address: number
 }
 

@@ -34,7 +34,7 @@ export class TimedHttp2Response<
 
   constructor(stream: ServerHttp2Stream) {
     super(stream)
-    // Of the answer's stream; the types of Node have it, its class does not.
+    // Whether the answer's stream is destroyed: the types of Node have the property, its class does not.
     Object.defineProperty(this, 'destroyed', { get: () => stream.destroyed })
   }
 

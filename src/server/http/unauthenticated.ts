@@ -24,7 +24,7 @@ export function connectionLimits(openFiles: number): ConnectionLimits {
 export class UnauthenticatedConnections {
   readonly #limits: ConnectionLimits
   readonly #onClosed: () => void
-  /** By address and then port, the oldest first. */
+  /** The sockets by address and then port, the oldest first. */
   readonly #addresses = new Map<string, Map<number, Socket>>()
   #count = 0
 

@@ -30,7 +30,7 @@ const waits = { first: 10, longest: 3600 }
 export interface OutboxParts {
   store: Store
   context: Context
-  /** By name. */
+  /** The targets by name. */
   targets: ReadonlyMap<string, Target>
   deliver: Deliver
   clock: Clock

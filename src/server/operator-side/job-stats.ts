@@ -7,7 +7,7 @@ import type { Refusal } from '../rules/refusal.ts'
 import { statsOfJob } from '../state/job-stats.ts'
 import { ifReadable } from '../state/unreadable.ts'
 
-/** Of a job that is defined, or whose executions are still kept. */
+/** The statistics of a job that is defined, or whose executions are still kept. */
 export async function jobStats(tx: Reader, job: JobName): Promise<Result<JobStats, Refusal>> {
   const stats = await statsOfJob(tx, job)
   const isKnown = stats.runs > 0 || (await ifReadable(tx.job(job))) !== undefined

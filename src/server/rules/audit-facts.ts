@@ -14,7 +14,7 @@ export interface AuditedChange {
   confidential?: boolean
   /** Absent: the status that the call is answered with where nothing is refused. */
   status?: number
-  /** Of a call that carries its token in its body: the token, and the session that it has opened. */
+  /** The token that a call carries in its body, and the session that it has opened. */
   by?: { token: TokenRow; browser_session: string }
 }
 

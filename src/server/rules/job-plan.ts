@@ -7,11 +7,11 @@ import type { JobRow } from '../../store/rows.ts'
 /** When a job runs by itself. */
 export interface JobPlan {
   plan: Plan
-  /** Of the job, and not of the server. */
+  /** The blackouts of the job, without those of the server. */
   blackouts: BlackoutPlan[]
 }
 
-/** By what `H` and jitter of a job are decided. */
+/** The text that decides `H` and jitter of a job. */
 export const seedOf = ({ namespace, name }: Pick<JobRow, 'namespace' | 'name'>): string =>
   `${namespace}/${name}`
 

@@ -8,7 +8,7 @@ export interface Refusal {
   detail?: string
   /** Seconds after which another try may succeed. */
   retry_after?: number
-  /** Of a log chunk with the wrong offset. */
+  /** The length of the log so far, for a chunk with the wrong offset. */
   length?: number
 }
 

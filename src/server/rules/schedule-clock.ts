@@ -16,7 +16,7 @@ export const longestAbsence = 60_000
 /** The observations of earlier looks at the clocks. */
 export interface ClockWatch {
   last: Sighting
-  /** By how much the clock has jumped, and the monotonic time at which it is believed. */
+  /** The jump of the clock, and the monotonic time at which it is believed. */
   held?: { jump: number; until: number }
 }
 

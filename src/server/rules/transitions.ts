@@ -35,16 +35,16 @@ export interface ReportedEnd {
   output_sha256: string | null
   started_at: number
   finished_at: number
-  /** As the runner has measured them. */
+  /** The durations that the runner has measured. */
   phases?: Phases | undefined
   resources?: Resources | undefined
 }
 
-/** Of an execution that no runner has. */
+/** The fields of an execution that no runner has. */
 export const nobody = { runner_id: null, node_name: null, session: null, lease_id: null }
 const over = { deadline: null, next_id: null, previous_id: null, waits: null, not_before: null }
 
-/** Of an execution that waits for nothing any more but a runner. */
+/** The fields of an execution that waits for nothing any more but a runner. */
 const free = { waits: null, not_before: null }
 
 /** queued: its time or its turn has come, and it may be handed out. */

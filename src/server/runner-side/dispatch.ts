@@ -190,8 +190,8 @@ const poisoned = {
 }
 
 /**
- * By priority, then by watched time: an execution that was made while a clock was wrong keeps its place.
- * Executions of one queue stay in its order.
+ * Compares by priority, then by watched time: an execution that was made while a clock was wrong keeps its
+ * place. Executions of one queue stay in its order.
  */
 function byUrgency(one: ExecutionRow, other: ExecutionRow): number {
   return other.priority - one.priority || queuedAt(one) - queuedAt(other)

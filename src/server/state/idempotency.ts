@@ -12,7 +12,7 @@ export interface AskedBy {
   /** The token, where it is a submitter's. */
   submitter: string | null
   idempotency_key?: string
-  /** Of a request with a key; else empty. */
+  /** The hash of the body of a request with a key; else empty. */
   body_sha256: string
 }
 

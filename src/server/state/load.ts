@@ -16,10 +16,11 @@ export const minute = 60_000
 export interface Load {
   /** Bit 0 is the first minute of the span. A minute without its bit was not watched: no server ran. */
   minutes: number
-  /** By namespace and state. */
+  /** The number of ended executions, by namespace and state. */
   ended: Record<string, Partial<Record<ExecutionState, number>>>
   /**
-   * By namespace, the most that were queued in a minute, and the greatest age of the oldest one in seconds.
+   * The most executions that were queued in a minute, and the greatest age of the oldest one in seconds, by
+   * namespace.
    */
   queued: Record<string, { depth: number; age: number }>
 }

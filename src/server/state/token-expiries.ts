@@ -2,10 +2,7 @@ import type { Store } from '../../store/store.ts'
 import { all } from './pages.ts'
 import { unreadable } from './unreadable.ts'
 
-/**
- * By kind of token, when the first one expires that has not expired yet, in milliseconds; runners' own are
- * left out.
- */
+/** The next expiry of a token of each kind, in milliseconds; runners' own are left out. */
 export async function soonestExpiries(store: Store): Promise<Map<string, number>> {
   const now = await store.read(async tx => tx.now)
   const soonest = new Map<string, number>()

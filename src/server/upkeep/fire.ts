@@ -210,7 +210,7 @@ class Decision {
     const missed = { reason, from, to, count, more }
     this.#row = await recordMissed(this.#tx, this.#ctx, this.#row, missed)
     this.decided.push({ notFired: reason, count })
-    // Of times that follow one another people are told once.
+    // People are told once about times that follow one another.
     if (this.#row.missed_id !== before && told.includes(reason) && !isReplaced)
       await noteNotFired(this.#tx, this.#ctx, this.#job, missed)
   }

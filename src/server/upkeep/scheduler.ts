@@ -39,7 +39,7 @@ export const textOfMissed: Record<MissedMark['reason'], string> = {
 export interface Round {
   fired: number
   notFired: Partial<Record<MissedReason, number>>
-  /** Of the clock; `go` and `hold` aside, it is worth a line in the log. */
+  /** The verdict on the clock; all but `go` and `hold` are worth a line in the log. */
   verdict: ClockVerdict
 }
 

@@ -40,7 +40,7 @@ const changesPiece = 2000
 export interface Swept {
   /** Every deadline was moved, since the server had been away or a clock had jumped. */
   outage: boolean
-  /** By how many milliseconds the clock has jumped. */
+  /** The milliseconds by which the clock has jumped. */
   jump: number
   /** Executions whose lease ended. */
   lost: number

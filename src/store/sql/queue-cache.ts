@@ -73,7 +73,7 @@ export function waitsIn(row: ExecutionRow | undefined): string | undefined {
 export class QueueCache {
   /** The names of the queues in which something waits; undefined where they are not known. */
   #names: Set<string> | undefined
-  /** By queue; the queue that was used last is the last one. */
+  /** The lists by queue; the queue that was used last is the last one. */
   readonly #lists = new Map<string, List>()
   /** The names as they were last known: they say what to read while `#names` is undefined. */
   #likely: ReadonlySet<string> = new Set()

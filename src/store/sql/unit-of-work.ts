@@ -15,7 +15,7 @@ import { countsOfLines, isIn, nameOfLine } from './lines.ts'
 import { headsWhere, queuesWaiting, waitsIn } from './queue-cache.ts'
 import { SqlReader } from './reader.ts'
 
-/** By table: the change that keeps searches for work from finding a row that cannot be read again. */
+/** The change, for each table, that keeps searches for work from finding a row that cannot be read again. */
 const hiddenBy: { [T in TableName]?: string } = {
   executions: "state = 'damaged', deadline = NULL, ended_at = $2",
   schedules: 'due_at = NULL, stale = 0',

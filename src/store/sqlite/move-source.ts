@@ -51,7 +51,7 @@ export class MoveSource implements Disposable {
   readonly #release: () => void
   readonly #reader: SqliteConnection
   readonly #segments: Segments
-  /** By this SQLite knows whether another connection has changed the database. */
+  /** The value by which SQLite tells whether another connection has changed the database. */
   readonly #seen: SqlValue
 
   private constructor(path: string, dataDir: string, reader: SqliteConnection, release: () => void) {

@@ -28,7 +28,7 @@ export function readRecipient(file: string): Result<KeyObject, string> {
   const how = `make one by ${made} && openssl pkey -in backup.key -pubout -out backup.pub`
   try {
     const pem = readFileSync(file, 'utf8')
-    // Of a private key Node would take the public part: the private one has no business on this host.
+    // Node would take the public part of a private key, but a private key must not be on this host.
     if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----'))
       return fail(`${file} is not a public key in PEM: ${how}`)
     const key = crypto.createPublicKey({ key: pem, format: 'pem', type: 'spki' })

@@ -15,7 +15,7 @@ export interface Shown<T> {
 /** Which changes make an answer old, and how often it is read for their sake. */
 export interface Dependence {
   topics: readonly Topic[]
-  /** Of those topics, the things that matter, by their ids; all where it is left out. */
+  /** Tells by its id whether a thing of those topics matters; all do if it is left out. */
   fits?: (id: string) => boolean
   /** Between the beginnings of two reads, in ms, where an answer costs the server more than others. */
   pause?: number | undefined

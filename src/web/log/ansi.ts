@@ -12,7 +12,7 @@ const shownDecorations = ['bold', 'dim', 'italic', 'underline', 'strikethrough',
 
 /** Commands to a terminal other than those of colours: titles, links, other character sets. */
 const commands = /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ\\`-~]/g
-/** As in system/printable.ts: control characters, and those that turn the direction of text. */
+/** The characters of system/printable.ts: control characters, and those that turn the direction of text. */
 const hostile = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 /** Reads the lines of a log in turn: a colour lasts until something ends it. */
@@ -62,7 +62,9 @@ function classOf(color: string | null, truecolor: string | null, place: 'fg' | '
   )
 }
 
-/** Of red, green and blue, those count that are at least half as bright as the brightest one. */
+/**
+ * The name of a colour: red, green and blue count if they are at least half as bright as the brightest one.
+ */
 function named(rgb: readonly number[], place: 'fg' | 'bg'): string {
   const brightest = Math.max(...rgb)
   if (brightest < 48) return `ansi-black-${place}`

@@ -48,7 +48,7 @@ interface Chosen {
   query: string
   /** More of the query of the call. */
   more?: string
-  /** Of the executions that were found, those that are shown. */
+  /** Tells which of the found executions are shown. */
   fits?: (item: ListedExecution) => boolean
   none: string
   row: (item: ListedExecution) => ComponentChildren

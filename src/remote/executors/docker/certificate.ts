@@ -59,7 +59,7 @@ const tags = {
   longTime: 0x18,
   sequence: 0x30,
   set: 0x31,
-  /** Of a name that is an address. */
+  /** The tag of a name that is an address. */
   address: 0x87,
   version: 0xa0,
   extensions: 0xa3,

@@ -63,8 +63,8 @@ export interface LaunchOptions extends SlotOptions {
 export class Containers {
   readonly #options: DockerOptions
   /**
-   * By the id of an image, why its containers can have no second job. Later containers need not find that out
-   * again.
+   * The reasons why containers of an image can have no second job, by the id of the image. Later containers
+   * need not find them out again.
    */
   readonly #unfit = new Map<string, string>()
   #enforcesDisk: boolean

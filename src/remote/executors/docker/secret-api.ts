@@ -119,7 +119,7 @@ function changes(asked: URLSearchParams): string {
   const knows = Number(asked.get('resourceVersion') ?? 0)
   const since = knows > 0 && asked.get('sendInitialEvents') !== 'true' ? knows : 0
   const events: object[] = since > 0 ? [] : [{ type: 'ADDED', object: at(1) }]
-  // By this, newer clients know that they have been told of all that is there.
+  // This event tells newer clients that they know all existing objects.
   if (asked.get('sendInitialEvents') === 'true')
     events.push({
       type: 'BOOKMARK',

@@ -13,7 +13,7 @@ import type { LeavingImages } from './leaving-images.ts'
 /** The folder of such plugins, in that of the jobs of a container. */
 export const pluginFolder = 'sdk'
 
-/** By which the SDKs know the Secret with its input; api.sh answers these names. */
+/** The name by which the SDKs know the Secret with their input; api.sh answers it. */
 export const secretName = { name: 'input', namespace: 'runner' }
 
 /** The words of a command that starts a plugin of the SDK of Python. */
@@ -55,7 +55,7 @@ export class StayingPlugins {
   readonly #settings: Pick<ExecutorConfiguration, 'sdk_daemon' | 'network'>
   /** Images whose plugins left all the same. */
   readonly #leaving: LeavingImages
-  /** By the id of an image whose program was looked into, whether it has the SDK of Go in it. */
+  /** Whether the program of an image has the SDK of Go in it, by the id of the image. */
   readonly #looked = new Map<string, boolean>()
   /** The ids of images whose plugins have stayed. */
   readonly #stayed = new Set<string>()
@@ -73,7 +73,7 @@ export class StayingPlugins {
   }
 
   /**
-   * By which way the plugins of an image can stay; undefined: they cannot; `unknown`: its program tells
+   * The way by which the plugins of an image can stay; undefined: they cannot; `unknown`: its program tells
    * (go-program.ts).
    */
   wayOf({

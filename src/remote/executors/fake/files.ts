@@ -23,7 +23,7 @@ import type {
 } from '../executor.ts'
 
 export const fakeName = 'fake'
-/** Of what `JobState.data` has. */
+/** The version of the form of `JobState.data`. */
 export const fakeVersion = 1
 
 export const failure = (reason: FailureReason, message: string, retry: Retry): Failure => ({

@@ -59,7 +59,7 @@ export const halfOf = (nonce: string) => nonce.slice(0, -16)
 
 /** The end of a job, as the file `exit` in its exchange directory tells it. */
 export interface ExitFacts {
-  /** As in the shell: 128 plus the number of the signal for a job that a signal ended. */
+  /** The exit status as in the shell: 128 plus the number of the signal for a job that a signal ended. */
   code: number
   /** The first reason for the end. */
   why: 'exit' | 'limit' | 'abort' | 'disk'
@@ -72,8 +72,8 @@ export interface ExitFacts {
   /** Absent: a supervisor of an earlier release has written it, or the control groups did not tell. */
   used?: JobResources
   /**
-   * Of a plugin that could stay for further jobs: it does, it ended after its job, or it did not ask for its
-   * input.
+   * The behaviour of a plugin that could stay for further jobs: it stays, it ended after its job, or it did
+   * not ask for its input.
    */
   plugin?: 'stays' | 'left' | 'unused'
 }

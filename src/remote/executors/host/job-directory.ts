@@ -63,7 +63,7 @@ export type Claim = { by: 'supervisor'; supervisor: ProcessRef; at: string } | {
 
 /** The end of a job. */
 export interface HostExit {
-  /** As in the shell: 128 plus the number of the signal for a job that a signal ended. */
+  /** The exit status as in the shell: 128 plus the number of the signal for a job that a signal ended. */
   code: number
   /** The first reason. `lost`: the supervisor died before the job ended, and runner wrote this file. */
   why: 'exit' | 'limit' | 'stop' | 'disk' | 'lost'
