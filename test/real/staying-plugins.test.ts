@@ -1,7 +1,8 @@
 /*
  * Jobs of plugins that stay, while runners, server and engine are killed by chance: each job has one result, which is its
  * own, and begins once, which a witness beside the engine counts. RUNNER_TEST_FULL says for how many times 40 jobs,
- * RUNNER_TEST_SEED which seed. With RUNNER_TEST_SDK the plugin is made with the SDK of Python (test/support/sdk-image.ts).
+ * RUNNER_TEST_SEED which seed. With RUNNER_TEST_SDK or RUNNER_TEST_SDK_GO the plugin is made with the SDK of Python or of Go
+ * (test/support/sdk-image.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -13,14 +14,15 @@ import { Engine, networkNeeds, withNetworks } from '../support/engine.ts'
 import { executorNeeds } from '../support/executors.ts'
 import { stayingPluginImage } from '../support/images.ts'
 import { testWith } from '../support/require.ts'
-import { sdkImage, sdkNeeds, sdkSources } from '../support/sdk-image.ts'
+import { goSdkImage, goSdkProgram, sdkImage, sdkNeeds, sdkSources } from '../support/sdk-image.ts'
 import { type Asked, faultOf, inputOf } from '../support/staying-jobs.ts'
 import { runs } from '../support/tier.ts'
 import { Witness } from '../support/witness.ts'
 
 const seed = Number(process.env.RUNNER_TEST_SEED || 1)
-const isSdk = sdkSources !== ''
-const needs = [...executorNeeds, ...networkNeeds, ...(isSdk ? sdkNeeds : [])]
+const isPython = sdkSources !== ''
+const isSdk = isPython || goSdkProgram !== ''
+const needs = [...executorNeeds, ...networkNeeds, ...(isPython ? sdkNeeds : [])]
 const names = ['one', 'two']
 /** Jobs at once: more than the runners take, so that some are queued. */
 const abreast = 10
@@ -39,7 +41,9 @@ for (const [what, options, jobs] of [
   testWith(t, `an engine that ${what}`, needs, async t => {
     await using engine = await Engine.start(...withNetworks, ...options)
     await using witness = await Witness.beside(engine)
-    await (isSdk ? sdkImage(engine, 'stays') : stayingPluginImage(engine, 'stays', 'USER 1001'))
+    if (isPython) await sdkImage(engine, 'stays')
+    else if (isSdk) await goSdkImage(engine, 'stays')
+    else await stayingPluginImage(engine, 'stays', 'USER 1001')
     await attachTest(t, `seed ${seed}: ${jobs} jobs`, engine, { server }, async (t, fleet) => {
       // Of few jobs, most must not end before the first kill.
       const storm = new Storm(t, fleet, witness, Math.min(longestPeace, jobs / 4))

@@ -291,7 +291,11 @@ export class DockerBackend implements ExecutorBackend {
 
   #factsOf(engine: Engine, { id, system, root, storage, podman }: EngineFacts): Facts {
     const once = this.#probed?.once
-    const stay = once === undefined && this.#plugins.areWelcome
+    const { unwelcome } = this.#plugins
+    const staying =
+      unwelcome === undefined
+        ? 'plugins of the SDKs of Python and Go stay'
+        : `plugins do not stay, by ${unwelcome} in [executor]`
     return {
       id,
       system,
@@ -308,7 +312,7 @@ export class DockerBackend implements ExecutorBackend {
       measures: this.#probed?.measures ?? false,
       logWithoutRunner: true,
       diskLimit: this.#probed?.diskLimit,
-      notes: [`storage driver ${storage}`, ...(stay ? ['plugins of the SDKs of Python and Go stay'] : [])],
+      notes: [`storage driver ${storage}`, ...(once === undefined ? [staying] : [])],
     }
   }
 }

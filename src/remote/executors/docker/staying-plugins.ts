@@ -66,10 +66,14 @@ export class StayingPlugins {
     this.#leaving = leaving
   }
 
-  /** Whether any plugin can stay. A network that is not the container's own is not for their calls. */
-  get areWelcome(): boolean {
+  /**
+   * Why no plugin can stay; undefined: some can. A network that is not the container's own is not for their
+   * calls.
+   */
+  get unwelcome(): string | undefined {
     const { sdk_daemon, network } = this.#settings
-    return sdk_daemon === 'auto' && network !== 'host' && !network.startsWith('container:')
+    if (sdk_daemon !== 'auto') return `sdk_daemon = ${sdk_daemon}`
+    return network === 'host' || network.startsWith('container:') ? `network = ${network}` : undefined
   }
 
   /**
@@ -81,7 +85,7 @@ export class StayingPlugins {
     entrypoint,
     command,
   }: Pick<ImageFacts, 'id' | 'entrypoint' | 'command'>): Way | 'unknown' | undefined {
-    if (!this.areWelcome || this.#leaving.has(id)) return undefined
+    if (this.unwelcome !== undefined || this.#leaving.has(id)) return undefined
     if (sdk.test([...entrypoint, ...command].join(' '))) return 'http'
     const hasSdk = this.#looked.get(id)
     return hasSdk === undefined ? 'unknown' : hasSdk ? 'tls' : undefined

@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import t from 'tap'
-import { invitationFor } from '../../../../src/remote/executors/docker/staying-plugins.ts'
+import { LeavingImages } from '../../../../src/remote/executors/docker/leaving-images.ts'
+import { invitationFor, StayingPlugins } from '../../../../src/remote/executors/docker/staying-plugins.ts'
 import type { ExecutorJob } from '../../../../src/remote/executors/executor.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
 
 const plugin = { input: 'sealed', sessionKey: 'a2V5', releaseUrl: 'http://release' }
 const job: ExecutorJob = { id: 'job', env: { A: '1' }, secretEnv: {}, limit: 0, grace: 5, plugin }
@@ -37,4 +40,16 @@ t.test('a Secret is that of Kubernetes: values in base64, a version that grows',
 t.test('a plugin that is answered by TLS gets its input in clear', async t => {
   t.equal(invitationFor({ ...job, plugin: { ...plugin, clear: '{}' } }, 0, 'tls')?.secret, '{}')
   t.equal(invitationFor(job, 0, 'tls'), undefined)
+})
+
+t.test('plugins do not stay where the configuration says so, or a network is not their own', async t => {
+  const leaving = new LeavingImages(join(t.testdir(), 'leaving'), new ManualClock())
+  for (const [sdk_daemon, network, why] of [
+    ['auto', 'none', undefined],
+    ['auto', 'own', undefined],
+    ['no', 'none', 'sdk_daemon = no'],
+    ['auto', 'host', 'network = host'],
+    ['auto', 'container:vpn', 'network = container:vpn'],
+  ] as const)
+    t.equal(new StayingPlugins({ sdk_daemon, network }, leaving).unwelcome, why)
 })
