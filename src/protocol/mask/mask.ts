@@ -39,10 +39,7 @@ const mostReadings = 4
 export interface Mask {
   /** Undefined where there is nothing to look for. Strings that may have line ends in them are marked. */
   readonly automaton: Automaton | undefined
-  /**
-   * For each pair of bytes: whether a string or an escape may begin with the first one if the second one
-   * follows.
-   */
+  /** By two bytes: whether a string or an escape may begin with the first if the second follows. */
   readonly starts: Uint8Array
 }
 
