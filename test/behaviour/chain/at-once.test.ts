@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { isAlive } from '../../support/processes.ts'
 import { rigTest } from '../../support/rig.ts'
@@ -199,6 +200,43 @@ rigTest(
       left.sort(),
     )
     t.match(next.all('run:started')[0]?.resumes?.begun, ['a', 'b', 'c'])
+  },
+)
+
+rigTest(
+  t,
+  'a reboot is asked for when nothing else runs, and a failure beside it counts after the reboot',
+  {
+    runner: { parallel: 2, reboot_command: `sh -c 'echo reboot >> "$DIR/ran"'` },
+    config: free('a', 'b'),
+    tasks: {
+      a: 'until [ -e "$DIR/up" ]; do sleep 0.01; done; exit 194',
+      b: `[ -e "$DIR/go" ] || { : > "$DIR/up"; ${held('b', '; echo b >> "$DIR/ran"; exit 1')}; }`,
+      c: 'echo c >> "$DIR/ran"',
+    },
+  },
+  async (t, rig) => {
+    const b = rig.hold('b')
+    const run = rig.run()
+    await run.event('try:ended', ({ outcome }) => outcome === 'REBOOT')
+    t.same(rig.lines('ran'), [])
+    b.release()
+    t.equal(await run.ended, 5)
+    t.same(rig.lines('ran'), ['b', 'reboot'])
+    t.equal((await rig.finish('--resume')).status, 5, 'the reboot has not come')
+    // As after the reboot: the journal is of another boot.
+    const journal = rig.path('state/runs/1/events.jsonl')
+    writeFileSync(journal, readFileSync(journal, 'utf8').replace(/"boot_id":"[^"]*"/, '"boot_id":"before"'))
+    rig.file('go', '')
+    rig.task('halt.sh', '')
+    const next = await rig.finish('--resume')
+    t.match(next.all('run:started')[0]?.resumes, {
+      run_id: 1,
+      done: ['a'],
+      failed: { task: 'b', try_num: 1 },
+    })
+    t.match(next.all('chain:waiting'), [{ task: 'b', next_task: 'a', try_num: 2, counts: 'chain' }])
+    t.equal(next.status, 5, 'a, which always asks for a reboot, asks again')
   },
 )
 

@@ -1,10 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t from 'tap'
 import { readableRuns } from '../../../src/cli/chain/records.ts'
 import { openProcesses, runsOf } from '../../../src/journal/runs.ts'
 import { fixtures, type Rig, rigTest } from '../../support/rig.ts'
-import { isFull } from '../../support/tier.ts'
+import { isFull, runs } from '../../support/tier.ts'
 
 t.setTimeout(3_600_000)
 
@@ -78,7 +79,8 @@ for (const [retry_from, hooked] of [
       t.equal((await rig.finish()).status, 0)
       const events = rig.journal().map(({ event }) => event)
       const firstEnd = events.indexOf('try:ended') + 1
-      const places = ['before', 'half', 'after'].flatMap(place =>
+      // A line that is half written is one that is not there: whose it is makes no difference.
+      const places = ['before', 'after', ...(hooked ? [] : ['half'])].flatMap(place =>
         events.map((_, index) => ({ place, at: index + 1 })),
       )
       const every = isFull ? 1 : 40
@@ -108,6 +110,55 @@ for (const [retry_from, hooked] of [
       t.comment(`${chosen.length} kills of ${places.length}`)
     },
   )
+
+/** Where each run is killed, and how many tasks it may have under way. */
+const kills = fc.array(
+  fc.record({
+    place: fc.constantFrom('before', 'half', 'after'),
+    at: fc.integer({ min: 1, max: 26 }),
+    parallel: fc.integer({ min: 1, max: 4 }),
+  }),
+  { minLength: 1, maxLength: 6 },
+)
+const failsOnce = task('[ "$RUNNER_TRY" -ge 2 ]')
+
+rigTest(
+  t,
+  'however often runner is killed, and whatever parallel is by then, each task is OK once, and never two of one run',
+  {
+    tasks: {
+      '1-a': task(''),
+      '2-b': failsOnce,
+      '3-c': failsOnce,
+      '4-d': task(''),
+      '5-x': task(''),
+      '6-e': task(''),
+    },
+  },
+  async (t, rig) => {
+    rig.file('shell', shell)
+    const property = fc.asyncProperty(kills, async kills => {
+      fresh(rig)
+      const before = runsOn(rig).length
+      let status: number | string = 'SIGKILL'
+      for (const { place, at, parallel } of kills) {
+        rig.configure({ retry_from: 'failed', parallel, keep_runs: 100000, kill_grace: 1 }, config)
+        status = await rig.start(['run', '--json', '--resume'], killAt(`${place}:${at}`)).ended
+        if (status !== 'SIGKILL') break
+      }
+      if (status === 'SIGKILL') status = (await rig.finish('--resume')).status
+      const records = runsOn(rig)
+      const done = records
+        .slice(0, records.length - before)
+        .flatMap(run => run.tries)
+        .filter(({ ended }) => ended?.outcome === 'OK')
+        .map(({ started }) => started.task)
+      return status === 0 && done.toSorted().join() === Object.keys(tasks).join()
+    })
+    await fc.assert(property, { numRuns: runs(30), endOnFailure: true })
+    t.same(rig.lines('overlaps'), [], 'never two of one task at once, and nothing beside the exclusive one')
+  },
+)
 
 function fresh(rig: Rig): void {
   for (const name of ['up', 'current']) {
