@@ -2,6 +2,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.ts'
 import type { Configuration } from '../config/load.ts'
 import type { Trust } from '../system/trust.ts'
+import { checkParallel } from './check-parallel.ts'
 import { checkGate, checkHalt, checkTask, checkWords } from './check-programs.ts'
 import { orderByDependencies } from './dependencies.ts'
 import { discover, type Task } from './discover.ts'
@@ -51,6 +52,10 @@ export function prepareChain(configuration: Configuration, options: PrepareOptio
       : checkEmpty(directory, tasks, runner, options)),
     ...checkSections(configuration, tasks),
     ...checkRetryFrom(configuration, tasks),
+    ...checkParallel(
+      configuration,
+      settings.map(({ task }) => task),
+    ),
     ...settings.flatMap(({ findings }) => findings),
     ...order.findings,
     ...settings.flatMap(({ task }) => checkTask(task, path)),

@@ -56,6 +56,23 @@ rigTest(t, 'the running task is the status, and a stop is told', { tasks: { a: h
 
 rigTest(
   t,
+  'of tasks that run at once the status has the names',
+  {
+    runner: { parallel: 2 },
+    config: '[a]\norder = free\n[b]\norder = free\n',
+    tasks: { a: 'read x < "$DIR/hold-a"', b: 'read x < "$DIR/hold-b"' },
+  },
+  async (t, rig) => {
+    for (const name of ['hold-a', 'hold-b']) rig.hold(name)
+    // The tasks wait until both names have been told.
+    const release = 'echo > "$DIR/hold-a"; echo > "$DIR/hold-b"'
+    const notify = `case $* in *"STATUS=2 tasks under way: a, b"*) ${release} ;; esac`
+    t.equal(await rig.start(['run', '--json'], fakeNotify(rig, notify)).ended, 0)
+  },
+)
+
+rigTest(
+  t,
   'tasks do not learn of the socket, nor of the watchdog',
   { tasks: { a: 'env' } },
   async (t, rig) => {

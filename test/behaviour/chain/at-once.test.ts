@@ -263,6 +263,34 @@ rigTest(
 
 rigTest(
   t,
+  'runner check says where settings for tasks at once change nothing',
+  { tasks: { a: '', b: '' } },
+  async (t, rig) => {
+    const check = async (runner: Record<string, number>, config: string) => {
+      rig.configure(runner, config)
+      const run = rig.start(['check'])
+      t.equal(await run.ended, 0)
+      return run.text
+    }
+    t.match(
+      await check({}, `${free('a')}[b]\nexclusive = yes\n`),
+      /:8: notice: a: order = free changes nothing: parallel is 1\n.*\n.*:10: notice: b: exclusive = yes changes/,
+    )
+    t.match(
+      await check({ parallel: 3 }, '[b]\nexclusive = yes\n'),
+      /:\d: notice: parallel = 3 changes nothing: no task says/,
+    )
+    t.notMatch(await check({ parallel: 2 }, free('a')), 'changes nothing')
+    t.notMatch(await check({}, ''), 'changes nothing')
+    t.match(
+      await check({}, '[a]\norder = sideways\n'),
+      /warning: order is "sideways"; it must be name or free/,
+    )
+  },
+)
+
+rigTest(
+  t,
   'runner list and runner graph say which tasks are free and which run alone',
   { config: `${free('b')}depends_on = a\n[c]\nexclusive = yes`, tasks: { a: '', b: '', c: '' } },
   async (t, rig) => {
