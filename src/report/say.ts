@@ -4,9 +4,9 @@ import { neverBlock } from './stream.ts'
 /** The most bytes that wait for the reader of standard error; further messages are left out. */
 const mostWaiting = 1024 * 1024
 
-// State of standard error, of which a process has one: like its buffer it is shared by all that write there,
-// and a message has to come out also where nothing has been set up yet. An object of it would have to be
-// passed to every command.
+// State of standard error. A process has one standard error, so all writers share this state like the buffer.
+// An object would have to be passed to every command, and a message must come out also before anything has
+// been set up.
 let guarded = false
 let leftOut = 0
 let fresh = () => {}

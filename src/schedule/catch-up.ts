@@ -25,8 +25,8 @@ export interface CaughtUp {
   /** The schedule is worked through to here: the `after` of the next call, or of `next`. */
   position: Instant
   /**
-   * Everything after `after` and up to `position` but `fire`. A range is one of instances that follow on one
-   * another; where there are too many ranges, or instances, there is one for each reason.
+   * All instances after `after` and up to `position` except `fire`. A range has instances that follow one
+   * another; if there are too many ranges or instances, there is one range for each reason.
    */
   skippedRanges: SkippedRange[]
   /** Whether nothing is left that was missed: if not, the caller comes again with `position`. */
@@ -94,7 +94,10 @@ class RangeList {
     }))
   }
 
-  /** Adds what is after an instant and not after another one; of too many the rest has one reason. */
+  /**
+   * Adds the instances after one instant and not after another one; if they are too many, the rest has one
+   * reason.
+   */
   walk(after: Instant, until: Instant, restReason: SkippedRange['reason']): void {
     let one = this.#plan.next(after)
     for (let count = 0; one !== undefined && one.at <= until; count += 1) {
@@ -126,7 +129,9 @@ class RangeList {
   }
 }
 
-/** The last of the instances after an instant before the first one that is due after `until`. */
+/**
+ * The last of the instances that come after an instant and before the first one that is due after `until`.
+ */
 function lastDue(plan: Plan, after: Instant, until: Instant): Instance | undefined {
   // These are due whatever their jitter is.
   let last = lastBetween(plan, after, until - plan.schedule.jitter_seconds * 1000)
@@ -164,7 +169,7 @@ function lastBetween({ next }: Plan, after: Instant, until: Instant): Instance |
     const one = next(from)
     return one !== undefined && one.at <= until ? one : undefined
   }
-  // None is after `high`: back by ever longer steps, until there is one.
+  // No instance is after `high`; the loop steps back, ever further, until it finds one.
   let high = Math.min(until, latest)
   let last: Instance | undefined
   for (let step = 1000; last === undefined; step *= 8) {
@@ -174,7 +179,7 @@ function lastBetween({ next }: Plan, after: Instant, until: Instant): Instance |
     if (from === lowest) return undefined
     high = from
   }
-  // Most often that is the last one; otherwise halve what is between.
+  // That is usually the last one; if not, halve the rest.
   while (last.at < high) {
     const later = within(last.at)
     if (later === undefined) return last

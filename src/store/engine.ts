@@ -19,14 +19,14 @@ export interface Transaction {
   readonly anew: boolean
   /** When it has begun: the store's clock. Statements need not wait for it. */
   readonly begun: Promise<number>
-  /** The store's clock as it is known without asking, if it is. */
+  /** The store's clock, if it is known without a question to the database. */
   readonly likelyNow: number | undefined
   readonly query: Query
   /** Puts rows, in the order of statements. */
   put(rows: RowsToPut): Promise<unknown>
   /**
-   * Commits behind its `last` statements. Resolves when another transaction may begin, which sees all of this
-   * one if it is kept. Where one of these promises fails there is nothing to roll back.
+   * Commits after its `last` statements. Resolves when another transaction may begin, which sees all of this
+   * one if it is kept. If one of these promises fails there is nothing to roll back.
    */
   commit(durable: boolean, last: Promise<unknown>): Promise<Commit>
   /** Never fails. */
@@ -72,8 +72,8 @@ export interface LogChanges {
 /** The bytes of logs. */
 export interface LogBytes {
   /**
-   * Puts bytes down early as far as that can be undone by not counting them: those beyond what is committed,
-   * and beyond `counted`, which the batch counts already. Gives what is left for `flush`.
+   * Writes bytes early if that can be undone by not counting them: those beyond the committed ones, and
+   * beyond `counted`, which the batch counts already. Gives the rest for `flush`.
    */
   append(query: Query, write: LogWrite, counted: number): Promise<LogWrite | undefined>
   /** Before the commit: makes `changes`. */

@@ -46,11 +46,12 @@ export interface Lock {
 }
 
 /**
- * Takes the lock of a task directory, or says who has it (undefined where that cannot be read). It is an
- * exclusive transaction on an SQLite file, so it is free the moment its process is gone, after SIGKILL too,
- * and tasks do not inherit it. Its holder keeps the note of who it is open, by which it is found where the
- * state directory has been removed or moved since. The note goes with the lock, or as the last thing that its
- * process does: one that is left was that of a process that has been killed. Throws system errors.
+ * Takes the lock of a task directory, or names its holder (undefined if the note cannot be read). The lock is
+ * an exclusive transaction on an SQLite file, so it is free the moment its process is gone, after SIGKILL
+ * too, and tasks do not inherit it. Its holder keeps a note about itself open: by the open file others find
+ * the holder even if the state directory has been removed or moved since. The process removes the note with
+ * the lock, or as the last thing that it does, so a note that is left shows that its process was killed.
+ * Throws system errors.
  */
 export function takeLock(state: string, taskDir: string, me: Holder): Result<Lock, Holder | undefined> {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
@@ -105,7 +106,10 @@ function findHolder(file: string, { state_dir, task_dir }: Note): Holder | undef
   return undefined
 }
 
-/** Keeps the note open until it is closed. One that finds no room on the disk costs nothing but itself. */
+/**
+ * Keeps the note open until it is closed. A note that finds no room on the disk is left out; the lock needs
+ * none.
+ */
 function leaveNote(path: string, note: Note): () => void {
   let fd: number | undefined
   try {
@@ -113,7 +117,7 @@ function leaveNote(path: string, note: Note): () => void {
     ftruncateSync(fd)
     writeFileSync(fd, `${JSON.stringify(note)}\n`)
   } catch {
-    // The lock is held all the same.
+    // The process holds the lock all the same.
   }
   return () => {
     if (fd !== undefined) closeSync(fd)

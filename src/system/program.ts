@@ -25,9 +25,9 @@ export interface ProgramOptions {
 const mostOutput = 2 ** 28
 
 /**
- * Runs a program of this host to its end, with nothing to read. It outlives this process: one that removes
- * files should not stop half-way. Tasks, hooks and what else `runner run` starts use node:child_process,
- * because execa, which does the work here, takes longer to load than a short run
+ * Runs a program of this host to its end, with nothing to read. The program outlives this process: one that
+ * removes files should not stop half-way. Tasks, hooks and the other programs of `runner run` use
+ * node:child_process, because execa, which does the work here, takes longer to load than a short run
  * (docs/decisions/2026-11-29-the-asked-for-packages.md).
  */
 export async function runProgram(

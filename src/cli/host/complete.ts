@@ -41,7 +41,7 @@ export interface CompletionOptions {
   namespace?: string
 }
 
-/** Seconds that the server has to answer, and after which the process ends whatever it does. */
+/** The seconds that the server has to answer, and the seconds after which the process ends in any case. */
 const [limit, end] = [1, 2]
 
 const withValue: Readonly<Record<string, keyof Omit<CompletionOptions, 'insecurePermissions'>>> = {
@@ -105,8 +105,7 @@ export async function completionsOf(
  */
 async function complete(kind: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
   void systemClock.sleep(end).then(() => process.exit(exitStatus.ok))
-  // A warning, such as one about a token that others can read, would stand in the middle of the line that is
-  // typed.
+  // A warning, such as one about a token that others can read, would appear in the middle of the typed line.
   process.stderr.write = () => true
   try {
     const found = await completionsOf(kind, words, env)

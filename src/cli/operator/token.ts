@@ -168,7 +168,7 @@ function reachText({ kind, namespaces, scope, uses = 0 }: Token): string {
   return [...limits, `${uses} of ${scope.uses ?? 'any number of'} runners`].join('; ')
 }
 
-/** The id that a text stands for: that id, or the beginning of it. */
+/** Finds the id that a text means: the id itself, or its beginning. */
 async function findToken(client: Client, which: string): Promise<Result<string, ClientFailure>> {
   if (isId(which)) return ok(which)
   const tokens = await collectPages(page => client.call('listTokens', { query: page }))

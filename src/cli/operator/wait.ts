@@ -86,10 +86,13 @@ async function waitFor(client: Client, { id, group }: Execution, options: WaitOp
   return statusOfExecution(ended.value)
 }
 
-/** Seconds until somebody who waits wants to know for what, and between two looks after that. */
+/** Seconds until a person who waits is told the reason, and between two looks after that. */
 const [firstLook, nextLook] = [3, 10]
 
-/** Says for what an execution waits, and again when that changes; until it has started. */
+/**
+ * Tells the reason why an execution waits, and tells it again when it changes, until the execution has
+ * started.
+ */
 async function tellWait(client: Client, id: string, signal: AbortSignal): Promise<void> {
   let told: string | undefined
   for (let wait = firstLook; ; wait = nextLook) {

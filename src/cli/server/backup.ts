@@ -42,7 +42,7 @@ export function backup(
   })
 }
 
-/** Makes the store anew from such a file, where there is none. */
+/** Makes the store anew from such a file, if there is none yet. */
 export function restoreServer(
   { identity: keyFile, ...options }: ConfigOptions & OptionsOf<typeof restoreOptions>,
   file: string,

@@ -13,8 +13,8 @@ export interface Validator {
   errors?: ErrorObject[] | null
 }
 
-// Stands for a table of functions, which is what a build has here. From the sources a command compiles only
-// what it needs, once: ajv keeps what it has compiled.
+// Takes the place of the table of functions that a build has here. From the sources a command compiles only
+// the schemas that it needs, once: ajv keeps compiled ones.
 const ajv = new Ajv({ removeAdditional: false, coerceTypes: false })
 /** The validator of a name. */
 export const validatorOf = (name: string): Validator => ajv.compile(schemas[name] ?? false)

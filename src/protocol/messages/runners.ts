@@ -74,7 +74,8 @@ export const RunnerPatch = Type.Object(
     abort_timeout_seconds: Type.Optional(Seconds(86_400)),
     capabilities: Type.Optional(Capabilities),
     taints: Type.Optional(Taints),
-    // To the taints that it has, or to those that `taints` gives it: of two changes at once neither is lost.
+    // Added to the taints that the runner has, or to those of `taints`: so two changes at once both take
+    // effect.
     add_taints: Type.Optional(Taints),
     remove_taints: Type.Optional(Taints),
     runner_group: Type.Optional(Name),

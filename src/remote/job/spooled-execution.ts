@@ -22,7 +22,7 @@ export class SpooledExecution {
   readonly directory: string
   readonly job: AssignedJob
   #lease: Lease | undefined
-  /** Resolves when a crash of the host leaves its record; undefined while nobody has asked for that. */
+  /** Resolves when the record survives a crash of the host; undefined until a caller has asked for that. */
   #lasting: Promise<void> | undefined
   /** The disk has refused it. */
   #refused = false
@@ -133,7 +133,7 @@ export class SpooledExecution {
       rmSync(this.#placing, { force: true })
       throw error
     } finally {
-      // None is in the way of what comes next.
+      // The syncs have ended, so none is in the way of the next step.
       await Promise.allSettled(lasting)
     }
   }

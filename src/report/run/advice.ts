@@ -3,7 +3,7 @@ import { shown } from '../../system/printable.ts'
 import { shellQuote } from '../../system/shell-quote.ts'
 import type { DescribedLine } from '../describe.ts'
 
-/** Gives the lines behind an event that say what a person can do next. */
+/** Gives lines for after an event, which say what a person can do next. */
 export type Advise = (event: Event) => DescribedLine[]
 
 /** The options of a command line that another command needs too, to mean the same chain. */

@@ -106,8 +106,8 @@ export class LongPolls {
   }
 
   /**
-   * Takes a call over: it is answered when there is work, when its time is up, or when a newer call of the
-   * runner comes.
+   * Takes a call over. The call is answered when there is work, when its time is up, or when a newer call of
+   * the runner comes.
    */
   wait(waiter: Waiter): void {
     const { response, runner_id } = waiter

@@ -108,7 +108,7 @@ export interface HandlerCall<N extends CallName> {
   id: string
   /** The address of the client. */
   address: string
-  /** The id of the token, or of the browser's session that stands for it: open calls end with it. */
+  /** The id of the token, or of the browser's session in its place: open calls end with it. */
   credential: string
   /** The session of a browser that has signed in, which takes the place of the token. */
   browser: FoundSession | undefined

@@ -10,7 +10,7 @@ import type { UnauthenticatedConnections } from './unauthenticated.ts'
 const timeouts = {
   /** Milliseconds in which the headers of a request have to come. */
   headersTimeout: 10_000,
-  /** In which all of a request has to come: 256 MiB at 1 MB/s. */
+  /** The time for a whole request: 256 MiB at 1 MB/s. */
   requestTimeout: 300_000,
   /** For which an idle connection is kept: longer than proxies keep theirs. */
   keepAliveTimeout: 75_000,
@@ -21,7 +21,7 @@ const timeouts = {
   timeout: 120_000,
   connectionsCheckingInterval: 1_000,
 }
-/** Milliseconds in which a TLS handshake has to be over. */
+/** The most milliseconds of a TLS handshake. */
 const handshakeTimeout = 10_000
 /** Milliseconds for which a connection without a valid token is kept between two requests. */
 const idleUnauthenticated = 10_000

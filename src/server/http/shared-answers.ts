@@ -8,7 +8,7 @@ import { nextTurn } from '../../system/wait.ts'
 export class SharedAnswers<Answer> {
   readonly #asked = new Map<string, Promise<Answer>>()
 
-  /** The answer to a question; a failure is one for all who have asked. */
+  /** The answer to a question; a failure goes to all who have asked. */
   get(question: string, make: () => Promise<Answer>): Promise<Answer> {
     const asked = this.#asked.get(question)
     if (asked !== undefined) return asked

@@ -78,7 +78,7 @@ export async function sendMail(
     })
     connection.on('error', () => {})
     connection.quit()
-    // A second try would reach those again who have it.
+    // A second try would send the mail again to recipients that have it.
     const { rejected } = info
     return ok(rejected.length === 0 ? null : `${shown} does not take mails to ${rejected.join(', ')}`)
   } catch (error) {
@@ -107,7 +107,7 @@ function smtpText(shown: string, error: unknown): string | undefined {
   return `${shown} answers ${responseCode}${about}`
 }
 
-/** The text of a mail: the sentence, and the facts behind it. */
+/** The text of a mail: the sentence, and then the facts. */
 function mailText({ text, body }: Message): string {
   const facts = Object.entries(body).filter(
     ([name, value]) => name !== 'text' && (typeof value === 'string' || typeof value === 'number'),

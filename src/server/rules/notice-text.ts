@@ -7,7 +7,7 @@ import { counted } from '../../system/counted.ts'
 import { blanked } from '../../system/printable.ts'
 import { time, timeOrNull } from './times.ts'
 
-/** The most characters of what a job says of itself that go into a notification. */
+/** The most characters of a job's own message in a notification. */
 const longestMessage = 500
 
 /**

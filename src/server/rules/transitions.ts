@@ -14,7 +14,7 @@ import type { ServerSettings } from './context.ts'
 import { phasesAtEnd } from './phases.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
-/** Reservations that nobody confirmed after which an execution fails. */
+/** An execution fails after so many reservations that nobody confirmed. */
 export const mostUnconfirmed = 10
 
 /** The runner that gets an execution. */
@@ -78,7 +78,7 @@ export const isRecalled = (row: ExecutionRow): boolean => row.state === 'reserve
 export const isHandedOut = (row: ExecutionRow): boolean =>
   row.state === 'reserved' && row.kind !== 'script' && !isRecalled(row)
 
-/** Nobody is asked a second time. */
+/** A runner is asked only once. */
 const afterRecall = ({ recall }: ExecutionRow) => ({ recall: recall === null ? null : ('over' as const) })
 
 /**
@@ -125,7 +125,7 @@ export function reserve(
 }
 
 /**
- * reserved → queued, since nobody confirmed it; failed where that has happened too often, or cannot be
+ * reserved → queued, since nobody confirmed it; failed if that has happened too often, or if it cannot be
  * repeated.
  */
 export function requeue(row: ExecutionRow, at: Moment): ExecutionRow {

@@ -1,4 +1,4 @@
-/* Browsers sign in and out, and get codes for that. */
+/* Signs browsers in and out, and gives codes for that. */
 import {
   type BrowserSessionRow,
   type BrowserUser,
@@ -39,10 +39,7 @@ export async function openBrowserSession(
   return session
 }
 
-/**
- * The token that a code stands for, which is used up by that; undefined: the code is not good, or not any
- * more.
- */
+/** The token behind a code, which this uses up; undefined: the code was never good, or is used or too old. */
 export async function useBrowserCode(
   tx: Writer,
   watch: Pick<WatchedTime, 'isExpired'>,
@@ -57,7 +54,7 @@ export async function useBrowserCode(
   return token
 }
 
-/** Keeps a code, by its hash, that stands for a token; gives the end of its time. */
+/** Keeps a code for a token, by the hash of the code; gives the end of its time. */
 export async function createBrowserCode(
   tx: Writer,
   ctx: Context,
@@ -70,7 +67,7 @@ export async function createBrowserCode(
   return { expires_at: time(created_at + codeLasts) }
 }
 
-/** Ends a session, if it is there; the notice of that closes its open calls. */
+/** Ends a session, if it exists; the notice about it closes its open calls. */
 export async function endBrowserSession(tx: Writer, id: string): Promise<boolean> {
   const isThere = await tx.deleteBrowserSession(id)
   if (isThere) tx.notify({ about: 'browsers' })

@@ -28,7 +28,7 @@ export async function channelStateOf(
   }
 }
 
-/** The scripts it is to run. One that cannot be handed out is left to its deadline. */
+/** The scripts that the runner is to run. A script that cannot be handed out is left to its deadline. */
 async function scriptsOf(
   tx: Reader,
   ctx: Context,

@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '../rules/refusal.ts'
 /** The author of a request for an execution, and the marks by which a repetition is recognized. */
 export interface AskedBy {
   token_id: string
-  /** The namespace of what is made. */
+  /** The namespace of the new execution. */
   namespace: string
   /** The token, where it is a submitter's. */
   submitter: string | null

@@ -6,7 +6,7 @@ import { time, timeOrNull } from '../rules/times.ts'
 import type { UnreadableRow } from '../state/unreadable.ts'
 import { showRow } from './shown.ts'
 
-/** A notification, or what is shown of one that cannot be read. */
+/** A notification, or a placeholder for one that cannot be read. */
 export function shownNotification(row: NoticeRow | UnreadableRow, at: Moment): Promise<Notification> {
   return showRow<NoticeRow, Notification>(
     row,

@@ -92,7 +92,7 @@ export class MoveTarget implements AsyncDisposable {
     }
   }
 
-  /** Makes a sentence for a person of what a failure says. */
+  /** Turns a failure into a sentence for a person. */
   async #explained<T>(action: Promise<T>): Promise<T> {
     try {
       return await action
@@ -172,9 +172,7 @@ export class MoveTarget implements AsyncDisposable {
     )
   }
 
-  /**
-   * Brings the tables of a version up to date, and lets new rows have numbers behind those that are there.
-   */
+  /** Brings the tables of a version up to date, and gives new rows numbers after the existing ones. */
   async complete(version: number): Promise<void> {
     const left = migrationsFor('postgres').slice(version)
     if (left.length > 0)

@@ -43,7 +43,7 @@ export interface BackupOptions {
 
 /**
  * Writes a backup, mode 0600, whether or not a server runs. When this resolves, all of it is on disk. It
- * fails with a sentence, and then a file of that name is as it was before.
+ * fails with a sentence, and then leaves a file of that name as it was before.
  */
 export async function backupStore(
   places: Places,

@@ -183,7 +183,10 @@ export class MoveSource implements Disposable {
     }
   }
 
-  /** A row of a log that has bytes to come is shortened to what the files have: those come again. */
+  /**
+   * The row of a log whose bytes are not complete is shortened to the bytes in the files: the rest is sent
+   * again.
+   */
   #keptRow(answer: SqlRow): SqlRow {
     const row = decodeOr('logs', answer, () => undefined)
     if (row === undefined || row.complete || !isLogId(row.execution_id)) return answer

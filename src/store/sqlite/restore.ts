@@ -76,7 +76,7 @@ export async function restoreStore(
   }
 }
 
-/** Checks a backup before anything is written: of one that is sealed all, of another one its beginning. */
+/** Checks a backup before anything is written: a sealed one as a whole, another one at its beginning. */
 async function checkWhole(file: string, identity: KeyObject | undefined): Promise<Result<void, string>> {
   if (!isSealed(file))
     return identity === undefined
@@ -157,7 +157,7 @@ class Made implements AsyncDisposable {
     this.#directories.push(path)
   }
 
-  /** Makes a file where nothing has its name yet: a link of that name is an error, and is not followed. */
+  /** Makes a file if its name is free: a link of that name is an error, and is not followed. */
   async file(path: string, bytes: Uint8Array): Promise<void> {
     this.directory(dirname(path))
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants

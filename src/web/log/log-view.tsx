@@ -1,4 +1,4 @@
-/* A log, of which only what is seen is in memory. */
+/* A log, of which only the visible part is in memory. */
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
@@ -42,7 +42,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
   const looked = useRef(0)
   /** The timer that repeats a read that has failed. */
   const failed = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
-  /** To be done after what is read, or repeated, now. */
+  /** The task to do after the present read. */
   const next = useRef<(() => Promise<unknown>) | undefined>(undefined)
   /** The line that must not move, and where it is; `end`: the last one is kept in sight. */
   const anchor = useRef<{ at: number; top: number } | 'end' | undefined>('end')
@@ -85,7 +85,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     next.current = undefined
     void work(waiting, 'asked')
   }
-  /** Draws what has changed; the line that is seen first stays where it is. */
+  /** Draws all changes; the first visible line stays where it is. */
   const draw = () => {
     const { current } = box
     if (current !== null) anchor.current ??= isFollowing.value ? 'end' : firstSeen(current)
@@ -155,7 +155,7 @@ export function LogView({ id, isGrowing, length, at }: Props) {
     fill()
   })
 
-  /** Reads on where the edge of what is there is near. */
+  /** Reads on if the edge of the part in memory is near. */
   const fill = () => {
     const { current } = box
     if (current === null || log.lines.length === 0) return

@@ -103,7 +103,7 @@ export class Containers {
       const hasSdk = await hasSdkOfGo(engine, container.name, image)
       if (hasSdk !== undefined) plugins.found(image.id, hasSdk)
       if (hasSdk) {
-        // It is made anew with what such a plugin needs.
+        // The container is made anew with the files that such a plugin needs.
         const removed = await container.remove()
         return removed.ok ? this.launch(image, how) : fail({ ...removed.failure, left: container })
       }

@@ -20,7 +20,7 @@ import type { Handlers } from '../handler.ts'
 import { createdOf, jsonOf, listOf, nothingOf } from './answers.ts'
 import { pageOf } from './page.ts'
 
-/** What a query asks of the metadata of runners, by key. */
+/** The metadata of runners for which a query asks, by key. */
 function metadataIn(query: object): Record<string, string> {
   const prefix = 'metadata.'
   const found = Object.entries(query).filter(([name]) => name.startsWith(prefix))
