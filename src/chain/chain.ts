@@ -31,7 +31,7 @@ import type { PlannedTask } from './planned-task.ts'
 export interface ChainOptions {
   /** In the order of the chain. */
   tasks: readonly PlannedTask[]
-  /** How many of them may be under way at once. */
+  /** The most tasks that may be under way at once. */
   parallel: number
   retry_from: 'beginning' | 'failed'
   /** Where to resume; undefined for a run from the beginning. */
@@ -44,8 +44,8 @@ type ResumeFacts = Pick<
 >
 
 /**
- * How a chain ended: the reason, how many of its tasks were done, and the task that decided it with the end
- * of its try.
+ * The end of a chain: the reason, the number of its tasks that were done, and the task that decided it with
+ * the end of its try.
  */
 export interface EndOfChain {
   reason: RunEnd

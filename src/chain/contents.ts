@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { errorCode, errorText, fail, ok, type Result } from '../result.ts'
 
-/** The contents of one file: SHA-256 in hexadecimal, or null where there is no file. */
+/** The contents of one file: SHA-256 in hexadecimal, or null if there is no file. */
 export type Digest = string | null
 
 /**

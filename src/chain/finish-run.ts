@@ -11,7 +11,7 @@ export interface RunInProgress {
   runId: number
   /** The monotonic time of its beginning. */
   begun: number
-  /** How many of the tasks that are done were skipped. */
+  /** The number of skipped tasks among those that are done. */
   skipped: number
   journal: Journal
 }

@@ -18,7 +18,7 @@ export interface GateOptions {
 }
 
 /**
- * What stands before a task that is not to run always, or has conditions: whether it is skipped now, and the
+ * Decides about a task that is not to run always, or has conditions: whether it is skipped now, and the
  * record that it has succeeded.
  */
 export class TaskGate {

@@ -6,7 +6,7 @@ export interface Waiting {
   settings: { order: 'name' | 'free'; exclusive: boolean }
 }
 
-/** How far a chain is. */
+/** The progress of a chain. */
 export interface ChainProgress {
   /** Files of the tasks that are done. */
   done: Pick<ReadonlySet<string>, 'has'>

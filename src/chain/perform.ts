@@ -42,7 +42,7 @@ const endings = {
   INTERRUPTED: 'cut',
 } as const
 
-/** How a task is to be tried. */
+/** The rules for the tries of a task. */
 export interface TryPlan {
   /** The number of its next try. */
   first: number

@@ -18,7 +18,7 @@ export interface RunPlan {
   /** Without links. */
   taskDir: string
   tasks: PlannedTaskFact[]
-  /** How many reboots in a row the chain has had. */
+  /** The number of reboots in a row that the chain has had. */
   reboots: number
   /** Where the run resumes the last one; undefined for a run from the beginning. */
   resumes: ResumePoint | undefined

@@ -4,8 +4,8 @@ import { envTarget, isEnv } from './env-command.ts'
 import { findCommand } from './find-command.ts'
 
 /**
- * How many interpreters of interpreters are followed: the kernel follows 5 (BINPRM_MAX_RECURSION), env starts
- * anew.
+ * The most interpreters of interpreters that are followed: the kernel follows 5 (BINPRM_MAX_RECURSION), env
+ * starts anew.
  */
 const deepest = 10
 

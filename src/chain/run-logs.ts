@@ -15,7 +15,7 @@ export class RunLogs implements Disposable {
   readonly outputs: Outputs
   readonly #options: Pick<RunOptions, 'configuration' | 'emit'>
   readonly #dir: string | undefined
-  /** Of the directory: a directory of another run may get its name later. */
+  /** The inode of the directory: a directory of another run may get its name later. */
   readonly #inode: number | undefined
   readonly #taskDir: string
   /** Logs into which a process may still write. */

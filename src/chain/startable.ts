@@ -21,7 +21,7 @@ export interface NotStartable {
   hint: string
 }
 
-/** How many interpreters, each the interpreter of the one before, the kernel follows. */
+/** The most interpreters, each the interpreter of the one before, that the kernel follows. */
 const deepest = 5
 const tooDeep = `asks for an interpreter that asks for another one, and so on: the kernel follows ${deepest}`
 
@@ -175,7 +175,7 @@ interface Asked {
   /** Whether the line that asks ends in CR LF. */
   crlf: boolean
   search: string | undefined
-  /** How many interpreters of interpreters there were before. */
+  /** The number of interpreters of interpreters before. */
   depth: number
 }
 

@@ -9,7 +9,7 @@ import { defined } from '../result.ts'
 import { outcomeOf } from './outcome.ts'
 import { checkStartable } from './startable.ts'
 
-/** How many last lines a report of a failure shows. */
+/** The number of last lines that a report of a failure shows. */
 const reportLines = 5
 
 export interface TryContext {

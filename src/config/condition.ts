@@ -4,7 +4,7 @@ import { splitWords } from './words.ts'
 
 /** A condition of a task, as systemd's units have them. */
 export interface Condition<T> {
-  /** As it is written, with its `!`. */
+  /** The written text, with its `!`. */
   text: string
   /** The opposite must hold: it was written with `!`. */
   negated: boolean

@@ -31,7 +31,8 @@ export interface Configuration extends AllSettings {
 
 /**
  * Reads and validates a configuration. No file: the defaults. It fails only where the file cannot be read.
- * `lenient`: what build-runner let pass without a word is a warning, as with `compatible` in `[runner]`.
+ * `lenient`: mistakes that build-runner let pass without a word are warnings, as with `compatible` in
+ * `[runner]`.
  */
 export function loadConfiguration(
   file: string | undefined,

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * Bytes as text, and back again without loss: a byte that is no part of valid UTF-8 becomes the lone
+ * Bytes as text, and back again without loss: a byte that is not part of valid UTF-8 becomes the lone
  * surrogate U+DC80…U+DCFF that carries it (Python calls this `surrogateescape`). Valid UTF-8 never decodes to
  * one.
  */

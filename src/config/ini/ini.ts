@@ -51,7 +51,9 @@ function readLines(lines: string[], findings: Findings) {
   const entries: IniEntry[] = []
   /** The lines that say nothing. */
   const silent = new Set<number>()
-  /** By name, each with the line that it first stands on and the last line of each of its keys. */
+  /**
+   * The sections by name, each with the line on which it begins first, and the last line of each of its keys.
+   */
   const sections = new Map<string, { name: string; line: number; keys: Map<string, number> }>()
   let section: { name: string; line: number; keys: Map<string, number> } | undefined
   /** The option that deeper lines continue, with its lines so far; none below a line that says nothing. */

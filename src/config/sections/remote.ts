@@ -111,7 +111,7 @@ const capabilityForm = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/
 const taintForm = new RegExp(`^${asciiWord}{1,128}$`)
 const nameForm = new RegExp(keys.name.schema.pattern ?? '', 'u')
 const metadataForm = /^.{1,1024}$/su
-/** How many capabilities or taints the protocol takes. */
+/** The most capabilities or taints that the protocol takes. */
 const mostNames = 64
 
 function check(entries: Entries, env: NodeJS.ProcessEnv): Diagnostic[] {
