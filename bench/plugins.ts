@@ -193,7 +193,7 @@ function table(title: string, times: Times, inRow: Pick<Times, 'stays' | 'comman
   ].join('\n')
 }
 
-/** What is known of a plugin; the images are made when they are wanted. */
+/** The facts of a plugin; its images are made when they are wanted. */
 interface Plugin {
   title: string
   image: string

@@ -177,7 +177,7 @@ export type Event =
       after_crash_of?: number
       /** Present where only some of the tasks were asked for. */
       partial?: true
-      /** How many tasks may be under way at once; absent for 1. */
+      /** The most tasks that may be under way at once; absent for 1. */
       parallel?: number
       /** Present where it resumes an earlier run. */
       resumes?: ResumeFact

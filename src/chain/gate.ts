@@ -18,8 +18,8 @@ export interface GateOptions {
 }
 
 /**
- * Decides about a task that is not to run always, or has conditions: whether it is skipped now, and the
- * record that it has succeeded.
+ * The gate before a task that is not to run always, or has conditions: it decides whether the task is skipped
+ * now, and keeps the record of its success.
  */
 export class TaskGate {
   readonly #options: GateOptions

@@ -91,7 +91,7 @@ export class Server {
   }
 }
 
-/** What to say where an answer did not come, or not whole: the server may have done what it was asked for. */
+/** The message for an answer that did not come, or not whole: the server may have done the order. */
 const unanswered = (method: string): string =>
   method === 'GET'
     ? 'The server cannot be reached. The page reads by itself again what it shows.'

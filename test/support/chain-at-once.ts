@@ -23,7 +23,7 @@ export interface ChainAtOnce {
   resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'failed' | 'more_failed'>
 }
 
-/** What a chain did, in order. */
+/** A step of a chain. */
 export type Act =
   | { did: 'begin'; task: number; tryNum: number }
   | { did: 'end'; task: number; tryNum: number; outcome: Outcome }

@@ -31,7 +31,7 @@ const times = {
   ),
 }
 
-/** What runners have to say of themselves: `metadata.environment=production`. */
+/** The metadata that a runner must have: `metadata.environment=production`. */
 const ofMetadata = {
   '^metadata\\..{1,128}$': Type.String({
     maxLength: 1024,

@@ -28,7 +28,7 @@ export interface TaskTimes {
   hook_seconds: number
   wait_seconds: number
   tries: number
-  /** What a try that is OK usually takes: the median of earlier runs. */
+  /** The usual duration of a try that is OK: the median of earlier runs. */
   usual_seconds?: number
 }
 
@@ -46,7 +46,7 @@ export interface Analysis {
   state: string
   started_at: string
   duration_seconds: number
-  /** How many tasks might be under way at once; absent for 1. */
+  /** The most tasks that might be under way at once; absent for 1. */
   parallel?: number
   /** The tasks that began, in the order of their beginnings; the halt task among them. */
   tasks: TaskTimes[]
@@ -126,9 +126,9 @@ function taskTimes(task: string, unsorted: readonly TaskSpan[], earlier: readonl
 }
 
 /**
- * From the last span of the run back: what began when something else ended waited for that. Of several spans
- * that ended before, it was the last, and the task itself before others. Spans of one task that follow each
- * other are one member of the chain.
+ * Goes back from the last span of the run: a span that began when another one ended waited for that one. If
+ * several spans ended before, it waited for the last of them, and for the task itself before others. Spans of
+ * one task that follow each other are one member of the chain.
  */
 function criticalChain(tasks: readonly TaskTimes[]): CriticalTask[] {
   const all = tasks.flatMap(one => one.spans.map(span => ({ ...one, span })))

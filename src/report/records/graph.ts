@@ -21,7 +21,7 @@ export function graphText(tasks: readonly GraphNode[]): string {
     .join('')
 }
 
-/** How a task starts, where that is not the default. */
+/** The words for the start of a task, if it is not the default. */
 export function startWords({ order, exclusive }: GraphNode['settings']): string {
   return [...(order === 'free' ? ['free'] : []), ...(exclusive ? ['alone'] : [])].join(', ')
 }

@@ -27,7 +27,7 @@ export function Audit() {
   )
 }
 
-/** What a call was about, as a link where the page shows such things. */
+/** The subject of a call, as a link if the page shows such things. */
 function AuditObject({ of: { object, path, namespace } }: { of: AuditEntry }) {
   const [, part] = /^\/v1\/(executions|jobs|runners)\b/.exec(path ?? '') ?? []
   if (object === null || part === undefined) return <>{object ?? '–'}</>

@@ -12,7 +12,7 @@ const free = (...names: string[]) => names.map(name => `[${name}]\norder = free\
 const heldOnce = (name: string) => `[ -e "$DIR/go" ] || { ${held(name)}; }`
 const pids = 'echo $$ >> "$DIR/pids"; '
 
-/** What began and ended, in order. */
+/** The begins and ends, in order. */
 const story = (run: Run) =>
   run.events.flatMap(event => {
     if (event.event === 'try:started') return `+${event.task}`

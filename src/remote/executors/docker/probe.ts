@@ -67,7 +67,7 @@ export async function probe(
   }
 }
 
-/** How well this host can enforce disk_limit. */
+/** The limit on the disk of a job on this host, and how well it is enforced. */
 export function diskLimitOf(enforced: boolean, unseen: Unseen | undefined): DiskLimit {
   const also = enforced ? ', and the engine itself limits what a container changes of its image' : ''
   const advice =
