@@ -143,13 +143,15 @@ export class Engine implements AsyncDisposable {
     return pids.filter(pid => readOrEmpty(`/proc/${pid}/cmdline`).includes(option)).map(Number)
   }
 
+  /** The id, on this machine, of the first process in its namespaces. */
+  get pid(): string {
+    const children = `/proc/${this.#process.pid}/task/${this.#process.pid}/children`
+    return readFileSync(children, 'utf8').split(' ')[0]!
+  }
+
   /** The directory in /proc of a process that is in the namespaces of the engine. */
   get #inside(): string {
-    const [shell] = readFileSync(
-      `/proc/${this.#process.pid}/task/${this.#process.pid}/children`,
-      'utf8',
-    ).split(' ')
-    return `/proc/${shell}`
+    return `/proc/${this.pid}`
   }
 
   /** Its network, for nsenter(1). */
