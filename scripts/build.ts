@@ -192,6 +192,28 @@ const lateWidths: Plugin = {
 
 /** The client of identity providers, in a bundle of its own: most servers know none, and a start reads all of a file. */
 const providerClient = 'openid-client'
+
+/** The backend of a cluster, in a bundle of its own: most runners have none, and a start reads all of a file. */
+const clusterBackend = resolve('src/remote/executors/kubernetes/backend.ts')
+const lateCluster: Plugin = {
+  name: 'late-cluster',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/kubernetes\/backend\.ts$/ }, ({ kind, path, resolveDir }) =>
+      kind === 'dynamic-import' && resolve(resolveDir, path) === clusterBackend
+        ? { path: './kubernetes.js', external: true }
+        : undefined,
+    )
+    // The calls are made without the generated client, whose 2,700 files are most of the package.
+    onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) =>
+      importer.endsWith('/client-node/dist/config.js')
+        ? { path: 'gen', namespace: 'no-generated-client' }
+        : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'no-generated-client' }, () => ({
+      contents: 'export const createConfiguration = undefined, ServerConfiguration = undefined',
+    }))
+  },
+}
 const lateProviders: Plugin = {
   name: 'late-providers',
   setup: ({ onResolve }) =>
@@ -230,6 +252,7 @@ const bundle = (
       plainCalls,
       lateWidths,
       lateProviders,
+      lateCluster,
     ],
   })
 
@@ -251,6 +274,7 @@ const each = [...operators].map(file => {
 const stdin = { contents: `module.exports = { ${each.join(', ')} }`, resolveDir: resolve('.') }
 const provider = { contents: `module.exports = require('${providerClient}')`, resolveDir: resolve('.') }
 bundles.push((await bundle({ stdin: provider }, providerClient, [])).metafile)
+bundles.push((await bundle({ entryPoints: [clusterBackend] }, 'kubernetes', [])).metafile)
 const made = loaded.size + operators.size
 bundles.push((await bundle({ stdin }, 'operator', ofOperators)).metafile)
 if (loaded.size + operators.size > made)

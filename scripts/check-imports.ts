@@ -123,7 +123,14 @@ const folders: Record<string, readonly string[]> = {
     'system',
   ],
 
-  'remote/executors': ['remote/executors/docker', 'remote/executors/host'],
+  'remote/executors': [
+    'remote/executors/docker',
+    'remote/executors/host',
+    'remote/executors/kubernetes',
+    'config',
+    'config/sections',
+    'system',
+  ],
   'remote/executors/fake': ['remote/executors', 'system'],
   'remote/executors/host': ['remote/executors', 'remote/executors/handover', 'remote', 'process', 'system'],
   'remote/executors/handover': ['remote/executors', 'remote', 'system'],
@@ -135,6 +142,7 @@ const folders: Record<string, readonly string[]> = {
     'config/sections',
     'system',
   ],
+  'remote/executors/kubernetes': ['remote/executors', 'remote', 'config', 'config/sections', 'system'],
   'remote/pool': ['remote/executors', 'remote', 'system'],
   'remote/link': ['remote', 'protocol', 'protocol/client', 'protocol/messages', 'system'],
   'remote/job': [
@@ -263,6 +271,8 @@ const packages: Record<string, readonly string[]> = {
   '@fastify/multipart': ['server/http'],
   '@preact/signals': ['web'],
   ajv: ['config', 'protocol'],
+  '@kubernetes/client-node/dist/config.js': ['remote/executors/kubernetes'],
+  '@kubernetes/client-node/dist/exec.js': ['remote/executors/kubernetes'],
   anser: ['web'],
   chalk: ['report'],
   croner: ['schedule'],
@@ -284,7 +294,7 @@ const packages: Record<string, readonly string[]> = {
   shlex: ['config'],
   'string-width': ['report'],
   typebox: ['protocol'],
-  undici: ['protocol/client', 'server/notify'],
+  undici: ['protocol/client', 'remote/executors/kubernetes', 'server/notify'],
   uplot: ['web'],
 }
 

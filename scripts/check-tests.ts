@@ -6,7 +6,7 @@
 import { existsSync, globSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-const ofSubjects = ['behaviour', 'docs', 'fixtures', 'real', 'support']
+const ofSubjects = ['behaviour', 'cluster', 'docs', 'fixtures', 'real', 'support']
 
 const files = globSync('test/**/*.test.ts').filter(file => !ofSubjects.includes(file.split('/')[1]!))
 const problems = files.flatMap(file => {

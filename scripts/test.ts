@@ -1,7 +1,7 @@
 /*
  * Runs the tests with tap: `npm test` those that need nothing but this checkout, `npm run test:real` (`--real`) those that
  * need an engine, PostgreSQL, systemd, root and the like, and those of which the plain tier does a part
- * (test/support/tier.ts). Files and folders that are named run alone. With RUNNER_TEST_REQUIRE=1 a component that is
+ * (test/support/tier.ts); `npm run test:cluster` (`--real --cluster`) those that need a cluster of Kubernetes. Files and folders that are named run alone. With RUNNER_TEST_REQUIRE=1 a component that is
  * missing is a failure. A whole tier runs the built program, which starts in a third of the time, with bundles of the
  * packages that tests import (bundle-packages.ts); files that are named run whatever bin/runner finds.
  * scripts/test-reporter.ts says what is printed.
@@ -21,19 +21,22 @@ const timeout = 360
 
 const words = process.argv.slice(2)
 const real = words.includes('--real')
-const named = words.filter(word => word !== '--real')
+const ofCluster = words.includes('--cluster')
+const named = words.filter(word => !word.startsWith('--'))
 
 const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory()
 const testsIn = (folder: string) => globSync(`${folder}/**/*.test.ts`).sort()
 
 const isReal = (file: string) => file.startsWith('test/real/')
+const isOfCluster = (file: string) => file.startsWith('test/cluster/')
 
 // Node.js finds no tests in a folder by itself.
 const files =
   named.length > 0
     ? named.flatMap(path => (isDirectory(path) ? testsIn(path) : path))
     : testsIn('test')
-        .filter(file => (isReal(file) ? real : !real || belongsToBoth(file)))
+        .filter(file => isOfCluster(file) === ofCluster)
+        .filter(file => (isReal(file) ? real : !real || ofCluster || belongsToBoth(file)))
         // Long ones first: short ones at the end leave no processor idle.
         .map(file => ({ file, limit: limitOf(file) }))
         .sort(

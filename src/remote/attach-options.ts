@@ -4,8 +4,7 @@ import type { Edges } from '../edges.ts'
 import type { TransportOptions } from '../protocol/client/transport.ts'
 import type { Result } from '../result.ts'
 import type { EmitAttach } from './events.ts'
-import type { ExecutorBackend } from './executors/executor.ts'
-import type { BackendOptions } from './executors/open.ts'
+import type { OpenBackend } from './executors/open.ts'
 import type { Identity } from './link/identity.ts'
 
 export interface AttachOptions {
@@ -19,7 +18,7 @@ export interface AttachOptions {
   remote: RemoteConfiguration
   executor: ExecutorConfiguration
   /** Makes the place where jobs run (executors/open.ts). */
-  openBackend(options: BackendOptions): ExecutorBackend
+  openBackend: OpenBackend
   /** Bytes of free disk below which no work is taken. */
   minFree: number
   version: string

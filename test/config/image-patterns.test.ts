@@ -1,6 +1,6 @@
 import t from 'tap'
 import { crossing } from '../../src/config/image-patterns.ts'
-import { isAllowed } from '../../src/remote/executors/docker/image-reference.ts'
+import { isAllowed } from '../../src/remote/executors/image-reference.ts'
 
 const cases: [pattern: string, allowed: string[], refused: string[]][] = [
   ['*', ['busybox', 'evil.example/a/b/c:1', 'a@sha256:1'], []],

@@ -239,12 +239,16 @@ export class AttachRig {
 
   /** Things that should have gone: containers, networks, files of executors, executions in spools. */
   async leftovers(): Promise<string[]> {
-    const files = [...this.#names].flatMap(name =>
+    return [...(await this.engine.containers()), ...(await this.engine.networks()), ...this.filesLeft()]
+  }
+
+  /** The files among them. */
+  filesLeft(): string[] {
+    return [...this.#names].flatMap(name =>
       [this.workDir(name), join(this.stateDir(name), 'spool')].flatMap(path =>
         existsSync(path) ? readdirSync(path).map(file => join(path, file)) : [],
       ),
     )
-    return [...(await this.engine.containers()), ...(await this.engine.networks()), ...files]
   }
 
   /** A runner as the server shows it. */
@@ -278,12 +282,13 @@ export function attachTest(
   engine: Engine,
   spec: AttachSpec,
   body: (t: Test, fleet: AttachRig) => Promise<unknown>,
+  makeFleet = (...parts: ConstructorParameters<typeof AttachRig>) => new AttachRig(...parts),
 ): Promise<unknown> {
   return rigTest(t, title, {}, async (t, rig) => {
     const lines = Object.entries({ listen: '127.0.0.1:0', ...timings, ...spec.server })
     rig.configure({}, `[server]\n${lines.map(([key, value]) => `${key} = ${value}\n`).join('')}`)
     const server = await new TestServer(rig, rig.start(['server'], { lasting: true })).ready()
-    const fleet = new AttachRig(rig, engine, server)
+    const fleet = makeFleet(rig, engine, server)
     try {
       await body(t, fleet)
       t.same(await fleet.empty(), [], 'nothing is left in the engine, and no result on disk')

@@ -19,7 +19,7 @@ import { StayingPlugins } from '../../src/remote/executors/docker/staying-plugin
 import type { ExecutorBackend, JobHandle, Slot } from '../../src/remote/executors/executor.ts'
 import { keepBusybox } from '../../src/remote/executors/handover/busybox.ts'
 import type { ImageFacts } from '../../src/remote/executors/image.ts'
-import { openBackend } from '../../src/remote/executors/open.ts'
+import { openDocker } from '../../src/remote/executors/open.ts'
 import { placeJob, startPlaced } from '../../src/remote/job/handover.ts'
 import type { AssignedJob, JobEnd } from '../../src/remote/job/job.ts'
 import { Spool } from '../../src/remote/job/spool.ts'
@@ -37,7 +37,11 @@ export const edges: Edges = { clock: systemClock, chance: systemChance }
  * The settings of executors in tests. `docker_host` is absent: each rig adds the socket of its own engine.
  */
 export const settings: ExecutorConfiguration = {
+  backend: 'docker',
   image_mappings: [],
+  executor_labels: [],
+  passed_sa_annotations: [],
+  pull_secret_mappings: [],
   sdk_daemon: 'auto',
   images: ['*'],
   reuse: 'domain',
@@ -104,7 +108,7 @@ export class EngineRig implements AsyncDisposable {
 
   /** The backend as a process of this runner, or of another one, has it. */
   backend(changes: Partial<ExecutorConfiguration> = {}, runnerId: string = this.runnerId): ExecutorBackend {
-    return openBackend({
+    return openDocker({
       settings: { ...settings, docker_host: `unix://${this.engine.socket}`, ...changes },
       stateDir: join(this.engine.directory, 'state'),
       helperDir: join(this.engine.directory, 'state'),

@@ -2,10 +2,10 @@
  * The tiers of tests. `npm test` is the plain tier: it uses no component that a bare machine lacks, and tries
  * a part of the random cases. `npm run test:real` sets RUNNER_TEST_FULL=1, and runs a file of the plain tier
  * again if that file asks for `isFull` or `runs`, for the further cases: more of them, and PostgreSQL
- * (scripts/test.ts has the exception). A larger number multiplies the cases. Files of test/real are always
- * run in full.
+ * (scripts/test.ts has the exception). A larger number multiplies the cases. Files of test/real and test/cluster
+ * are always run in full.
  */
-const isReal = process.argv[1]?.includes('/test/real/') ?? false
+const isReal = /\/test\/(?:real|cluster)\//.test(process.argv[1] ?? '')
 const times = Number(process.env.RUNNER_TEST_FULL || (isReal ? 1 : 0))
 
 /** Whether components that a bare machine lacks are used. */

@@ -8,7 +8,7 @@ import { type AttachEnd, attach } from '../../remote/attach.ts'
 import { forgetIdentity } from '../../remote/decommission.ts'
 import type { StopKind } from '../../remote/drain.ts'
 import type { AttachEvent } from '../../remote/events.ts'
-import { openBackend } from '../../remote/executors/open.ts'
+import { loadBackend } from '../../remote/executors/open.ts'
 import { loadIdentity } from '../../remote/link/identity.ts'
 import { isKnown, noIdentity, readMachine } from '../../remote/link/machine.ts'
 import { type PidFile, removePidFile, writePidFile } from '../../remote/link/pid-file.ts'
@@ -114,7 +114,7 @@ export async function attachWith(
     stop.addEventListener('abort', pass, { once: true })
     if (stop.aborted) pass()
     const end = await attach({
-      openBackend,
+      openBackend: await loadBackend(executor.backend),
       identity: identity.value,
       server: server.value,
       transport: transport.value,

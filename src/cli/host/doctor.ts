@@ -4,7 +4,7 @@ import type { Configuration } from '../../config/load.ts'
 import { systemChance, systemClock } from '../../edges.ts'
 import { exitStatus } from '../../exit-status.ts'
 import { serverUrl } from '../../protocol/client/transport.ts'
-import { openBackend } from '../../remote/executors/open.ts'
+import { loadBackend } from '../../remote/executors/open.ts'
 import { examine } from '../../remote/tools/doctor.ts'
 import type { DoctorCheck } from '../../remote/tools/doctor-check.ts'
 import { tokenWarnings } from '../../remote/tools/token-warnings.ts'
@@ -61,7 +61,7 @@ async function doctor(options: Options, env: NodeJS.ProcessEnv): Promise<number>
   const examined = examine({
     remote,
     executor,
-    openBackend,
+    openBackend: await loadBackend(executor.backend),
     minFree: runner.min_free,
     env,
     server: url === undefined ? fail(noServerText) : serverUrl(url),

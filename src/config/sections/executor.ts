@@ -8,6 +8,26 @@ import { complaint, defineSection, type Entries } from '../section.ts'
 const leastMemory = 6 * 1024 * 1024
 
 const keys = {
+  backend: oneOf('docker', 'kubernetes').doc(
+    'Where jobs run that have an image: in containers of Docker or podman on this host (`docker`), or as',
+    'pods of a cluster (`kubernetes`). A cluster takes jobs of the kinds `command` and `script` so far.',
+  ),
+  kubeconfig: path().doc(
+    'File by which runner reaches the cluster. Without it `KUBECONFIG`, else the service account of the pod',
+    'that runner is in.',
+  ),
+  namespace: word().doc(
+    "Namespace of the cluster in which jobs run. Without it that of the kubeconfig's context, else that of",
+    "runner's own pod.",
+  ),
+  executor_labels: names().doc('Labels, such as `team=ops`, of all that runner makes in the cluster.'),
+  passed_sa_annotations: names().doc(
+    'Annotations, such as `eks.amazonaws.com/role-arn=arn:…`, of the service account that each pod gets.',
+  ),
+  pull_secret_mappings: names().doc(
+    'Secrets of the namespace with the credentials of a registry, such as `registry.example/**=its-secret`:',
+    'a pattern of images and the name of the secret. All patterns that fit count.',
+  ),
   docker_host: engine().doc(
     "Socket of Docker or podman on this host. Without it `DOCKER_HOST`, else Docker's usual socket, else",
     "podman's.",
@@ -88,7 +108,7 @@ export type ExecutorConfiguration = SettingsOf<typeof keys>
 export type Reuse = ExecutorConfiguration['reuse']
 
 function check(entries: Entries): Diagnostic[] {
-  return [...checkImages(entries), ...checkMappings(entries)]
+  return [...checkImages(entries), ...checkMappings(entries), ...checkPairs(entries)]
 }
 
 function checkMappings(entries: Entries): Diagnostic[] {
@@ -103,6 +123,27 @@ function checkMappings(entries: Entries): Diagnostic[] {
       hint,
     ),
   )
+}
+
+/** Keys whose names are pairs, and an example of one. */
+const pairs = {
+  executor_labels: 'team=ops',
+  passed_sa_annotations: 'example.org/role=deploy',
+  pull_secret_mappings: 'registry.example/**=its-secret',
+} as const
+
+function checkPairs(entries: Entries): Diagnostic[] {
+  return Object.entries(pairs).flatMap(([key, example]) => {
+    const wrong = splitNames(entries.get(key)?.value ?? '').filter(text => !/^[^=]+=[^=]*$/.test(text))
+    return wrong.map(text =>
+      complaint(
+        entries,
+        key,
+        `${key} has ${text}, which is not a name and a value`,
+        `write it as ${example}`,
+      ),
+    )
+  })
 }
 
 function checkImages(entries: Entries): Diagnostic[] {

@@ -94,6 +94,8 @@ export interface Facts {
   readonly capabilities: readonly string[]
   /** Why each slot takes one job alone; undefined: a slot that a job leaves clean takes another one. */
   readonly once: string | undefined
+  /** Whether it takes plugins; all backends take commands. */
+  readonly plugins: boolean
   /** `runner`: a running job survives the end of the runner. `nothing`: it does not. */
   readonly outlives: 'runner' | 'nothing'
   /** The part that enforces the time limit of a job. */
@@ -104,8 +106,12 @@ export interface Facts {
   readonly measures: boolean
   /** Whether what a job writes is kept while no runner is there. */
   readonly logWithoutRunner: boolean
+  /** When what a job writes can be read: at once, or with the end of its line at the latest when it ends. */
+  readonly logComes: 'at-once' | 'by-line'
   /** The limit on the disk of a job, and how well it is enforced; undefined: there is none. */
   readonly diskLimit: DiskLimit | undefined
+  /** What a successful probe has shown, for people: `one ran in a container, and its output came back`. */
+  readonly tried: string
   /** Lines for people about how it works: `storage driver overlay2`. */
   readonly notes: readonly string[]
 }
@@ -311,6 +317,8 @@ export interface JobHandle extends KeptFiles {
    * Stays pending after `detach`.
    */
   readonly started: Promise<Date | 'never'>
+  /** Why it has never started, once `started` says so; undefined: the slot ended before that. */
+  readonly neverBecause?: Failure | undefined
   /**
    * Settles when nothing of the job lives any more. Stays pending where it never started, and after `detach`.
    */

@@ -1,9 +1,12 @@
+import type { ExecutorConfiguration } from '../../config/sections/executor.ts'
 import type { Clock } from '../../edges.ts'
 import { DockerBackend, type DockerBackendOptions, dockerFiles, dockerSlotsText } from './docker/backend.ts'
 import { dockerName } from './docker/state.ts'
 import type { ExecutorBackend, JobState, KeptFiles } from './executor.ts'
 import { hostFiles, hostSlotsText } from './host/kept.ts'
 import { hostName } from './host/paths.ts'
+import { KubernetesKept } from './kubernetes/kept.ts'
+import { kubernetesName, kubernetesSlotsText, placeOf } from './kubernetes/names.ts'
 
 /** The options of any backend. */
 export type BackendOptions = DockerBackendOptions
@@ -17,8 +20,8 @@ export interface SlotOwner {
 
 /** A backend, and what can be told of it without opening it. */
 interface BackendEntry {
-  /** Calls nothing yet, so it cannot fail. Absent: no key of the configuration chooses this backend yet. */
-  open?(options: BackendOptions): ExecutorBackend
+  /** Absent: `loadBackend` loads more for it, or no key of the configuration chooses this backend yet. */
+  open?: OpenBackend
   /** The files that this backend has kept of a job; undefined: a newer release has placed the job. */
   keptFiles(state: JobState, keptDir: string, owner: SlotOwner): KeptFiles | undefined
   /** Describes all slots of a runner, so that a person can find them. */
@@ -36,20 +39,38 @@ const host: BackendEntry = {
   slotsText: ({ runnerId, workDir }) => hostSlotsText(runnerId, workDir),
 }
 
+const kubernetes: BackendEntry = {
+  keptFiles: (state, keptDir, { clock }) =>
+    placeOf(state).ok ? new KubernetesKept(keptDir, clock) : undefined,
+  slotsText: ({ runnerId }) => kubernetesSlotsText(runnerId),
+}
+
 /** The backends by the names that `JobState.backend` has. */
 const backends = new Map<string, BackendEntry>([
   [dockerName, docker],
   [hostName, host],
+  [kubernetesName, kubernetes],
 ])
 
-/** Makes the backend for jobs that have an image. It calls nothing yet, so this cannot fail. */
-export const openBackend = (options: BackendOptions): ExecutorBackend => docker.open(options)
+/** Makes a backend. It calls nothing yet, so it cannot fail. */
+export type OpenBackend = (options: BackendOptions) => ExecutorBackend
+
+/** Makes that of Docker or podman on this host. */
+export const openDocker: OpenBackend = docker.open
+
+/** Loads what makes the backend for jobs that have an image: a client of Kubernetes is large. */
+export async function loadBackend(name: ExecutorConfiguration['backend']): Promise<OpenBackend> {
+  if (name === dockerName) return openDocker
+  const { KubernetesBackend } = await import('./kubernetes/backend.ts')
+  return options => new KubernetesBackend(options)
+}
 
 /**
- * Describes the slots that a runner has left in the backend for jobs with an image, so that a person can find
- * them.
+ * Describes the slots that a runner has left in the backends for jobs with an image, so that a person can
+ * find them.
  */
-export const slotsTextOf = (owner: SlotOwner): string => docker.slotsText(owner)
+export const slotsTextOf = (owner: SlotOwner): string =>
+  [docker, kubernetes].map(entry => entry.slotsText(owner)).join(', or ')
 
 /**
  * Finds the kept files of a job without opening its backend; undefined: no backend of this release knows the

@@ -259,7 +259,11 @@ export class Assignment {
       // Elsewhere, while the lease lives.
       this.#state.confirmAgain()
       if (!(await this.#confirm())) return this.#context.over.aborted ? 'left' : 'dropped'
-      if (!retries.afterLoss()) return this.#endUnstarted('failed', 'executor-lost', watched.message)
+      const { because } = watched
+      if (because === undefined) {
+        if (!retries.afterLoss()) return this.#endUnstarted('failed', 'executor-lost', watched.message)
+      } else if (!this.#abort.signal.aborted && !(await retries.again(because, this.#stopOrAbort())))
+        return this.#endUnstarted('failed', because.reason, because.message)
     }
   }
 

@@ -13,7 +13,7 @@ import { passwordOutputs } from '../../protocol/mask/secrets.ts'
 import { sealedLength } from '../../protocol/seal.ts'
 import { defined, errorText, fail, ok, type Result } from '../../result.ts'
 import { aborted } from '../../system/wait.ts'
-import type { JobExit, JobHandle } from '../executors/executor.ts'
+import type { Failure, JobExit, JobHandle } from '../executors/executor.ts'
 import type { JobEnd } from './job.ts'
 import { jobMaskOf, outputMaskOf } from './job-mask.ts'
 import { LogFollower, type TakeLog } from './log-follower.ts'
@@ -30,7 +30,7 @@ const pauses = { first: 0.1, longest: 30, reported: 1 }
 export type WatchedJob =
   | { state: 'ended'; end: JobEnd }
   /** It has never started, and never will. */
-  | { state: 'not-started'; message: string }
+  | { state: 'not-started'; message: string; because?: Failure | undefined }
   /** Nobody watches it any more; it runs on. */
   | { state: 'detached' }
 
@@ -93,8 +93,11 @@ export class JobWatch {
     const detached = aborted(signal).then(() => 'detached' as const)
     const started = await Promise.race([this.#handle.started, detached])
     if (started === 'detached') return { state: 'detached' }
-    if (started === 'never')
-      return { state: 'not-started', message: 'its executor ended before the job had started' }
+    if (started === 'never') {
+      const because = this.#handle.neverBecause
+      const message = because?.message ?? 'its executor ended before the job had started'
+      return { state: 'not-started', message, because }
+    }
     this.#enter('running')
     onStarted?.(started)
     const exit = await Promise.race([this.#handle.exited, detached])

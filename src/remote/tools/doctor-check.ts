@@ -3,8 +3,7 @@ import type { RemoteConfiguration } from '../../config/sections/remote.ts'
 import type { Edges } from '../../edges.ts'
 import type { TransportOptions } from '../../protocol/client/transport.ts'
 import type { Result } from '../../result.ts'
-import type { ExecutorBackend } from '../executors/executor.ts'
-import type { BackendOptions } from '../executors/open.ts'
+import type { OpenBackend } from '../executors/open.ts'
 
 export interface DoctorCheck {
   /** The subject of the check: `server`, or the name of a requirement of the backend. */
@@ -17,7 +16,7 @@ export interface DoctorCheck {
 export interface DoctorOptions {
   remote: RemoteConfiguration
   executor: ExecutorConfiguration
-  openBackend(options: BackendOptions): ExecutorBackend
+  openBackend: OpenBackend
   minFree: number
   /** Or why it cannot be named. */
   server: Result<URL, string>

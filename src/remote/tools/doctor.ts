@@ -158,7 +158,7 @@ async function* examineJob(
         result: 'failed',
         message: `one ran, but was not removed completely: ${left.join('; ')}`,
       }
-    yield { check, result: 'ok', message: `one ran in a ${done.value.slot}, and its output came back` }
+    yield { check, result: 'ok', message: done.value.tried }
     yield reuseCheck(done.value, executor.reuse)
     if (done.value.diskLimit !== undefined) yield diskCheck(done.value.diskLimit)
   } catch (error) {

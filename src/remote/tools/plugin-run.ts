@@ -5,7 +5,7 @@ import type { Edges } from '../../edges.ts'
 import { errorText, fail, ok, type Result } from '../../result.ts'
 import type { ExecutorBackend, Slot } from '../executors/executor.ts'
 import type { PullProgress } from '../executors/image.ts'
-import { openBackend } from '../executors/open.ts'
+import { loadBackend } from '../executors/open.ts'
 import { placeJob, startPlaced, takeBack } from '../job/handover.ts'
 import type { AssignedJob, JobEnd } from '../job/job.ts'
 import type { TakeLog } from '../job/log-follower.ts'
@@ -43,6 +43,7 @@ export interface PluginRun {
  */
 export async function runPlugin(run: PluginRun): Promise<Result<JobEnd, string>> {
   const { settings, env, edges, stateDir, workDir, onLeft } = run
+  const openBackend = await loadBackend(settings.backend)
   const backendOf = (runnerId: string) =>
     openBackend({
       settings,

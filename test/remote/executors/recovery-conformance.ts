@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { BenchTest } from './conformance.ts'
-import { logOf, never, says, value } from './subject.ts'
+import { logOf, never, type Step, says, value } from './subject.ts'
+
+const plugin = { input: '{}', sessionKey: '', releaseUrl: 'http://release' }
 
 /** The jobs of a runner that goes away, at each point of their lives. */
 export async function recoveryConformance(test: BenchTest): Promise<void> {
@@ -16,7 +18,7 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
   })
 
   await test('a job that runs is found, and is the same one', async (t, bench, subject) => {
-    const { handle, kept } = await bench.start(['say:one', 'hold:it', 'say:two', 'exit:3'])
+    const { handle, kept } = await bench.start(['tell:one', 'hold:it', 'say:two', 'exit:3'])
     await says(handle, 'one')
     const began = await handle.started
     bench.restart()
@@ -27,12 +29,12 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
     t.ok(again instanceof Date && began instanceof Date && Math.abs(again.getTime() - began.getTime()) < 100)
     subject.release('it')
     t.match(await next.exited, { by: 'status', code: 3 })
-    t.equal(await logOf(next), 'onetwo', 'it ran once')
+    t.equal(await logOf(next), 'one\ntwo', 'it ran once')
     t.equal(await isSettled(handle.exited), false, 'the runner before hears nothing of it')
   })
 
   await test('a job that is recovered can be stopped, and a stop before counts', async (t, bench) => {
-    const { handle, kept } = await bench.start(['trap:7:0.2', 'say:ready', 'hold:it'])
+    const { handle, kept } = await bench.start(['trap:7:0.2', 'tell:ready', 'hold:it'])
     await says(handle, 'ready')
     handle.stop('aborted')
     bench.restart()
@@ -42,9 +44,9 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
   })
 
   await test('a job that ended meanwhile has its exit, its output and its log', async (t, bench, subject) => {
-    const { handle, kept } = await bench.start(['say:one', 'hold:it', 'output:done', 'exit:5'], {
-      plugin: { input: '{}', sessionKey: '', releaseUrl: 'http://release' },
-    })
+    const { plugins } = value(await bench.backend.health(never))
+    const steps: Step[] = ['tell:one', 'hold:it', ...(plugins ? (['output:done'] as const) : []), 'exit:5']
+    const { handle, kept } = await bench.start(steps, plugins ? { plugin } : {})
     await says(handle, 'one')
     bench.restart()
     subject.release('it')
@@ -54,15 +56,15 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
     bench.restart()
     const second = await bench.recover(handle, kept)
     t.same(await second.exited, exit, 'whoever asks gets the same answer')
-    t.equal(await logOf(second), 'one')
-    t.equal(Buffer.from(value(await second.output(10)) ?? []).toString(), 'done')
+    t.equal(await logOf(second), 'one\n')
+    t.equal(Buffer.from(value(await second.output(10)) ?? []).toString(), plugins ? 'done' : '')
     value(await second.keep())
   })
 
   await test('a job that was kept is found without its slot', async (t, bench) => {
-    const { handle, kept } = await bench.start(['say:one', 'output:done', 'exit:5'], {
-      plugin: { input: '{}', sessionKey: '', releaseUrl: 'http://release' },
-    })
+    const { plugins } = value(await bench.backend.health(never))
+    const steps: Step[] = ['say:one', ...(plugins ? (['output:done'] as const) : []), 'exit:5']
+    const { handle, kept } = await bench.start(steps, plugins ? { plugin } : {})
     const exit = await handle.exited
     value(await handle.keep())
     value(await handle.keep())
@@ -72,7 +74,7 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
     t.same(await next.exited, exit)
     t.equal(next.slot, undefined)
     t.equal(await logOf(next), 'one')
-    t.equal(Buffer.from(value(await next.output(10)) ?? []).toString(), 'done')
+    t.equal(Buffer.from(value(await next.output(10)) ?? []).toString(), plugins ? 'done' : '')
     value(await next.keep())
     value(await next.discard())
   })
@@ -92,21 +94,21 @@ export async function recoveryConformance(test: BenchTest): Promise<void> {
   })
 
   await test('a job that is detached runs on, and nothing more is heard of it', async (t, bench, subject) => {
-    const { handle, kept } = await bench.start(['say:one', 'hold:it', 'say:two'])
+    const { handle, kept } = await bench.start(['tell:one', 'hold:it', 'say:two'])
     await says(handle, 'one')
     const reading = logOf(handle)
     handle.detach()
     handle.detach()
-    t.equal(await reading, 'one', 'its log ends for the reader')
+    t.equal(await reading, 'one\n', 'its log ends for the reader')
     subject.release('it')
     const next = await bench.recover(handle, kept)
     t.match(await next.exited, { by: 'status', code: 0 })
-    t.equal(await logOf(next), 'onetwo')
+    t.equal(await logOf(next), 'one\ntwo')
     t.equal(await isSettled(handle.exited), false)
   })
 
   await test('of a job whose slot was closed nothing is left', async (t, bench) => {
-    const { handle, kept } = await bench.start(['say:one', 'hold:it'])
+    const { handle, kept } = await bench.start(['tell:one', 'hold:it'])
     await says(handle, 'one')
     bench.restart()
     value(await bench.backend.close(bench.slot.ref))

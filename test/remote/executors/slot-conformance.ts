@@ -56,7 +56,7 @@ export async function slotConformance(test: BenchTest): Promise<void> {
   })
 
   await test('closing a slot ends its job', async (t, bench) => {
-    const { handle } = await bench.start(['ignore', 'say:one', 'hold:it'])
+    const { handle } = await bench.start(['ignore', 'tell:one', 'hold:it'])
     await says(handle, 'one')
     value(await bench.backend.close(bench.slot.ref))
     const exit = await handle.exited
@@ -66,12 +66,12 @@ export async function slotConformance(test: BenchTest): Promise<void> {
 
   await test('a slot that is killed takes no job, and its job is lost', async (t, bench, subject) => {
     if (subject.killSlot === undefined) return t.comment('its slots cannot be killed')
-    const { handle } = await bench.start(['say:one', 'hold:it'])
+    const { handle } = await bench.start(['tell:one', 'hold:it'])
     await says(handle, 'one')
     await subject.killSlot(bench.slot)
     t.match(await handle.exited, { by: 'lost' })
     value(await handle.keep())
-    t.equal(await logOf(handle), 'one', 'what it wrote is kept')
+    t.equal(await logOf(handle), 'one\n', 'what it wrote is kept')
     t.equal(bench.slot.alive, false)
     t.equal(await bench.slot.clean(), 'spoiled')
     const placed = await bench.slot.place(bench.job(['say:no']), subject.spoolDir())

@@ -15,6 +15,7 @@ import type { Result } from '../../../src/result.ts'
  */
 export type Step =
   | `say:${string}`
+  | `tell:${string}`
   | `fill:${number}`
   | `env:${string}`
   | 'input'
@@ -63,6 +64,8 @@ function lineOf(step: Step, holdTest: (name: string) => string): string {
   switch (verb) {
     case 'say':
       return `printf %s '${text}'`
+    case 'tell':
+      return `printf '%s\\n' '${text}'`
     case 'fill':
       return `head -c ${text} /dev/zero | tr '\\0' x`
     case 'env':

@@ -24,7 +24,7 @@ import { removeTree } from '../../../system/remove-tree.ts'
 import { Notifier } from '../../../system/wait.ts'
 import type { Failure, KeptFiles } from '../executor.ts'
 import { type DirectoryIdentity, ExchangeDir } from '../handover/exchange-dir.ts'
-import { readLog, sizeOf } from './read-log.ts'
+import { readLog, sizeOf } from '../read-log.ts'
 
 /** A log of more bytes is not copied. */
 const mostCopied = 1024 ** 2

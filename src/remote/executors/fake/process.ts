@@ -4,6 +4,7 @@
  *
  *   late:SECONDS      starts only then                  never             never starts
  *   say:TEXT          writes to its log                 fill:BYTES        writes so many bytes to its log
+ *   tell:TEXT         writes a line to its log
  *   env:NAME          writes a variable to its log      input             writes its input to its log
  *   output:TEXT       leaves an output                  spoil             leaves something in its slot
  *   hold:NAME         waits until the test releases it  sleep:SECONDS     waits
@@ -112,6 +113,8 @@ export class FakeProcess {
         return this.#files.write('never', '')
       case 'say':
         return this.#say(rest)
+      case 'tell':
+        return this.#say(`${rest}\n`)
       case 'fill':
         return this.#say('x'.repeat(Number(rest)))
       case 'env':

@@ -62,9 +62,12 @@ export class HostBackend implements ExecutorBackend {
       capabilities: ['host'],
       once: undefined,
       // Without systemd a supervisor outlives runner's process, but the end of runner's service may kill it.
+      plugins: true,
       outlives: usesSystemd ? 'runner' : 'nothing',
       timeLimit: 'job',
       logWithoutRunner: true,
+      logComes: 'at-once',
+      tried: 'one ran in a directory, and its output came back',
       tells: { oom: false, disk: true, neverStarted: true },
       measures: usesSystemd && countsUnits(),
       diskLimit: undefined,

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, readSync } from 'node:fs'
-import type { Clock } from '../../../edges.ts'
-import { type Notifier, nextTurn, pause } from '../../../system/wait.ts'
+import type { Clock } from '../../edges.ts'
+import { type Notifier, nextTurn, pause } from '../../system/wait.ts'
 
 /** Bytes that are read at a time. */
 const pieceSize = 256 * 1024

@@ -1,4 +1,4 @@
-import { mappedBy, mappingOf, patternOf } from '../../../config/image-patterns.ts'
+import { mappedBy, mappingOf, patternOf } from '../../config/image-patterns.ts'
 
 const digestForm = /^sha256:[0-9a-f]{64}$/
 

@@ -1,10 +1,5 @@
 import t from 'tap'
-import {
-  digestIn,
-  isAllowed,
-  mapped,
-  withDigest,
-} from '../../../../src/remote/executors/docker/image-reference.ts'
+import { digestIn, isAllowed, mapped, withDigest } from '../../../src/remote/executors/image-reference.ts'
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`
 
