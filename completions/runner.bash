@@ -26,7 +26,7 @@ _runner() {
     local options='-h --help -c --config -v --verbose -q --quiet --insecure-permissions -V --version' rest=${COMP_LINE:0:COMP_POINT}
     local -a line=()
     COMPREPLY=()
-    # bash splits words at = : and @, too: what no blank divides is one.
+    # bash splits words at = : and @, too: parts without a blank between them are one word.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
         if [[ -n $rest && -n $word && $rest == "$word"* && ${#line[@]} -gt 0 ]]; then
             line[-1]+=$word
@@ -178,7 +178,7 @@ _runner() {
         fi
         ;;
     esac
-    # What stands before the last = : or @ is on the line already.
+    # The part before the last = : or @ is on the line already.
     word=${COMP_WORDS[COMP_CWORD]}
     [[ $word != [=:@] ]] || word=''
     [[ $current != *"$word" ]] || current=${current%"$word"}

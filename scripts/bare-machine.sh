@@ -42,7 +42,7 @@ mount --rbind /dev "$root/dev"
 mkdir "$root/npm"
 mount --bind "$kept/npm" "$root/npm"
 
-# How this machine reaches the registry: names of hosts, settings and certificates.
+# The way in which this machine reaches the registry: names of hosts, settings and certificates.
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 for setting in userconfig globalconfig cafile; do
   file=$(npm config get "$setting")

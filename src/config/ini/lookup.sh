@@ -1,14 +1,15 @@
 # shellcheck shell=sh disable=SC2154
 # Looks one key up in the shell that sources it (bin/runner), and ends it with the answer: the same bytes and
-# the same status as the full program (src/cli/chain/get.ts), for little more than a shell costs. What it is
-# not sure of it leaves to that, by returning. bin/runner gives it rn_self, rn_form, rn_file and rn_key.
+# the same status as the full program (src/cli/chain/get.ts), for little more than a shell costs. If it is
+# not sure, it returns, so that the full program answers. bin/runner gives it rn_self, rn_form, rn_file and
+# rn_key.
 #
 # The dialect is that of src/config/ini/ini.ts. A short file is read by the loop below; a long one, an
 # include_dir and unusual characters are awk's. test/config/ini/lookup.test.ts holds the three readers
 # together.
 
-# What the loop may read: in dash, which makes one system call a byte, that takes half the time awk takes to
-# start.
+# The bytes that the loop may read: in dash, which makes one system call a byte, that takes half the time awk
+# takes to start.
 rn_budget=800
 
 case $rn_form in

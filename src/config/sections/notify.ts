@@ -27,7 +27,7 @@ const ofMails = {
 }
 
 const keys = {
-  type: oneOf('webhook', 'email').doc('How messages go: to a web hook as JSON, or as mails.'),
+  type: oneOf('webhook', 'email').doc('The way of messages: to a web hook as JSON, or as mails.'),
   ...ofWebhooks,
   ...ofMails,
   ca_file: path().doc('Certificates in PEM of the CAs to trust, instead of those that Node.js knows.'),

@@ -67,7 +67,7 @@ const keys = {
     ),
   page: flag(true).doc('`yes`: the server shows its page to browsers; `no`: it answers calls alone.'),
   public_url: origin().doc(
-    'How browsers reach the server, such as `https://runner.example`, where that is not its own address:',
+    'The address by which browsers reach the server, such as `https://runner.example`, if it is not its own:',
     'behind a proxy with TLS, for example. With `https` browsers send the cookie of a session over TLS',
     'alone.',
   ),
@@ -80,9 +80,11 @@ const keys = {
     'File with the secret of this server at the identity provider, mode 0600. Without it the server is a',
     'public client.',
   ),
-  oidc_scopes: names('openid, profile, email').doc('What the server asks the identity provider for.'),
+  oidc_scopes: names('openid, profile, email').doc(
+    'The scopes that the server asks the identity provider for.',
+  ),
   oidc_roles: oidcRoles().doc(
-    'Who has which role: lines of a claim, its value (`*`: any), the role and its namespaces (none:',
+    'The roles of people: lines of a claim, its value (`*`: any), the role and its namespaces (none:',
     '`default`), such as `groups "Team A" operator team-a team-b`. The first line that fits a person counts;',
     'without one that fits a person is refused. A claim in another one is written with a dot',
     '(`realm_access.roles`); `email` counts only with `email_verified`.',

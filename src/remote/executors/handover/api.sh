@@ -47,7 +47,7 @@ case "$rnr_method $rnr_target" in
     # Open before the supervisor hears of it, so that its line is not lost.
     exec 4<>"$rnr_pipes/wake"
     rnr_head '200 OK'
-    # Who names a version knows that one.
+    # A client that names a version knows that one.
     case $rnr_target in *resourceVersion=[0-9]*) ;; *) rnr_event ADDED ;; esac
     echo "watch $rnr_key $$" >&3
     read -r rnr_line <&4

@@ -173,7 +173,7 @@ rnr_invite() {
     export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$rnr_port INPUT_LOCATION=$rnr_sdk/input
   fi
   export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1${no_proxy:+,$no_proxy}"
-  # What a job prints must be out when the job ends: the plugin does not.
+  # The output of a job must be out when the job ends, because the plugin does not end.
   export PYTHONUNBUFFERED="${PYTHONUNBUFFERED:-1}"
 }
 
