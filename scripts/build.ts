@@ -127,7 +127,7 @@ const localEngine: Plugin = {
   },
 }
 
-/** Of undici the client takes one call, and its proxies another; loading the rest costs a start 30 ms. */
+/** The client uses one call of undici, and its proxies another; loading the rest costs a start 30 ms. */
 const lightUndici: Plugin = {
   name: 'light-undici',
   setup({ onResolve, onLoad }) {

@@ -151,7 +151,7 @@ function factsOf(command: CommandUnknownOpts): CommandFacts {
       return {
         name,
         shown: argument.required ? `<${name}${dots}>` : `[${name}${dots}]`,
-        // Of several words the first one alone can be a job: the others are a command.
+        // Only the first of several words can be a job: the others are a command.
         repeats: argument.variadic && name !== 'words',
         ...valueFacts(name, argument.argChoices),
       }

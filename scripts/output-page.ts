@@ -7,7 +7,7 @@ import { outputs as ofOperator } from '../src/cli/operator/outputs.ts'
 import { outputs as ofServer } from '../src/cli/server/outputs.ts'
 import { lift } from '../src/protocol/openapi.ts'
 
-/** By the words of the command. */
+/** The outputs by the words of their commands. */
 export const outputs: CommandOutputs = { ...ofChain, ...ofOperator, ...ofServer, ...ofHost }
 
 /** The name of the definition of a command. */

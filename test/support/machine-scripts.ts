@@ -33,7 +33,7 @@ export class MachineScripts {
   readonly #options: Options
   /** The waiting calls, by the path of the running script on the machine. */
   readonly #waiting = new Map<string, (status: string) => void>()
-  /** Of the shell that starts scripts, while it runs. */
+  /** The input of the shell that starts scripts, while it runs. */
   #stdin: Writable | undefined
   #count = 0
 

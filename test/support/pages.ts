@@ -16,7 +16,7 @@ import { readFileSync } from 'node:fs'
 export interface Block {
   language: string
   text: string
-  /** Of its first line in the file of the page. */
+  /** The number of its first line in the file of the page. */
   line: number
   /** The heading that it stands under, without `#`. */
   section: string

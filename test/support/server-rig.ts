@@ -77,7 +77,7 @@ export class ServerRig implements AsyncDisposable {
   readonly clock: { wall: number; monotonic: number }
   readonly topics: Topic[] = []
   sweeper: Sweeper
-  /** Of all runners. */
+  /** The data key of all runners. */
   readonly dataKey = Buffer.alloc(32, 7)
 
   constructor(store: Store, ctx: Context, clock: { wall: number; monotonic: number }) {

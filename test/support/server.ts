@@ -309,7 +309,10 @@ export class TestRunner {
   }
 }
 
-/** Of a test that names no stores: a file of the plain tier has run it when the real tier runs the file again. */
+/**
+ * The stores of a test that names none: if the real tier runs the file again, the plain tier has run it on
+ * SQLite.
+ */
 const onceOnSqlite = isAgain ? [] : [sqlite]
 
 /** A test against a real server, on each of these stores. */

@@ -21,7 +21,7 @@ export function backupsOf(database: string, directory: string): StoreBackups {
     : ofPostgres(database, join(directory, 'dump'))
 }
 
-/** As `runner server backup` and `runner server restore`. */
+/** Backs up and restores as `runner server backup` and `runner server restore` do. */
 function ofSqlite(places: { database: string; keyFile: string }, file: string): StoreBackups {
   const path = places.database.slice('sqlite:'.length)
   return {
@@ -38,7 +38,7 @@ function ofSqlite(places: { database: string; keyFile: string }, file: string): 
   }
 }
 
-/** As docs/how-to/move-to-postgresql.md says; the key file stays where it is. */
+/** Backs up and restores as docs/how-to/move-to-postgresql.md says; the key file stays where it is. */
 function ofPostgres(database: string, file: string): StoreBackups {
   const run = (name: string, ...args: string[]) => command(postgresProgram(name), args)
   return {

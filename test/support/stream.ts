@@ -24,7 +24,7 @@ export function streamProblems(events: readonly Told[]): string[] {
   const problems: string[] = []
   let inRun = false
   let parallel = 1
-  /** By task. */
+  /** The open tries by task. */
   const open = new Map<string, string>()
   for (const [at, event] of events.entries()) {
     const complain = (what: string) => problems.push(`event ${at}: ${event.event}: ${what}`)

@@ -26,13 +26,13 @@ export function project(t: Test, files: Record<string, string>) {
     scripts: link('scripts'),
     test: files,
   })
-  // Of the tap that runs this file it knows nothing.
+  // The program gets nothing of the tap that runs this file.
   const own = Object.entries(process.env).filter(([name]) => !/^(_?TAP|NODE_OPTIONS|RUNNER_TEST)/.test(name))
   const run = new Run({
     command: process.execPath,
     args: ['scripts/test.ts', ...Object.keys(files).map(name => `test/${name}`)],
     cwd: directory,
-    // As a build server has it, which some programs look at.
+    // CI is set, as on a build server; some programs look at it.
     env: { ...Object.fromEntries(own), CI: 'true' },
     lasting: true,
     // tap itself takes a while to start.

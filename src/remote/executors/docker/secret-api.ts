@@ -1,7 +1,7 @@
 /*
- * As much of the API of Kubernetes as plugins made with the SDK of Go ask for, by TLS: LIST and WATCH of one
- * Secret, whose key changes as often as a process can have jobs, all at once. The SDK reads an input for each
- * change, one after another, so the next one when a job is over. The inputs come from the supervisor of its
+ * A part of the API of Kubernetes, by TLS, for plugins made with the SDK of Go: LIST and WATCH of one Secret,
+ * whose key changes as often as a process can have jobs, all at once. The SDK reads an input for each change,
+ * one after another, so the next one when a job is over. The inputs come from the supervisor of its
  * container. `nc` takes the connections there, and tls.sh leads them here.
  */
 import { type FSWatcher, readdirSync, watch } from 'node:fs'

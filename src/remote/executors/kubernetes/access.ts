@@ -1,4 +1,4 @@
-/* How a cluster is reached: from inside it, or by a kubeconfig. */
+/* The ways to a cluster: from inside it, or by a kubeconfig. */
 import { readFileSync } from 'node:fs'
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js'
 import { Agent, type Dispatcher, ProxyAgent } from 'undici'
@@ -52,13 +52,13 @@ function ownNamespace(): string {
 const unreachable = (message: string) =>
   fail({ reason: 'engine-unreachable', message, retry: 'when-back' } satisfies Failure)
 
-/** What a call to the API server needs. */
+/** The credentials of a call to the API server. */
 export interface ClusterCredentials {
   dispatcher: Dispatcher
   headers: Record<string, string>
 }
 
-/** What a configuration says of a connection. */
+/** The part of a configuration that is about the connection. */
 interface TlsOptions {
   ca?: string | Buffer | undefined
   cert?: string | Buffer | undefined

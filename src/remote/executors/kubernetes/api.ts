@@ -49,8 +49,8 @@ export class ClusterApi {
   }
 
   /**
-   * What happens to objects after a list of them. Ends without an error when the server ends it, or the
-   * signal aborts.
+   * The changes of objects after a list of them. Ends without an error when the server ends it, or the signal
+   * aborts.
    */
   async *watch<T>(
     path: Path,
@@ -192,7 +192,7 @@ const timeout = (what: string): Failure => ({
   retry: 'when-back',
 })
 
-/** What an answer says that is no success; a proxy may have given it. */
+/** The status in an answer that is not a success; a proxy may have given it. */
 function statusOf(text: string): StatusObject {
   try {
     return JSON.parse(text) as StatusObject

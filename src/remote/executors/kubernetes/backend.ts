@@ -47,11 +47,11 @@ interface PreparedImage extends Prepared {
   readonly pullSecrets: readonly string[]
 }
 
-/** What is there once the cluster has been found. */
+/** The parts that exist once the cluster has been found. */
 interface Parts {
   api: ClusterApi
   pods: PodWatch
-  /** By which this cluster is known. */
+  /** The id of the cluster. */
   id: string
   version: string
 }

@@ -1,4 +1,4 @@
-/* What a refusal of the API server means. */
+/* The meanings of refusals of the API server. */
 import type { Failure, FailureReason, Retry } from '../executor.ts'
 import type { StatusObject } from './objects.ts'
 
@@ -8,10 +8,10 @@ interface RefusedCall {
   namespace: string
 }
 
-/** What the rights of a runner are called in this repository. */
+/** The advice about the rights of a runner, which names their file in this repository. */
 const rights = 'give the service account of runner the Role of deploy/kubernetes/rbac.yaml'
 
-/** Makes a failure of an answer that is no success. */
+/** Makes a failure of an answer that is not a success. */
 export function refusalOf(
   code: number,
   status: StatusObject,

@@ -1,4 +1,4 @@
-/* What the cluster pulls for a job, and with which secrets. */
+/* The image that the cluster pulls for a job, and the secrets for the pull. */
 import { patternOf } from '../../../config/image-patterns.ts'
 import type { ExecutorConfiguration } from '../../../config/sections/executor.ts'
 import { fail, ok, type Result } from '../../../result.ts'

@@ -1,4 +1,4 @@
-/* How a job ended, of what its pod says and of what runner did. */
+/* The end of a job, by the state of its pod and by the actions of runner. */
 import type { JobExit } from '../executor.ts'
 import type { PodState } from './pod-state.ts'
 
@@ -6,7 +6,7 @@ import type { PodState } from './pod-state.ts'
 export type StopWhy = 'aborted' | 'lease-lost' | 'limit'
 
 export interface EndFacts {
-  /** As it was seen last. */
+  /** The state that was seen last. */
   state: PodState
   startedAt: Date
   stop: StopWhy | undefined
@@ -55,7 +55,7 @@ export function seenStartOf(state: PodState, now: Date): Date | undefined {
   }
 }
 
-/** The end: what was seen, held to the second that the node says. */
+/** The observed end, corrected to the second that the node says. */
 function endOf(state: PodState, startedAt: Date, now: Date): Date {
   const finished = state.at === 'ended' ? state.times?.finishedAt : undefined
   if (finished === undefined || isUnset(finished)) return now

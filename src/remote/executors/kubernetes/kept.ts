@@ -69,7 +69,7 @@ export class JobRecords {
     rmSync(join(this.folder, name), { force: true })
   }
 
-  /** How the job ended, if that is known. */
+  /** The end of the job, if it is known. */
   get exit(): JobExit | undefined {
     const text = this.read('exit')
     if (text === undefined) return undefined

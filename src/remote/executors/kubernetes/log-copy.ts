@@ -17,7 +17,10 @@ const patience = 60
 
 const { O_RDWR, O_CREAT } = constants
 
-/** How a node begins to say that it has a container no more: in the log, as if the job had said it. */
+/**
+ * The beginnings of a node's messages that it does not have a container any more: they are in the log, as if
+ * the job had written them.
+ */
 const refusals = ['rpc error: code = ', 'unable to retrieve container logs for ']
 /** Bytes at the most; the id of the container is in it. */
 const longestRefusal = 1024
@@ -38,10 +41,10 @@ function startIn(last: string, text: string): number | undefined {
   return undefined
 }
 
-/** What stands in a log for what the node has thrown away. */
+/** The text in a log in the place of a part that the node has thrown away. */
 export const gapText = '\n[runner: the node has thrown away a part of this log before runner had read it]\n'
 
-/** What stands at the end of a log that could not be read to its end. */
+/** The text at the end of a log that could not be read to its end. */
 const cutText = (why: string) => `\n[runner: the rest of this log cannot be read: ${why}]\n`
 
 export interface LogCopyOptions {
@@ -76,7 +79,7 @@ export async function copyLog(options: LogCopyOptions): Promise<boolean> {
   let missing: string | undefined = 'it was not read'
   try {
     while (!signal.aborted) {
-      // Asked before the log is read: what is read after the end is all that there is.
+      // This is asked before the log is read: a read after the end gets everything.
       const ended = hasEnded()
       if (ended) late ??= clock.monotonic() + patience
       // The node removes a log with its pod, so it was read to its end before or not at all.
@@ -100,7 +103,7 @@ export async function copyLog(options: LogCopyOptions): Promise<boolean> {
   }
 }
 
-/** How far a reading of a log came. */
+/** The point at which a reading of a log ended. */
 type Reading = { at: 'end' } | { at: 'broken' | 'refused'; message: string }
 
 class Copy {
@@ -151,7 +154,7 @@ class Copy {
     this.#write(Buffer.from(text), this.#size)
   }
 
-  /** As of now: another watch of the same job may have written to the file. */
+  /** The size now: another watch of the same job may have written to the file. */
   get #size(): number {
     return fstatSync(this.#fd).size
   }

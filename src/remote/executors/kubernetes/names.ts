@@ -1,5 +1,5 @@
 /*
- * What this backend calls things. All objects of a slot have one name, `runner-<slot id>`: the service
+ * The names of this backend's objects. All objects of a slot have one name, `runner-<slot id>`: the service
  * account, which owns the rest, the pod, and the secret with the environment that nobody else may read.
  */
 import { fail, ok, type Result } from '../../../result.ts'
@@ -23,7 +23,7 @@ export const containerName = 'job'
 /** The name of all objects of a slot. */
 export const objectName = (slotId: string): string => `runner-${pathPart(slotId)}`
 
-/** How a person finds all slots of a runner. */
+/** Describes all slots of a runner, so that a person can find them. */
 export const kubernetesSlotsText = (runnerId: string): string =>
   `the pods, secrets and service accounts with the label ${objectLabels.runner}=${runnerId}`
 
@@ -35,7 +35,7 @@ export interface KubernetesPlace {
   limit: number
   /** Seconds between the signal and the end of the pod. */
   grace: number
-  /** `SIGTERM`; absent: what the image says. */
+  /** `SIGTERM`; absent: the stop signal of the image. */
   signal?: string
 }
 

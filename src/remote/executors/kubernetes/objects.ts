@@ -23,7 +23,7 @@ export interface PodObject {
   spec?: { nodeName?: string }
   status?: {
     phase?: string
-    /** Of the whole pod: `Evicted`, `DeadlineExceeded`. */
+    /** The reason of the whole pod: `Evicted`, `DeadlineExceeded`. */
     reason?: string
     message?: string
     conditions?: { type: string; status: string; reason?: string; message?: string }[]
@@ -55,7 +55,7 @@ export interface WatchEvent<T> {
   object: T
 }
 
-/** What the API server says instead of an object. */
+/** The answer of the API server in place of an object. */
 export interface StatusObject {
   reason?: string
   message?: string

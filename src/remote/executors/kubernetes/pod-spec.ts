@@ -43,7 +43,7 @@ function labelsOf(texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(texts.map(text => text.split('=').map(part => part.trim())))
 }
 
-/** The first object of a slot, which owns the others: what is left of a slot goes with it. */
+/** The first object of a slot. It owns the others, so the leftovers of a slot go with it. */
 export function serviceAccountOf(slot: SlotObjects): object {
   const meta = metaOf(slot) as { annotations: object }
   const passed = labelsOf(slot.settings.passed_sa_annotations)

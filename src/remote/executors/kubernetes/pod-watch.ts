@@ -8,11 +8,11 @@ import type { ObjectList, PodObject } from './objects.ts'
 /** Seconds between two tries to reach the API server. */
 const retryAfter = 1
 
-/** What is known of a pod. */
+/** The known facts of a pod. */
 export interface SeenPod {
   /** Whether the cluster has it no more. */
   gone: boolean
-  /** As it was seen last. */
+  /** The object that was seen last. */
   pod: PodObject
 }
 
@@ -23,7 +23,7 @@ export class PodWatch {
   readonly #clock: Clock
   readonly #pods = new Map<string, SeenPod>()
   readonly #changed = new Notifier()
-  /** How many watch each pod. */
+  /** The number of watchers of each pod. */
   readonly #watchers = new Map<string, number>()
   #over: AbortController | undefined
 
@@ -33,7 +33,7 @@ export class PodWatch {
     this.#clock = clock
   }
 
-  /** What labels find the pods of this runner. */
+  /** The labels that find the pods of this runner. */
   get query(): { labelSelector: string } {
     return { labelSelector: this.#selector }
   }

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '../../../result.ts'
 import type { Failure } from '../executor.ts'
 import type { ClusterApi } from './api.ts'
 
-/** As deploy/kubernetes/rbac.yaml gives them. */
+/** The rights that deploy/kubernetes/rbac.yaml gives. */
 const wanted: readonly { resource: string; subresource?: string; verbs: readonly string[] }[] = [
   { resource: 'pods', verbs: ['get', 'list', 'watch', 'create', 'delete'] },
   { resource: 'pods', subresource: 'log', verbs: ['get'] },

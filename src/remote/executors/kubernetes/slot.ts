@@ -20,7 +20,7 @@ export interface SlotContext {
   clock: Clock
   objects: SlotObjects
   owner: Owner
-  /** As the cluster is to pull it. */
+  /** The name by which the cluster is to pull the image. */
   image: string
   key: string
   pullSecrets: readonly string[]
@@ -138,7 +138,7 @@ export class KubernetesSlot implements Slot {
   }
 }
 
-/** What a cluster does not do yet. */
+/** The failure of a plugin, which a cluster does not run yet. */
 export const noPlugins: Failure = {
   reason: 'job-invalid',
   retry: 'never',
