@@ -1,7 +1,7 @@
 import type { ResumeFact, RunEnd, TryEnd } from '../event.ts'
 import { allFailed, allTaskTries } from '../journal/resume-fact.ts'
 import { tasksToStart } from './may-start.ts'
-import { type ChainDeps, decisions, performTask, type TaskEnd, waitForTry } from './perform.ts'
+import { type ChainDeps, decisions, isTriedAgain, performTask, type TaskEnd, waitForTry } from './perform.ts'
 import type { PlannedTask } from './planned-task.ts'
 
 /*
@@ -112,19 +112,22 @@ async function runPass(
   const isAlone = ({ settings }: PlannedTask) => retry_from === 'failed' || !settings.required
   const underWay = new Map<string, Promise<TaskEnd>>()
   const drain = new AbortController()
-  const begin = (task: PlannedTask) => {
+  const planOf = (task: PlannedTask) => {
     const alone = isAlone(task)
     const first = alone ? (counted.get(task.file) ?? 1) : tryNum
-    const tries = { first, failed: failed.get(task.file), alone }
-    underWay.set(task.file, performTask(task, tries, deps, drain.signal))
+    return { first, failed: failed.get(task.file), alone }
   }
+  const begin = (task: PlannedTask) =>
+    underWay.set(task.file, performTask(task, planOf(task), deps, drain.signal))
   const ends: TaskEnd[] = []
-  // A failure of the interrupted run has ended the pass already.
   let draining = false
   for (const task of tasks) {
-    if (isAlone(task) || !failed.has(task.file)) continue
-    begin(task)
-    draining = true
+    // A failure of the interrupted run after which the task is not tried again alone counts before all else.
+    if (!failed.has(task.file) || isTriedAgain(task, planOf(task))) continue
+    const ended = await performTask(task, planOf(task), deps, drain.signal)
+    ends.push(ended)
+    if (ended.came === 'done') done.add(task.file)
+    else draining = true
   }
   for (;;) {
     if (!draining) for (const task of tasksToStart(tasks, { done, underWay }, parallel)) begin(task)

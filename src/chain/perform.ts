@@ -79,6 +79,11 @@ export async function performTask(
   }
 }
 
+/** Whether the task is tried again alone after a failure of an interrupted run. */
+export function isTriedAgain({ settings }: PlannedTask, { first, failed, alone }: TryPlan): boolean {
+  return alone && first < settings.max_tries && failed?.survivors.length === 0
+}
+
 /** Waits before the next try; false when the run was stopped, or no further try is to begin. */
 export async function waitForTry(
   failed: PlannedTask,

@@ -202,7 +202,10 @@ t.test('a failure of an interrupted run counts before anything else begins', asy
     log: { bytes: 0, lines: 0, left_out: 0 },
     last_lines: [],
   }
-  const { end, acts } = await runAtOnce({ ...chain, resume: { done: ['0'], chain_try: 1, failed } })
+  const { end, acts } = await runAtOnce({
+    ...chain,
+    resume: { run_id: 1, done: ['0'], chain_try: 1, failed },
+  })
   t.equal(end.reason, 'succeeded')
   t.match(acts, [
     {

@@ -20,7 +20,9 @@ export interface ChainAtOnce {
   picks: number[]
   /** The signal comes after so many of these ends. */
   stopAt?: number
-  resume?: Pick<ResumeFact, 'done' | 'chain_try' | 'failed' | 'more_failed'>
+  resume?: Omit<ResumeFact, 'killed'>
+  /** How many tries of each task earlier runs had; none without it. */
+  tried?: readonly number[]
 }
 
 /** A step of a chain. */
@@ -43,9 +45,10 @@ export async function runAtOnce({
   picks,
   stopAt,
   resume,
+  tried: before,
 }: ChainAtOnce): Promise<{ end: EndOfChain; acts: Act[] }> {
   const acts: Act[] = []
-  const tried = scripts.map(() => 0)
+  const tried = scripts.map((_, task) => before?.[task] ?? 0)
   const stop = new AbortController()
   const underWay: UnderWay[] = []
   const until = (name: string, signal?: AbortSignal) =>
@@ -90,9 +93,10 @@ export async function runAtOnce({
     },
   )
   let isOver = false
-  void ended.then(() => {
+  const end = () => {
     isOver = true
-  })
+  }
+  void ended.then(end, end)
   for (let step = 0; ; step++) {
     await setImmediate()
     if (isOver) return { end: await ended, acts }
