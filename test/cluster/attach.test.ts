@@ -1,8 +1,7 @@
 /* Jobs of an attached runner that is on this machine, in pods of a cluster. */
 import t, { type Test } from 'tap'
-import { AttachRig, attachTest } from '../support/attached.ts'
-import { clusterNeeds, type RunnerNamespace } from '../support/cluster.ts'
-import { boxImage, PodRig } from '../support/pods.ts'
+import { clusterNeeds } from '../support/cluster.ts'
+import { boxImage, PodRig, podTest } from '../support/pods.ts'
 import '../support/reaper.ts'
 import { testWith } from '../support/require.ts'
 
@@ -93,6 +92,19 @@ testWith(t, 'an attached runner with a cluster', clusterNeeds, async t => {
       t.match(await fleet.ended(id), { state: 'failed', reason: 'executor-lost' })
     })
 
+    await test('doctor says what the cluster gives, and what is missing', async t => {
+      const well = fleet.command('one', 'doctor')
+      await well.ended
+      t.match(well.text, /engine: Kubernetes v1\.20/)
+      t.match(well.text, /a job: the cluster gives all rights, and would take a pod; none was started/)
+      const edit = ['-n', namespace.name, 'delete', 'rolebinding', 'runner']
+      await cluster.kubectl(...edit)
+      const ill = fleet.command('one', 'doctor')
+      t.not(await ill.ended, 0)
+      t.match(ill.text, /forbids GET pods .* Role of deploy\/kubernetes\/rbac\.yaml/)
+      await cluster.kubectl('-n', namespace.name, 'apply', '-f', 'deploy/kubernetes/rbac.yaml')
+    })
+
     t.equal(await runner.stop(), 0)
   })
 
@@ -108,26 +120,3 @@ testWith(t, 'an attached runner with a cluster', clusterNeeds, async t => {
     t.equal(await second.stop(), 0)
   })
 })
-
-/** A fleet whose jobs are pods: what is left there counts, not the containers of the node. */
-class PodFleet extends AttachRig {
-  leftInCluster: () => Promise<string[]> = async () => []
-
-  override async leftovers(): Promise<string[]> {
-    return [...(await this.leftInCluster()), ...this.filesLeft()]
-  }
-}
-
-function podTest(
-  t: Test,
-  title: string,
-  rig: PodRig,
-  namespace: RunnerNamespace,
-  body: (t: Test, fleet: AttachRig) => Promise<unknown>,
-): Promise<unknown> {
-  return attachTest(t, title, rig.cluster.engine, {}, body, (...parts) => {
-    const fleet = new PodFleet(...parts)
-    fleet.leftInCluster = () => rig.leftovers(namespace)
-    return fleet
-  })
-}

@@ -264,6 +264,9 @@ export class Cluster implements AsyncDisposable {
           'service-account-key-file': file('accounts.crt'),
           'service-account-signing-key-file': file('accounts.key'),
           'kubelet-preferred-address-types': 'InternalIP',
+          // A pod of a lost node is to go sooner than after five minutes.
+          'default-not-ready-toleration-seconds': '5',
+          'default-unreachable-toleration-seconds': '5',
         }
       case 'kube-controller-manager':
         return {

@@ -8,10 +8,12 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Test } from 'tap'
 import type { ExecutorConfiguration } from '../../src/config/sections/executor.ts'
 import type { ExecutorBackend } from '../../src/remote/executors/executor.ts'
 import { loadBackend } from '../../src/remote/executors/open.ts'
 import { type Subject, scriptOf } from '../remote/executors/subject.ts'
+import { AttachRig, attachTest } from './attached.ts'
 import { Cluster, type RunnerNamespace } from './cluster.ts'
 import { edges, settings } from './executors.ts'
 import { makeImage, withBusybox } from './images.ts'
@@ -148,3 +150,27 @@ const boxApplets = [
   'true',
   'wget',
 ]
+
+/** A fleet whose jobs are pods: what is left there counts, not the containers of the node. */
+class PodFleet extends AttachRig {
+  leftInCluster: () => Promise<string[]> = async () => []
+
+  override async leftovers(): Promise<string[]> {
+    return [...(await this.leftInCluster()), ...this.filesLeft()]
+  }
+}
+
+/** A test with a server of its own, and runners whose jobs are pods of one namespace. */
+export function podTest(
+  t: Test,
+  title: string,
+  rig: PodRig,
+  namespace: RunnerNamespace,
+  body: (t: Test, fleet: AttachRig) => Promise<unknown>,
+): Promise<unknown> {
+  return attachTest(t, title, rig.cluster.engine, {}, body, (...parts) => {
+    const fleet = new PodFleet(...parts)
+    fleet.leftInCluster = () => rig.leftovers(namespace)
+    return fleet
+  })
+}

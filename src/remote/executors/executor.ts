@@ -317,6 +317,8 @@ export interface JobHandle extends KeptFiles {
    * Stays pending after `detach`.
    */
   readonly started: Promise<Date | 'never'>
+  /** Why it has not started yet, where that takes a while: `no node of the cluster can take its pod`. */
+  readonly waiting?: string | undefined
   /** Why it has never started, once `started` says so; undefined: the slot ended before that. */
   readonly neverBecause?: Failure | undefined
   /**

@@ -110,6 +110,7 @@ export class AssignmentState {
 
   /** Why it has not been started yet; undefined where it has, or nothing is known. */
   get notStarted(): string | undefined {
+    if (this.#now.at === 'running') return this.#now.handle.waiting
     return 'notStarted' in this.#now ? this.#now.notStarted : undefined
   }
 

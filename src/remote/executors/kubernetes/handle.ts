@@ -20,7 +20,7 @@ import type { PodWatch } from './pod-watch.ts'
 import { stopPod } from './stop-pod.ts'
 
 /** Seconds that a pod may wait for each thing. */
-const waitLimits: Record<WaitKind, number> = { node: 300, image: 60, container: 600, refused: 30 }
+const waitLimits: Record<WaitKind, number> = { node: 300, image: 60, name: 0, container: 600, refused: 30 }
 /** Seconds after which a pod that was to be gone is taken for one of a lost node. */
 const nodeLostAfter = 60
 
@@ -43,6 +43,7 @@ export class KubernetesHandle extends KubernetesKept implements JobHandle {
   readonly started: Promise<Date | 'never'>
   readonly exited: Promise<JobExit>
   neverBecause: Failure | undefined
+  waiting: string | undefined
   readonly #options: HandleOptions
   readonly #pod: string
   readonly #started = Promise.withResolvers<Date | 'never'>()
@@ -154,6 +155,7 @@ export class KubernetesHandle extends KubernetesKept implements JobHandle {
         return 'over'
       }
     }
+    this.waiting = state.at === 'waiting' ? state.message : undefined
     if (state.at === 'waiting') {
       const wait = left(state.kind, waitLimits[state.kind])
       if (wait <= 0) {
@@ -269,6 +271,9 @@ export class KubernetesHandle extends KubernetesKept implements JobHandle {
 /** Why a job has not started, of what its pod said last. */
 function whyNever(state: PodState): Failure | undefined {
   if (state.at === 'running') return undefined
-  const reason = state.at === 'waiting' ? state.reason : 'executor-not-started'
-  return { reason, message: state.message, retry: 'soon' }
+  const { message } = state
+  if (state.at !== 'waiting') return { reason: 'executor-not-started', message, retry: 'soon' }
+  // Another pod would wait for the same.
+  const isFinal = state.kind === 'node' || state.kind === 'image' || state.kind === 'name'
+  return { reason: state.reason, message, retry: isFinal ? 'never' : 'soon' }
 }

@@ -27,7 +27,7 @@ export type PodState =
     }
 
 /** What a pod waits for; each has a time limit of its own. */
-export type WaitKind = 'node' | 'image' | 'container' | 'refused'
+export type WaitKind = 'node' | 'image' | 'name' | 'container' | 'refused'
 
 export type PodEnd =
   | 'status'
@@ -46,14 +46,7 @@ export interface EndTimes {
   finishedAt: Date
 }
 
-const imageReasons = [
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'InvalidImageName',
-  'ErrImageNeverPull',
-  'ImageInspectError',
-  'RegistryUnavailable',
-]
+const imageReasons = ['ErrImagePull', 'ImagePullBackOff', 'ImageInspectError', 'RegistryUnavailable']
 
 export function podStateOf(pod: PodObject): PodState {
   const { status } = pod
@@ -62,6 +55,13 @@ export function podStateOf(pod: PodObject): PodState {
   if (status?.phase === 'Failed' || status?.phase === 'Succeeded') return ended(pod, undefined)
   if (state?.running !== undefined) return { at: 'running', startedAt: new Date(state.running.startedAt) }
   const waiting = state?.waiting
+  if (waiting?.reason === 'ErrImageNeverPull' || waiting?.reason === 'InvalidImageName')
+    return {
+      at: 'waiting',
+      kind: 'name',
+      reason: 'image-missing',
+      message: `its image cannot be had: ${waiting.message ?? waiting.reason}`,
+    }
   if (waiting?.reason !== undefined && imageReasons.includes(waiting.reason))
     return {
       at: 'waiting',

@@ -40,7 +40,7 @@ export interface PodStop {
 /** Resolves when there is no more to do but wait for the end. */
 export async function stopPod({ api, pod, place, runs, clock, over }: PodStop): Promise<void> {
   const { signal, grace } = place
-  let wait = Math.max(least, Math.ceil(grace))
+  let wait = runs ? Math.max(least, Math.ceil(grace)) : least
   // Without a signal of its own the job gets that of its image, which only the node knows.
   if (signal !== undefined && runs) {
     const sent = await api.exec(pod, ['sh', '-c', kill, 'sh', signal.replace(/^SIG/, '')])

@@ -24,7 +24,9 @@ t.test('a pod waits for a node, for its image or for its container, and says why
     message: /no node .* Insufficient memory/,
   })
   t.match(withState({ waiting: { reason: 'ContainerCreating' } }), { at: 'waiting', kind: 'container' })
-  for (const reason of ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull'])
+  for (const reason of ['InvalidImageName', 'ErrImageNeverPull'])
+    t.match(withState({ waiting: { reason } }), { kind: 'name', reason: 'image-missing' })
+  for (const reason of ['ErrImagePull', 'ImagePullBackOff'])
     t.match(withState({ waiting: { reason, message: 'no such image' } }), {
       at: 'waiting',
       kind: 'image',
