@@ -73,7 +73,8 @@ export class Cluster implements AsyncDisposable {
   /** Starts one, and waits until its node takes pods. */
   static async start(): Promise<Cluster> {
     const programs = await clusterPrograms()
-    const wrapper = await cached('runc-without-oom-score', async path => {
+    const digest = createHash('sha256').update(runcWrapper).digest('hex').slice(0, 12)
+    const wrapper = await cached(`runc-${digest}`, async path => {
       writeFileSync(path, runcWrapper)
       chmodSync(path, 0o755)
     })

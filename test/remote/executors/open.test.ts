@@ -13,6 +13,7 @@ const states = [
     data: { ...job, executor_id: 'c'.repeat(32), leaf: { device: 1, inode: 1 } },
   },
   { backend: 'host', version: 1, data: { ...job, slot_id: 'c'.repeat(32) } },
+  { backend: 'kubernetes', version: 1, data: { ...job, slot_id: 'c'.repeat(32), limit: 1, grace: 1 } },
 ]
 
 for (const state of states)
@@ -33,5 +34,6 @@ for (const state of states)
 t.test('nothing is found by a state that this release does not understand', async t => {
   const owner = { runnerId: 'one', workDir: t.testdir(), clock: systemClock }
   t.equal(keptFiles({ backend: 'cloud', version: 1, data: {} }, owner.workDir, owner), undefined)
-  t.equal(keptFiles({ backend: 'host', version: 1000, data: {} }, owner.workDir, owner), undefined)
+  for (const backend of ['host', 'kubernetes'])
+    t.equal(keptFiles({ backend, version: 1000, data: {} }, owner.workDir, owner), undefined)
 })
