@@ -1,5 +1,3 @@
-import { existsSync, globSync } from 'node:fs'
-import { basename, join, parse } from 'node:path'
 import t from 'tap'
 import { begun, endlessly, project, remains, support } from '../support/test-project.ts'
 
@@ -65,23 +63,3 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const)
     t.equal(await run.ended, signal === 'SIGTERM' ? 143 : signal)
     t.same(await remains(directory, test), [])
   })
-
-/** Whether a test has the name of a source, of the folder of sources, or of the subject of several: jobs, of put-job. */
-function hasSource(file: string): boolean {
-  const { dir, name } = parse(file.slice('test/'.length, -'.test.ts'.length))
-  const path = join(dir, name)
-  const others = globSync(`src/${dir}/*.ts`).map(source => parse(source).name)
-  return (
-    [`src/${path}.ts`, `src/${path}.sh`, `${path}.ts`].some(existsSync) ||
-    (others.length > 0 && [basename(dir), 'conformance'].includes(name)) ||
-    (name.endsWith('s') && others.some(other => `-${other}`.endsWith(`-${name.slice(0, -1)}`)))
-  )
-}
-
-t.test('each test file has the name of what it tests, or is in test/behaviour, docs or real', async t => {
-  const elsewhere = /^test\/(behaviour|docs|real|fixtures)\//
-  t.same(
-    globSync('test/**/*.test.ts').filter(file => !elsewhere.test(file) && !hasSource(file)),
-    [],
-  )
-})
