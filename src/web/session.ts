@@ -25,7 +25,7 @@ export class SignIn {
     }
     key.onOther = isSignedIn => {
       if (isSignedIn) void this.look()
-      else server.onSignedOut('You have signed out in another tab.')
+      else this.session.value = { state: 'out', why: 'You have signed out in another tab.' }
     }
   }
 

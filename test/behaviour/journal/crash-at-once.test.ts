@@ -79,12 +79,18 @@ for (const [retry_from, hooked] of [
       t.equal((await rig.finish()).status, 0)
       const events = rig.journal().map(({ event }) => event)
       const firstEnd = events.indexOf('try:ended') + 1
-      // A line that is half written is one that is not there: whose it is makes no difference.
-      const places = ['before', 'after', ...(hooked ? [] : ['half'])].flatMap(place =>
+      const places = ['before', 'after', 'half'].flatMap(place =>
         events.map((_, index) => ({ place, at: index + 1 })),
       )
-      const every = isFull ? 1 : 40
-      const chosen = places.filter(({ at }, index) => at === firstEnd || index % every === 0)
+      // Each event with its turn of the two, so that both ways of retry_from together try both; a line that is half written is
+      // one that is not there. A soak tries all.
+      const isTurn = ({ place, at }: { place: string; at: number }) =>
+        runs(1) > 1 ||
+        (place === 'half' ? at % 6 === 0 : (place === 'before') === ((at % 2 === 0) === hooked))
+      const every = isFull ? 1 : 20
+      const ofTurn = places.filter(isTurn).filter((_, index) => index % every === 0)
+      const allUnderWay = places.filter(({ place, at }) => place === 'before' && at === firstEnd)
+      const chosen = new Set([...allUnderWay, ...ofTurn])
       for (const { place, at } of chosen) {
         const what = `${place} write ${at} of ${events.length}`
         fresh(rig)
@@ -107,7 +113,7 @@ for (const [retry_from, hooked] of [
         t.ok(status === 0 && isOnce && isInOrder && isWhole, `${what}: ${status}, ${done}`)
       }
       t.same(rig.lines('overlaps'), [], 'never two of one task at once, and nothing beside the exclusive one')
-      t.comment(`${chosen.length} kills of ${places.length}`)
+      t.comment(`${chosen.size} kills of ${places.length}`)
     },
   )
 
