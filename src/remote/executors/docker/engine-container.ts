@@ -56,21 +56,23 @@ export class EngineContainer {
     })
   }
 
-  /** Whether the kernel has killed a process of the container since then because memory ran out. */
-  async ranOutOfMemory(since: Date): Promise<boolean> {
+  /**
+   * Whether the kernel has killed a process of the container since then because memory ran out. An engine may
+   * tell so after it has told of the end of the container: it has `patience` seconds from now on.
+   */
+  async ranOutOfMemory(since: Date, patience = 0): Promise<boolean> {
     const heard = await this.#engine.call('tell its events', async (docker, abortSignal) => {
-      const until = this.#clock.now().getTime() / 1000
+      const until = this.#clock.now().getTime() / 1000 + patience
       const stream = await docker.getEvents({
         since: (since.getTime() / 1000 - 1).toFixed(3),
         until: until.toFixed(3),
         filters: { type: ['container'], event: ['oom'], container: [this.name] },
         abortSignal,
       })
-      let text = ''
-      for await (const chunk of stream) text += String(chunk)
-      return text
+      for await (const chunk of stream) if (String(chunk).includes('oom')) return true
+      return false
     })
-    return heard.ok && heard.value.includes('oom')
+    return heard.ok && heard.value
   }
 
   /** Undefined if the engine does not answer. */

@@ -20,6 +20,11 @@ export interface EndEvidence {
   engineSide: EngineContainer | undefined
 }
 
+/** The exit status that an engine gives to a container that SIGKILL has ended. */
+const killed = 137
+/** Seconds in which an engine must tell why: on a busy machine it tells of gVisor's memory after the end. */
+const lateEvents = 2
+
 /** Finds out how a job ended. The engine is asked only if the files do not say it. */
 export async function howItEnded({ facts, since, diskExceeded, engineSide }: EndEvidence): Promise<HowEnded> {
   const code = facts?.code
@@ -34,6 +39,8 @@ export async function howItEnded({ facts, since, diskExceeded, engineSide }: End
   if (facts !== undefined) return { by: refused ? 'not-startable' : 'status', code: facts.code }
   const last = await engineSide?.facts()
   const known = last?.ok === true && !last.value.running ? last.value : undefined
+  const isKilled = known?.exit_code === killed
+  if (isKilled && (await engineSide?.ranOutOfMemory(since, lateEvents))) return { by: 'oom', code }
   const said = known && `: ${known.error ?? `status ${known.exit_code}`}`
   return { by: 'lost', message: `its container ended while it ran${said ?? ''}` }
 }
