@@ -109,6 +109,8 @@ async function costs(): Promise<string> {
       without === undefined ? '' : `${((cost.kilobytes - without.kilobytes) / pages).toFixed(0)} KB`,
     ].join(' | ')
   const ofOpen = each(open, busy)
+  const ofHidden = each(hidden, busy)
+  const against = ofHidden > 0 ? `${(ofOpen / ofHidden).toFixed(1)} ×` : 'the latter cost nothing that shows'
   return [
     '## What open pages cost the server',
     '',
@@ -125,7 +127,8 @@ async function costs(): Promise<string> {
     `| ${row(`busy fleet, ${pages} pages that nobody looks at`, hidden, busy)} |`,
     `| ${row(`busy fleet, ${pages} pages`, open, busy)} |`,
     '',
-    `A page under the busy fleet against one that nobody looks at: ${(ofOpen / each(hidden, busy)).toFixed(1)} ×. The server with`,
+    // Less than nothing is noise.
+    `A page under the busy fleet against one that nobody looks at: ${against}. The server with`,
     `${pages} pages against the server without one, busy: ${(open.share / busy.share).toFixed(1)} ×; 95 % of the reads are answered within`,
     `${open.late.toFixed(0)} ms, and ${((100 * open.handOvers) / jobsInSecond).toFixed(0)} % of the jobs end as they come.`,
   ].join('\n')
