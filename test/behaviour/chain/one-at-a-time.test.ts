@@ -6,7 +6,8 @@ import type { Told } from '../../support/run.ts'
 
 /*
  * The events of a chain without `parallel` are those of the release before it had that key, but for new fields: the files
- * in test/fixtures/one-at-a-time are what commit b5cb1f1 told of these chains.
+ * in test/fixtures/one-at-a-time are what commit b5cb1f1 told of these chains. Left out are output, the wording of messages,
+ * the processes that were ended, the events of a killed run, and facts that differ from run to run.
  */
 
 const hook = `sh -c 'echo "$RUNNER_HOOK of $RUNNER_TASK"' sh`

@@ -69,7 +69,12 @@ export class EngineContainer {
         filters: { type: ['container'], event: ['oom'], container: [this.name] },
         abortSignal,
       })
-      for await (const chunk of stream) if (String(chunk).includes('oom')) return true
+      // A chunk may end within an event.
+      let text = ''
+      for await (const chunk of stream) {
+        text += String(chunk)
+        if (text.includes('oom')) return true
+      }
       return false
     })
     return heard.ok && heard.value
